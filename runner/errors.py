@@ -1,0 +1,111 @@
+"""What can go wrong, as one tree; each branch knows the exit code of the process.
+
+RunnerError                 70  a fault of rt-run itself, unless a subclass says otherwise
+├── UsageError               2  the command line
+├── ProfileError            78  a profile is missing, malformed or contradicts itself
+├── SecretError             78  a secret's reference leads nowhere
+├── SessionRefused          78  the endpoint refuses what the profile asks for
+├── AccessRefused           77  the endpoint refuses the credential, or the account behind it
+├── ProtocolError           76  the peer broke WebSocket or Realtime rules
+├── EndpointBusy            75  rate limit, overload, expiry: the same thing may work later
+├── InputError, OutputError 74  a file, pipe or terminal of ours failed
+├── EndpointUnreachable     69  no connection, or it was lost
+└── IllegalEvent            70  a caller of the Python API sent what the state does not allow
+
+The numbers are those of sysexits.h, so that a service manager can tell what is worth a restart.
+"""
+
+from typing import ClassVar
+
+
+class RunnerError(Exception):
+    """A failure that rt-run explains to its user instead of tracing.
+
+    Args:
+        message: What happened, in one sentence without a final full stop.
+        hint: What the user can do about it.
+        code: The endpoint's own error code, where it sent one.
+    """
+
+    exit_code: ClassVar[int] = 70
+
+    def __init__(self, message: str, *, hint: str = "", code: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.code = code
+
+
+class UsageError(RunnerError):
+    """The command line asks for something that does not exist."""
+
+    exit_code = 2
+
+
+class ProfileError(RunnerError):
+    """A profile is missing, malformed, or refused by its schema."""
+
+    exit_code = 78
+
+
+class SecretError(RunnerError):
+    """A secret's reference leads nowhere: an unset variable, an unreadable file, a failing command."""
+
+    exit_code = 78
+
+
+class SessionRefused(RunnerError):
+    """The endpoint will never accept what the profile asks for: the model, the address, the configuration."""
+
+    exit_code = 78
+
+
+class AccessRefused(RunnerError):
+    """The endpoint refuses the credential, or the account behind it has no quota left."""
+
+    exit_code = 77
+
+
+class ProtocolError(RunnerError):
+    """The peer broke the rules of WebSocket or of the Realtime protocol."""
+
+    exit_code = 76
+
+
+class EndpointBusy(RunnerError):
+    """The endpoint cannot serve the session now: rate limit, overload, or the session's own expiry.
+
+    Args:
+        message: What happened.
+        hint: What the user can do about it.
+        code: The endpoint's own error code.
+        retry_after_s: The wait that the endpoint asked for, in seconds, where it did.
+    """
+
+    exit_code = 75
+
+    def __init__(self, message: str, *, hint: str = "", code: str = "", retry_after_s: float | None = None) -> None:
+        super().__init__(message, hint=hint, code=code)
+        self.retry_after_s = retry_after_s
+
+
+class InputError(RunnerError):
+    """What feeds the session cannot be read."""
+
+    exit_code = 74
+
+
+class OutputError(RunnerError):
+    """What the session produces cannot be written."""
+
+    exit_code = 74
+
+
+class EndpointUnreachable(RunnerError):
+    """No connection to the endpoint, or it was lost."""
+
+    exit_code = 69
+
+
+class IllegalEvent(RunnerError):
+    """A client event that the session's state does not allow now."""
