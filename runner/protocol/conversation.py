@@ -1,0 +1,96 @@
+"""The conversation as the endpoint holds it, in text."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from runner.protocol.fields import BadField, JsonObject, optional_text, tables, text
+
+MAX_ITEMS = 4096
+"""How many items are remembered; the oldest are forgotten first."""
+
+_MAX_CONTENT_INDEX = 1024
+
+
+@dataclass(slots=True)
+class Item:
+    """One item of the conversation, with the text of its content parts."""
+
+    id: str
+    type: str
+    role: str
+    parts: dict[int, str] = field(default_factory=dict)
+    """Text or transcript by content index."""
+    status: Literal["in_progress", "completed", "incomplete"] = "in_progress"
+    told: bool = False
+    """Whether the end of this turn was already reported."""
+
+    @property
+    def text(self) -> str:
+        """The whole item's text, its parts in order."""
+        return "".join(self.parts[index] for index in sorted(self.parts))
+
+
+def _parts(item: JsonObject) -> dict[int, str]:
+    if item.get("type") in {"function_call", "function_call_output"}:
+        return {0: optional_text(item, "arguments") or optional_text(item, "output")}
+    parts = {
+        index: optional_text(part, "text") or optional_text(part, "transcript")
+        for index, part in enumerate(tables(item, "content"))
+    }
+    return {index: each for index, each in parts.items() if each}
+
+
+class Conversation:
+    """The items in the order in which the endpoint placed them."""
+
+    def __init__(self) -> None:
+        self._items: dict[str, Item] = {}
+        self._order: list[str] = []
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def get(self, item_id: str) -> Item | None:
+        """The item with this id, or None."""
+        return self._items.get(item_id)
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """All items, first to last."""
+        return tuple(self._items[each] for each in self._order)
+
+    def put(self, item: JsonObject, previous_item_id: str | None = None) -> Item:
+        """Take in an item as an event describes it, new or known; raises `BadField` where it has no id."""
+        item_id, kind, role = text(item, "id"), optional_text(item, "type"), optional_text(item, "role")
+        parts, status = _parts(item), item.get("status")
+        known = self._items.get(item_id)
+        if known is None:
+            known = self._items[item_id] = Item(item_id, kind, role)
+            self._place(item_id, previous_item_id)
+        known.parts.update(parts)
+        if status in {"completed", "incomplete"}:
+            known.status = status
+        return known
+
+    def append(self, item_id: str, content_index: int, delta: str, *, whole: bool = False) -> None:
+        """Add a piece of text to a part of an item, or replace the part by its `whole` text.
+
+        A piece of an item that was never announced makes the item, since the announcement may have been lost.
+        """
+        if content_index > _MAX_CONTENT_INDEX:
+            raise BadField("content_index", f"at most {_MAX_CONTENT_INDEX}")
+        item = self._items.get(item_id) or self.put({"id": item_id, "type": "message", "role": "assistant"})
+        item.parts[content_index] = delta if whole else item.parts.get(content_index, "") + delta
+
+    def remove(self, item_id: str) -> None:
+        """Forget an item; unknown ids are ignored."""
+        if self._items.pop(item_id, None) is not None:
+            self._order.remove(item_id)
+
+    def _place(self, item_id: str, previous_item_id: str | None) -> None:
+        if previous_item_id in self._items:
+            self._order.insert(self._order.index(previous_item_id) + 1, item_id)
+        else:
+            self._order.append(item_id)
+        if len(self._order) > MAX_ITEMS:
+            del self._items[self._order.pop(0)]

@@ -1,0 +1,99 @@
+"""What a server event means to those who run a session; the state machine makes them, outputs and the engine read them."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from runner.errors import RunnerError
+from runner.protocol.fields import JsonObject
+from runner.protocol.severity import Severity
+
+ResponseStatus = Literal["completed", "cancelled", "failed", "incomplete", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The endpoint greeted us with `session.created`."""
+
+    session_id: str
+    expires_at: int
+    """When the endpoint will end the session, in Unix seconds; 0 where it does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """The endpoint confirmed a `session.update` and says what holds now."""
+
+    session: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseStarted:
+    """A response is being made."""
+
+    response_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """A piece of an answer: of its text, or of the transcript of its audio."""
+
+    response_id: str
+    item_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseEnded:
+    """A response is over; `refused` says that the endpoint answered our request with an error and made none."""
+
+    response_id: str
+    status: ResponseStatus
+    reason: str = ""
+    error: RunnerError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEnded:
+    """Somebody has finished saying something."""
+
+    role: str
+    text: str
+    item_id: str
+    status: Literal["completed", "incomplete"]
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorReported:
+    """An `error` event, with the type of the client event that caused it where it is known."""
+
+    severity: Severity
+    error: RunnerError
+    client_event_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EventUnknown:
+    """A type of event that rt-run does not know came for the first time; it is passed on like any other."""
+
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventMalformed:
+    """A known event lacks what its type promises; its meaning is lost, the session goes on."""
+
+    type: str
+    problem: str
+
+
+Effect = (
+    Opened
+    | Configured
+    | ResponseStarted
+    | TextDelta
+    | ResponseEnded
+    | TurnEnded
+    | ErrorReported
+    | EventUnknown
+    | EventMalformed
+)

@@ -1,0 +1,118 @@
+"""What a refusal means: one table for handshake status, close code and error code.
+
+The codes come from the Realtime API's documentation and from captures of hosted endpoints. A code that is not
+listed is taken for recoverable: the API says that most errors are, and that the session stays open.
+"""
+
+from typing import Literal
+
+from runner.errors import (
+    AccessRefused,
+    EndpointBusy,
+    EndpointUnreachable,
+    ProtocolError,
+    RunnerError,
+    SessionRefused,
+)
+
+Severity = Literal["harmless", "recoverable", "fatal"]
+
+HARMLESS_CODES = frozenset(
+    {
+        "conversation_already_has_active_response",
+        "response_cancel_not_active",
+    }
+)
+"""Codes that tell of a race between client and server, which needs nobody's attention."""
+
+_FATAL_CODES: dict[str, type[RunnerError]] = {
+    "beta_api_shape_disabled": ProtocolError,
+    "insufficient_quota": AccessRefused,
+    "invalid_api_key": AccessRefused,
+    "invalid_model": SessionRefused,
+    "model_not_found": SessionRefused,
+    "DeploymentNotFound": SessionRefused,
+    "session_expired": EndpointBusy,
+}
+
+_STATUS_ERRORS: dict[int, type[RunnerError]] = {
+    400: SessionRefused,
+    401: AccessRefused,
+    403: AccessRefused,
+    404: SessionRefused,
+    407: AccessRefused,
+    408: EndpointBusy,
+    429: EndpointBusy,
+}
+
+_CLOSE_ERRORS: dict[int, type[RunnerError]] = {
+    1001: EndpointBusy,
+    1002: ProtocolError,
+    1003: ProtocolError,
+    1007: ProtocolError,
+    1008: ProtocolError,
+    1009: ProtocolError,
+    1010: ProtocolError,
+    1011: EndpointBusy,
+    1012: EndpointBusy,
+    1013: EndpointBusy,
+    3000: AccessRefused,
+    4000: ProtocolError,
+}
+
+_HINTS: dict[str, str] = {
+    "beta_api_shape_disabled": "the endpoint speaks the current protocol only: remove `api_version` and any OpenAI-Beta header",
+    "insufficient_quota": "check the plan and billing of the account that the key belongs to",
+    "invalid_api_key": "check the secret that `auth.api_key` refers to",
+    "model_not_found": "check `model.name`; on Azure it is the name of the deployment",
+    "DeploymentNotFound": "check `model.name`; on Azure it is the name of the deployment",
+    "session_expired": "a session lives 60 minutes at OpenAI and 30 at Azure; start a new one",
+}
+
+
+def severity(code: str | None) -> Severity:
+    """How much an `error` event with this code matters to the session."""
+    if code in HARMLESS_CODES:
+        return "harmless"
+    return "fatal" if code in _FATAL_CODES else "recoverable"
+
+
+def error_for_code(code: str, message: str) -> RunnerError:
+    """The error of a session that an `error` event with this code ended."""
+    return _FATAL_CODES.get(code, ProtocolError)(message, code=code, hint=_HINTS.get(code, ""))
+
+
+def error_for_close(close_code: int, reason: str) -> RunnerError:
+    """The error of a connection that the peer closed; never success, since only our own close is.
+
+    Args:
+        close_code: The code of the WebSocket close frame; 1006 stands for a connection that broke without one.
+        reason: The close frame's text, which may end in one of the API's error codes (`type.code`).
+    """
+    code = reason.rpartition(".")[2] if reason.rpartition(".")[2] in _FATAL_CODES else ""
+    kind = _FATAL_CODES.get(code) or _CLOSE_ERRORS.get(close_code, EndpointUnreachable)
+    text = (
+        "the connection was lost without a close"
+        if close_code == 1006
+        else f"the endpoint closed the session with {close_code}"
+    )
+    return kind(f"{text}: {reason}" if reason else text, code=code, hint=_HINTS.get(code, ""))
+
+
+def error_for_status(status: int, message: str, *, code: str = "", retry_after_s: float | None = None) -> RunnerError:
+    """The error of a handshake that was answered with an HTTP status other than 101.
+
+    Args:
+        status: The HTTP status.
+        message: The endpoint's own text, or the status phrase where it sent none.
+        code: The endpoint's own error code, where its body had one.
+        retry_after_s: The `Retry-After` header in seconds, where it was sent.
+    """
+    text = f"the endpoint refused the session with HTTP {status}: {message}"
+    kind = _FATAL_CODES.get(code) or _STATUS_ERRORS.get(status)
+    if kind is None:
+        kind = EndpointBusy if status >= 500 else EndpointUnreachable
+    hint = _HINTS.get(code, "")
+    if kind is EndpointBusy:
+        return EndpointBusy(text, code=code, hint=hint, retry_after_s=retry_after_s)
+    return kind(text, code=code, hint=hint)
