@@ -1,0 +1,12 @@
+"""How a failure is told to people."""
+
+import sys
+
+from runner import logs
+from runner.errors import RunnerError
+
+
+def print_failure(error: RunnerError) -> None:
+    """Write what happened, and what to do about it, to standard error."""
+    text = f"rt-run: {error.message}\n" + (f"  hint: {error.hint}\n" if error.hint else "")
+    sys.stderr.write(logs.redact(text))

@@ -1,0 +1,81 @@
+"""The command line: arguments in, exit code out. Each command imports what it needs when it runs."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from runner import __version__
+
+_DESCRIPTION = """\
+Run a realtime AI session from a profile.
+
+  rt-run --profile local            a chat with the built-in endpoint: no key, no network
+  echo "Hello" | rt-run -p local    the same as a filter
+  rt-run init my-agent --kind openai
+  rt-run check --all
+"""
+_EXIT_CODES = """\
+exit codes: 0 done, or drained after SIGTERM; 2 usage; 69 endpoint unreachable; 70 a fault of rt-run;
+74 input or output failed; 75 temporary, try again; 76 protocol; 77 access refused; 78 profile invalid
+or refused; 130 drained after SIGINT; 128+n forced by a second signal or by the end of the grace period
+"""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command.
+
+    Args:
+        arguments: The command line after the program's name.
+
+    Returns:
+        The exit code of the process.
+    """
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if getattr(options, "run", None) is None:
+        if options.profile is None:
+            parser.print_help(sys.stderr)
+            return 2
+        from runner.cli.run import run as run_profile
+
+        return run_profile(options)
+    from runner.errors import RunnerError
+
+    try:
+        return int(options.run(options))
+    except RunnerError as error:
+        from runner.cli.failure import print_failure
+
+        print_failure(error)
+        return error.exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    from runner.cli import catalog, check, completion, init, schema, serve_local, show
+
+    parser = argparse.ArgumentParser(
+        prog="rt-run",
+        description=_DESCRIPTION,
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"rt-run {__version__}")
+    parser.add_argument("-p", "--profile", metavar="NAME|PATH", help="the profile to run")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="override one value, such as model.name=gpt-realtime-2",
+    )
+    parser.add_argument("--profiles-dir", metavar="DIR", help="look for profiles here first")
+    parser.add_argument(
+        "--log-format", choices=["auto", "console", "json"], help="how logs are written to standard error"
+    )
+    parser.add_argument("-v", "--verbose", action="store_true", help="log at level debug")
+    parser.add_argument("-q", "--quiet", action="store_true", help="log warnings and errors only")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for command in (check, show, catalog, init, schema, completion, serve_local):
+        command.add_parser(commands)
+    return parser

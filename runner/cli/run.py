@@ -1,0 +1,49 @@
+"""`rt-run --profile NAME`: run one session."""
+
+import argparse
+
+import anyio
+
+from runner import logs
+from runner.cli.failure import print_failure
+from runner.errors import RunnerError
+from runner.lifecycle.run import run_profile
+from runner.profile import LoadedProfile, load_profile
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the profile that the command line names; returns the exit code."""
+    logs.configure(level=_level(options, "info"), format=options.log_format or "auto")
+    try:
+        loaded = load_profile(options.profile, profiles_dir=options.profiles_dir, sets=options.set)
+    except RunnerError as error:
+        print_failure(error)
+        return error.exit_code
+    settings = loaded.profile.logging
+    form = options.log_format or settings.format
+    logs.configure(level=_level(options, settings.level), format=form)
+    for warning in loaded.warnings:
+        logs.logger().warning("profile_suspicious", problem=str(warning))
+    return _run(loaded, form)
+
+
+def _run(loaded: LoadedProfile, form: logs.Format) -> int:
+    try:
+        outcome = anyio.run(run_profile, loaded)
+    except Exception:  # noqa: BLE001  # whatever it is, it is ours, and a person has to read it
+        logs.logger().exception("internal_error")
+        return RunnerError.exit_code
+    if (error := outcome.error) is not None:
+        if logs.for_people(form):
+            print_failure(error)
+        else:
+            logs.logger().error(
+                "run_failed", error=error.message, hint=error.hint, code=error.code, exit_code=error.exit_code
+            )
+    return outcome.exit_code
+
+
+def _level(options: argparse.Namespace, default: logs.Level) -> logs.Level:
+    if options.verbose:
+        return "debug"
+    return "warning" if options.quiet else default

@@ -1,0 +1,44 @@
+"""Telling the service manager how we are: systemd's notify protocol, which is one datagram a message.
+
+The protocol is that of sd_notify(3); without `NOTIFY_SOCKET` in the environment nothing is sent.
+"""
+
+import os
+import socket
+
+_SEND_TIMEOUT_S = 1.0
+
+
+def ready(status: str) -> None:
+    """Say that the session is configured."""
+    _send(f"READY=1\nSTATUS={status}")
+
+
+def status(text: str) -> None:
+    """Say in one line what is going on."""
+    _send(f"STATUS={text}")
+
+
+def stopping(text: str, *, within_s: float) -> None:
+    """Say that we are going down.
+
+    Args:
+        text: Why, in one line.
+        within_s: How long it may take, in seconds.
+    """
+    _send(f"STOPPING=1\nSTATUS={text}\nEXTEND_TIMEOUT_USEC={int(within_s * 1e6)}")
+
+
+def _send(message: str) -> None:
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address.startswith(("/", "@")):
+        return
+    if address.startswith("@"):
+        address = "\0" + address[1:]
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as connection:
+            connection.settimeout(_SEND_TIMEOUT_S)
+            connection.sendto(message.encode(), address)
+    except OSError:
+        # A manager that does not listen is no reason to end a session.
+        return

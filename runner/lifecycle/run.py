@@ -1,0 +1,219 @@
+"""One run of a profile: open, feed, wait for an end, drain, and say how it went in an exit code."""
+
+import signal
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.abc
+import structlog
+
+from runner import logs
+from runner.errors import OutputError, RunnerError
+from runner.lifecycle import notify
+from runner.protocol.effects import ResponseEnded
+from runner.session.chat import Chat, at_terminal
+from runner.session.engine import Session
+from runner.session.inputs import feed
+from runner.session.opening import open_session
+from runner.session.outputs import OutputClosed, Sink, open_outputs, placeholders
+from runner.session.update import Update
+from runner.settings.run import StdinInput
+
+if TYPE_CHECKING:
+    from runner.profile.load import LoadedProfile
+
+_CANCEL_SHARE = 0.25
+_CANCEL_MOST_S = 2.0
+_FLUSH_LEAST_S = 5.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended."""
+
+    exit_code: int
+    error: RunnerError | None
+    """Why it failed, if it did."""
+
+
+async def run_profile(loaded: "LoadedProfile") -> Outcome:
+    """Run one profile to its end, which SIGTERM and SIGINT bring about."""
+    run = _Run(loaded)
+    return Outcome(await run.execute(), run.error)
+
+
+class _Run:
+    def __init__(self, loaded: "LoadedProfile") -> None:
+        self.error: RunnerError | None = None
+        self._loaded = loaded
+        self._profile = loaded.profile
+        self._run_id = uuid.uuid4().hex[:12]
+        self._reason = ""
+        self._stopping = anyio.Event()
+        self._signal: signal.Signals | None = None
+        self._forced_by: signal.Signals | None = None
+        self._opening = anyio.CancelScope()
+        self._all = anyio.CancelScope()
+        self._opened = False
+        self._session: Session | None = None
+        self._chat: Chat | None = None
+        self._started_s = anyio.current_time()
+
+    async def execute(self) -> int:
+        structlog.contextvars.bind_contextvars(profile=self._loaded.name, run_id=self._run_id)
+        notify.status("connecting")
+        names = placeholders(self._loaded.name, self._run_id)
+        async with anyio.create_task_group() as tasks:
+            await tasks.start(self._watch_signals)
+            with self._all:
+                try:
+                    sinks = open_outputs(self._profile.outputs, names, self._fail)
+                    await self._with_outputs(sinks)
+                except RunnerError as error:
+                    self.error = self.error or error
+            tasks.cancel_scope.cancel()
+        if self._all.cancelled_caught and self._forced_by is None:
+            self._forced_by = self._signal
+            logs.logger().warning("grace_expired", grace_s=self._profile.run.grace_s)
+        code = self._exit_code()
+        self._sum_up(code)
+        return code
+
+    async def _with_outputs(self, sinks: list[Sink]) -> None:
+        async with anyio.create_task_group() as writers:
+            for sink in sinks:
+                writers.start_soon(sink.run)
+            try:
+                with self._opening:
+                    readers = [*(sink.take for sink in sinks), self._watch]
+                    async with open_session(self._profile, readers=readers) as session:
+                        await self._live(session, sinks)
+            except RunnerError as error:
+                self._stop("failed", error)
+            finally:
+                for sink in sinks:
+                    sink.close()
+            with anyio.move_on_after(max(self._profile.run.grace_s, _FLUSH_LEAST_S)) as flushing:
+                for sink in sinks:
+                    await sink.flushed()
+            if flushing.cancelled_caught:
+                late = ", ".join(sink.name for sink in sinks if not sink.is_flushed)
+                self.error = self.error or OutputError(f"not everything could be written in time to {late}")
+                writers.cancel_scope.cancel()
+
+    async def _live(self, session: Session, sinks: list[Sink]) -> None:
+        self._session, self._opened = session, True
+        endpoint = self._profile.endpoint.kind
+        logs.logger().info("session_opened", endpoint=endpoint, model=session.state.effective.get("model"))
+        notify.ready(f"session {session.state.session_id} is open")
+        async with anyio.create_task_group() as work:
+            work.start_soon(self._until_ended, session)
+            work.start_soon(self._feed, session, sinks)
+            await self._stopping.wait()
+            work.cancel_scope.cancel()
+        await self._drain(session)
+
+    async def _feed(self, session: Session, sinks: list[Sink]) -> None:
+        try:
+            if isinstance(self._profile.input, StdinInput) and self._profile.input.format == "text" and at_terminal():
+                self._chat = Chat(session, lambda: _flushed(sinks))
+                await self._chat.run()
+                self._stop("user-left")
+                return
+            await feed(session, self._profile.input)
+            await session.settled()
+        except RunnerError as error:
+            # What the session itself failed of is told by whoever waits for its end.
+            if session.failure is None and not self._stopping.is_set():
+                self._stop("input-failed", error)
+        else:
+            if self._profile.run.until == "input-end":
+                self._stop("input-end")
+
+    def _watch(self, update: Update) -> None:
+        if self._profile.run.until == "response-done" and any(isinstance(each, ResponseEnded) for each in update.effects):
+            self._stop("response-done")
+
+    async def _until_ended(self, session: Session) -> None:
+        await session.ended()
+        self._stop("endpoint")
+
+    async def _drain(self, session: Session) -> None:
+        grace_s = self._profile.run.grace_s
+        logs.logger().debug("session_draining", reason=self._reason)
+        notify.stopping(f"draining: {self._reason}", within_s=grace_s + _FLUSH_LEAST_S)
+        if session.failure is not None:
+            raise session.failure
+        deadline_s = anyio.current_time() + grace_s
+        cancel_at_s = deadline_s - min(_CANCEL_MOST_S, grace_s * _CANCEL_SHARE)
+        if not await _settled(session, by_s=cancel_at_s):
+            logs.logger().warning("response_cancelled", reason=self._reason)
+            await session.cancel()
+            await _settled(session, by_s=deadline_s)
+        await session.close()
+
+    async def _watch_signals(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            task_status.started()
+            async for number in signals:
+                if number == signal.SIGINT and self._signal is None and self._chat and await self._chat.interrupt():
+                    continue
+                if self._signal is not None:
+                    self._forced_by = number
+                    logs.logger().warning("forced", signal=number.name)
+                    self._all.cancel()
+                    return
+                self._signal = number
+                logs.logger().info("signal_received", signal=number.name)
+                self._all.deadline = anyio.current_time() + self._profile.run.grace_s
+                self._stop("signal")
+                if not self._opened:
+                    self._opening.cancel()
+
+    def _fail(self, error: RunnerError) -> None:
+        if isinstance(error, OutputClosed):
+            self._stop("output-closed")
+        else:
+            self._stop("output-failed", error)
+
+    def _stop(self, reason: str, error: RunnerError | None = None) -> None:
+        self.error = self.error or error
+        self._reason = self._reason or reason
+        self._stopping.set()
+        if self._session is not None:
+            self._session.draining = True
+
+    def _exit_code(self) -> int:
+        if self._forced_by is not None:
+            return 128 + self._forced_by
+        if self.error is None and self._reason == "input-end" and self._session is not None:
+            self.error = self._session.first_unanswered
+        if self.error is not None:
+            return self.error.exit_code
+        return 128 + signal.SIGINT if self._signal == signal.SIGINT else 0
+
+    def _sum_up(self, code: int) -> None:
+        usage = self._session.state.usage if self._session else None
+        logs.logger().info(
+            "session_closed",
+            reason=self._reason,
+            exit_code=code,
+            duration_s=round(anyio.current_time() - self._started_s, 3),
+            responses=usage.responses if usage else 0,
+            input_tokens=usage.input_tokens if usage else 0,
+            output_tokens=usage.output_tokens if usage else 0,
+            cached_tokens=usage.cached_tokens if usage else 0,
+        )
+
+
+async def _settled(session: Session, *, by_s: float) -> bool:
+    with anyio.CancelScope(deadline=by_s):
+        await session.settled()
+    return not session.state.busy
+
+
+async def _flushed(sinks: list[Sink]) -> None:
+    for sink in sinks:
+        await sink.flushed()

@@ -1,0 +1,1 @@
+"""One live session: the engine, and the inputs and outputs beside it."""

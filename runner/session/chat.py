@@ -1,0 +1,102 @@
+"""A conversation at a terminal: a prompt with history, answers as they stream, Ctrl-C for the answer, Ctrl-D to leave."""
+
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.to_thread
+
+from runner.errors import RunnerError
+from runner.session.engine import Session
+
+if TYPE_CHECKING:
+    from prompt_toolkit import PromptSession
+
+PROMPT = "> "
+
+
+def at_terminal() -> bool:
+    """Whether somebody sits before both standard input and standard output."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+class Chat:
+    """The user's side of a session at a terminal.
+
+    Args:
+        session: The session to talk in.
+        flushed: Waits until everything said so far stands on the screen.
+    """
+
+    def __init__(self, session: Session, flushed: Callable[[], Awaitable[None]]) -> None:
+        self._session = session
+        self._flushed = flushed
+        self._prompting = False
+        self._prompt: PromptSession[str] | None = None
+
+    async def run(self) -> None:
+        """Prompt, say, wait for the answer, and again; returns when the user leaves."""
+        while (line := await self._line()) is not None:
+            if text := line.strip():
+                await self._session.say(text)
+                await self._session.settled()
+                await self._flushed()
+
+    async def interrupt(self) -> bool:
+        """Ctrl-C: cancel the answer in flight; False says that there is none."""
+        if self._prompting or not self._session.state.busy:
+            return False
+        try:
+            await self._session.cancel()
+        except RunnerError:
+            return False
+        return True
+
+    async def _line(self) -> str | None:
+        self._prompting = True
+        try:
+            return await anyio.to_thread.run_sync(self._ask, abandon_on_cancel=True)
+        finally:
+            self._prompting = False
+            self._leave_prompt()
+
+    def _ask(self) -> str | None:
+        if self._prompt is None:
+            self._prompt = _prompt_session()
+        while True:
+            try:
+                return self._prompt.prompt(PROMPT, handle_sigint=False)
+            except KeyboardInterrupt:
+                sys.stderr.write("(Ctrl-D leaves)\n")
+            except EOFError:
+                return None
+
+    def _leave_prompt(self) -> None:
+        # The thread still prompts where the session ended meanwhile; it must give the terminal back.
+        application = self._prompt.app if self._prompt else None
+        if application and application.is_running and application.loop:
+            application.loop.call_soon_threadsafe(lambda: application.exit(exception=EOFError))
+
+
+def _prompt_session() -> "PromptSession[str]":
+    os.environ.setdefault("PROMPT_TOOLKIT_NO_CPR", "1")
+    from prompt_toolkit import PromptSession
+    from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+
+    history: History
+    try:
+        path = _history_path()
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(mode=0o600)
+        history = FileHistory(str(path))
+    except OSError:
+        history = InMemoryHistory()
+    return PromptSession(history=history)
+
+
+def _history_path() -> Path:
+    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(state) / "rt-run" / "history"

@@ -1,0 +1,104 @@
+"""Where client events come from: lines of standard input, as text or as events."""
+
+import os
+import stat
+from collections.abc import AsyncIterator
+
+import anyio
+import anyio.to_thread
+from pydantic_core import from_json
+
+from runner.errors import InputError
+from runner.protocol.state import out_of_band
+from runner.session.engine import Session
+from runner.settings.run import Input, NoInput, StdinInput
+
+STDIN = 0
+_CHUNK_BYTES = 64 * 1024
+
+
+async def feed(session: Session, settings: Input) -> None:
+    """Send everything that the input holds; returns at its end.
+
+    Raises:
+        InputError: a line is too long, is not UTF-8, or is no JSON object where events are expected.
+        RunnerError: the session ended first.
+    """
+    match settings:
+        case NoInput():
+            await anyio.sleep_forever()
+        case StdinInput(format="text", max_line_bytes=max_line_bytes):
+            async for number, line in lines(STDIN, max_line_bytes=max_line_bytes):
+                if text := _text(number, line).strip():
+                    await session.say(text)
+        case StdinInput(max_line_bytes=max_line_bytes):
+            async for number, line in lines(STDIN, max_line_bytes=max_line_bytes):
+                if text := _text(number, line).strip():
+                    await _send_event(session, number, text)
+
+
+async def _send_event(session: Session, number: int, line: str) -> None:
+    try:
+        event = from_json(line)
+    except ValueError as error:
+        msg = f"stdin:{number}: not JSON: {error}"
+        raise InputError(msg) from None
+    if not isinstance(event, dict) or not isinstance(event.get("type"), str):
+        msg = f"stdin:{number}: not a client event: a JSON object with a `type` is expected"
+        raise InputError(msg, hint='such as {"type": "response.create"}')
+    if event["type"] == "response.create" and not out_of_band(event):
+        await session.settled()
+    await session.send(event)
+
+
+def _text(number: int, line: bytes) -> str:
+    try:
+        return line.decode()
+    except UnicodeDecodeError as error:
+        msg = f"stdin:{number}: not UTF-8 at byte {error.start + 1}"
+        raise InputError(msg) from None
+
+
+async def lines(descriptor: int, *, max_line_bytes: int) -> AsyncIterator[tuple[int, bytes]]:
+    """The lines of a file descriptor with their numbers, from 1; the last may lack its line break.
+
+    Waiting can be cancelled, which a thread that blocks in `read` could not.
+
+    Raises:
+        InputError: a line is longer than `max_line_bytes`, or reading fails.
+    """
+    number, buffer = 0, bytearray()
+    while chunk := await _chunk(descriptor):
+        buffer += chunk
+        *whole, rest = buffer.split(b"\n")
+        for line in whole:
+            number += 1
+            _check_length(number, line, max_line_bytes)
+            yield number, bytes(line)
+        buffer = rest
+        _check_length(number + 1, buffer, max_line_bytes)
+    if buffer:
+        yield number + 1, bytes(buffer)
+
+
+def _check_length(number: int, line: bytearray, max_line_bytes: int) -> None:
+    if len(line) > max_line_bytes:
+        msg = f"stdin:{number}: longer than {max_line_bytes} bytes"
+        raise InputError(msg, hint="raise `input.max_line_bytes`")
+
+
+async def _chunk(descriptor: int) -> bytes:
+    try:
+        if _can_wait(descriptor):
+            await anyio.wait_readable(descriptor)
+            return os.read(descriptor, _CHUNK_BYTES)
+        return await anyio.to_thread.run_sync(os.read, descriptor, _CHUNK_BYTES, abandon_on_cancel=True)
+    except OSError as error:
+        msg = f"standard input cannot be read: {error.strerror}"
+        raise InputError(msg) from None
+
+
+def _can_wait(descriptor: int) -> bool:
+    mode = os.fstat(descriptor).st_mode
+    # Files are always ready and epoll refuses them, as it does most devices but terminals.
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(descriptor)

@@ -1,0 +1,95 @@
+"""What outputs show of a session: its text, its events, or what was said."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from runner.protocol.effects import Effect, ResponseEnded, TextDelta, TurnEnded
+from runner.session.update import Update
+
+_CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
+
+
+class TextLines:
+    """The text of answers as it streams, each answer on lines of its own.
+
+    Args:
+        terminal: Whether a terminal shows it; control characters, which could rewrite the screen, are then left out.
+    """
+
+    def __init__(self, *, terminal: bool) -> None:
+        self._terminal = terminal
+        self._current: str | None = None
+        self._waiting: dict[str, list[str]] = {}
+        self._over: set[str] = set()
+        self._streamed: set[str] = set()
+
+    def render(self, updates: Sequence[Update]) -> str:
+        """The text to write for these updates; a second answer waits for the end of the one being written."""
+        pieces: list[str] = []
+        for update in updates:
+            for effect in update.effects:
+                pieces += self._pieces(effect)
+            if update.event is None and self._current is not None:
+                pieces += self._ended(self._current)
+        text = "".join(pieces)
+        return text.translate(_CONTROLS) if self._terminal else text
+
+    def _pieces(self, effect: Effect) -> list[str]:
+        match effect:
+            case TextDelta(response_id=response_id, item_id=item_id, text=text):
+                self._streamed.add(item_id)
+                self._current = response_id if self._current is None else self._current
+                if response_id == self._current:
+                    return [text]
+                self._waiting.setdefault(response_id, []).append(text)
+            case TurnEnded(role="assistant", item_id=item_id, text=text):
+                if item_id not in self._streamed and self._current is None:
+                    return [text, "\n"]
+                self._streamed.discard(item_id)
+            case ResponseEnded(response_id=response_id):
+                return self._ended(response_id)
+            case _:
+                pass
+        return []
+
+    def _ended(self, response_id: str) -> list[str]:
+        if response_id in self._waiting:
+            self._over.add(response_id)
+        if response_id != self._current:
+            return []
+        pieces = ["\n"]
+        self._current = None
+        while self._waiting and self._current is None:
+            following = next(iter(self._waiting))
+            pieces += self._waiting.pop(following)
+            if following in self._over:
+                self._over.discard(following)
+                pieces.append("\n")
+            else:
+                self._current = following
+        return pieces
+
+
+class EventLines:
+    """Every server event as one line of JSON."""
+
+    def render(self, updates: Sequence[Update]) -> str:
+        """The lines to write for these updates."""
+        return "".join(f"{update.line()}\n" for update in updates if update.event is not None)
+
+
+class TranscriptLines:
+    """Every finished turn as one line of JSON: when, who, what, and whether it was finished."""
+
+    def render(self, updates: Sequence[Update]) -> str:
+        """The lines to write for these updates."""
+        return "".join(
+            _turn(effect, update.at_s) for update in updates for effect in update.effects if isinstance(effect, TurnEnded)
+        )
+
+
+def _turn(turn: TurnEnded, at_s: float) -> str:
+    time = datetime.fromtimestamp(at_s, UTC).isoformat(timespec="milliseconds")
+    line = {"time": time, "role": turn.role, "text": turn.text, "status": turn.status, "item_id": turn.item_id}
+    return json.dumps(line, ensure_ascii=False) + "\n"

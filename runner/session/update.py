@@ -1,0 +1,24 @@
+"""What the pump of a session hands to its readers."""
+
+import json
+from dataclasses import dataclass
+
+from runner.protocol.effects import Effect
+from runner.protocol.fields import JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """One server event, or the end of the session, with what it means."""
+
+    event: JsonObject | None
+    """The event; None for effects that no event brought, at the end of the session."""
+    effects: tuple[Effect, ...]
+    at_s: float
+    """When it came, in Unix seconds."""
+    size_bytes: int
+    """The size of the event on the wire, in bytes."""
+
+    def line(self) -> str:
+        """The event as one line of JSON."""
+        return json.dumps(self.event, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,117 @@
+"""The real command as a process, for tests of how it lives and ends."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+TIMEOUT_S = 30.0
+
+
+class Command:
+    """A running `rt-run`.
+
+    Args:
+        arguments: What stands after the program's name.
+        environment: Variables besides the few that a process needs.
+        folder: The working directory.
+        stdin: `pipe`, or an open file.
+    """
+
+    def __init__(
+        self, *arguments: str, folder: Path, environment: Mapping[str, str] | None = None, stdin: Any = subprocess.PIPE
+    ) -> None:
+        kept = {
+            name: os.environ[name]
+            for name in ("PATH", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
+            if name in os.environ
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "runner", *arguments],
+            cwd=folder,
+            env={**kept, "HOME": str(folder), **(environment or {})},
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        self._guard = threading.Timer(TIMEOUT_S, self.process.kill)
+        self._guard.start()
+
+    def write(self, text: str) -> None:
+        """Write to its standard input."""
+        assert self.process.stdin
+        self.process.stdin.write(text.encode())
+        self.process.stdin.flush()
+
+    def read(self, size_bytes: int) -> str:
+        """Read exactly so much of its standard output."""
+        assert self.process.stdout
+        return self.process.stdout.read(size_bytes).decode()
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self.process.send_signal(number)
+
+    def catches(self, number: signal.Signals) -> bool:
+        """Whether it has a handler for this signal; before that, the default action is all there is."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+        return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
+
+    def end(self, text: str = "") -> "Ended":
+        """Write a last text, close its input and wait for its end."""
+        out, err = self.process.communicate(text.encode() if self.process.stdin else None)
+        self._guard.cancel()
+        return Ended(self.process.returncode, out.decode(), err.decode())
+
+
+class Ended:
+    """How a process ended.
+
+    Args:
+        code: Its exit code; negative for a signal that it did not handle.
+        stdout: What else it wrote there.
+        stderr: What it logged.
+    """
+
+    def __init__(self, code: int, stdout: str, stderr: str) -> None:
+        self.code, self.stdout, self.stderr = code, stdout, stderr
+        assert "Traceback" not in stderr, stderr
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        """The log's lines."""
+        return [json.loads(line) for line in self.stderr.splitlines() if line.startswith("{")]
+
+    def logged(self, event: str) -> dict[str, Any]:
+        """The one log line of this event."""
+        (line,) = (each for each in self.log if each["event"] == event)
+        return line
+
+
+def profile(folder: Path, text: str, *, name: str = "test") -> str:
+    """Write a profile where the command finds it by name; returns the name."""
+    path = folder / "profiles" / f"{name}.toml"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("version = 1\n" + text)
+    return name
+
+
+LOCAL = """
+[endpoint]
+kind = "local"
+delta_interval_ms = {interval_ms}
+[session]
+output_modalities = ["text"]
+{more}
+"""
+
+
+def local(folder: Path, *, interval_ms: int = 0, more: str = "") -> str:
+    """Write a profile of the local endpoint; returns its name."""
+    return profile(folder, LOCAL.format(interval_ms=interval_ms, more=more))

@@ -1,0 +1,163 @@
+"""A Realtime server for tests that does exactly what a test says, on a real socket."""
+
+import json
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import anyio.abc
+from websockets.frames import Frame, Opcode
+from websockets.server import ServerProtocol
+
+from runner.settings.profile import Profile
+
+Script = Callable[["Peer"], Awaitable[None]]
+
+
+class Peer:
+    """One connection of the server: what came in, and ways to answer.
+
+    Attributes:
+        received: Every client event, in order.
+        close_code: The code of the client's close frame, None before it came.
+        pongs: The payloads of the client's pongs.
+    """
+
+    def __init__(self, stream: anyio.abc.SocketStream) -> None:
+        self.stream = stream
+        self.protocol = ServerProtocol(max_size=None)
+        self.received: list[dict[str, Any]] = []
+        self.close_code: int | None = None
+        self.pongs: list[bytes] = []
+        self._waiting: list[dict[str, Any]] = []
+
+    async def accept(self) -> None:
+        """Answer the handshake."""
+        while not (events := self.protocol.events_received()):
+            self.protocol.receive_data(await self.stream.receive())
+        self.protocol.send_response(self.protocol.accept(events[0]))  # type: ignore[arg-type]
+        await self.flush()
+
+    async def flush(self) -> None:
+        """Send what the protocol wants to send."""
+        for data in self.protocol.data_to_send():
+            if data:
+                await self.stream.send(data)
+
+    async def event(self) -> dict[str, Any] | None:
+        """The next client event, None at the end."""
+        while not self._waiting:
+            try:
+                data = await self.stream.receive()
+            except (anyio.EndOfStream, anyio.BrokenResourceError):
+                return None
+            self.protocol.receive_data(data)
+            self.sort()
+            await self.flush()
+            if self.close_code is not None and not self._waiting:
+                return None
+        event = self._waiting.pop(0)
+        self.received.append(event)
+        return event
+
+    def sort(self) -> None:
+        """Sort what the protocol has received."""
+        for frame in self.protocol.events_received():
+            if not isinstance(frame, Frame):
+                continue
+            if frame.opcode is Opcode.TEXT:
+                self._waiting.append(json.loads(frame.data))
+            elif frame.opcode is Opcode.PONG:
+                self.pongs.append(bytes(frame.data))
+            elif frame.opcode is Opcode.CLOSE:
+                self.close_code = struct.unpack("!H", frame.data[:2])[0] if frame.data else 1005
+
+    async def until(self, kind: str) -> dict[str, Any]:
+        """Read client events up to the first of this type."""
+        while (event := await self.event()) is not None:
+            if event["type"] == kind:
+                return event
+        raise AssertionError(f"no {kind} came, but {[each['type'] for each in self.received]}")
+
+    async def to_the_end(self) -> None:
+        """Read until the client has closed."""
+        while await self.event() is not None:
+            pass
+
+    async def send(self, *events: Any) -> None:
+        """Send events as JSON text messages; strings and bytes go as they are."""
+        for event in events:
+            text = event if isinstance(event, str) else json.dumps(event)
+            self.protocol.send_text(text.encode(errors="surrogatepass"))
+        await self.flush()
+
+    async def close(self, code: int, reason: str = "") -> None:
+        """Send a close frame."""
+        self.protocol.send_close(code, reason)
+        await self.flush()
+
+    async def greet(self) -> None:
+        """Open and configure a session as an endpoint does."""
+        session = {"type": "realtime", "id": "sess_test", "object": "realtime.session", "model": "test"}
+        await self.send({"type": "session.created", "event_id": "event_1", "session": session})
+        update = await self.until("session.update")
+        await self.send({"type": "session.updated", "event_id": "event_2", "session": {**session, **update["session"]}})
+
+    async def answer(
+        self, *pieces: str, response_id: str = "resp_1", item_id: str = "item_1", end: bool = True
+    ) -> None:
+        """Stream a text response; `end=False` leaves it in flight."""
+        ids = {"response_id": response_id, "item_id": item_id, "output_index": 0, "content_index": 0, "event_id": "e"}
+        await self.send(
+            {"type": "response.created", "event_id": "e", "response": {"id": response_id, "conversation_id": "c"}}
+        )
+        for piece in pieces:
+            await self.send({"type": "response.output_text.delta", "delta": piece, **ids})
+        if end:
+            await self.end("".join(pieces), response_id=response_id, item_id=item_id)
+
+    async def end(self, text: str, *, response_id: str = "resp_1", item_id: str = "item_1", **response: Any) -> None:
+        """End a text response, by default as completed."""
+        status = response.get("status", "completed")
+        item = {
+            "id": item_id,
+            "type": "message",
+            "role": "assistant",
+            "status": "completed" if status == "completed" else "incomplete",
+            "content": [{"type": "output_text", "text": text}],
+        }
+        done = {"id": response_id, "status": status, "output": [item], "conversation_id": "c", **response}
+        await self.send({"type": "response.done", "event_id": "e", "response": done})
+
+
+@asynccontextmanager
+async def serving(script: Script) -> AsyncIterator[tuple[int, list[Peer]]]:
+    """Serve connections by a script on a loopback port; yields the port and the connections so far."""
+    peers: list[Peer] = []
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    port = listener.extra(anyio.abc.SocketAttribute.local_port)
+
+    async def handle(stream: anyio.abc.SocketStream) -> None:
+        async with stream:
+            peer = Peer(stream)
+            peers.append(peer)
+            try:
+                await peer.accept()
+                await script(peer)
+            except (anyio.BrokenResourceError, anyio.EndOfStream, anyio.ClosedResourceError):
+                pass
+
+    async with listener, anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.serve, handle)
+        try:
+            yield port, peers
+        finally:
+            tasks.cancel_scope.cancel()
+
+
+def profile_for(port: int, **tables: Any) -> Profile:
+    """A profile for a server on a loopback port."""
+    endpoint = {"kind": "custom", "base_url": f"http://127.0.0.1:{port}/v1", "connect_timeout_s": 5}
+    return Profile.model_validate({"version": 1, "endpoint": endpoint, "model": {"name": "test"}, **tables})

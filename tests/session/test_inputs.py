@@ -1,0 +1,85 @@
+"""Lines of a file descriptor."""
+
+import os
+from pathlib import Path
+
+import anyio
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.errors import InputError
+from runner.session.inputs import lines
+
+pytestmark = pytest.mark.anyio
+
+
+async def read(descriptor: int, *, max_line_bytes: int = 1000) -> list[tuple[int, bytes]]:
+    """All lines of a descriptor."""
+    return [each async for each in lines(descriptor, max_line_bytes=max_line_bytes)]
+
+
+@given(st.lists(st.binary(max_size=30), max_size=10))
+def test_however_a_pipe_is_cut_the_lines_are_the_same(pieces: list[bytes]) -> None:
+    """Where the writes were cut does not show; only a last line without break may be missing its break."""
+
+    async def main() -> list[tuple[int, bytes]]:
+        receiving, sending = os.pipe()
+        for piece in pieces:
+            os.write(sending, piece)
+        os.close(sending)
+        try:
+            return await read(receiving)
+        finally:
+            os.close(receiving)
+
+    whole = b"".join(pieces)
+    expected = whole.split(b"\n")
+    if not expected[-1]:
+        expected.pop()
+
+    assert [line for _, line in anyio.run(main)] == expected
+
+
+async def test_a_file_is_read_to_its_end(tmp_path: Path) -> None:
+    """A redirected file cannot be waited for, and need not be."""
+    path = tmp_path / "lines"
+    path.write_bytes(b"one\r\ntwo")
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        assert await read(descriptor) == [(1, b"one\r"), (2, b"two")]
+    finally:
+        os.close(descriptor)
+
+
+async def test_dev_null_ends_at_once() -> None:
+    """What a service manager gives as standard input is an end, not an error."""
+    descriptor = os.open("/dev/null", os.O_RDONLY)
+    try:
+        assert await read(descriptor) == []
+    finally:
+        os.close(descriptor)
+
+
+async def test_a_line_without_end_is_bounded() -> None:
+    """The line's number and the setting to change are told."""
+    receiving, sending = os.pipe()
+    try:
+        os.write(sending, b"fine\n" + b"x" * 5000)
+        with pytest.raises(InputError, match="stdin:2: longer than 1000 bytes"):
+            await read(receiving)
+    finally:
+        os.close(receiving)
+        os.close(sending)
+
+
+async def test_waiting_for_input_can_be_cancelled() -> None:
+    """A pipe that stays silent does not keep the session."""
+    receiving, sending = os.pipe()
+    try:
+        with anyio.move_on_after(0.05) as scope:
+            await read(receiving)
+        assert scope.cancelled_caught
+    finally:
+        os.close(receiving)
+        os.close(sending)

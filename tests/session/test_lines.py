@@ -1,0 +1,93 @@
+"""What outputs show of updates."""
+
+import json
+
+from runner.protocol.effects import Effect, ResponseEnded, TextDelta, TurnEnded
+from runner.session.lines import EventLines, TextLines, TranscriptLines
+from runner.session.update import Update
+
+
+def update(*effects: Effect) -> Update:
+    """An update that means this."""
+    return Update({"type": "x"}, effects, 0.0, 1)
+
+
+def test_an_answer_streams_and_ends_its_line() -> None:
+    """Pieces come out as they come in; the end is a line break."""
+    lines = TextLines(terminal=False)
+
+    assert lines.render([update(TextDelta("r", "i", "Hel")), update(TextDelta("r", "i", "lo"))]) == "Hello"
+    assert (
+        lines.render([update(TurnEnded("assistant", "Hello", "i", "completed"), ResponseEnded("r", "completed"))])
+        == "\n"
+    )
+
+
+def test_answers_do_not_mix() -> None:
+    """What runs beside an answer is shown after it, whether it ended before or not."""
+    lines = TextLines(terminal=False)
+    shown = lines.render(
+        [
+            update(TextDelta("a", "1", "A")),
+            update(TextDelta("b", "2", "B")),
+            update(TextDelta("c", "3", "C")),
+            update(ResponseEnded("b", "completed")),
+            update(TextDelta("a", "1", "a")),
+            update(ResponseEnded("a", "completed")),
+            update(TextDelta("c", "3", "c")),
+            update(ResponseEnded("c", "completed")),
+        ]
+    )
+
+    assert shown == "Aa\nB\nCc\n"
+
+
+def test_an_answer_that_did_not_stream_is_shown_whole() -> None:
+    """Some servers send the text at the end only."""
+    lines = TextLines(terminal=False)
+
+    assert (
+        lines.render([update(TurnEnded("assistant", "Hello", "i", "completed"), ResponseEnded("r", "completed"))])
+        == "Hello\n"
+    )
+    assert lines.render([update(TurnEnded("user", "Hi", "u", "completed"))]) == ""
+
+
+def test_the_end_of_the_session_ends_the_line() -> None:
+    """A lost connection leaves no half line for the shell's prompt."""
+    lines = TextLines(terminal=False)
+    lines.render([update(TextDelta("r", "i", "Hel"))])
+
+    assert lines.render([Update(None, (TurnEnded("assistant", "Hel", "i", "incomplete"),), 0.0, 0)]) == "\n"
+
+
+def test_an_answer_cannot_rewrite_the_terminal() -> None:
+    """Control characters are left out on a terminal, and kept for programs."""
+    effects = update(TextDelta("r", "i", "a\x1b[2Jb\x9b1mc\td\n"))
+
+    assert TextLines(terminal=True).render([effects]) == "a[2Jb1mc\td\n"
+    assert TextLines(terminal=False).render([effects]) == "a\x1b[2Jb\x9b1mc\td\n"
+
+
+def test_events_are_one_line_each() -> None:
+    """Line breaks inside an event do not break the format."""
+    event = {"type": "x", "text": "a\nb\u2028ü"}
+
+    shown = EventLines().render([Update(event, (), 0.0, 1), Update(None, (), 0.0, 0)])
+
+    assert shown.count("\n") == 1
+    assert json.loads(shown) == event
+
+
+def test_a_transcript_says_who_said_what_when() -> None:
+    """One line a finished turn, with the time at which it was over."""
+    (line,) = TranscriptLines().render([update(TurnEnded("user", "Grüß dich", "i", "completed"))]).splitlines()
+
+    assert json.loads(line) == {
+        "time": "1970-01-01T00:00:00.000+00:00",
+        "role": "user",
+        "text": "Grüß dich",
+        "status": "completed",
+        "item_id": "i",
+    }
+    assert "ü" in line

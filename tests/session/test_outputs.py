@@ -1,0 +1,127 @@
+"""Outputs beside a session: what they write, and what they must never hold up."""
+
+import json
+import os
+from pathlib import Path
+
+import anyio
+import pytest
+
+from runner.errors import OutputError, RunnerError
+from runner.protocol.effects import TextDelta
+from runner.session.opening import open_session
+from runner.session.outputs import OutputClosed, Sink, open_outputs
+from runner.session.update import Update
+from runner.settings.run import EventsOutput, TranscriptOutput
+from tests.peer import Peer, profile_for, serving
+
+pytestmark = pytest.mark.anyio
+NAMES = {"profile": "p", "run_id": "r", "started": "s"}
+
+
+def update(number: int, size_bytes: int = 10) -> Update:
+    """An update with a numbered event."""
+    return Update({"type": "x", "number": number}, (TextDelta("r", "i", str(number)),), 0.0, size_bytes)
+
+
+async def write(sink: Sink, *updates: Update) -> None:
+    """Run a sink over these updates to its end."""
+    for each in updates:
+        sink.take(each)
+    sink.close()
+    with anyio.fail_after(5):
+        await sink.run()
+
+
+async def test_a_file_is_appended_to_and_its_folder_made(tmp_path: Path) -> None:
+    """Two runs into one path add up, and placeholders are filled in."""
+    failures: list[RunnerError] = []
+    output = EventsOutput(kind="events", path=str(tmp_path / "{profile}" / "{started}.jsonl"))
+    for number in range(2):
+        (sink,) = open_outputs([output], NAMES, failures.append)
+        await write(sink, update(number))
+
+    lines = (tmp_path / "p" / "s.jsonl").read_text().splitlines()
+    assert [json.loads(line)["number"] for line in lines] == [0, 1]
+    assert not failures
+
+
+async def test_an_output_that_falls_behind_ends_the_session_and_is_named(tmp_path: Path) -> None:
+    """The bound is the profile's, and reaching it is told once."""
+    failures: list[RunnerError] = []
+    output = TranscriptOutput(kind="transcript", path=str(tmp_path / "t"), max_queue_bytes=65536)
+    (sink,) = open_outputs([output], NAMES, failures.append)
+    for number in range(5):
+        sink.take(update(number, size_bytes=30_000))
+
+    assert [str(each) for each in failures] == [
+        f"the file {tmp_path / 't'} fell more than 65536 bytes behind the session"
+    ]
+    await write(sink)
+
+
+@pytest.mark.parametrize(("path", "kind"), [("/dev/full", OutputError), ("pipe", OutputClosed)])
+async def test_what_cannot_be_written_is_told_once(tmp_path: Path, path: str, kind: type[Exception]) -> None:
+    """A full disk is a failure; a reader that has gone is its own kind."""
+    failures: list[RunnerError] = []
+    target = Path(path)
+    reading = -1
+    if path == "pipe":
+        target = tmp_path / path
+        os.mkfifo(target)
+        reading = os.open(target, os.O_RDONLY | os.O_NONBLOCK)
+    (sink,) = open_outputs([EventsOutput(kind="events", path=str(target))], NAMES, failures.append)
+    if reading >= 0:
+        os.close(reading)
+    sink.take(update(1))
+    await write(sink, update(2))
+
+    assert [type(each) for each in failures] == [kind]
+    assert sink.is_flushed
+
+
+async def test_a_stuck_output_never_delays_a_pong(tmp_path: Path) -> None:
+    """While the disk hangs, pings are answered at once and answers still come."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    failures: list[RunnerError] = []
+    (sink,) = open_outputs([EventsOutput(kind="events", path=str(pipe))], NAMES, failures.append)
+    latencies_s: list[float] = []
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        for _ in range(20):
+            await peer.send({"type": "response.output_audio.delta", "delta": "A" * 20_000})
+        for number in range(10):
+            sent_s = anyio.current_time()
+            peer.protocol.send_ping(str(number).encode())
+            await peer.flush()
+            while len(peer.pongs) <= number:
+                peer.protocol.receive_data(await peer.stream.receive())
+                peer.sort()
+            latencies_s.append(anyio.current_time() - sent_s)
+        await peer.until("response.create")
+        await peer.answer("still here")
+        await peer.to_the_end()
+
+    try:
+        async with serving(script) as (port, _), anyio.create_task_group() as tasks:
+            tasks.start_soon(sink.run)
+            async with open_session(profile_for(port), readers=[sink.take]) as session:
+                await session.say("Hello")
+                with anyio.fail_after(5):
+                    await session.settled()
+            assert not sink.is_flushed
+            while not sink.is_flushed:
+                await anyio.sleep(0.001)
+                try:
+                    os.read(reading, 1 << 20)
+                except BlockingIOError:
+                    continue
+            sink.close()
+        assert len(latencies_s) == 10
+        assert max(latencies_s) < 0.5
+        assert not failures
+    finally:
+        os.close(reading)

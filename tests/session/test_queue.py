@@ -1,0 +1,55 @@
+"""The byte-bounded queue between pump and readers."""
+
+import anyio
+import pytest
+
+from runner.session.queue import ByteQueue
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_everything_comes_out_in_order_and_then_the_end() -> None:
+    """Closing lets what waits be read first."""
+    queue: ByteQueue[int] = ByteQueue(100)
+    assert all(queue.put(number, 1) for number in range(5))
+    queue.close()
+
+    assert await queue.get_all() == [0, 1, 2, 3, 4]
+    assert await queue.get_all() == []
+    assert not queue.put(5, 1)
+
+
+async def test_a_full_queue_refuses_and_one_large_item_passes() -> None:
+    """The bound is on what waits; an item larger than it can still pass alone."""
+    queue: ByteQueue[str] = ByteQueue(10)
+
+    assert queue.put("large", 50)
+    assert not queue.put("more", 1)
+    assert await queue.get_all() == ["large"]
+    assert queue.put("more", 1)
+
+
+async def test_a_cancelled_reader_loses_nothing() -> None:
+    """What comes while a cancelled reader leaves is there for the next one."""
+    queue: ByteQueue[int] = ByteQueue(100)
+    with anyio.move_on_after(0.01):
+        await queue.get_all()
+    queue.put(1, 1)
+
+    with anyio.fail_after(1):
+        assert await queue.get_all() == [1]
+
+
+async def test_drained_waits_for_what_was_taken_to_be_dealt_with() -> None:
+    """Taking is not yet writing."""
+    queue: ByteQueue[int] = ByteQueue(100)
+    queue.put(1, 1)
+    await queue.get_all()
+
+    assert not queue.is_drained
+    with anyio.move_on_after(0.01) as scope:
+        await queue.drained()
+    assert scope.cancelled_caught
+    queue.done()
+    with anyio.fail_after(1):
+        await queue.drained()
