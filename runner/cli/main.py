@@ -76,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-v", "--verbose", action="store_true", help="log at level debug")
     parser.add_argument("-q", "--quiet", action="store_true", help="log warnings and errors only")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for command in (check, show, catalog, init, schema, completion, serve_local):
+    for command in (check, show, catalog, init, schema, serve_local):
         command.add_parser(commands)
+    completion.add_parser(commands, parser)
     return parser

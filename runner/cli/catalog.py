@@ -1,0 +1,66 @@
+"""`rt-run list`: the profiles that names can mean."""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command to the command line."""
+    parser = subparsers.add_parser("list", help="list the profiles in the searched folders")
+    parser.add_argument("--output", choices=("text", "json"), default="text", help="the form of the list")
+    parser.add_argument("--names", action="store_true", help="print the names only, without reading the files")
+    parser.add_argument("--profiles-dir", metavar="DIR", default=argparse.SUPPRESS, help="search this folder first")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print every profile; broken ones are listed as invalid, hidden ones as shadowed."""
+    from runner.profile.locate import found
+
+    folder = getattr(args, "profiles_dir", None)
+    paths = list(found(Path(folder) if folder else None, os.environ))
+    if args.names:
+        names = dict.fromkeys(path.stem for path in paths)
+        sys.stdout.write("".join(f"{name}\n" for name in names if name.isprintable() and " " not in name))
+        return 0
+    rows: list[dict[str, Any]] = []
+    for path in paths:
+        rows.append({**_row(path), "shadowed": any(row["name"] == path.stem for row in rows)})
+    if args.output == "json":
+        sys.stdout.write(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
+    elif rows:
+        sys.stdout.write(_table(rows))
+    else:
+        print("there are no profiles; `rt-run init NAME` writes one", file=sys.stderr)
+    return 0
+
+
+def _row(path: Path) -> dict[str, Any]:
+    from runner.errors import ProfileError
+    from runner.profile import load_profile
+    from runner.profile.layers import shown
+
+    row: dict[str, Any] = {"name": path.stem, "kind": None, "model": None, "description": "", "path": shown(path)}
+    try:
+        profile = load_profile(str(path)).profile
+    except ProfileError:
+        return {**row, "valid": False}
+    model = profile.model.name if profile.model else None
+    return {**row, "kind": profile.endpoint.kind, "model": model, "description": profile.description, "valid": True}
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    cells = [("NAME", "ENDPOINT", "MODEL", "DESCRIPTION", "PATH")]
+    for row in rows:
+        path = f"{row['path']} (shadowed)" if row["shadowed"] else row["path"]
+        description = " ".join(row["description"].split())
+        cells.append((row["name"], row["kind"] or "invalid", row["model"] or "-", description or "-", path))
+    widths = [max(len(line[column]) for line in cells) for column in range(4)]
+    return "".join(
+        "  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[4]]) + "\n"
+        for line in cells
+    )

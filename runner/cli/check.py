@@ -1,0 +1,82 @@
+"""`rt-run check`: every fault of every profile, without any network."""
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any
+
+from runner.errors import ProfileError, UsageError
+
+if TYPE_CHECKING:
+    from runner.profile.faults import Fault
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command to the command line."""
+    parser = subparsers.add_parser("check", help="validate profiles offline")
+    parser.add_argument("profiles", nargs="*", metavar="NAME|PATH", help="the profiles to check")
+    parser.add_argument("--all", action="store_true", help="check every profile in every searched folder")
+    parser.add_argument("--output", choices=("text", "json", "github"), default="text", help="the form of the report")
+    parser.add_argument("--profiles-dir", metavar="DIR", default=argparse.SUPPRESS, help="search this folder first")
+    parser.add_argument("--set", action="append", default=[], dest="sets", metavar="KEY=VALUE", help="override a value")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check the profiles and print what is wrong with them.
+
+    Returns:
+        0 if all are valid, else 78.
+
+    Raises:
+        UsageError: There is nothing to check.
+    """
+    from runner.cli.report import report
+
+    names = [*args.profiles, *(_all(getattr(args, "profiles_dir", None)) if args.all else [])]
+    if not names:
+        raise UsageError("there is nothing to check", hint="name profiles, or use --all where there are some")
+    errors: dict[Fault, None] = {}
+    warnings: dict[Fault, None] = {}
+    lines: list[str] = []
+    failed = False
+    for name in dict.fromkeys(names):
+        wrong, odd, label = _checked(name, args)
+        failed = failed or bool(wrong)
+        new = [each for each in wrong if each not in errors]
+        odd = [each for each in odd if each not in warnings]
+        errors.update(dict.fromkeys(new))
+        warnings.update(dict.fromkeys(odd))
+        count = f"{len(wrong)} fault{'s' if len(wrong) > 1 else ''}"
+        lines += [text for text in (report("text", new, odd), f"{label}: {count if wrong else 'ok'}") if text]
+    if args.output != "text":
+        lines = [text for text in (report(args.output, list(errors), list(warnings)),) if text]
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    return ProfileError.exit_code if failed else 0
+
+
+def _all(profiles_dir: str | None) -> list[str]:
+    import os
+    from pathlib import Path
+
+    from runner.profile.locate import found
+
+    return [str(path) for path in found(Path(profiles_dir) if profiles_dir else None, os.environ)]
+
+
+def _checked(name: str, args: argparse.Namespace) -> "tuple[list[Fault], list[Fault], str]":
+    from pathlib import Path
+
+    from runner.profile import Fault, ProfileFaults, load_profile
+    from runner.profile.layers import shown
+    from runner.profile.locate import is_path
+
+    label = shown(Path(name)) if is_path(name) else name
+    try:
+        loaded = load_profile(
+            name, profiles_dir=getattr(args, "profiles_dir", None), sets=[*getattr(args, "set", []), *args.sets]
+        )
+    except ProfileFaults as error:
+        return list(error.faults), [], label
+    except ProfileError as error:
+        return [Fault(label, 0, 0, "", error.message, error.hint, "not-found")], [], label
+    return [], loaded.warnings, label

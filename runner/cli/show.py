@@ -1,0 +1,100 @@
+"""`rt-run show`: the effective settings of a profile, each with where it came from."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from runner.profile import LoadedProfile
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command to the command line."""
+    parser = subparsers.add_parser("show", help="print the effective settings and where each came from")
+    parser.add_argument("name", metavar="NAME|PATH", help="the profile to show")
+    parser.add_argument(
+        "--request", action="store_true", help="print what is sent first: URL, header names, session.update"
+    )
+    parser.add_argument("--output", choices=("text", "json"), default="text", help="the form of the output")
+    parser.add_argument("--profiles-dir", metavar="DIR", default=argparse.SUPPRESS, help="search this folder first")
+    parser.add_argument("--set", action="append", default=[], dest="sets", metavar="KEY=VALUE", help="override a value")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the settings, or with `--request` what a session sends first; secrets stay references."""
+    from runner.profile import load_profile
+
+    sets = [*getattr(args, "set", []), *args.sets]
+    loaded = load_profile(args.name, profiles_dir=getattr(args, "profiles_dir", None), sets=sets)
+    for warning in loaded.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    text = (_request if args.request else _settings)(loaded, args.output)
+    sys.stdout.write(text + "\n")
+    return 0
+
+
+def _settings(loaded: "LoadedProfile", form: str) -> str:
+    from runner.profile.keys import dotted
+
+    rows = [(dotted(key), value, str(loaded.origins.of(key))) for key, value in _values(loaded)]
+    if form == "json":
+        return json.dumps({key: {"value": value, "origin": origin} for key, value, origin in rows}, indent=2)
+    lines = [(f"{key} = {_toml(value)}", origin) for key, value, origin in rows]
+    width = min(max(len(text) for text, _ in lines), 60)
+    return "\n".join(f"{text:<{width}}  # {origin}" for text, origin in lines)
+
+
+def _values(loaded: "LoadedProfile") -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    from runner.profile.keys import dotted
+
+    for key, value in _lines(loaded.profile.model_dump(mode="json"), ()):
+        if value is None and dotted(key) in loaded.origins:
+            yield key, "none"
+        elif value is not None:
+            yield key, value
+
+
+def _lines(tree: Any, key: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    if isinstance(tree, dict) and tree:
+        for name, value in tree.items():
+            yield from _lines(value, (*key, name))
+    elif isinstance(tree, list) and tree and isinstance(tree[0], dict):
+        for index, value in enumerate(tree):
+            yield from _lines(value, (*key, index))
+    else:
+        yield key, tree
+
+
+def _request(loaded: "LoadedProfile", form: str) -> str:
+    from runner.connect.address import address_of
+    from runner.protocol.preview import to_preview
+    from runner.protocol.session_update import session_update
+    from runner.settings.auth import ApiKeyAuth, EntraAuth
+
+    auth, endpoint = loaded.profile.auth, loaded.profile.endpoint
+    credential: dict[str, str] = {}
+    if isinstance(auth, ApiKeyAuth) and (auth.header or ("api-key" if endpoint.kind == "azure" else "")) == "api-key":
+        credential = {"api-key": ""}
+    elif isinstance(auth, ApiKeyAuth | EntraAuth):
+        credential = {"Authorization": ""}
+    address = address_of(loaded.profile, credential)
+    event = session_update(loaded.profile)
+    if (getattr(endpoint, "api_version", None) or "").endswith("-preview"):
+        event = to_preview(event)
+    if form == "json":
+        return json.dumps({"url": address.url, "headers": list(address.headers), "first_event": event}, indent=2)
+    headers = ", ".join(address.headers) or "none"
+    return f"GET {address.url}\nheaders: {headers}\n{json.dumps(event, indent=2, ensure_ascii=False)}"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return (
+            "{ " + ", ".join(f"{json.dumps(name)} = {_toml(each)}" for name, each in value.items()) + " }"
+            if value
+            else "{}"
+        )
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,97 @@
+"""Where exactly a profile's session connects: the URL and the headers of the handshake."""
+
+from collections.abc import Mapping
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+from runner.connect.opening import Address
+from runner.settings.endpoint import AzureEndpoint, LocalEndpoint, OpenAIEndpoint, RemoteEndpoint
+from runner.settings.profile import Profile, TranscriptionSettings
+
+_LOCAL_BASE = "http://local/v1"
+
+
+def address_of(profile: Profile, credential_headers: Mapping[str, str]) -> Address:
+    """The address of a profile's session.
+
+    Args:
+        profile: A valid profile.
+        credential_headers: What authenticates the handshake; it wins over the profile's own headers.
+    """
+    endpoint = profile.endpoint
+    if isinstance(endpoint, LocalEndpoint):
+        return Address(
+            _with_query(f"{_LOCAL_BASE}/realtime", _subject(profile) or {"model": "local"}), dict(credential_headers)
+        )
+    url = _with_query(_path(endpoint), {**endpoint.query, **_own_query(profile, endpoint)})
+    return Address(url, _headers(endpoint, credential_headers))
+
+
+def model_name(profile: Profile) -> str | None:
+    """The model, or on Azure the deployment, that a session connects with."""
+    if profile.model:
+        return profile.model.name
+    return None if isinstance(profile.session, TranscriptionSettings) else profile.session.model
+
+
+def _path(endpoint: RemoteEndpoint) -> str:
+    base = str(endpoint.base_url)
+    if isinstance(endpoint, AzureEndpoint):
+        base = _extended(base, "/openai" if endpoint.api_version else "/openai/v1")
+    return _extended(base, "/realtime")
+
+
+def _extended(url: str, path: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=parts.path.rstrip("/") + path, fragment=""))
+
+
+def _own_query(profile: Profile, endpoint: RemoteEndpoint) -> dict[str, str]:
+    query = _subject(profile)
+    if not isinstance(endpoint, AzureEndpoint) or not endpoint.api_version:
+        return query
+    name = query.pop("model", None) or _transcription_deployment(profile)
+    return {"api-version": endpoint.api_version, **({"deployment": name} if name else {}), **query}
+
+
+def _subject(profile: Profile) -> dict[str, str]:
+    """What the session is about: a call, a transcription or a model."""
+    call_id = getattr(profile.endpoint, "call_id", None)
+    if call_id:
+        return {"call_id": call_id}
+    if isinstance(profile.session, TranscriptionSettings):
+        return {"intent": "transcription"}
+    name = model_name(profile)
+    return {"model": name} if name else {}
+
+
+def _transcription_deployment(profile: Profile) -> str | None:
+    if not isinstance(profile.session, TranscriptionSettings):
+        return None
+    if profile.model:
+        return profile.model.name
+    audio = profile.session.audio
+    hearing = audio.input.transcription if audio and audio.input else None
+    return hearing.model if hearing else None
+
+
+def _with_query(url: str, query: Mapping[str, str]) -> str:
+    parts = urlsplit(url)
+    merged = {**dict(parse_qsl(parts.query, keep_blank_values=True)), **query}
+    return urlunsplit(parts._replace(query=urlencode(merged, quote_via=quote, safe="")))
+
+
+def _headers(endpoint: RemoteEndpoint, credential: Mapping[str, str]) -> dict[str, str]:
+    headers = dict(endpoint.headers)
+    if isinstance(endpoint, OpenAIEndpoint):
+        named = {
+            "OpenAI-Organization": endpoint.organization,
+            "OpenAI-Project": endpoint.project,
+            "OpenAI-Safety-Identifier": endpoint.safety_identifier,
+        }
+        headers = _laid_over(headers, {name: value for name, value in named.items() if value})
+    return _laid_over(headers, credential)
+
+
+def _laid_over(headers: Mapping[str, str], over: Mapping[str, str]) -> dict[str, str]:
+    taken = {name.lower() for name in over}
+    return {**{name: value for name, value in headers.items() if name.lower() not in taken}, **over}

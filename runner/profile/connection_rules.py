@@ -1,0 +1,114 @@
+"""Rules about where a session connects, as whom and with which model; `rules.py` has their codes."""
+
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+from pydantic import HttpUrl
+
+from runner.profile.tables import Finding, Tables, is_hosted, speaks_preview
+from runner.settings.auth import EntraAuth, NoAuth
+from runner.settings.endpoint import AzureEndpoint, CustomEndpoint, LocalEndpoint, OpenAIEndpoint
+from runner.settings.profile import RealtimeSettings, TranscriptionSettings
+
+_CLIENT_SECRET_FIELDS = ("tenant_id", "client_id", "client_secret")
+_CERTIFICATE_FIELDS = ("tenant_id", "client_id", "certificate_file")
+
+
+def model_missing(tables: Tables) -> Iterator[Finding]:
+    """A conversation on a hosted endpoint without a model."""
+    if (
+        is_hosted(tables)
+        and isinstance(tables.session, RealtimeSettings)
+        and tables.model is None
+        and not tables.session.model
+        and "model" not in tables.invalid
+        and not getattr(tables.endpoint, "call_id", None)
+    ):
+        example = '"gpt-realtime-2"' if isinstance(tables.endpoint, OpenAIEndpoint) else "the name of a deployment"
+        yield ("model",), "is missing", f"add [model] with name = {example}", "table"
+
+
+def model_with_transcription(tables: Tables) -> Iterator[Finding]:
+    """A model beside a transcription session on a hosted endpoint."""
+    transcribes = is_hosted(tables) and isinstance(tables.session, TranscriptionSettings)
+    if transcribes and tables.model and not speaks_preview(tables):
+        problem = "a transcription session takes no model here"
+        yield ("model", "name"), problem, "write session.audio.input.transcription.model and remove [model]", "key"
+
+
+def model_with_call(tables: Tables) -> Iterator[Finding]:
+    """A model beside a call, which has its own."""
+    if tables.model and getattr(tables.endpoint, "call_id", None):
+        yield ("model", "name"), "a call has its model already", "remove [model] or endpoint.call_id", "key"
+
+
+def model_twice(tables: Tables) -> Iterator[Finding]:
+    """Two models that differ."""
+    inner = tables.session.model if isinstance(tables.session, RealtimeSettings) else None
+    if inner and tables.model and inner != tables.model.name:
+        yield ("session", "model"), "differs from model.name", "write the model in [model] only", "value"
+
+
+def azure_api_version(tables: Tables) -> Iterator[Finding]:
+    """A version where the current API takes none."""
+    if not isinstance(tables.endpoint, AzureEndpoint) or tables.endpoint.api_version is None:
+        return
+    if not speaks_preview(tables) or (tables.endpoint.base_url.path or "").rstrip("/").endswith("/openai/v1"):
+        hint = "remove it; only a version that ends in -preview speaks the preview protocol"
+        yield ("endpoint", "api_version"), "the current API takes no api_version", hint, "key"
+
+
+def azure_base_url(tables: Tables) -> Iterator[Finding]:
+    """A resource's address with a path."""
+    if isinstance(tables.endpoint, AzureEndpoint) and (tables.endpoint.base_url.path or "/") != "/":
+        url = tables.endpoint.base_url
+        hint = f'write base_url = "{url.scheme}://{url.host}"; a gateway with a path is an endpoint of kind "custom"'
+        yield ("endpoint", "base_url"), "must be the resource alone, without a path", hint, "value"
+
+
+def azure_preview(tables: Tables) -> Iterator[Finding]:
+    """The deprecated preview protocol."""
+    if speaks_preview(tables):
+        problem = "speaks the preview protocol, which Azure has deprecated since 2026-04-30"
+        yield ("endpoint", "api_version"), problem, "remove it to speak the current one", "key"
+
+
+def entra_endpoint(tables: Tables) -> Iterator[Finding]:
+    """Entra ID on an endpoint that does not know it."""
+    if isinstance(tables.auth, EntraAuth) and isinstance(tables.endpoint, OpenAIEndpoint | LocalEndpoint):
+        other = "api-key" if isinstance(tables.endpoint, OpenAIEndpoint) else "none"
+        problem = f"an endpoint of kind {tables.endpoint.kind} knows no Entra ID"
+        yield ("auth", "kind"), problem, f'write kind = "{other}"', "value"
+
+
+def entra_fields(tables: Tables) -> Iterator[Finding]:
+    """An Entra credential without the fields that it needs."""
+    needed = {"client-secret": _CLIENT_SECRET_FIELDS, "client-certificate": _CERTIFICATE_FIELDS}
+    if isinstance(tables.auth, EntraAuth):
+        for name in needed.get(tables.auth.credential, ()):
+            if getattr(tables.auth, name) is None:
+                yield ("auth", name), f"is missing for credential = {tables.auth.credential!r}", "", "table"
+
+
+def plain_http(tables: Tables) -> Iterator[Finding]:
+    """An address without TLS on another machine."""
+    if isinstance(tables.endpoint, OpenAIEndpoint | AzureEndpoint | CustomEndpoint):
+        url = tables.endpoint.base_url
+        if url.scheme == "http" and not _is_loopback(url):
+            sent = "everything" if isinstance(tables.auth, NoAuth) else "the credential"
+            problem = f"without TLS {sent} can be read on the way"
+            yield ("endpoint", "base_url"), problem, "use https://; http:// is for loopback addresses", "value"
+
+
+def _is_loopback(url: HttpUrl) -> bool:
+    host = (url.host or "").strip("[]")
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def no_credential(tables: Tables) -> Iterator[Finding]:
+    """A hosted endpoint without any credential."""
+    if is_hosted(tables) and isinstance(tables.auth, NoAuth):
+        yield ("auth", "kind"), "the endpoint will want a credential", 'kind = "api-key" or "entra"', "value"

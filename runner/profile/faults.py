@@ -1,0 +1,59 @@
+"""What is wrong with a profile: the place, the problem and the way out."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from runner.errors import ProfileError
+from runner.profile.keys import Key, dotted, redacted
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a value stands: a position in a file, or the name of a flag or of an environment variable."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault of a profile; `line` and `column` count from 1 and are 0 where the place is not a file."""
+
+    file: str
+    line: int
+    column: int
+    key: str
+    problem: str
+    hint: str = ""
+    code: str = "invalid-value"
+
+    def __str__(self) -> str:
+        place = Place(self.file, self.line, self.column)
+        text = f"{place}: {self.key}: {self.problem}" if self.key else f"{place}: {self.problem}"
+        return f"{text}; {self.hint}" if self.hint else text
+
+
+class ProfileFaults(ProfileError):
+    """A profile with faults: all of them, each with its place.
+
+    Args:
+        faults: What is wrong, at least one.
+    """
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("\n".join(str(fault) for fault in faults), code=faults[0].code)
+        self.faults = tuple(faults)
+
+
+def fault_at(place: Place, key: Key, problem: str, hint: str = "", *, code: str) -> Fault:
+    """A fault at a place, without any secret that the texts may have caught from the profile."""
+    return Fault(place.file, place.line, place.column, dotted(key), redacted(problem), redacted(hint), code)
+
+
+def ordered(faults: Iterable[Fault]) -> list[Fault]:
+    """The faults by file and position, each only once."""
+    return sorted(dict.fromkeys(faults), key=lambda fault: (fault.line == 0, fault.file, fault.line, fault.column))

@@ -1,0 +1,73 @@
+"""A profile's file and its parents, from the eldest to the profile itself."""
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+
+from runner.errors import ProfileError
+from runner.profile.faults import Fault, ProfileFaults, fault_at
+from runner.profile.layers import Layer, shown
+from runner.profile.locate import is_path, locate
+from runner.profile.read import read_layer
+
+
+def lineage(path: Path, *, profiles_dir: Path | None, environ: Mapping[str, str]) -> tuple[list[Layer], list[Fault]]:
+    """Read a profile and all that it extends; a parent that cannot be had is a fault at the child's `extends`.
+
+    Raises:
+        ProfileFaults: The profile itself cannot be read.
+    """
+    layers = [read_layer(path)]
+    seen = {_identity(path): path}
+    while "extends" in layers[0].data:
+        child = layers[0]
+        name = child.data["extends"]
+        if not isinstance(name, str) or not name or "\x00" in name:
+            return layers, [_fault(child, "must be a profile's name or path")] if name == "" else []
+        try:
+            parent = _parent(name, child, profiles_dir, environ)
+            if _identity(parent) in seen:
+                circle = " → ".join(shown(each) for each in [*seen.values(), parent])
+                problem = f"profiles extend each other in a circle: {circle}"
+                return layers, [_fault(child, problem, code="extends-cycle")]
+            seen[_identity(parent)] = parent
+            layers.insert(0, read_layer(parent))
+        except ProfileFaults as error:
+            return layers, [*error.faults, _fault(child, f"the parent {name!r} cannot be read", code="extends-broken")]
+        except ProfileError as error:
+            return layers, [_fault(child, error.message, error.hint, code="extends-missing")]
+    return layers, []
+
+
+def _parent(name: str, child: Layer, profiles_dir: Path | None, environ: Mapping[str, str]) -> Path:
+    if is_path(name):
+        path = child.folder / name
+        if path.is_file():
+            return path.absolute()
+        near = difflib.get_close_matches(path.name, [each.name for each in path.parent.glob("*.toml")], n=1)
+        raise ProfileError(
+            f"there is no profile {shown(path)!r}",
+            hint=f"did you mean {near[0]}?" if near else "a relative path starts at the profile that says it",
+        )
+    beside = child.folder / f"{name}.toml"
+    if _is_file(beside):
+        return beside
+    return locate(name, profiles_dir=profiles_dir or child.folder, environ=environ)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def _identity(path: Path) -> str:
+    try:
+        return str(path.resolve())
+    except (OSError, RuntimeError):
+        return str(path)
+
+
+def _fault(child: Layer, problem: str, hint: str = "", *, code: str = "invalid-value") -> Fault:
+    return fault_at(child.place(("extends",)), ("extends",), problem, hint, code=code)

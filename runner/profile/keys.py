@@ -1,0 +1,95 @@
+"""Keys of a profile: paths through its tables and arrays, and how people write them."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import tomli
+
+Key = tuple[str | int, ...]
+"""The way from the top of a profile to a value: names of tables and keys, and positions in arrays."""
+
+DEPTH_LIMIT = 64
+"""How deep tables and arrays may nest; nothing that a profile can say needs more."""
+
+_BARE = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_SECRET = re.compile(r"(?<![A-Za-z0-9])(?:sk|ek)[-_][A-Za-z0-9_-]{6,}|eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_.-]*")
+
+
+def dotted(key: Key) -> str:
+    """The key as TOML writes it, such as `endpoint.headers."X-Team.Id"`, with `…` for what looks like a secret."""
+    parts = []
+    for part in key:
+        text = redacted(str(part))
+        shown = text if len(text) <= 64 else f"{text[:24]}…"
+        parts.append(text if _BARE.fullmatch(text) else '"' + shown.encode("unicode_escape").decode() + '"')
+    return ".".join(parts)
+
+
+def split(text: str) -> tuple[str, ...]:
+    """Read a dotted key as people type it.
+
+    Raises:
+        ValueError: The text is not one TOML key.
+    """
+    try:
+        table: Any = tomli.loads(f"{text} = 0")
+    except (ValueError, RecursionError):
+        table = None
+    key: list[str] = []
+    while isinstance(table, dict) and len(table) == 1:
+        name, table = next(iter(table.items()))
+        key.append(name)
+    if table != 0 or not 0 < len(key) <= DEPTH_LIMIT:
+        msg = "not a key"
+        raise ValueError(msg)
+    return tuple(key)
+
+
+def redacted(text: str) -> str:
+    """The text with everything that looks like an API key or a token replaced by `…`."""
+    return _SECRET.sub("…", text)
+
+
+def looks_secret(text: str) -> bool:
+    """Whether an API key or a token stands somewhere in the text."""
+    return _SECRET.search(text) is not None
+
+
+def leaves(tree: Any, key: Key = ()) -> Iterator[tuple[Key, Any]]:
+    """Every value below a key that is neither a table nor an array; empty tables and arrays count as values."""
+    if isinstance(tree, Mapping) and tree:
+        for name, value in tree.items():
+            yield from leaves(value, (*key, name))
+    elif isinstance(tree, list) and tree:
+        for index, value in enumerate(tree):
+            yield from leaves(value, (*key, index))
+    else:
+        yield key, tree
+
+
+def at(tree: Any, key: Key) -> Any:
+    """The value at a key, or None where there is none."""
+    for part in key:
+        if isinstance(tree, Mapping):
+            tree = tree.get(part)
+        elif isinstance(tree, list) and isinstance(part, int) and part < len(tree):
+            tree = tree[part]
+        else:
+            return None
+    return tree
+
+
+def depth(tree: Any) -> int:
+    """How deep tables and arrays nest, found without recursion."""
+    level, here = 0, [tree]
+    while here:
+        below: list[Any] = []
+        for each in here:
+            if isinstance(each, dict):
+                below.extend(each.values())
+            elif isinstance(each, list):
+                below.extend(each)
+        here = [each for each in below if isinstance(each, dict | list)]
+        level += 1
+    return level

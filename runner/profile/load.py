@@ -1,0 +1,150 @@
+"""Loading a profile: find it, read it and its parents, lay environment and flags over it, judge the whole."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, time
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from runner.profile.environment import environment_layer
+from runner.profile.faults import Fault, ProfileFaults, fault_at, ordered
+from runner.profile.inherit import lineage
+from runner.profile.keys import Key, at, leaves
+from runner.profile.layers import Layer
+from runner.profile.locate import environment, locate
+from runner.profile.merge import Owners, merged
+from runner.profile.origins import Origins
+from runner.profile.overrides import override_layer
+from runner.profile.references import resolved
+from runner.profile.refusals import refusals, unknown_key
+from runner.profile.rules import broken_rules
+from runner.profile.secrets import literal_secrets
+from runner.settings.profile import Profile
+
+_ABSENT = frozenset({"missing-key", "model-missing", "entra-fields"})
+"""Faults that a parent which cannot be read might have prevented."""
+_KEY_VARIABLES = {"openai": "OPENAI_API_KEY", "azure": "AZURE_OPENAI_API_KEY"}
+
+
+@dataclass(frozen=True)
+class LoadedProfile:
+    """A valid profile and its history."""
+
+    profile: Profile
+    name: str
+    """The file's name without `.toml`."""
+    path: Path
+    origins: Origins
+    """Where each value came from."""
+    warnings: list[Fault] = field(default_factory=list)
+    """What looks wrong and does not stop the profile."""
+
+
+def load_profile(
+    name: str,
+    *,
+    profiles_dir: Path | str | None = None,
+    sets: Iterable[str] = (),
+    environ: Mapping[str, str] | None = None,
+) -> LoadedProfile:
+    """Load a profile by name or path.
+
+    Args:
+        name: A path if it has a slash or ends in `.toml`, else a name that is searched for.
+        profiles_dir: The folder that is searched first.
+        sets: `KEY=VALUE` overrides, as after `--set`.
+        environ: The environment; by default the process's own.
+
+    Raises:
+        ProfileFaults: The profile has faults; all of them are told at once.
+        ProfileError: There is no such profile.
+    """
+    environ = environment(environ)
+    folder = Path(profiles_dir) if profiles_dir is not None else None
+    path = locate(name, profiles_dir=folder, environ=environ)
+    files, faults = lineage(path, profiles_dir=folder, environ=environ)
+    whole = not faults
+    from_environment, warnings = environment_layer(environ)
+    from_flags, flag_faults = override_layer(sets)
+    faults += flag_faults
+    layers: list[Layer] = []
+    secret: list[tuple[Key, Fault]] = []
+    for each in [*files, from_environment, from_flags]:
+        secret += literal_secrets(each)
+        layer, wrong = resolved(each)
+        layers.append(layer)
+        faults += wrong
+    faults += [fault for _, fault in secret]
+    try:
+        tree, owners = _with_defaults(layers, files[-1])
+    except IndexError as error:
+        key = error.args[0]
+        layer = next(each for each in reversed(layers) if each.kind != "file" and at(each.data, key) is not None)
+        raise ProfileFaults(
+            [*ordered(faults), fault_at(layer.place(key), key, "there is no such element", code="index")]
+        ) from None
+    profile, judged = _judge(tree, owners, {key for key, _ in secret})
+    if not whole:
+        judged = [each for each in judged if each[0].code not in _ABSENT]
+    faults += [fault for fault, is_warning in judged if not is_warning]
+    warnings += [fault for fault, is_warning in judged if is_warning]
+    if faults or profile is None:
+        raise ProfileFaults(ordered(faults))
+    return LoadedProfile(profile, path.stem, path, Origins(owners), warnings)
+
+
+def _with_defaults(layers: list[Layer], file: Layer) -> tuple[dict[str, Any], Owners]:
+    """Lay everything over the defaults that flags and variables may change in part."""
+    tree, _ = merged([Layer("default", {}, Path("/")), *layers])
+    data: dict[str, Any] = {"input": {"kind": "stdin"}, "outputs": [{"kind": "stdout"}]}
+    auth = tree.get("auth", {})
+    if isinstance(auth, dict) and "kind" not in auth:
+        kind = at(tree, ("endpoint", "kind"))
+        variable = _KEY_VARIABLES.get(kind) if isinstance(kind, str) else None
+        data["auth"] = {"kind": "api-key", "api_key": {"env": variable}} if variable else {"kind": "none"}
+    tree, owners = merged([Layer("default", data, Path("/")), *layers])
+    return tree, {**owners, (): file}
+
+
+def _judge(tree: dict[str, Any], owners: Owners, secret: set[Key]) -> tuple[Profile | None, list[tuple[Fault, bool]]]:
+    found: list[tuple[Key, Fault]] = []
+    unknown = [name for name in tree if name not in Profile.model_fields]
+    found += [((name,), unknown_key((name,), tree, owners)) for name in unknown]
+    unusable = list(_unusable(tree, owners))
+    found += unusable
+    known = {name: value for name, value in tree.items() if name not in unknown}
+    profile: Profile | None = None
+    try:
+        profile = Profile.model_validate(known)
+    except ValidationError as error:
+        told = {key for key, _ in unusable}
+        found += [each for each in refusals(error, known, owners) if each[0] not in told]
+    broken = broken_rules(profile, known, frozenset(str(key[0]) for key, _ in found if key), owners)
+    special = {key for key, _, _ in broken} | secret
+    strange = {key for key, fault in found if fault.code == "unknown-key"}
+    faults = [
+        (fault, False)
+        for key, fault in found
+        if not any(key[: len(each)] == each for each in special)
+        and (fault.code == "unknown-key" or not any(key[: len(each)] == each for each in strange))
+    ]
+    judged = [(fault, warning) for key, fault, warning in broken if key not in secret]
+    return profile, [*faults, *judged]
+
+
+def _unusable(tree: dict[str, Any], owners: Owners) -> Iterator[tuple[Key, Fault]]:
+    """Values that TOML has and JSON has not, which no setting takes."""
+    for key, value in leaves(tree):
+        if isinstance(value, float) and not math.isfinite(value):
+            yield key, _unusable_value(key, owners, "must be a finite number", "not-finite")
+        elif isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+            yield key, _unusable_value(key, owners, "must fit into 64 bits", "integer-range")
+        elif isinstance(value, date | time):
+            yield key, _unusable_value(key, owners, "must not be a date or time; put it in quotes", "date")
+
+
+def _unusable_value(key: Key, owners: Owners, problem: str, code: str) -> Fault:
+    return fault_at(owners[key].place(key), key, problem, code=code)

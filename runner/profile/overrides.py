@@ -1,0 +1,35 @@
+"""The profile's settings in `--set KEY=VALUE` flags."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from runner.profile.environment import place
+from runner.profile.faults import Fault
+from runner.profile.fields import slot_at
+from runner.profile.keys import dotted, redacted, split
+from runner.profile.layers import Layer
+from runner.profile.literals import typed
+
+
+def override_layer(sets: Iterable[str]) -> tuple[Layer, list[Fault]]:
+    """What the flags say, in their order, and what is wrong with them."""
+    data: dict[str, Any] = {}
+    names: dict[tuple[str, ...], str] = {}
+    faults: list[Fault] = []
+    for text in sets:
+        name, equals, value = text.partition("=")
+        flag = f"--set {redacted(name)[:100]}"
+        try:
+            key = split(name.strip())
+        except ValueError:
+            key = ()
+        if not equals or not key:
+            faults.append(Fault(flag, 0, 0, "", "must be KEY=VALUE", "such as run.grace_s=5", code="flag"))
+        elif key == ("extends",):
+            faults.append(Fault(flag, 0, 0, "", "a parent can only be named in a file", code="flag"))
+        elif place(data, key, typed(value, slot_at(key), quotes=True)):
+            names[key] = f"--set {dotted(key)}"
+        else:
+            faults.append(Fault(flag, 0, 0, dotted(key), "contradicts another --set", code="flag"))
+    return Layer("flag", data, Path.cwd(), names=names), faults

@@ -1,0 +1,87 @@
+"""Rules that hold between tables; each has a code that scripts may rely on.
+
+| code | what it refuses |
+|---|---|
+| `temperature-removed` | `temperature` where the current API is spoken; it has none |
+| `preview-field` | a flat field of the preview's session; the hint has its new name |
+| `model-missing` | a conversation on OpenAI or Azure without a model |
+| `model-with-transcription` | a model beside a transcription session on OpenAI or Azure |
+| `model-with-call` | a model beside `call_id` |
+| `model-twice` | `session.model` that differs from `model.name` |
+| `azure-api-version` | an `api_version` that is not a preview's: the current API takes none |
+| `azure-base-url` | a resource's address with a path |
+| `azure-preview` | (warning) the preview protocol, which is on its way out |
+| `reasoning-unsupported` | `reasoning` on a model known to have none |
+| `both-modalities` | text and audio both |
+| `turn-detection-unsupported` | turn detection with a transcription model that refuses it |
+| `entra-endpoint` | Entra ID on OpenAI or on the local endpoint |
+| `entra-fields` | an Entra credential without the fields that it needs |
+| `plain-http` | `http://` to another machine |
+| `no-credential` | (warning) OpenAI or Azure without any credential |
+| `stdout-twice` | two outputs on standard output |
+| `no-first-response` | (warning) `until = "response-done"` with no input that could ask for a response |
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from runner.profile import connection_rules, session_rules
+from runner.profile.faults import Fault, Place, fault_at
+from runner.profile.keys import Key
+from runner.profile.merge import Owners
+from runner.profile.tables import Finding, Part, Tables, valid_tables
+from runner.settings.profile import Profile
+
+WARNINGS = frozenset({"azure-preview", "no-credential", "no-first-response"})
+"""The codes that warn; all others refuse the profile."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule: its code, and the check that yields what breaks it."""
+
+    code: str
+    check: Callable[[Tables], Iterator[Finding]]
+
+
+def broken_rules(
+    profile: Profile | None, tree: dict[str, Any], invalid: frozenset[str], owners: Owners
+) -> list[tuple[Key, Fault, bool]]:
+    """What breaks a rule, as key, fault and whether it only warns; invalid tables are left out."""
+    tables = valid_tables(profile, tree, invalid)
+    found: list[tuple[Key, Fault, bool]] = []
+    for rule in RULES:
+        for key, problem, hint, part in rule.check(tables):
+            place = _place(key, part, owners)
+            found.append((key, fault_at(place, key, problem, hint, code=rule.code), rule.code in WARNINGS))
+    return found
+
+
+def _place(key: Key, part: Part, owners: Owners) -> Place:
+    nearest = key
+    while nearest not in owners:
+        nearest = nearest[:-1]
+    return owners[nearest].place(nearest, part if nearest == key else "table")
+
+
+RULES = (
+    Rule("temperature-removed", session_rules.temperature_removed),
+    Rule("preview-field", session_rules.preview_field),
+    Rule("model-missing", connection_rules.model_missing),
+    Rule("model-with-transcription", connection_rules.model_with_transcription),
+    Rule("model-with-call", connection_rules.model_with_call),
+    Rule("model-twice", connection_rules.model_twice),
+    Rule("azure-api-version", connection_rules.azure_api_version),
+    Rule("azure-base-url", connection_rules.azure_base_url),
+    Rule("azure-preview", connection_rules.azure_preview),
+    Rule("reasoning-unsupported", session_rules.reasoning_unsupported),
+    Rule("both-modalities", session_rules.both_modalities),
+    Rule("turn-detection-unsupported", session_rules.turn_detection_unsupported),
+    Rule("entra-endpoint", connection_rules.entra_endpoint),
+    Rule("entra-fields", connection_rules.entra_fields),
+    Rule("plain-http", connection_rules.plain_http),
+    Rule("no-credential", connection_rules.no_credential),
+    Rule("stdout-twice", session_rules.stdout_twice),
+    Rule("no-first-response", session_rules.no_first_response),
+)

@@ -1,0 +1,88 @@
+"""The JSON Schemas of profiles: one for authors, one for what all layers say together."""
+
+import json
+from typing import Any
+
+from runner.profile.descriptions import describe
+from runner.settings.profile import Profile
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_FILE_TEXT = {
+    "type": "object",
+    "title": "FileText",
+    "description": "A text in a file; a relative path starts at the profile.",
+    "properties": {"file": {"type": "string", "minLength": 1}},
+    "required": ["file"],
+    "additionalProperties": False,
+}
+
+
+def author_schema() -> dict[str, Any]:
+    """What one file may say: nothing is required, since a parent, the environment or a flag may say the rest."""
+    schema = _schema()
+    for table in _tables(schema):
+        table.pop("required", None)
+        if "oneOf" in table:  # without its `kind`, which the parent says, a table fits several
+            table["anyOf"] = table.pop("oneOf")
+            table.pop("discriminator", None)
+    instructions = schema["$defs"]["RealtimeSettings"]["properties"]["instructions"]
+    instructions.pop("type")
+    instructions["anyOf"] = [{"type": "string"}, dict(_FILE_TEXT)]
+    schema["title"] = "rt-run profile"
+    return schema
+
+
+def effective_schema() -> dict[str, Any]:
+    """What a whole profile says once parents, environment, flags and defaults are in place."""
+    schema = _schema()
+    schema["title"] = "rt-run effective profile"
+    return schema
+
+
+def schema_text(*, effective: bool) -> str:
+    """One of the schemas as it is committed."""
+    return (
+        json.dumps(effective_schema() if effective else author_schema(), indent=2, ensure_ascii=False, sort_keys=True)
+        + "\n"
+    )
+
+
+def _schema() -> dict[str, Any]:
+    schema = Profile.model_json_schema()
+    describe(schema, Profile)
+    for table in _tables(schema):
+        _drop_null(table)
+    return {"$schema": _DIALECT, **schema}
+
+
+def _drop_null(table: dict[str, Any]) -> None:
+    """TOML has no null: what may be absent is just not required."""
+    if "default" in table:
+        default = _without_null(table.pop("default"))
+        table.update({} if default is None else {"default": default})
+    for word in ("anyOf", "oneOf"):
+        if word in table:
+            table[word] = [each for each in table[word] if each != {"type": "null"}]
+            if len(table[word]) == 1:
+                (only,) = table.pop(word)
+                for name, value in only.items():
+                    table.setdefault(name, value)
+
+
+def _without_null(value: Any) -> Any:
+    return {name: each for name, each in value.items() if each is not None} if isinstance(value, dict) else value
+
+
+def _tables(schema: Any) -> list[dict[str, Any]]:
+    """Every schema object within a schema, inner ones first; `properties` and `$defs` hold names, not keywords."""
+    found: list[dict[str, Any]] = []
+    if isinstance(schema, list):
+        return [table for each in schema for table in _tables(each)]
+    if not isinstance(schema, dict):
+        return found
+    for word, value in schema.items():
+        if word in ("properties", "$defs", "patternProperties"):
+            found.extend(table for each in value.values() for table in _tables(each))
+        elif word in ("anyOf", "oneOf", "allOf", "items", "additionalProperties"):
+            found.extend(_tables(value))
+    return [*found, schema]

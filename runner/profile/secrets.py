@@ -1,0 +1,84 @@
+"""Secrets that stand in a profile by mistake: found before anything else looks, and never shown."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from runner.profile.faults import Fault, fault_at
+from runner.profile.keys import Key, at, leaves, looks_secret
+from runner.profile.layers import Layer
+from runner.settings.secret import KINDS
+
+CODE = "literal-secret"
+PROBLEM = "a secret is a reference, never a value"
+
+_SECRET_KEYS = re.compile(r"key|secret|token|password|passphrase|bearer", re.IGNORECASE)
+_CREDENTIAL_HEADERS = frozenset(
+    {
+        "authorization",
+        "proxy-authorization",
+        "api-key",
+        "x-api-key",
+        "cookie",
+        "ocp-apim-subscription-key",
+    }
+)
+_USER_INFO = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s]*@")
+_SETTINGS = frozenset({"kind", "header", "credential", "scope", "tenant_id", "client_id", "certificate_file"})
+
+
+def literal_secrets(layer: Layer) -> list[tuple[Key, Fault]]:
+    """Every secret that one layer spells out, by its key."""
+    hint = _hint(layer)
+    found: dict[Key, Fault] = {}
+    for key, problem in _findings(layer.data):
+        advice = _HINTS.get(problem, hint)
+        found.setdefault(key, fault_at(layer.place(key), key, problem, advice, code=CODE))
+    return list(found.items())
+
+
+def _findings(data: dict[str, Any]) -> Iterator[tuple[Key, str]]:
+    auth = data.get("auth")
+    if isinstance(auth, str):
+        yield ("auth",), PROBLEM
+    for name, value in auth.items() if isinstance(auth, dict) else ():
+        if _is_secret_key(name) and not (isinstance(value, dict) and any(kind in value for kind in KINDS)):
+            for key, leaf in leaves(value, ("auth", name)):
+                if not isinstance(leaf, dict):
+                    yield key if isinstance(value, dict) else ("auth", name), PROBLEM
+    yield from _anywhere(data)
+
+
+def _anywhere(data: dict[str, Any]) -> Iterator[tuple[Key, str]]:
+    for key, value in leaves(data):
+        if _is_header(key) and isinstance(key[-1], str) and key[-1].lower() in _CREDENTIAL_HEADERS:
+            yield key, _IN_HEADER
+        elif key[:2] == ("session", "tools") and key[-1] == "authorization":
+            yield key, _IN_TOOL
+        elif isinstance(value, str) and key[0] in ("endpoint", "auth") and _USER_INFO.search(value):
+            yield key, _IN_URL
+        elif (isinstance(value, str) and looks_secret(value)) or any(looks_secret(str(part)) for part in key):
+            yield key, PROBLEM
+
+
+def _is_secret_key(name: str) -> bool:
+    return name not in _SETTINGS and _SECRET_KEYS.search(name) is not None
+
+
+def _is_header(key: Key) -> bool:
+    return key[:2] == ("endpoint", "headers") or (key[:2] == ("session", "tools") and "headers" in key)
+
+
+_IN_HEADER = "a credential does not belong among the headers"
+_IN_URL = "a URL must not carry a user name or password"
+_IN_TOOL = "a token does not belong in a profile, and this field takes no reference"
+_HINTS = {
+    _IN_HEADER: 'use [auth] with a reference, such as api_key = { env = "OPENAI_API_KEY" }',
+    _IN_URL: "use [auth] for the endpoint; a proxy that wants a password is given in HTTPS_PROXY",
+    _IN_TOOL: "let a connector hold it (`connector_id`), or send the tool over the Python API",
+}
+
+
+def _hint(layer: Layer) -> str:
+    variable = "AZURE_OPENAI_API_KEY" if at(layer.data, ("endpoint", "kind")) == "azure" else "OPENAI_API_KEY"
+    return f'{{ env = "{variable}" }}'

@@ -1,0 +1,82 @@
+"""Rules about what a session is and what goes in and out; `rules.py` has their codes."""
+
+import re
+from collections.abc import Iterator
+
+from runner.profile.former import GONE, MOVED, successor
+from runner.profile.keys import Key, at
+from runner.profile.tables import Finding, Tables, is_hosted, speaks_preview
+from runner.settings.profile import RealtimeSettings, TranscriptionSettings
+
+_NO_REASONING = re.compile(r"gpt-realtime(-1\.5|-mini)?(-\d{4}-\d{2}-\d{2})?|gpt-4o(-mini)?-realtime.*")
+
+
+def _former_fields(tables: Tables) -> Iterator[Key]:
+    session = tables.tree.get("session")
+    for name in session if isinstance(session, dict) else ():
+        if name == GONE or name in MOVED:
+            yield ("session", name)
+    extra = at(tables.tree, ("session", "extra"))
+    if is_hosted(tables) and not speaks_preview(tables):
+        for name in extra if isinstance(extra, dict) else ():
+            if name == GONE or name in MOVED:
+                yield ("session", "extra", name)
+
+
+def temperature_removed(tables: Tables) -> Iterator[Finding]:
+    """`temperature`, which the current API does not have."""
+    for key in _former_fields(tables):
+        if key[-1] == GONE and speaks_preview(tables):
+            yield key, "only the preview protocol has it", "write session.extra.temperature", "key"
+        elif key[-1] == GONE:
+            yield key, "the current API has no temperature", "remove it", "key"
+
+
+def preview_field(tables: Tables) -> Iterator[Finding]:
+    """Flat fields of the preview session."""
+    for key in _former_fields(tables):
+        if key[-1] in MOVED:
+            yield key, "a name of the preview API", successor(key), "key"
+
+
+def reasoning_unsupported(tables: Tables) -> Iterator[Finding]:
+    """`reasoning` on a model that is known to have none."""
+    session = tables.session
+    if isinstance(session, RealtimeSettings) and session.reasoning is not None:
+        model = tables.model.name if tables.model else session.model
+        if model and _NO_REASONING.fullmatch(model):
+            yield ("session", "reasoning"), f"{model} does not reason", "remove it, or use gpt-realtime-2", "key"
+
+
+def both_modalities(tables: Tables) -> Iterator[Finding]:
+    """Text and audio both asked for."""
+    key = ("session", "output_modalities")
+    given = at(tables.tree, key)
+    if isinstance(given, list) and "text" in given and "audio" in given:
+        yield key, "text and audio cannot both be asked for", '["audio"] comes with a transcript', "value"
+
+
+def turn_detection_unsupported(tables: Tables) -> Iterator[Finding]:
+    """Turn detection with a transcription model that refuses it."""
+    audio = tables.session.audio if tables.session else None
+    if not audio or not audio.input or not audio.input.transcription:
+        return
+    if (audio.input.transcription.model or "").startswith("gpt-realtime-whisper"):
+        key = ("session", "audio", "input", "turn_detection")
+        unset = "turn_detection" not in audio.input.model_fields_set
+        if audio.input.turn_detection is not None or (unset and isinstance(tables.session, TranscriptionSettings)):
+            yield key, "gpt-realtime-whisper takes no turn detection", 'write turn_detection = "none"', "value"
+
+
+def stdout_twice(tables: Tables) -> Iterator[Finding]:
+    """Two outputs on standard output."""
+    places = [index for index, output in enumerate(tables.outputs or ()) if output.kind == "stdout"]
+    for index in places[1:]:
+        yield ("outputs", index, "kind"), "standard output is taken by another output", "remove one of them", "value"
+
+
+def no_first_response(tables: Tables) -> Iterator[Finding]:
+    """A first response that nothing asks for."""
+    if tables.input and tables.input.kind == "none" and tables.run and tables.run.until == "response-done":
+        problem = "without input nothing asks for a response"
+        yield ("run", "until"), problem, 'use until = "signal", or another [input]', "value"

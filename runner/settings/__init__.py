@@ -1,0 +1,1 @@
+"""What a profile may say: pydantic models, nothing else."""

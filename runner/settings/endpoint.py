@@ -1,0 +1,117 @@
+"""Where a session connects."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, HttpUrl
+
+from runner.settings.section import Section
+
+HttpProxy = Annotated[str, Field(pattern=r"^(https?|socks5h?)://[^\s]+$")]
+HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")]
+CallId = Annotated[str, Field(min_length=1, pattern=r"^[A-Za-z0-9_-]+$")]
+
+
+def _pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        msg = f"not a regular expression: {error}"
+        raise ValueError(msg) from None
+    return value
+
+
+class ClientCertificate(Section):
+    """A certificate that rt-run shows to the endpoint (mutual TLS)."""
+
+    file: Path
+    """The certificate chain in PEM; a relative path starts at the profile."""
+    key_file: Path | None = None
+    """The private key in PEM, unless it stands in `file`."""
+
+
+class Network(Section):
+    """How a connection to a remote endpoint is made."""
+
+    connect_timeout_s: Annotated[float, Field(gt=0, le=300)] = 15.0
+    """Bound on name resolution, TCP, TLS and the WebSocket handshake together, in seconds."""
+    proxy: HttpProxy | None = None
+    """An `http`, `https`, `socks5` or `socks5h` proxy; without it `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` hold."""
+    ca_file: Path | None = None
+    """A PEM bundle to trust instead of the system's; a relative path starts at the profile."""
+    client_certificate: ClientCertificate | None = None
+    """A certificate for mutual TLS."""
+    headers: dict[HeaderName, str] = {}
+    """Extra request headers; secrets do not belong here."""
+    query: dict[str, str] = {}
+    """Extra query parameters."""
+    ping_interval_s: Annotated[float, Field(gt=0, le=3600)] = 20.0
+    """Time between WebSocket pings, in seconds."""
+    ping_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 20.0
+    """Silence after a ping that counts as a lost connection, in seconds."""
+    max_message_bytes: Annotated[int, Field(ge=1024, le=1 << 30)] = 16 * 1024 * 1024
+    """The largest message taken from the endpoint, in bytes."""
+
+
+class OpenAIEndpoint(Network):
+    """OpenAI's own service."""
+
+    kind: Literal["openai"]
+    base_url: HttpUrl = HttpUrl("https://api.openai.com/v1")
+    """The API's base, such as a regional `https://eu.api.openai.com/v1`."""
+    organization: str | None = None
+    """Sent as `OpenAI-Organization`."""
+    project: str | None = None
+    """Sent as `OpenAI-Project`."""
+    safety_identifier: str | None = None
+    """A stable, hashed id of the end user, sent as `OpenAI-Safety-Identifier`."""
+    call_id: CallId | None = None
+    """Join a running SIP or WebRTC call as its sideband, instead of opening a session with a model."""
+
+
+class AzureEndpoint(Network):
+    """An Azure OpenAI resource; the model's name is the name of a deployment in it."""
+
+    kind: Literal["azure"]
+    base_url: HttpUrl
+    """The resource, such as `https://contoso.openai.azure.com`."""
+    api_version: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}(-preview)?$")] | None = None
+    """Speak the deprecated preview protocol of this version; leave it out for the current one."""
+    call_id: CallId | None = None
+    """Join a running SIP or WebRTC call as its sideband."""
+
+
+class CustomEndpoint(Network):
+    """Any server that speaks the protocol: gateways, LiteLLM, speaches, test servers."""
+
+    kind: Literal["custom"]
+    base_url: HttpUrl
+    """The base to which `/realtime` is added; plain `http://` is allowed on loopback addresses only."""
+    call_id: CallId | None = None
+    """Join a running SIP or WebRTC call as its sideband."""
+
+
+class ScriptedReply(Section):
+    """One row of the local endpoint's script."""
+
+    match: Annotated[str, Field(min_length=1), AfterValidator(_pattern)]
+    """A regular expression, searched in the user's text without regard to case."""
+    reply: str
+    """The answer; `\\1` or `\\g<name>` stand for groups of the match."""
+
+
+class LocalEndpoint(Section):
+    """The Realtime server built into rt-run: no key, no network, answers by rules."""
+
+    kind: Literal["local"]
+    script: list[ScriptedReply] = []
+    """Replies by pattern, first match wins; what matches none is echoed."""
+    session_limit_s: Annotated[float, Field(gt=0, le=86400)] = 3600.0
+    """After this time the session ends as hosted ones do: close 1001, in seconds."""
+    delta_interval_ms: Annotated[float, Field(ge=0, le=10000)] = 15.0
+    """Time between two pieces of an answer, in milliseconds."""
+
+
+Endpoint = Annotated[OpenAIEndpoint | AzureEndpoint | CustomEndpoint | LocalEndpoint, Field(discriminator="kind")]
+RemoteEndpoint = OpenAIEndpoint | AzureEndpoint | CustomEndpoint

@@ -1,0 +1,107 @@
+"""A whole profile: what one TOML file, its parents, the environment and the command line say together."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, JsonValue, Tag, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from runner.settings.auth import Auth
+from runner.settings.endpoint import Endpoint
+from runner.settings.run import Input, LoggingSettings, Output, RunSettings, StdinInput, StdoutOutput
+from runner.settings.section import Section
+from runner.settings.session import RealtimeSession, TranscriptionSession
+
+
+class ModelSettings(Section):
+    """With what a session runs."""
+
+    name: Annotated[str, Field(min_length=1, max_length=256)]
+    """The model, such as `gpt-realtime-2`; on Azure the name of the deployment."""
+
+
+class RealtimeSettings(RealtimeSession):
+    """The API's realtime session object; all fields are the API's own."""
+
+    extra: dict[str, JsonValue] = {}
+    """Fields of the API that rt-run does not know yet; merged into `session.update` as they are."""
+
+
+class TranscriptionSettings(TranscriptionSession):
+    """The API's transcription session object; all fields are the API's own."""
+
+    extra: dict[str, JsonValue] = {}
+    """Fields of the API that rt-run does not know yet; merged into `session.update` as they are."""
+
+
+def _session_type(value: Any) -> str:
+    kind = value.get("type", "realtime") if isinstance(value, dict) else getattr(value, "type", "realtime")
+    return kind if isinstance(kind, str) else ""
+
+
+SessionSettings = Annotated[
+    Annotated[RealtimeSettings, Tag("realtime")] | Annotated[TranscriptionSettings, Tag("transcription")],
+    Discriminator(
+        _session_type,
+        custom_error_type="session_type",
+        custom_error_message='`type` is "realtime" or "transcription"',
+    ),
+]
+
+
+class Profile(BaseSettings):
+    """What a session is: where it connects, as whom, with which model, and what goes in and out."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="RT_RUN_",
+        env_nested_delimiter="__",
+        case_sensitive=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        validate_default=True,
+        defer_build=True,
+    )
+
+    version: Literal[1]
+    """The version of the profile's format."""
+    extends: str | None = None
+    """The one parent profile, by name or by path; tables merge, arrays replace, a changed `kind` replaces its table."""
+    description: str = ""
+    """One line for `rt-run list`."""
+    endpoint: Endpoint
+    """Where the session connects."""
+    auth: Auth
+    """As whom; by default an API key from `OPENAI_API_KEY` or `AZURE_OPENAI_API_KEY`, and none elsewhere."""
+    model: ModelSettings | None = None
+    """With what; a transcription session and a call's sideband have none."""
+    session: SessionSettings = RealtimeSettings()
+    """How the session behaves, in the API's own words."""
+    input: Input = StdinInput(kind="stdin")
+    """What goes in."""
+    outputs: list[Output] = [StdoutOutput(kind="stdout")]
+    """What comes out, and where to."""
+    run: RunSettings = RunSettings()
+    """How long it runs and how it ends."""
+    logging: LoggingSettings = LoggingSettings()
+    """What is logged."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_auth(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or "auth" in data or not isinstance(data.get("endpoint"), dict):
+            return data
+        variable = {"openai": "OPENAI_API_KEY", "azure": "AZURE_OPENAI_API_KEY"}.get(data["endpoint"].get("kind"))
+        auth: dict[str, Any] = {"kind": "api-key", "api_key": {"env": variable}} if variable else {"kind": "none"}
+        return {**data, "auth": auth}
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take only what is given: the profile room reads the sources, because it keeps where each value came from."""
+        return (init_settings,)

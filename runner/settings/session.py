@@ -1,0 +1,144 @@
+"""The API's session objects: field for field what `session.update` takes."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from runner.settings.audio import SessionAudio, TranscriptionAudio
+from runner.settings.conversation import ApiObject, Clearable
+from runner.settings.tools import Tool, ToolChoice
+
+RealtimeModel = Annotated[str, Field(min_length=1)]
+"""Known: gpt-realtime-2.1, gpt-realtime-2.1-mini, gpt-realtime-2, gpt-realtime-1.5, gpt-realtime, gpt-realtime-mini,
+gpt-audio-1.5, gpt-audio-mini; on Azure the name of a deployment."""
+
+Include = Literal["item.input_audio_transcription.logprobs"]
+Modalities = Annotated[list[Literal["text", "audio"]], Field(min_length=1, max_length=1)]
+
+
+def _token_tag(value: Any) -> str:
+    return "word" if isinstance(value, str) else "count"
+
+
+MaxOutputTokens = Annotated[
+    Annotated[int, Field(ge=1, le=4096), Tag("count")] | Annotated[Literal["inf"], Tag("word")],
+    Discriminator(_token_tag),
+]
+
+
+class TracingConfiguration(ApiObject):
+    """A trace with names of its own."""
+
+    workflow_name: str | None = None
+    """The workflow's name in the dashboard."""
+    group_id: str | None = None
+    """Joins several traces."""
+    metadata: dict[str, Any] | None = None
+    """Anything to filter by."""
+
+
+def _word_or_object(value: Any) -> str:
+    return "word" if isinstance(value, str) else "object"
+
+
+Tracing = Annotated[
+    Annotated[Literal["auto"], Tag("word")] | Annotated[TracingConfiguration, Tag("object")],
+    Discriminator(_word_or_object),
+]
+
+
+class TokenLimits(ApiObject):
+    """Limits within which truncation keeps the conversation."""
+
+    post_instructions: Annotated[int, Field(ge=0)] | None = None
+    """The most tokens after the instructions, tools included."""
+
+
+class RetentionTruncation(ApiObject):
+    """Cut more than needed, so that the next turns find their cache again."""
+
+    type: Literal["retention_ratio"] = "retention_ratio"
+    """The kind of truncation."""
+    retention_ratio: Annotated[float, Field(ge=0, le=1)]
+    """The share of the conversation that is kept when it grows too long, 0 to 1."""
+    token_limits: TokenLimits | None = None
+    """Limits below the model's own."""
+
+
+Truncation = Annotated[
+    Annotated[Literal["auto", "disabled"], Tag("word")] | Annotated[RetentionTruncation, Tag("object")],
+    Discriminator(_word_or_object),
+]
+
+
+class Reasoning(ApiObject):
+    """How reasoning models think."""
+
+    effort: Literal["minimal", "low", "medium", "high", "xhigh"] | None = None
+    """How much they think before they speak."""
+
+
+class Prompt(ApiObject):
+    """A stored prompt template and its values."""
+
+    id: Annotated[str, Field(min_length=1)]
+    """The template."""
+    version: str | None = None
+    """Its version."""
+    variables: dict[str, str | dict[str, Any]] | None = None
+    """A text, or an `input_text`, `input_image` or `input_file` object, for each variable."""
+
+
+class RealtimeSession(ApiObject):
+    """A conversation with a model; whatever is left out keeps the server's default."""
+
+    type: Literal["realtime"] = "realtime"
+    """The kind of the session."""
+    output_modalities: Modalities | None = None
+    """`["audio"]` (with a transcript) or `["text"]`, never both; the server's default is audio."""
+    model: RealtimeModel | None = None
+    """The model; fixed once connected, so usually left to the connection."""
+    instructions: str | None = None
+    """What the model is told before the conversation; `""` clears the server's default."""
+    audio: SessionAudio | None = None
+    """How the session hears and speaks."""
+    include: list[Include] | None = None
+    """Extras in the server's events; `[]` for none."""
+    tracing: Clearable[Tracing] = None
+    """`"auto"`, a configuration, or `"none"`; fixed once it is on."""
+    tools: list[Tool] | None = None
+    """Functions and MCP servers; `[]` removes all."""
+    tool_choice: ToolChoice | None = None
+    """`none`, `auto`, `required`, or a certain tool."""
+    parallel_tool_calls: bool | None = None
+    """Whether several tools may be called at once; reasoning models only."""
+    reasoning: Clearable[Reasoning] = None
+    """How reasoning models think."""
+    max_output_tokens: MaxOutputTokens | None = None
+    """The longest response in tokens, tool calls included: 1 to 4096, or `"inf"`."""
+    truncation: Truncation | None = None
+    """What happens when the conversation outgrows the model: `auto`, `disabled`, or a retention ratio."""
+    prompt: Clearable[Prompt] = None
+    """A stored prompt template; `"none"` removes it."""
+
+
+class TranscriptionSession(ApiObject):
+    """A session that only writes down what it hears."""
+
+    type: Literal["transcription"] = "transcription"
+    """The kind of the session."""
+    audio: TranscriptionAudio | None = None
+    """How the session hears."""
+    include: list[Include] | None = None
+    """Extras in the server's events; `[]` for none."""
+
+
+def _session_tag(value: Any) -> Any:
+    return value.get("type", "realtime") if isinstance(value, dict) else getattr(value, "type", None)
+
+
+Session = Annotated[
+    Annotated[RealtimeSession, Tag("realtime")] | Annotated[TranscriptionSession, Tag("transcription")],
+    Discriminator(_session_tag),
+]
+"""Either kind of session; a table without a `type` is a conversation."""

@@ -1,0 +1,78 @@
+"""`rt-run check` finds every fault and says so in its exit code."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+GOOD = 'version = 1\nendpoint.kind = "local"\n'
+BAD = GOOD + "[run]\ngrace = 1\n"
+
+
+def test_a_valid_profile_is_ok(rt_run: Any, tmp_path: Path) -> None:
+    """By name and by path."""
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles/a.toml").write_text(GOOD)
+
+    assert rt_run("check", "a", "profiles/a.toml") == (0, "a: ok\nprofiles/a.toml: ok\n", "")
+
+
+def test_every_fault_of_every_profile_is_told(rt_run: Any, tmp_path: Path) -> None:
+    """A shadowed profile is checked too."""
+    for folder in ("profiles", "xdg/rt-run/profiles"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "b.toml").write_text(BAD)
+    (tmp_path / "profiles/a.toml").write_text(GOOD)
+
+    code, out, _ = rt_run("check", "--all")
+
+    assert code == 78
+    assert out.splitlines() == [
+        "profiles/a.toml: ok",
+        "profiles/b.toml:4:1: run.grace: unknown key; did you mean grace_s?",
+        "profiles/b.toml: 1 fault",
+        "xdg/rt-run/profiles/b.toml:4:1: run.grace: unknown key; did you mean grace_s?",
+        "xdg/rt-run/profiles/b.toml: 1 fault",
+    ]
+
+
+def test_json_and_github_reports(rt_run: Any, tmp_path: Path) -> None:
+    """For scripts, and for annotations on a pull request."""
+    (tmp_path / "b.toml").write_text(BAD)
+
+    (fault,) = json.loads(rt_run("check", "b.toml", "--output", "json").out)
+    github = rt_run("check", "b.toml", "--output", "github").out
+
+    assert (fault["file"], fault["line"], fault["column"], fault["key"]) == ("b.toml", 4, 1, "run.grace")
+    assert github == (
+        "::error file=b.toml,line=4,col=1,title=unknown-key::run.grace: unknown key; did you mean grace_s?\n"
+    )
+
+
+def test_a_missing_profile_fails_and_nothing_to_check_is_a_usage_error(rt_run: Any) -> None:
+    """78 and 2."""
+    code, out, _ = rt_run("check", "nope")
+
+    assert code == 78
+    assert "nope: there is no profile 'nope'; searched" in out
+    assert rt_run("check").code == 2
+    assert rt_run("check", "--profiles-dir", "/nowhere").code == 2
+
+
+def test_flags_before_and_after_the_command_hold(rt_run: Any, tmp_path: Path) -> None:
+    """`--set` and `--profiles-dir` belong to both."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/a.toml").write_text(GOOD)
+
+    assert rt_run("--profiles-dir", "mine", "check", "a").code == 0
+    assert "--set run.grace" in rt_run("check", "mine/a.toml", "--set", "run.grace=1").out
+    assert "--set run.grace" in rt_run("--set", "run.grace=1", "check", "mine/a.toml").out
+
+
+def test_a_literal_secret_is_never_shown(rt_run: Any, tmp_path: Path) -> None:
+    """Whatever the form of the report."""
+    (tmp_path / "s.toml").write_text(GOOD + '[auth]\nkind = "api-key"\napi_key = "sk-plantedplanted"\n')
+
+    for form in ("text", "json", "github"):
+        code, out, err = rt_run("check", "s.toml", "--output", form)
+        assert code == 78
+        assert "planted" not in out + err

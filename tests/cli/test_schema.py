@@ -1,0 +1,65 @@
+"""The committed schemas are those of the models, and accept what rt-run accepts."""
+
+import json
+from typing import Any
+
+import jsonschema
+import pytest
+import tomli
+
+from runner.profile import load_profile
+from runner.profile.schema import author_schema, effective_schema
+from tests.conftest import REPOSITORY
+
+PROFILES = sorted(REPOSITORY.glob("profiles/*.toml")) + sorted(REPOSITORY.glob("runner/cli/templates/*.toml"))
+
+
+@pytest.mark.parametrize(("flags", "name"), [((), "profile"), (("--effective",), "effective")])
+def test_the_committed_schema_is_current(rt_run: Any, flags: tuple[str, ...], name: str) -> None:
+    """Regenerate it with `rt-run schema > schemas/profile.schema.json` (`--effective` for the other)."""
+    committed = (REPOSITORY / f"schemas/{name}.schema.json").read_text()
+
+    assert rt_run("schema", *flags).out == committed
+    jsonschema.Draft202012Validator.check_schema(json.loads(committed))
+
+
+@pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)
+def test_every_example_fits(path: Any) -> None:
+    """As its author writes it, and as it is in effect."""
+    jsonschema.validate(tomli.loads(path.read_text()), author_schema())
+    effective = load_profile(str(path), environ={}).profile.model_dump(mode="json", exclude_none=True)
+    jsonschema.validate(effective, effective_schema())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'extends = "base"\n[endpoint]\nbase_url = "https://x"\n',
+        '[session]\ninstructions = { file = "x.md" }\n[session.audio.input]\nturn_detection = "none"\n',
+        '[auth]\napi_key = { file = "/x" }\n',
+    ],
+)
+def test_a_child_may_say_a_part(text: str) -> None:
+    """Nothing is required of one file."""
+    jsonschema.validate(tomli.loads(text), author_schema())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[auth]\napi_key = "sk-x"\n',
+        "[run]\ngrace = 1\n",
+        "descripton = 'x'\n",
+        "[session.audio.input]\nvoice = 'marin'\n",
+    ],
+)
+def test_an_editor_sees_the_same_mistakes(text: str) -> None:
+    """Literal secrets and unknown keys are marked while typing."""
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(tomli.loads(text), author_schema())
+
+
+def test_a_whole_profile_needs_the_required_tables() -> None:
+    """The effective schema has what the author's one leaves out."""
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"version": 1}, effective_schema())

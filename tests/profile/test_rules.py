@@ -1,0 +1,84 @@
+"""Each rule has a profile that breaks it, and a code."""
+
+from typing import Any
+
+import pytest
+
+from runner.profile import ProfileFaults
+from runner.profile.rules import RULES, WARNINGS
+from tests.profile.conftest import OPENAI
+
+AZURE = OPENAI.replace('"openai"', '"azure"\nbase_url = "https://x.openai.azure.com"')
+NO_MODEL = OPENAI.partition("[model]")[0]
+TRANSCRIPTION = '[session]\ntype = "transcription"\n'
+WHISPER = '[session.audio.input]\ntranscription = { model = "gpt-realtime-whisper" }\n'
+CUSTOM = 'version = 1\n[endpoint]\nkind = "custom"\nbase_url = "%s"\n'
+PREVIEW = AZURE.replace("[model]", 'api_version = "2025-04-01-preview"\n[model]')
+
+BROKEN = [
+    (OPENAI + "[session]\ntemperature = 1\n", "temperature-removed"),
+    (OPENAI + "[session.extra]\ntemperature = 1\n", "temperature-removed"),
+    (PREVIEW + "[session]\ntemperature = 1\n", "temperature-removed"),
+    (OPENAI + '[session]\nvoice = "marin"\n', "preview-field"),
+    (OPENAI + '[session.extra]\nmodalities = ["text"]\n', "preview-field"),
+    (NO_MODEL, "model-missing"),
+    (OPENAI + TRANSCRIPTION, "model-with-transcription"),
+    (OPENAI.replace("[model]", 'call_id = "rtc_1"\n[model]'), "model-with-call"),
+    (OPENAI + '[session]\nmodel = "other"\n', "model-twice"),
+    (AZURE.replace("[model]", 'api_version = "2025-04-01"\n[model]'), "azure-api-version"),
+    (AZURE.replace("azure.com", "azure.com/openai/v1"), "azure-base-url"),
+    (PREVIEW, "azure-preview"),
+    (OPENAI.replace("realtime-2", "realtime") + '[session]\nreasoning = { effort = "low" }\n', "reasoning-unsupported"),
+    (OPENAI + '[session]\noutput_modalities = ["text", "audio"]\n', "both-modalities"),
+    (NO_MODEL + TRANSCRIPTION + WHISPER, "turn-detection-unsupported"),
+    (OPENAI + WHISPER + 'turn_detection = { type = "server_vad" }\n', "turn-detection-unsupported"),
+    (OPENAI + '[auth]\nkind = "entra"\n', "entra-endpoint"),
+    (AZURE + '[auth]\nkind = "entra"\ncredential = "client-secret"\n', "entra-fields"),
+    (CUSTOM % "http://example.com/v1", "plain-http"),
+    (OPENAI + '[auth]\nkind = "none"\n', "no-credential"),
+    (OPENAI + '[[outputs]]\nkind = "stdout"\n' * 2, "stdout-twice"),
+    (OPENAI + '[input]\nkind = "none"\n[run]\nuntil = "response-done"\n', "no-first-response"),
+]  # fmt: skip
+FINE = [
+    PREVIEW + "[session.extra]\ntemperature = 1\n",
+    NO_MODEL + TRANSCRIPTION + WHISPER + 'turn_detection = "none"\n',
+    NO_MODEL.replace('"openai"', '"openai"\ncall_id = "rtc_1"'),
+    OPENAI + '[session]\nreasoning = { effort = "low" }\n',
+    AZURE.replace("gpt-realtime-2", "our-own") + '[session]\nreasoning = { effort = "low" }\n',
+    CUSTOM % "http://127.0.0.1:8000/v1",
+    CUSTOM % "http://[::1]:8000/v1",
+    OPENAI + '[input]\nkind = "none"\n[run]\nuntil = "input-end"\n',
+]
+
+
+@pytest.mark.parametrize(("text", "code"), BROKEN)
+def test_what_breaks_a_rule_gets_its_code(load: Any, text: str, code: str) -> None:
+    """And nothing else: one cause is one fault."""
+    if code in WARNINGS:
+        found = load(text).warnings
+    else:
+        with pytest.raises(ProfileFaults) as raised:
+            load(text)
+        found = list(raised.value.faults)
+
+    assert {each.code for each in found} == {code}
+    assert all(each.line > 0 for each in found)
+
+
+@pytest.mark.parametrize("text", FINE)
+def test_what_keeps_the_rules_loads(load: Any, text: str) -> None:
+    """The near misses of the rules are fine."""
+    load(text)
+
+
+def test_every_rule_is_tried() -> None:
+    """A rule without a profile that breaks it is no rule."""
+    assert {rule.code for rule in RULES} == {code for _, code in BROKEN}
+
+
+def test_rules_hold_beside_faults_in_other_tables(load: Any) -> None:
+    """A mistyped key elsewhere does not hide a broken rule."""
+    with pytest.raises(ProfileFaults) as raised:
+        load(OPENAI + '[auth]\nkind = "entra"\n[run]\ngrace = 1\n')
+
+    assert {each.code for each in raised.value.faults} == {"entra-endpoint", "unknown-key"}
