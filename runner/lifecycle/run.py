@@ -123,7 +123,7 @@ class _Run:
                 self._stop("user-left")
                 return
             await feed(session, self._profile.input)
-            await session.settled()
+            await session.finished()
         except RunnerError as error:
             # What the session itself failed of is told by whoever waits for its end.
             if session.failure is None and not self._stopping.is_set():
@@ -133,7 +133,8 @@ class _Run:
                 self._stop("input-end")
 
     def _watch(self, update: Update) -> None:
-        if self._profile.run.until == "response-done" and any(isinstance(each, ResponseEnded) for each in update.effects):
+        answered = any(isinstance(each, ResponseEnded) for each in update.effects)
+        if answered and self._profile.run.until == "response-done":
             self._stop("response-done")
 
     async def _until_ended(self, session: Session) -> None:
@@ -148,10 +149,10 @@ class _Run:
             raise session.failure
         deadline_s = anyio.current_time() + grace_s
         cancel_at_s = deadline_s - min(_CANCEL_MOST_S, grace_s * _CANCEL_SHARE)
-        if not await _settled(session, by_s=cancel_at_s):
+        if not await _finished(session, by_s=cancel_at_s) and session.state.busy:
             logs.logger().warning("response_cancelled", reason=self._reason)
             await session.cancel()
-            await _settled(session, by_s=deadline_s)
+            await _finished(session, by_s=deadline_s)
         await session.close()
 
     async def _watch_signals(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
@@ -208,10 +209,10 @@ class _Run:
         )
 
 
-async def _settled(session: Session, *, by_s: float) -> bool:
+async def _finished(session: Session, *, by_s: float) -> bool:
     with anyio.CancelScope(deadline=by_s):
-        await session.settled()
-    return not session.state.busy
+        await session.finished()
+    return not session.state.pending
 
 
 async def _flushed(sinks: list[Sink]) -> None:

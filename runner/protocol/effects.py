@@ -1,4 +1,4 @@
-"""What a server event means to those who run a session; the state machine makes them, outputs and the engine read them."""
+"""What a server event means: the state machine makes effects, the engine and the outputs read them."""
 
 from dataclasses import dataclass
 from typing import Literal

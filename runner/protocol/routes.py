@@ -42,8 +42,23 @@ def _item_deleted(state: SessionState, event: JsonObject) -> list[Effect]:
     return []
 
 
+def _committed(state: SessionState, event: JsonObject) -> list[Effect]:
+    state.commits = max(0, state.commits - 1)
+    audio = optional_table(optional_table(state.effective, "audio"), "input")
+    if audio.get("transcription"):
+        state.transcribing.add(text(event, "item_id"))
+    return []
+
+
+def _unheard(state: SessionState, event: JsonObject) -> list[Effect]:
+    state.transcribing.discard(text(event, "item_id"))
+    return []
+
+
 def _heard(state: SessionState, event: JsonObject) -> list[Effect]:
-    item_id, transcript = text(event, "item_id"), text(event, "transcript")
+    item_id = text(event, "item_id")
+    state.transcribing.discard(item_id)
+    transcript = text(event, "transcript")
     state.conversation.append(item_id, count(event, "content_index"), transcript, whole=True)
     item = state.conversation.get(item_id)
     return _told(item) if item else []
@@ -142,6 +157,8 @@ ROUTES: dict[str, Route] = {
     "conversation.item.done": _item_done,
     "conversation.item.deleted": _item_deleted,
     "conversation.item.input_audio_transcription.completed": _heard,
+    "conversation.item.input_audio_transcription.failed": _unheard,
+    "input_audio_buffer.committed": _committed,
     "response.created": _response_created,
     "response.output_item.done": _output_item_done,
     "response.output_text.delta": _delta,
@@ -156,13 +173,11 @@ ROUTES: dict[str, Route] = {
 KNOWN_TYPES = frozenset(ROUTES) | {
     "conversation.created",
     "conversation.item.input_audio_transcription.delta",
-    "conversation.item.input_audio_transcription.failed",
     "conversation.item.input_audio_transcription.segment",
     "conversation.item.retrieved",
     "conversation.item.truncated",
     "error",
     "input_audio_buffer.cleared",
-    "input_audio_buffer.committed",
     "input_audio_buffer.dtmf_event_received",
     "input_audio_buffer.speech_started",
     "input_audio_buffer.speech_stopped",

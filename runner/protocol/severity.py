@@ -61,7 +61,7 @@ _CLOSE_ERRORS: dict[int, type[RunnerError]] = {
 }
 
 _HINTS: dict[str, str] = {
-    "beta_api_shape_disabled": "the endpoint speaks the current protocol only: remove `api_version` and any OpenAI-Beta header",
+    "beta_api_shape_disabled": "the endpoint speaks the current protocol only: remove any OpenAI-Beta header",
     "insufficient_quota": "check the plan and billing of the account that the key belongs to",
     "invalid_api_key": "check the secret that `auth.api_key` refers to",
     "model_not_found": "check `model.name`; on Azure it is the name of the deployment",

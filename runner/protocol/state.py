@@ -45,6 +45,10 @@ class SessionState:
         """The responses in flight in the default conversation."""
         self.requested_by = ""
         """The id of our `response.create` that was not answered yet, or nothing."""
+        self.transcribing: set[str] = set()
+        """The items whose audio is still being written down."""
+        self.commits = 0
+        """How many of our `input_audio_buffer.commit` were not answered yet."""
         self._sent: OrderedDict[str, str] = OrderedDict()
         self._sent_count = 0
         self._unknown: set[str] = set()
@@ -54,8 +58,13 @@ class SessionState:
         """Whether a response of the default conversation is asked for or in flight."""
         return bool(self.active or self.requested_by)
 
+    @property
+    def pending(self) -> bool:
+        """Whether anything that was asked for is still to come: a response, a transcription."""
+        return self.busy or bool(self.transcribing or self.commits)
+
     def identified(self, event: JsonObject) -> JsonObject:
-        """The client event with an `event_id`, its own or one of ours, by which the endpoint will name it in an error."""
+        """The client event with an `event_id`, its own or ours, by which the endpoint names it in an error."""
         if isinstance(event.get("event_id"), str) and event["event_id"]:
             return event
         self._sent_count += 1
@@ -90,6 +99,8 @@ class SessionState:
             self._sent.popitem(last=False)
         if in_conversation:
             self.requested_by = event["event_id"]
+        elif kind == "input_audio_buffer.commit":
+            self.commits += 1
         elif kind == "session.update" and self.phase == "connecting":
             self.phase = "configuring"
         return event
@@ -123,7 +134,8 @@ class SessionState:
         """End the session, and report as incomplete what somebody was still saying."""
         self.phase = "closed"
         self.active.clear()
-        self.requested_by = ""
+        self.transcribing.clear()
+        self.requested_by, self.commits = "", 0
         effects: list[Effect] = []
         for item in self.conversation.items:
             if not item.told and item.role == "assistant" and item.text:
@@ -157,6 +169,8 @@ class SessionState:
             message = f"{message} (at `{param}`)"
         error = severity.error_for_code(code, message)
         effects: list[Effect] = [ErrorReported(severity.severity(code), error, self._sent.get(cause, ""))]
+        if self._sent.get(cause) == "input_audio_buffer.commit":
+            self.commits = max(0, self.commits - 1)
         # Some servers leave the cause out; the one request that can be waiting is then taken for it.
         if self.requested_by and (cause == self.requested_by or (not cause and not self.active)):
             self.requested_by = ""

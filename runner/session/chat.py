@@ -1,4 +1,4 @@
-"""A conversation at a terminal: a prompt with history, answers as they stream, Ctrl-C for the answer, Ctrl-D to leave."""
+"""A conversation at a terminal: a prompt with history, streaming answers; Ctrl-C stops one, Ctrl-D leaves."""
 
 import os
 import sys

@@ -66,7 +66,6 @@ class Session:
         self._changed = anyio.Event()
         self._turn = anyio.Lock()
         self._malformed = 0
-        self._configuring: str = ""
         self._refused: RunnerError | None = None
 
     async def send(self, event: Mapping[str, Any] | ClientEventBase) -> str:
@@ -132,6 +131,12 @@ class Session:
             await self._change()
         self._check()
 
+    async def finished(self) -> None:
+        """Wait for everything that was asked for, transcriptions too; raises the session's failure if it ends before."""
+        while self.state.pending:
+            await self._change()
+        self._check()
+
     async def ended(self) -> None:
         """Wait until the session has ended by the endpoint's doing or by ours."""
         while self.state.phase != "closed":
@@ -165,9 +170,8 @@ class Session:
             EndpointUnreachable: it answers nothing in time.
         """
         await self._awaited("session.created", lambda: bool(self.state.effective), timeout_s)
-        self._configuring = await self.send(update)
+        await self.send(update)
         await self._awaited("session.updated", lambda: self.state.phase == "ready", timeout_s)
-        self._configuring = ""
 
     async def pump(self) -> None:
         """Receive until the connection ends; never waits for a reader."""
@@ -175,14 +179,16 @@ class Session:
             while self.state.phase != "closed":
                 self.take(await self._connection.receive())
         except Closed:
-            self._end()
+            pass
         except RunnerError as error:
             self._fail(error)
+        finally:
+            self._end()
 
     async def close(self) -> None:
-        """End the session: the closing handshake with code 1000, within a bounded time."""
-        self._end()
+        """End the session: the closing handshake with code 1000, within a bounded time; last events still count."""
         await self._connection.close()
+        await self.ended()
 
     def take(self, message: str | bytes) -> None:
         """Take in one message of the connection and pass on what it means."""
@@ -216,7 +222,7 @@ class Session:
             case ErrorReported(severity="fatal", error=error):
                 self._fail(error)
             case ErrorReported(error=error, client_event_type=cause, severity=severity):
-                if self._configuring and cause in {"session.update", ""} and self.state.phase != "ready":
+                if self.state.phase == "configuring" and cause in {"session.update", ""}:
                     self._refused = SessionRefused(
                         f"the endpoint refused the session's configuration: {error.message}", code=error.code
                     )

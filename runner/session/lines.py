@@ -84,12 +84,11 @@ class TranscriptLines:
 
     def render(self, updates: Sequence[Update]) -> str:
         """The lines to write for these updates."""
-        return "".join(
-            _turn(effect, update.at_s) for update in updates for effect in update.effects if isinstance(effect, TurnEnded)
-        )
+        turns = ((each, update.at_s) for update in updates for each in update.effects if isinstance(each, TurnEnded))
+        return "".join(_line(turn, at_s) for turn, at_s in turns)
 
 
-def _turn(turn: TurnEnded, at_s: float) -> str:
+def _line(turn: TurnEnded, at_s: float) -> str:
     time = datetime.fromtimestamp(at_s, UTC).isoformat(timespec="milliseconds")
     line = {"time": time, "role": turn.role, "text": turn.text, "status": turn.status, "item_id": turn.item_id}
     return json.dumps(line, ensure_ascii=False) + "\n"

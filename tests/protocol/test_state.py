@@ -311,3 +311,28 @@ def test_what_the_user_said_is_told_once_it_is_transcribed() -> None:
             "transcript": "Hello there",
         }
     ) == [TurnEnded("user", "Hello there", "i", "completed")]
+
+
+def test_what_is_being_written_down_is_pending() -> None:
+    """A commit is pending until it is answered, its item until its transcription is complete or has failed."""
+    state = ready()
+    state.receive({"type": "session.updated", "session": {"audio": {"input": {"transcription": {"model": "x"}}}}})
+    for item_id, ending in (("a", {"type": "completed", "transcript": "hi"}), ("b", {"type": "failed"})):
+        state.send({"type": "input_audio_buffer.commit"})
+        assert state.pending
+        state.receive({"type": "input_audio_buffer.committed", "item_id": item_id})
+        assert state.pending
+        assert not state.busy
+        kind = f"conversation.item.input_audio_transcription.{ending['type']}"
+        state.receive({**ending, "type": kind, "item_id": item_id, "content_index": 0})
+        assert not state.pending
+
+
+def test_a_refused_commit_is_pending_no_longer() -> None:
+    """An empty buffer is answered with an error, and nobody waits for it."""
+    state = ready()
+    sent = state.send({"type": "input_audio_buffer.commit"})
+
+    state.receive({"type": "error", "error": {"type": "x", "message": "empty", "event_id": sent["event_id"]}})
+
+    assert not state.pending
