@@ -1,6 +1,6 @@
 """rt-run: realtime AI sessions from TOML profiles.
 
-The names below are the Python API; they are imported when they are first used, because the command line starts here too.
+The names below are the Python API; each is imported when it is first used, since the command line starts here too.
 """
 
 from typing import TYPE_CHECKING, Any

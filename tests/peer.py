@@ -22,6 +22,7 @@ class Peer:
     Attributes:
         received: Every client event, in order.
         close_code: The code of the client's close frame, None before it came.
+        closed: Set once the client's close frame came.
         pongs: The payloads of the client's pongs.
     """
 
@@ -30,6 +31,7 @@ class Peer:
         self.protocol = ServerProtocol(max_size=None)
         self.received: list[dict[str, Any]] = []
         self.close_code: int | None = None
+        self.closed = anyio.Event()
         self.pongs: list[bytes] = []
         self._waiting: list[dict[str, Any]] = []
 
@@ -73,6 +75,7 @@ class Peer:
                 self.pongs.append(bytes(frame.data))
             elif frame.opcode is Opcode.CLOSE:
                 self.close_code = struct.unpack("!H", frame.data[:2])[0] if frame.data else 1005
+                self.closed.set()
 
     async def until(self, kind: str) -> dict[str, Any]:
         """Read client events up to the first of this type."""
@@ -137,7 +140,7 @@ async def serving(script: Script) -> AsyncIterator[tuple[int, list[Peer]]]:
     """Serve connections by a script on a loopback port; yields the port and the connections so far."""
     peers: list[Peer] = []
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
-    port = listener.extra(anyio.abc.SocketAttribute.local_port)
+    port = listener.extra(anyio.abc.SocketAttribute.local_port)  # noqa: S610  # not Django
 
     async def handle(stream: anyio.abc.SocketStream) -> None:
         async with stream:

@@ -132,7 +132,7 @@ class Session:
         self._check()
 
     async def finished(self) -> None:
-        """Wait for everything that was asked for, transcriptions too; raises the session's failure if it ends before."""
+        """Wait for all that was asked for, transcriptions too; raises the session's failure if it ends before."""
         while self.state.pending:
             await self._change()
         self._check()

@@ -221,7 +221,7 @@ def test_a_reader_that_leaves_is_a_good_end(tmp_path: Path) -> None:
 
 
 def test_a_slow_output_holds_up_neither_the_session_nor_the_end(tmp_path: Path) -> None:
-    """Nobody reads a named pipe: answers come all the same, and the end waits a bounded time, then says what was lost."""
+    """Nobody reads a named pipe: answers come all the same, the end waits a bounded time and says what was lost."""
     os.mkfifo(tmp_path / "pipe")
     more = '[[outputs]]\nkind = "stdout"\n[[outputs]]\nkind = "events"\npath = "pipe"\n[run]\ngrace_s = 1\n'
     opened: list[int] = []

@@ -118,16 +118,15 @@ async def test_a_close_that_nobody_asked_for_is_no_success(code: int, reason: st
         await peer.close(code, reason)
         await peer.to_the_end()
 
-    async with serving(script) as (port, _):
-        async with open_session(profile_for(port)) as session:
-            await session.say("Hello")
-            with pytest.raises(error):
-                await session.settled()
-            with pytest.raises(error):
-                async for _event in session:
-                    pass
-            with pytest.raises(error):
-                await session.say("still there?")
+    async with serving(script) as (port, _), open_session(profile_for(port)) as session:
+        await session.say("Hello")
+        with pytest.raises(error):
+            await session.settled()
+        with pytest.raises(error):
+            async for _event in session:
+                pass
+        with pytest.raises(error):
+            await session.say("still there?")
 
 
 async def test_a_fatal_error_event_ends_the_session() -> None:
@@ -174,8 +173,7 @@ async def test_a_cancelled_caller_leaves_a_closed_connection() -> None:
                 await anyio.sleep_forever()
         assert scope.cancelled_caught
         with anyio.fail_after(3):
-            while peers[0].close_code is None:
-                await anyio.sleep(0.01)
+            await peers[0].closed.wait()
         assert peers[0].close_code == 1000
 
 
@@ -232,13 +230,12 @@ async def test_a_reader_that_never_reads_costs_a_bounded_amount(monkeypatch: pyt
         await peer.answer("done")
         await peer.to_the_end()
 
-    async with serving(script) as (port, _):
-        async with open_session(profile_for(port)) as session:
-            await session.say("Hello")
-            await session.settled()
-            with pytest.raises(Exception, match="waited to be read"):
-                async for _event in session:
-                    pass
+    async with serving(script) as (port, _), open_session(profile_for(port)) as session:
+        await session.say("Hello")
+        await session.settled()
+        with pytest.raises(Exception, match="waited to be read"):
+            async for _event in session:
+                pass
 
 
 async def test_messages_that_are_no_events_are_survived_up_to_a_point() -> None:
@@ -252,12 +249,11 @@ async def test_messages_that_are_no_events_are_survived_up_to_a_point() -> None:
         await peer.send(*["{"] * engine.MAX_MALFORMED_MESSAGES)
         await peer.to_the_end()
 
-    async with serving(script) as (port, _):
-        async with open_session(profile_for(port)) as session:
-            await session.say("Hello")
-            await session.settled()
-            await session.ended()
-            assert isinstance(session.failure, ProtocolError)
+    async with serving(script) as (port, _), open_session(profile_for(port)) as session:
+        await session.say("Hello")
+        await session.settled()
+        await session.ended()
+        assert isinstance(session.failure, ProtocolError)
 
 
 async def test_the_preview_dialect_is_translated_at_the_edge() -> None:

@@ -1,0 +1,1 @@
+"""From settings to an open connection: secrets, credentials, address, and the WebSocket transport."""

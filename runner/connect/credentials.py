@@ -1,0 +1,108 @@
+"""Settings of `auth` → the headers that say as whom we connect."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import anyio.to_thread
+
+from runner import logs
+from runner.connect import secrets
+from runner.errors import AccessRefused, EndpointUnreachable, ProfileError
+from runner.settings.auth import ApiKeyAuth, EntraAuth, NoAuth
+from runner.settings.endpoint import AzureEndpoint
+
+if TYPE_CHECKING:
+    from runner.settings.profile import Profile
+
+
+async def credential_headers(profile: Profile) -> dict[str, str]:
+    """Fetch a fresh credential and put it in the header that the endpoint wants.
+
+    Raises:
+        SecretError: a reference leads nowhere.
+        AccessRefused: Entra ID refuses the credential.
+        EndpointUnreachable: Entra ID did not answer in time.
+        ProfileError: azure-identity is not installed.
+    """
+    match profile.auth:
+        case NoAuth():
+            return {}
+        case EntraAuth() as auth:
+            return {"Authorization": f"Bearer {await _token(auth, getattr(profile.endpoint, 'ca_file', None))}"}
+        case ApiKeyAuth(api_key=reference, header=header):
+            key = await secrets.resolve(reference)
+            header = header or ("api-key" if isinstance(profile.endpoint, AzureEndpoint) else "bearer")
+            return {"api-key": key} if header == "api-key" else {"Authorization": f"Bearer {key}"}
+
+
+async def _token(auth: EntraAuth, ca_file: Any) -> str:
+    try:
+        from azure.core.exceptions import AzureError, ClientAuthenticationError
+    except ImportError:
+        msg = '`auth.kind` is "entra", but azure-identity is not installed'
+        raise ProfileError(msg, hint="pip install 'rt-run[azure]'") from None
+    secret = await secrets.resolve(auth.client_secret) if auth.client_secret else None
+    try:
+        with anyio.fail_after(auth.timeout_s):
+            token = await anyio.to_thread.run_sync(_fetch, auth, secret, ca_file, abandon_on_cancel=True)
+    except TimeoutError:
+        msg = f"Entra ID gave no token within {auth.timeout_s:g} s"
+        raise EndpointUnreachable(msg) from None
+    except ClientAuthenticationError as error:
+        raise _refusal(auth, error) from None
+    except (AzureError, ValueError, OSError) as error:
+        msg = f"no token from Entra ID: {_first_line(error)}"
+        raise EndpointUnreachable(msg) from None
+    logs.hide(token)
+    return token
+
+
+def _refusal(auth: EntraAuth, error: Exception) -> AccessRefused:
+    msg = f"Entra ID refused the credential `{auth.credential}`: {_first_line(error)}"
+    return AccessRefused(msg, hint="check tenant, client and the identity's role on the resource")
+
+
+def _first_line(error: Exception) -> str:
+    return logs.redact(str(error).strip().partition("\n")[0])
+
+
+_one_at_a_time = threading.Lock()
+
+
+def _fetch(auth: EntraAuth, secret: str | None, ca_file: Any) -> str:
+    # azure-identity caches a token, but fetches one for each of many cold callers.
+    with _one_at_a_time:
+        return str(_credential(auth, secret, ca_file).get_token(auth.scope).token)
+
+
+@functools.lru_cache(maxsize=16)
+def _credential(auth: EntraAuth, secret: str | None, ca_file: Any) -> Any:
+    import azure.identity
+
+    options: dict[str, Any] = {"connection_verify": str(ca_file)} if ca_file else {}
+    if auth.authority:
+        options |= {"authority": str(auth.authority).rstrip("/"), "disable_instance_discovery": True}
+    client = {"client_id": auth.client_id} if auth.client_id else {}
+    tenant = {"tenant_id": auth.tenant_id} if auth.tenant_id else {}
+    application = {**client, **tenant, **options}
+    chain = {"managed_identity_client_id": auth.client_id} if auth.client_id else {}
+    kinds: dict[str, tuple[str, dict[str, Any]]] = {
+        "default": ("DefaultAzureCredential", {**chain, **options}),
+        "environment": ("EnvironmentCredential", options),
+        "workload-identity": ("WorkloadIdentityCredential", application),
+        "managed-identity": ("ManagedIdentityCredential", {**client, **options}),
+        "azure-cli": ("AzureCliCredential", tenant),
+        "azure-developer-cli": ("AzureDeveloperCliCredential", tenant),
+        "azure-powershell": ("AzurePowerShellCredential", tenant),
+        "client-secret": ("ClientSecretCredential", {**application, "client_secret": secret}),
+        "client-certificate": (
+            "CertificateCredential",
+            {**application, "certificate_path": str(auth.certificate_file)},
+        ),
+    }
+    name, arguments = kinds[auth.credential]
+    return getattr(azure.identity, name)(**arguments)

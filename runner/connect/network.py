@@ -1,0 +1,233 @@
+"""Ways to an endpoint: streams that are always released, proxies, and what went wrong in plain words."""
+
+import contextlib
+import ipaddress
+import socket
+import ssl
+import urllib.request
+from collections.abc import AsyncIterator, Iterable, Iterator
+from types import TracebackType
+from typing import Literal, Self
+
+import anyio
+import httpcore
+import httpx
+
+from runner.errors import ProfileError
+
+_READ_BYTES = 65536
+_RELEASE_TIMEOUT_S = 1.0
+_LOST = (
+    httpcore.NetworkError,
+    httpcore.TimeoutException,
+    anyio.BrokenResourceError,
+    anyio.BusyResourceError,
+    anyio.ClosedResourceError,
+    anyio.EndOfStream,
+    OSError,
+)
+_DEFAULT_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
+
+
+class TcpBackend(httpcore.AnyIOBackend):
+    """Opens TCP connections on asyncio and trio, and releases on exit whatever a failed handshake left open."""
+
+    def __init__(self) -> None:
+        self._opened: list[httpcore.AsyncNetworkStream] = []
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109  # httpcore's interface
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Open one connection, as httpcore asks."""
+        stream = await super().connect_tcp(host, port, timeout, local_address, socket_options)
+        self._opened.append(stream)
+        return stream
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with anyio.CancelScope(shield=True):
+            for stream in self._opened:
+                await stream.aclose()
+
+
+class Transport(httpx.AsyncBaseTransport):
+    """One connection of httpcore behind httpx's interface; httpcore's errors pass through it."""
+
+    def __init__(
+        self, backend: httpcore.AsyncNetworkBackend, ssl_context: ssl.SSLContext | None, proxy: str | None
+    ) -> None:
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=ssl_context,
+            proxy=core_proxy(proxy, ssl_context) if proxy else None,
+            max_connections=1,
+            network_backend=backend,
+        )
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send one request, as httpx asks."""
+        answer = await self._pool.handle_async_request(
+            httpcore.Request(
+                request.method, _core_url(request.url), headers=request.headers.raw, extensions=request.extensions
+            )
+        )
+        return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer), extensions=answer.extensions)
+
+    async def aclose(self) -> None:
+        """Hang up."""
+        await self._pool.aclose()
+
+
+class _Body(httpx.AsyncByteStream):
+    def __init__(self, answer: httpcore.Response) -> None:
+        self._answer = answer
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for part in self._answer.aiter_stream():
+            yield part
+
+    async def aclose(self) -> None:
+        await self._answer.aclose()
+
+
+class Wire:
+    """A stream of bytes whose loss is an answer and not an exception."""
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+
+    async def read(self) -> bytes:
+        """What has come, at most 64 KiB; nothing when the connection is over. A cancelled read loses nothing."""
+        try:
+            return await self._stream.read(_READ_BYTES)
+        except _LOST:
+            return b""
+
+    async def write(self, data: bytes, within_s: float) -> Literal["whole", "stuck", "lost"]:
+        """Write all of it, whatever is cancelled meanwhile; after any other answer nothing can follow."""
+        try:
+            with anyio.move_on_after(within_s, shield=True):
+                await self._stream.write(data)
+                return "whole"
+        except _LOST:
+            return "lost"
+        return "stuck"
+
+    async def linger(self, for_s: float) -> None:
+        """Let the peer hang up first, as RFC 6455 asks: hanging up on unread data would cost it our last words."""
+        with anyio.move_on_after(for_s):
+            while await self.read():
+                pass
+
+    async def release(self) -> None:
+        """Hang up at once, even when cancelled."""
+        with anyio.move_on_after(_RELEASE_TIMEOUT_S, shield=True), contextlib.suppress(*_LOST):
+            await self._stream.aclose()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the host is this machine by its very name, so that nothing of a connection leaves it."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def environment_proxy(url: httpx.URL) -> str | None:
+    """The proxy that `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` choose: httpx's rules, and networks in `NO_PROXY`."""
+    proxies = urllib.request.getproxies()
+    if any(_is_exempt(entry.strip().lower(), url) for entry in proxies.get("no", "").split(",")):
+        return None
+    proxy = proxies.get(url.scheme) or proxies.get("all")
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
+
+
+def _is_exempt(entry: str, url: httpx.URL) -> bool:
+    if entry in {"", "*"}:
+        return entry == "*"
+    scheme, exact, name = entry.rpartition("://")
+    if exact and scheme not in {"all", url.scheme}:
+        return False
+    try:
+        return ipaddress.ip_address(url.host) in ipaddress.ip_network(name.strip("[]"), strict=False)
+    except ValueError:
+        pass
+    name, _, port = name.partition(":")
+    if port and port != place(url).rpartition(":")[2]:
+        return False
+    if name == url.host:
+        return True
+    return not (exact or name == "localhost") and url.host.endswith("." + name.lstrip("*."))
+
+
+def core_proxy(address: str, ssl_context: ssl.SSLContext | None) -> httpcore.Proxy:
+    """The proxy at this address, credentials included, as httpcore wants it.
+
+    Raises:
+        ProfileError: It is no address of a proxy; the message does not repeat it, since it may hold a password.
+    """
+    try:
+        proxy = httpx.Proxy(address)
+    except (ValueError, httpx.InvalidURL):
+        msg = "the address of the proxy must begin with http://, https://, socks5:// or socks5h://"
+        raise ProfileError(msg, hint="check `endpoint.proxy`, HTTPS_PROXY and ALL_PROXY") from None
+    tls = ssl_context if proxy.url.scheme == "https" else None
+    return httpcore.Proxy(_core_url(proxy.url), auth=proxy.raw_auth, headers=proxy.headers.raw, ssl_context=tls)
+
+
+def _core_url(url: httpx.URL) -> httpcore.URL:
+    return httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+
+
+def place(url: httpx.URL) -> str:
+    """`host:port` of an address, which is all that a message may say of it."""
+    port = url.port or _DEFAULT_PORTS.get(url.scheme, 0)
+    return f"[{url.host}]:{port}" if ":" in url.host else f"{url.host}:{port}"
+
+
+def explain(error: BaseException) -> tuple[str, str]:
+    """Why a connection failed, and a hint, in words that hold nothing of the request."""
+    causes = list(_causes(error))
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            hint = "`endpoint.ca_file` names authorities to trust instead of the system's"
+            return f"certificate verify failed: {cause.verify_message}", hint
+        if isinstance(cause, ssl.SSLError):
+            why = getattr(cause, "reason", None) or "for an unknown reason"
+            return f"the TLS handshake failed: {why.replace('_', ' ').lower()}", ""
+        if isinstance(cause, socket.gaierror):
+            return "its name cannot be resolved", "check the address and the network"
+        if isinstance(cause, httpcore.ProxyError):
+            return _explain_proxy(str(cause))
+        if isinstance(cause, ConnectionRefusedError):
+            return "connection refused", ""
+    for cause in causes:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror.lower(), ""
+    return "the connection broke during the handshake", ""
+
+
+def _explain_proxy(text: str) -> tuple[str, str]:
+    status = text.partition(" ")[0]
+    if status == "407" or "USERNAME/PASSWORD" in text.upper():
+        return "the proxy wants a valid user name and password", "put them into the address of the proxy"
+    if status.isdigit():
+        return f"the proxy answered {status}", ""
+    return "the proxy could not connect", ""
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        if isinstance(error, BaseExceptionGroup):
+            for part in error.exceptions:
+                yield from _causes(part)
+        error = error.__cause__ or error.__context__

@@ -1,0 +1,237 @@
+"""From an address to an open WebSocket, or to an error that says what stood in the way."""
+
+import base64
+import contextlib
+import email.utils
+import hashlib
+import json
+import math
+import re
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import httpcore
+import httpx
+import httpx_ws
+import socksio
+
+from runner import __version__
+from runner.connect.network import TcpBackend, Transport, environment_proxy, explain, is_loopback, place
+from runner.connect.tls import tls_context
+from runner.connect.websocket import WebSocket
+from runner.errors import EndpointUnreachable, ProtocolError, RunnerError, SessionRefused
+from runner.protocol.severity import error_for_status
+from runner.settings.endpoint import Network
+
+_ACCEPT_SUFFIX = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
+_REFUSAL_LIMIT_BYTES = 64 * 1024
+_MESSAGE_LIMIT = 500
+_SHORTEST_SECRET = 8
+_OWN_HEADERS = re.compile(r"connection|upgrade|host|content-length|transfer-encoding|sec-websocket-.*", re.IGNORECASE)
+_HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?|")
+_FAULTS = (
+    httpcore.NetworkError,
+    httpcore.TimeoutException,
+    httpcore.ProtocolError,
+    httpcore.ProxyError,
+    httpx.HTTPError,
+    anyio.BrokenResourceError,
+    anyio.ClosedResourceError,
+    anyio.EndOfStream,
+    socksio.SOCKSError,
+    AssertionError,  # httpcore's answer to a SOCKS proxy that talks nonsense
+    OSError,
+)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Address:
+    """What a handshake needs; neither the values of the headers nor the query ever appear in its `repr`.
+
+    Args:
+        url: The address, `https://` or, on loopback only, `http://`.
+        headers: The request headers, credential included.
+    """
+
+    url: str
+    headers: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        url = httpx.URL(self.url)
+        return f"Address({url.scheme}://{place(url)}{url.path}, headers={sorted(self.headers)})"
+
+    def redact(self, text: str) -> str:
+        """A stranger's text without the secrets of this address, should they be echoed in it."""
+        values = [*self.headers.values(), *httpx.URL(self.url).params.values()]
+        words = {word for value in values for word in (value, *value.split()) if len(word) >= _SHORTEST_SECRET}
+        for word in sorted(words, key=len, reverse=True):
+            text = text.replace(word, "***")
+        return text
+
+
+@contextlib.asynccontextmanager
+async def open_websocket(
+    address: Address, network: Network | None, *, backend: httpcore.AsyncNetworkBackend | None = None
+) -> AsyncIterator[WebSocket]:
+    """Open a WebSocket for the length of the block; what the block raises leaves unchanged.
+
+    Args:
+        address: Where to, and with which headers.
+        network: Time limits, proxy, trust, pings and the largest message; None for the defaults.
+        backend: Another way to an `http://` server, such as one in this process, without proxy and TLS.
+
+    Raises:
+        EndpointUnreachable: No connection, or none in time.
+        RunnerError: The endpoint's refusal in its own words, by status and code.
+        ProtocolError: The endpoint answered, but not as a WebSocket server does.
+        ProfileError: The proxy's address or a file for TLS cannot be used.
+    """
+    network = network or Network()
+    url = _checked_url(address, network, is_inside=backend is not None)
+    proxy = None if backend or url.scheme == "http" else network.proxy or environment_proxy(url)
+    trust = tls_context(network.ca_file, network.client_certificate) if url.scheme == "https" else None
+    with anyio.move_on_after(network.connect_timeout_s) as limit:
+        async with contextlib.AsyncExitStack() as stack:
+            wires = await stack.enter_async_context(TcpBackend()) if backend is None else backend
+            client = httpx.AsyncClient(
+                transport=Transport(wires, trust, proxy),
+                trust_env=False,
+                timeout=None,  # noqa: S113  # one limit holds for all of it
+                event_hooks={"response": [lambda response: _check(address, response)]},
+            )
+            opening = httpx_ws.aconnect_ws(
+                address.url,
+                await stack.enter_async_context(client),
+                session_class=WebSocket,
+                max_message_size_bytes=network.max_message_bytes,
+                keepalive_ping_interval_seconds=network.ping_interval_s,
+                keepalive_ping_timeout_seconds=network.ping_timeout_s,
+                headers=_checked_headers(address),
+            )
+            try:
+                websocket = await stack.enter_async_context(opening)
+            except _FAULTS as fault:
+                raise _unreachable(url, proxy, fault) from None
+            limit.deadline = math.inf
+            if limit.cancel_called:
+                await anyio.lowlevel.checkpoint()
+            yield websocket
+    if limit.cancelled_caught:
+        msg = f"cannot reach {place(url)}{_through(proxy)} within {network.connect_timeout_s:g} s"
+        raise EndpointUnreachable(msg)
+
+
+def _checked_url(address: Address, network: Network, *, is_inside: bool) -> httpx.URL:
+    try:
+        url = httpx.URL(address.url)
+    except httpx.InvalidURL:
+        msg = "the endpoint's address is not a URL"
+        raise SessionRefused(msg, hint="check `endpoint.base_url`") from None
+    if url.scheme not in {"http", "https"} or not url.host:
+        msg = f"the endpoint's address must begin with https://, not {url.scheme}://"
+        raise SessionRefused(msg, hint="check `endpoint.base_url`")
+    if url.scheme == "http" and not is_inside:
+        if not is_loopback(url.host):
+            msg = f"{place(url)} would get the credential without TLS"
+            raise SessionRefused(msg, hint="use https://; plain http:// is for loopback addresses")
+        if network.proxy:
+            msg = f"{place(url)} is on this machine and spoken to without TLS, so no proxy may stand between"
+            raise SessionRefused(msg, hint="remove `endpoint.proxy`")
+    return url
+
+
+def _checked_headers(address: Address) -> dict[str, str]:
+    headers = {"user-agent": f"rt-run/{__version__}", "accept-encoding": "identity"}
+    for name, value in address.headers.items():
+        if _OWN_HEADERS.fullmatch(name):
+            msg = f"the header {name} belongs to the WebSocket handshake"
+            raise SessionRefused(msg, hint="remove it from `endpoint.headers`")
+        if not _HEADER_VALUE.fullmatch(value):
+            msg = f"the header {name} holds characters that HTTP does not allow"
+            raise SessionRefused(msg, hint="check the secret or value for line breaks, spaces at its ends and accents")
+        headers[name.lower()] = value
+    return headers
+
+
+def _unreachable(url: httpx.URL, proxy: str | None, fault: BaseException) -> RunnerError:
+    if isinstance(fault, httpcore.RemoteProtocolError) and "disconnected" not in str(fault):
+        return ProtocolError(f"{place(url)} does not speak HTTP", hint="check `endpoint.base_url`")
+    reason, hint = explain(fault)
+    return EndpointUnreachable(f"cannot reach {place(url)}{_through(proxy)}: {reason}", hint=hint)
+
+
+def _through(proxy: str | None) -> str:
+    return f" through the proxy {place(httpx.URL(proxy))}" if proxy else ""
+
+
+async def _check(address: Address, response: httpx.Response) -> None:
+    """Look at the answer to the handshake before anybody trusts it."""
+    where = place(response.request.url)
+    if response.status_code != 101:
+        raise await _refusal(address, response, where)
+    key = response.request.headers["sec-websocket-key"].encode()
+    digest = hashlib.sha1(key + _ACCEPT_SUFFIX, usedforsecurity=False).digest()
+    if response.headers.get("sec-websocket-accept") != base64.b64encode(digest).decode():
+        msg = f"{where} answered the WebSocket handshake with a wrong Sec-WebSocket-Accept"
+        raise ProtocolError(msg, hint="something between rt-run and the endpoint may replay answers")
+    tokens = re.split(r"[\s,]+", response.headers.get("connection", "").lower())
+    if response.headers.get("upgrade", "").lower() != "websocket" or "upgrade" not in tokens:
+        raise ProtocolError(f"{where} switched protocols, but not to WebSocket")
+    for name in ("sec-websocket-protocol", "sec-websocket-extensions"):
+        if name in response.headers:
+            raise ProtocolError(f"{where} chose a {name.rpartition('-')[2].rstrip('s')} that was not offered")
+
+
+async def _refusal(address: Address, response: httpx.Response, where: str) -> RunnerError:
+    status = response.status_code
+    if response.is_success:
+        msg = f"{where} answered the WebSocket handshake with HTTP {status}"
+        return ProtocolError(msg, hint="check the path of `endpoint.base_url`, and that no proxy strips upgrades")
+    if "location" in response.headers:
+        with contextlib.suppress(httpx.InvalidURL):
+            target = response.request.url.join(response.headers["location"])
+            error = error_for_status(status, f"it redirects to {place(target)}")
+            error.hint = error.hint or "redirects are not followed: set `endpoint.base_url` to the right address"
+            return error
+    body = bytearray()
+    with contextlib.suppress(*_FAULTS):
+        async for part in response.aiter_raw():
+            body += part[: _REFUSAL_LIMIT_BYTES - len(body)]
+            if len(body) == _REFUSAL_LIMIT_BYTES:
+                # Leaving the loop would leave the generators below to the garbage collector.
+                await response.extensions["network_stream"].aclose()
+    code, message = _explanation(body.decode(errors="replace"))
+    message = message or response.reason_phrase
+    return error_for_status(
+        status, address.redact(message), code=address.redact(code), retry_after_s=_retry_after_s(response.headers)
+    )
+
+
+def _explanation(body: str) -> tuple[str, str]:
+    """Code and message of a refusal, as OpenAI and Azure (`{"error": {…}}`) or gateways (flat, text) write it."""
+    try:
+        found: Any = json.loads(body)
+    except ValueError:
+        found = "" if body.lstrip().startswith("<") else body
+    if isinstance(found, dict):
+        found = found.get("error") or found
+    code: Any = ""
+    if isinstance(found, dict):
+        code, found = found.get("code"), found.get("message") or found.get("detail")
+    text = " ".join(found.split()) if isinstance(found, str) else ""
+    text = "".join(letter for letter in text if letter.isprintable())[:_MESSAGE_LIMIT]
+    return (code if isinstance(code, str) else ""), text
+
+
+def _retry_after_s(headers: httpx.Headers) -> float | None:
+    value = headers.get("retry-after", "")
+    wait_s = math.nan
+    with contextlib.suppress(ValueError):
+        wait_s = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
+    with contextlib.suppress(ValueError):
+        wait_s = float(value)
+    return max(0.0, wait_s) if math.isfinite(wait_s) else None

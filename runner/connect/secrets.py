@@ -1,0 +1,98 @@
+"""A reference to a secret → the secret, known to the log's redaction before anyone else sees it."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import anyio
+
+from runner import logs
+from runner.errors import SecretError
+from runner.settings.secret import CommandSecret, CredentialSecret, EnvSecret, FileSecret, SecretRef
+
+MAX_SECRET_BYTES = 64 * 1024
+"""No key, token or certificate of any service is longer, in bytes."""
+
+
+async def resolve(reference: SecretRef) -> str:
+    """Fetch the secret that a reference points at.
+
+    Raises:
+        SecretError: it leads nowhere, times out, or yields what cannot stand in a header. No message holds its value.
+    """
+    secret, source = await _fetch(reference)
+    secret = secret.removesuffix("\n").removesuffix("\r")
+    logs.hide(secret)
+    if not secret:
+        msg = f"{source} holds an empty secret"
+        raise SecretError(msg)
+    if not (secret.isascii() and secret.isprintable()) or secret != secret.strip():
+        msg = f"{source} holds a secret with a space, line break or special character that cannot stand in a header"
+        raise SecretError(msg, hint="was more than the key itself copied?")
+    return secret
+
+
+async def _fetch(reference: SecretRef) -> tuple[str, str]:
+    match reference:
+        case EnvSecret(env=name):
+            return _from_environment(name), f"the environment variable {name}"
+        case FileSecret(file=path):
+            return await _from_file(anyio.Path(path)), f"the file {path}"
+        case CredentialSecret(credential=name):
+            return await _from_credential(name), f"the credential {name}"
+        case CommandSecret(command=command):
+            return await _from_command(reference), f"the command {command[0]}"
+
+
+def _from_environment(name: str) -> str:
+    if (secret := os.environ.get(name)) is None:
+        msg = f"the environment variable {name} is not set"
+        raise SecretError(msg, hint=f"export {name}=…, or refer to a file or command in `auth`")
+    return secret
+
+
+async def _from_file(path: anyio.Path) -> str:
+    try:
+        async with await anyio.open_file(path, "rb") as file:
+            content = await file.read(MAX_SECRET_BYTES + 1)
+    except OSError as error:
+        msg = f"the secret's file {path} cannot be read: {error.strerror}"
+        raise SecretError(msg) from None
+    return _decoded(content, f"the secret's file {path}")
+
+
+async def _from_credential(name: str) -> str:
+    if (folder := os.environ.get("CREDENTIALS_DIRECTORY")) is None:
+        msg = f"the credential {name} is not there: CREDENTIALS_DIRECTORY is not set"
+        raise SecretError(msg, hint=f"run as a systemd service with LoadCredential={name}:PATH")
+    return await _from_file(anyio.Path(Path(folder) / name))
+
+
+async def _from_command(reference: CommandSecret) -> str:
+    program = reference.command[0]
+    try:
+        with anyio.fail_after(reference.timeout_s):
+            done = await anyio.run_process(
+                reference.command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
+            )
+    except TimeoutError:
+        msg = f"the secret's command {program} took longer than {reference.timeout_s:g} s"
+        raise SecretError(msg) from None
+    except (OSError, ValueError) as error:
+        msg = f"the secret's command {program} cannot be started: {getattr(error, 'strerror', None) or error}"
+        raise SecretError(msg) from None
+    if done.returncode:
+        msg = f"the secret's command {program} failed with exit code {done.returncode}"
+        raise SecretError(msg, hint="run it by hand to see why")
+    return _decoded(done.stdout, f"the output of the secret's command {program}")
+
+
+def _decoded(content: bytes, what: str) -> str:
+    if len(content) > MAX_SECRET_BYTES:
+        msg = f"{what} is longer than {MAX_SECRET_BYTES} bytes"
+        raise SecretError(msg)
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        msg = f"{what} is not UTF-8"
+        raise SecretError(msg) from None

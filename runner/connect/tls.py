@@ -1,0 +1,85 @@
+"""What is trusted and shown when TLS is set up: one context a process for each choice of files."""
+
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.errors import ProfileError
+from runner.settings.endpoint import ClientCertificate
+
+if TYPE_CHECKING:
+    import ssl
+
+
+def tls_context(ca_file: Path | None = None, client_certificate: ClientCertificate | None = None) -> "ssl.SSLContext":
+    """The TLS context for these files, built once a process and again only when a file has changed.
+
+    Args:
+        ca_file: A PEM bundle to trust instead of the system's authorities.
+        client_certificate: What to show to the endpoint.
+
+    Raises:
+        ProfileError: A file is missing, unreadable or not in PEM.
+    """
+    if client_certificate is None:
+        return _context(_stamp(ca_file, "ca_file"), None, None)
+    return _context(
+        _stamp(ca_file, "ca_file"),
+        _stamp(client_certificate.file, "client_certificate.file"),
+        _stamp(client_certificate.key_file, "client_certificate.key_file"),
+    )
+
+
+def _stamp(path: Path | None, key: str) -> tuple[Path, int] | None:
+    """The file and the time of its last change, so that a rotated certificate is noticed at the next connection."""
+    if path is None:
+        return None
+    try:
+        return path, path.stat().st_mtime_ns
+    except OSError as error:
+        msg = f"cannot read {path}: {(error.strerror or 'no such file').lower()}"
+        raise ProfileError(msg, hint=f"check `endpoint.{key}`") from None
+
+
+@functools.lru_cache(maxsize=16)
+def _context(
+    ca_file: tuple[Path, int] | None, certificate: tuple[Path, int] | None, key: tuple[Path, int] | None
+) -> "ssl.SSLContext":
+    import ssl
+
+    try:
+        context = ssl.create_default_context(cafile=ca_file[0] if ca_file else None)
+    except (ssl.SSLError, OSError) as error:
+        msg = f"{ca_file[0] if ca_file else 'the system'} holds no certificates in PEM: {_fault(error)}"
+        raise ProfileError(msg, hint="check `endpoint.ca_file`") from None
+    if ca_file is None and not _has_authorities(context):
+        import certifi
+
+        context.load_verify_locations(certifi.where())
+    if certificate is not None:
+        try:
+            context.load_cert_chain(certificate[0], key[0] if key else None, password=_no_password)
+        except (ssl.SSLError, OSError, ValueError) as error:
+            files = " and ".join(str(file[0]) for file in (certificate, key) if file)
+            msg = f"{files} cannot be used as a client certificate: {_fault(error)}"
+            hint = "`endpoint.client_certificate` needs a certificate and its unencrypted private key in PEM"
+            raise ProfileError(msg, hint=hint) from None
+    return context
+
+
+def _has_authorities(context: "ssl.SSLContext") -> bool:
+    """Whether the system offers any authority; OpenSSL reads a directory of them only when it needs one."""
+    import ssl
+
+    directory = ssl.get_default_verify_paths().capath
+    return bool(context.cert_store_stats()["x509_ca"]) or any(Path(directory).iterdir() if directory else ())
+
+
+def _no_password() -> str:
+    """An answer for OpenSSL, which would otherwise ask for the password on the terminal."""
+    return ""
+
+
+def _fault(error: Exception) -> str:
+    reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
+    return str(reason).replace("_", " ").lower()

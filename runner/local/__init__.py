@@ -1,0 +1,1 @@
+"""The built-in Realtime server: no key, no network, answers by rules."""

@@ -1,0 +1,54 @@
+"""The rules by which the local endpoint answers: a script, else an echo. Nothing here understands anything."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from runner.settings.endpoint import ScriptedReply
+
+
+@dataclass(frozen=True)
+class Prompted:
+    """What a response answers to.
+
+    Args:
+        text: The user's words, "" when there are none.
+        audio_s: The length of the user's audio, in seconds.
+        images: How many images the user shows.
+        outputs: What functions answered since the user spoke, the last one last.
+    """
+
+    text: str = ""
+    audio_s: float = 0.0
+    images: int = 0
+    outputs: tuple[str, ...] = ()
+
+
+class Brain:
+    """Answers by rules, and always the same to the same."""
+
+    def __init__(self, script: Sequence[ScriptedReply]) -> None:
+        self._rules = [(re.compile(row.match, re.IGNORECASE), row.reply) for row in script]
+
+    def answer(self, prompted: Prompted) -> str:
+        """The answer to one turn; never empty."""
+        for pattern, reply in self._rules:
+            found = pattern.search(prompted.text)
+            if found and prompted.text:
+                return _expand(found, reply) or " "
+        if prompted.outputs:
+            return f"The function answered: {prompted.outputs[-1] or '(nothing)'}"
+        if prompted.text.strip():
+            return f"You said: {prompted.text}"
+        if prompted.audio_s > 0:
+            return f"I heard {prompted.audio_s:.1f} s of audio."
+        if prompted.images:
+            return f"I was shown {prompted.images} image{'s' if prompted.images > 1 else ''}."
+        return "Hello! I am the local endpoint of rt-run, and I answer by rules."
+
+
+def _expand(found: re.Match[str], reply: str) -> str:
+    try:
+        return found.expand(reply)
+    except (re.error, IndexError):
+        return reply

@@ -1,0 +1,209 @@
+"""The effective configuration of a session: the server's defaults, and what updates made of them."""
+
+import copy
+from typing import Any, Final, Literal
+
+from runner.local.refusal import Refusal
+from runner.settings.session import RealtimeSession, TranscriptionSession
+
+SessionKind = Literal["realtime", "transcription"]
+
+DEFAULT_INSTRUCTIONS: Final = (
+    "This is the local endpoint of rt-run. The session is simulated: answers come from rules, not from a model."
+)
+_SERVER_VAD: Final[dict[str, Any]] = {
+    "type": "server_vad",
+    "threshold": 0.5,
+    "prefix_padding_ms": 300,
+    "silence_duration_ms": 500,
+    "idle_timeout_ms": None,
+    "create_response": True,
+    "interrupt_response": True,
+}
+_SEMANTIC_VAD: Final[dict[str, Any]] = {
+    "type": "semantic_vad",
+    "eagerness": "auto",
+    "create_response": True,
+    "interrupt_response": True,
+}
+_FORMATS: Final[dict[str, dict[str, Any]]] = {
+    "audio/pcm": {"type": "audio/pcm", "rate": 24000},
+    "audio/pcmu": {"type": "audio/pcmu"},
+    "audio/pcma": {"type": "audio/pcma"},
+}
+_NULLABLE: Final = {"transcription", "noise_reduction", "turn_detection", "idle_timeout_ms", "tracing", "prompt"}
+_OPAQUE: Final = {"parameters", "metadata", "variables", "input_schema", "annotations"}
+# What the API takes but, by its schema, never shows.
+_HIDDEN: Final = {
+    "noise_reduction": {"strength"},
+    "transcription": {"keywords", "delay"},
+}
+_TRANSCRIPTION_VAD: Final = ("type", "threshold", "prefix_padding_ms", "silence_duration_ms")
+
+
+class Configuration:
+    """What a session is set to.
+
+    Args:
+        kind: The type of the session, fixed for its life.
+        model: The model that was asked for, fixed for its life.
+        session_id: The session's id.
+        expires_at: When the session ends, in Unix seconds.
+    """
+
+    def __init__(self, kind: SessionKind, *, model: str, session_id: str, expires_at: int) -> None:
+        self.kind = kind
+        self.model = model
+        self._identity = {
+            "type": kind,
+            "object": "realtime.session" if kind == "realtime" else "realtime.transcription_session",
+            "id": session_id,
+            "expires_at": expires_at,
+        }
+        self._values = self._defaults()
+
+    def _defaults(self) -> dict[str, Any]:
+        heard: dict[str, Any] = {
+            "format": _FORMATS["audio/pcm"],
+            "transcription": None,
+            "noise_reduction": None,
+            "turn_detection": dict(_SERVER_VAD),
+        }
+        if self.kind == "transcription":
+            return {"audio": {"input": heard}}
+        return {
+            "model": self.model,
+            "output_modalities": ["audio"],
+            "instructions": DEFAULT_INSTRUCTIONS,
+            "tools": [],
+            "tool_choice": "auto",
+            "max_output_tokens": "inf",
+            "tracing": None,
+            "truncation": "auto",
+            "prompt": None,
+            "audio": {
+                "input": heard,
+                "output": {"format": _FORMATS["audio/pcm"], "voice": "marin", "speed": 1.0},
+            },
+        }
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    @property
+    def hearing(self) -> dict[str, Any]:
+        """The `audio.input` object."""
+        heard: dict[str, Any] = self._values["audio"]["input"]
+        return heard
+
+    @property
+    def speech(self) -> dict[str, Any]:
+        """The `audio.output` object."""
+        spoken: dict[str, Any] = self._values["audio"]["output"]
+        return spoken
+
+    def view(self) -> dict[str, Any]:
+        """The whole configuration as `session.created` and `session.updated` show it."""
+        shown = shown_as(copy.deepcopy(self._values))
+        shown.pop("parallel_tool_calls", None)
+        heard = shown["audio"]["input"]
+        if self.kind == "transcription" and heard["turn_detection"]:
+            heard["turn_detection"] = {
+                key: heard["turn_detection"][key] for key in _TRANSCRIPTION_VAD if key in heard["turn_detection"]
+            }
+        return {**self._identity, **shown}
+
+    def update(self, session: RealtimeSession | TranscriptionSession, *, spoke: bool) -> None:
+        """Merge an update; `spoke` says that the session has sent audio already.
+
+        Raises:
+            Refusal: The update touches what is fixed; nothing of it is taken over.
+        """
+        change = session.model_dump(mode="json", exclude_unset=True)
+        self._check_fixed(change, spoke=spoke)
+        audio = change.pop("audio", None) or {}
+        defaults = self._defaults()
+        for name, value in change.items():
+            if name == "type":
+                continue
+            if value is None and name == "instructions":
+                self._values[name] = ""
+            elif value in (None, []) and name not in defaults:
+                self._values.pop(name, None)
+            else:
+                self._values[name] = defaults.get(name) if value is None else value
+        for side, merge in (("input", _heard), ("output", _spoken)):
+            if audio.get(side):
+                self._values["audio"][side] |= merge(self._values["audio"][side], audio[side])
+
+    def _check_fixed(self, change: dict[str, Any], *, spoke: bool) -> None:
+        if change["type"] != self.kind:
+            message = f"Passing a {change['type']} session update event to a {self.kind} session is not allowed."
+            raise Refusal(message, code="invalid_parameter", param="session.type")
+        if change.get("model") not in (None, self.model):
+            message = f"The model of a session cannot be changed; this session runs '{self.model}'."
+            raise Refusal(message, code="invalid_value", param="session.model")
+        if self._values.get("tracing") and "tracing" in change and change["tracing"] != self._values["tracing"]:
+            raise Refusal(
+                "Tracing cannot be changed once it is enabled.", code="invalid_value", param="session.tracing"
+            )
+        output = (change.get("audio") or {}).get("output") or {}
+        if spoke and output.get("voice") is not None and _voice(output["voice"]) != self.speech["voice"]:
+            raise Refusal(
+                "Cannot update a conversation's voice if assistant audio is present.",
+                code="cannot_update_voice",
+                param="session.audio.output.voice",
+            )
+
+
+def _heard(current: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(change)
+    if "format" in change:
+        merged["format"] = audio_format(change["format"])
+    if change.get("turn_detection"):
+        merged["turn_detection"] = _turn_detection(current["turn_detection"], change["turn_detection"])
+    if change.get("noise_reduction"):
+        merged["noise_reduction"] = {**(current["noise_reduction"] or {}), **change["noise_reduction"]}
+    transcription, before = change.get("transcription"), current["transcription"]
+    if transcription and before and transcription.get("model", before.get("model")) == before.get("model"):
+        merged["transcription"] = {**before, **transcription}
+    return merged
+
+
+def _turn_detection(current: dict[str, Any] | None, change: dict[str, Any]) -> dict[str, Any]:
+    if current is None or current["type"] != change["type"]:
+        current = _SERVER_VAD if change["type"] == "server_vad" else _SEMANTIC_VAD
+    nullable = {key: value for key, value in change.items() if value is not None or key == "idle_timeout_ms"}
+    return {**current, **nullable}
+
+
+def _spoken(_current: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    merged = {key: value for key, value in change.items() if value is not None}
+    if "format" in merged:
+        merged["format"] = audio_format(merged["format"])
+    if "voice" in merged:
+        merged["voice"] = _voice(merged["voice"])
+    return merged
+
+
+def audio_format(given: dict[str, Any] | None) -> dict[str, Any]:
+    """A format with all its fields; the default for none."""
+    return dict(_FORMATS[(given or {}).get("type", "audio/pcm")])
+
+
+def _voice(given: str | dict[str, str]) -> str:
+    return given if isinstance(given, str) else given["id"]
+
+
+def shown_as(value: Any, *, within: str = "") -> Any:
+    """A copy without nulls, but for the fields that the API shows as null."""
+    if isinstance(value, list):
+        return [shown_as(each, within=within) for each in value]
+    if not isinstance(value, dict) or within in _OPAQUE:
+        return value
+    hidden = _HIDDEN.get(within, set())
+    return {
+        key: shown_as(each, within=key)
+        for key, each in value.items()
+        if (each is not None or key in _NULLABLE) and key not in hidden
+    }

@@ -1,0 +1,182 @@
+"""The items of a session, and how much audio each one holds."""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Any
+
+from runner.local.brain import Prompted
+from runner.local.configuration import shown_as
+from runner.local.identifiers import new_id
+from runner.local.refusal import Refusal, missing
+from runner.local.tone import BYTES_PER_MS
+
+_MAX_ITEM_ID_CHARACTERS = 32
+_TOKENS_PER_ITEM = 4
+_TOKENS_PER_IMAGE = 170
+_MS_PER_HEARD_TOKEN = 100
+_MS_PER_SPOKEN_TOKEN = 50
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """How many tokens something counts, by kind."""
+
+    text: int = 0
+    audio: int = 0
+    image: int = 0
+
+    def __add__(self, other: "Tokens") -> "Tokens":
+        return Tokens(self.text + other.text, self.audio + other.audio, self.image + other.image)
+
+    @property
+    def total(self) -> int:
+        """All kinds together."""
+        return self.text + self.audio + self.image
+
+
+@dataclass
+class Entry:
+    """One item as the API shows it, and the length of its audio in milliseconds."""
+
+    item: dict[str, Any]
+    audio_ms: int = 0
+
+    @property
+    def id(self) -> str:
+        """The item's id."""
+        return str(self.item["id"])
+
+    def tokens(self) -> Tokens:
+        """About what the item costs in a prompt."""
+        content = self.item.get("content", [])
+        words = "".join(part.get("text", "") for part in content)
+        words += self.item.get("arguments", "") + self.item.get("output", "")
+        images = sum(part["type"] == "input_image" for part in content)
+        ms_per_token = _MS_PER_SPOKEN_TOKEN if self.item.get("role") == "assistant" else _MS_PER_HEARD_TOKEN
+        return Tokens(
+            text=_TOKENS_PER_ITEM + -(-len(words) // 4),
+            audio=-(-self.audio_ms // ms_per_token),
+            image=images * _TOKENS_PER_IMAGE,
+        )
+
+
+class Conversation:
+    """The items in their order."""
+
+    def __init__(self) -> None:
+        self.id = new_id("conv")
+        self.entries: list[Entry] = []
+
+    def find(self, item_id: str, *, doing: str, param: str = "item_id") -> Entry:
+        """The item with an id; `doing` is the verb of the refusal, such as `deleting`.
+
+        Raises:
+            Refusal: There is none.
+        """
+        for entry in self.entries:
+            if entry.id == item_id:
+                return entry
+        verb = {"retrieving": "retrieve", "deleting": "delete", "truncating": "truncate"}.get(doing, "reference")
+        message = f"Error {doing} item: the item with id '{item_id}' does not exist."
+        raise Refusal(message, code=f"item_{verb}_invalid_item_id", param=param)
+
+    def insert(self, entry: Entry, *, after: str | None = None) -> str | None:
+        """Add an item after another, at the beginning (`root`) or at the end; returns the id before it.
+
+        Raises:
+            Refusal: The id is taken, or the item to insert after does not exist.
+        """
+        ids = [each.id for each in self.entries]
+        if entry.id in ids:
+            message = f"Error adding item: an item with id '{entry.id}' already exists."
+            raise Refusal(message, code="item_create_duplicate_item_id", param="item.id")
+        if after not in (None, "root", *ids):
+            message = f"Error adding item: the previous item with id '{after}' does not exist."
+            raise Refusal(message, code="item_create_invalid_previous_item_id", param="previous_item_id")
+        position = len(ids) if after is None else 0 if after == "root" else ids.index(after) + 1
+        self.entries.insert(position, entry)
+        return ids[position - 1] if position else None
+
+    def truncate(self, item_id: str, *, content_index: int, audio_end_ms: int) -> None:
+        """Cut an assistant's audio; its transcript goes, since nobody knows how much of it was heard.
+
+        Raises:
+            Refusal: There is no such item, it has no audio of the assistant, or less than that.
+        """
+        entry = self.find(item_id, doing="truncating")
+        content = entry.item.get("content", [])
+        if entry.item.get("role") != "assistant" or "output_audio" not in {part["type"] for part in content}:
+            message = "Only model output audio messages can be truncated."
+            raise Refusal(message, code="unsupported_content_type", param="item_id")
+        if content_index >= len(content):
+            message = f"Invalid content index: the item has {len(content)} content part(s)."
+            raise Refusal(message, code="invalid_value", param="content_index")
+        if audio_end_ms > entry.audio_ms:
+            message = f"Audio content of {entry.audio_ms}ms is already shorter than {audio_end_ms}ms"
+            raise Refusal(message, code="invalid_value", param="audio_end_ms")
+        entry.audio_ms = audio_end_ms
+        content[content_index].pop("transcript", None)
+
+
+def admit(item: dict[str, Any], *, audio_type: str, at: str = "item") -> Entry:
+    """A client's item, with what the server adds to it; its audio is measured, not kept.
+
+    Raises:
+        Refusal: The content cannot be used; `at` is where the item stands in the event.
+    """
+    item = shown_as(item)
+    item.setdefault("id", new_id("item"))
+    if len(item["id"]) > _MAX_ITEM_ID_CHARACTERS:
+        message = (
+            f"Invalid '{at}.id': string too long. Expected a string with maximum length {_MAX_ITEM_ID_CHARACTERS}, "
+            f"but got a string with length {len(item['id'])} instead."
+        )
+        raise Refusal(message, code="string_above_max_length", param=f"{at}.id")
+    if not item["type"].startswith("mcp_"):
+        item |= {"object": "realtime.item", "status": "completed"}
+    if item["type"] == "function_call":
+        item.setdefault("call_id", new_id("call"))
+    audio_ms = 0
+    for index, part in enumerate(item.get("content", [])):
+        field = {"input_audio": "audio", "output_audio": "text", "output_text": "text"}.get(part["type"])
+        if field and field not in part:
+            raise missing(f"{at}.content[{index}].{field}")
+        if part["type"] == "input_audio":
+            audio_ms += audio_bytes(part.pop("audio"), f"{at}.content[{index}].audio") // BYTES_PER_MS[audio_type]
+        elif part["type"] == "output_audio":
+            raise Refusal(
+                "Assistant audio cannot be created by a client; use 'output_text'.",
+                code="invalid_value",
+                param=f"{at}.content[{index}].type",
+            )
+    return Entry(item, audio_ms)
+
+
+def audio_bytes(encoded: str, param: str) -> int:
+    """How many bytes a base64 text holds.
+
+    Raises:
+        Refusal: It is not base64.
+    """
+    try:
+        return len(base64.b64decode(encoded, validate=True))
+    except (binascii.Error, ValueError):
+        message = f"Invalid '{param}'. Expected base64-encoded audio bytes, but got an invalid value."
+        raise Refusal(message, code="invalid_value", param=param) from None
+
+
+def prompted_by(entries: list[Entry]) -> Prompted:
+    """What a response to these items answers to: the last user message, and what functions said after it."""
+    last = next((index for index in reversed(range(len(entries))) if entries[index].item.get("role") == "user"), None)
+    rest = entries if last is None else entries[last + 1 :]
+    outputs = tuple(entry.item["output"] for entry in rest if entry.item["type"] == "function_call_output")
+    if last is None:
+        return Prompted(outputs=outputs)
+    content = entries[last].item["content"]
+    return Prompted(
+        text=" ".join(part["text"] for part in content if part["type"] == "input_text"),
+        audio_s=entries[last].audio_ms / 1000,
+        images=sum(part["type"] == "input_image" for part in content),
+        outputs=outputs,
+    )

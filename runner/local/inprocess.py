@@ -1,0 +1,137 @@
+"""The local endpoint inside the runner's own process: httpcore connects to it without a socket."""
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Any, Final
+
+import anyio
+import httpcore
+from anyio.abc import ByteStream, TaskGroup
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+from runner.local.server import Asgi, serve_stream
+
+_CHUNK_BYTES: Final = 65536
+_CHUNKS: Final = 4
+_GOODBYE_S: Final = 0.05
+
+
+class MemoryStream(ByteStream):
+    """One end of a pipe in memory; what the other end does not read stays bounded at 256 KiB."""
+
+    def __init__(self, outgoing: MemoryObjectSendStream[bytes], incoming: MemoryObjectReceiveStream[bytes]) -> None:
+        self._outgoing = outgoing
+        self._incoming = incoming
+        self._rest = b""
+
+    async def send(self, item: bytes) -> None:
+        """Send bytes, waiting while the other end does not read."""
+        view = memoryview(item)
+        for start in range(0, len(view), _CHUNK_BYTES):
+            await self._outgoing.send(bytes(view[start : start + _CHUNK_BYTES]))
+
+    async def receive(self, max_bytes: int = _CHUNK_BYTES) -> bytes:
+        """Up to `max_bytes` bytes, at least one."""
+        data = self._rest or await self._incoming.receive()
+        self._rest = data[max_bytes:]
+        return data[:max_bytes]
+
+    async def send_eof(self) -> None:
+        """Send nothing more."""
+        self._outgoing.close()
+
+    async def aclose(self) -> None:
+        """Close both directions."""
+        self._outgoing.close()
+        self._incoming.close()
+
+
+def memory_pipe() -> tuple[MemoryStream, MemoryStream]:
+    """Two connected ends."""
+    to_server, at_server = anyio.create_memory_object_stream[bytes](_CHUNKS)
+    to_client, at_client = anyio.create_memory_object_stream[bytes](_CHUNKS)
+    return MemoryStream(to_server, at_client), MemoryStream(to_client, at_server)
+
+
+class InProcessStream(httpcore.AsyncNetworkStream):
+    """The client's end, with httpcore's errors."""
+
+    def __init__(self, stream: MemoryStream) -> None:
+        self._stream = stream
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109  # httpcore's interface
+        """Up to `max_bytes` bytes, or none at the end; `timeout` in seconds."""
+        try:
+            with anyio.fail_after(timeout):
+                return await self._stream.receive(max_bytes)
+        except anyio.EndOfStream:
+            return b""
+        except TimeoutError as error:
+            raise httpcore.ReadTimeout(str(error)) from error
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
+            raise httpcore.ReadError(str(error)) from error
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109  # httpcore's interface
+        """Send bytes; `timeout` in seconds."""
+        try:
+            with anyio.fail_after(timeout):
+                await self._stream.send(buffer)
+        except TimeoutError as error:
+            raise httpcore.WriteTimeout(str(error)) from error
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
+            raise httpcore.WriteError(str(error)) from error
+
+    async def aclose(self) -> None:
+        """Close the connection, which ends the server's task."""
+        await self._stream.aclose()
+
+    async def start_tls(self, *_args: Any, **_options: Any) -> httpcore.AsyncNetworkStream:
+        """Refuse: nothing leaves the process.
+
+        Raises:
+            httpcore.ConnectError: Always.
+        """
+        raise httpcore.ConnectError("the local endpoint speaks plain HTTP only")
+
+    def get_extra_info(self, info: str) -> Any:
+        """Addresses that tell where the connection goes; nothing else is known."""
+        return {"client_addr": ("in-process", 0), "server_addr": ("in-process", 0)}.get(info)
+
+
+class InProcessBackend(httpcore.AsyncNetworkBackend):
+    """Connects every address to one application.
+
+    Args:
+        app: The application.
+        tasks: Where the server's side of each connection runs, one task a connection.
+    """
+
+    def __init__(self, app: Asgi, tasks: TaskGroup) -> None:
+        self._app = app
+        self._tasks = tasks
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109  # httpcore's interface
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """A new connection; the arguments do not matter."""
+        near, far = memory_pipe()
+        serve = partial(serve_stream, self._app, far, goodbye_s=_GOODBYE_S)
+        self._tasks.start_soon(serve, name=f"local endpoint for {host}:{port}")
+        return InProcessStream(near)
+
+    async def connect_unix_socket(self, path: str, *_args: Any, **_options: Any) -> httpcore.AsyncNetworkStream:
+        """Refuse.
+
+        Raises:
+            httpcore.ConnectError: Always.
+        """
+        raise httpcore.ConnectError(f"the local endpoint has no socket at {path}")
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait, in seconds."""
+        await anyio.sleep(seconds)

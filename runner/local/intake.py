@@ -1,0 +1,61 @@
+"""From a client's message to a valid client event, or to the refusal that the API would send."""
+
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from runner.local.refusal import Refusal, invalid_type, invalid_value, missing, named, refusal_for
+from runner.protocol.client_events import CLIENT_EVENT_TYPES, MAX_EVENT_ID_CHARACTERS, ClientEventBase
+
+
+def read_document(message: str | bytes) -> dict[str, Any]:
+    """The JSON object of a message.
+
+    Raises:
+        Refusal: The message is binary, is not JSON, or is not an object.
+    """
+    if isinstance(message, bytes):
+        raise Refusal("Binary messages are not supported; send JSON as text.", code="invalid_message")
+    try:
+        document = from_json(message, allow_inf_nan=False)
+    except ValueError as error:
+        raise Refusal(f"The message is not valid JSON: {error}.", code="invalid_json") from None
+    if not isinstance(document, dict):
+        raise Refusal(f"Expected a JSON object, but got {named(document)} instead.", code="invalid_type")
+    return document
+
+
+def event_id_of(document: dict[str, Any]) -> str | None:
+    """The client's id of an event, if it is one that an answer can repeat."""
+    event_id = document.get("event_id")
+    return event_id if isinstance(event_id, str) and len(event_id) <= MAX_EVENT_ID_CHARACTERS else None
+
+
+def read_event(document: dict[str, Any]) -> ClientEventBase:
+    """The event that a JSON object is.
+
+    Raises:
+        Refusal: The event is unknown or breaks its schema.
+    """
+    name = document.get("type")
+    if name is None:
+        raise missing("type")
+    if not isinstance(name, str):
+        raise invalid_type("type", "a string", name)
+    model = CLIENT_EVENT_TYPES.get(name)
+    if model is None:
+        raise invalid_value("type", name, list(CLIENT_EVENT_TYPES))
+    if name == "session.update":
+        _check_session_type(document)
+    try:
+        return model.model_validate(document, strict=True, context={"wire": True})
+    except ValidationError as error:
+        raise refusal_for(error.errors(include_url=False), document) from None
+
+
+def _check_session_type(document: dict[str, Any]) -> None:
+    # A profile may leave the type out, so the models have a default for it; the API has none.
+    session = document.get("session")
+    if isinstance(session, dict) and "type" not in session:
+        raise missing("session.type")

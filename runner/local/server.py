@@ -1,0 +1,203 @@
+"""A small server for the local endpoint over TCP, or over any other byte stream."""
+
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import unquote_to_bytes
+
+import anyio
+import anyio.abc
+import h11
+from anyio.abc import ByteStream, SocketAttribute, TaskStatus
+
+from runner import logs
+from runner.local.app import Message, Receive, Scope, Send, error_body
+from runner.local.websocket import GOING_AWAY, PeerGone, ServerSocket
+
+Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+
+_READ_BYTES: Final = 65536
+_REQUEST_TIMEOUT_S: Final = 10.0
+_LINGER_S: Final = 1.0
+_SHUTDOWN_S: Final = 1.0
+
+
+async def serve(app: Asgi, host: str, port: int, *, task_status: TaskStatus[int] = anyio.TASK_STATUS_IGNORED) -> None:
+    """Listen until cancelled, then say goodbye (close 1001) to every open session, within a second.
+
+    There is no authentication: the caller decides whether `host` may be anything but a loopback address.
+
+    Args:
+        app: The application.
+        host: The address to listen on, such as `127.0.0.1`.
+        port: The port; 0 for any free one.
+        task_status: Told the bound port once connections are accepted.
+
+    Raises:
+        OSError: The address cannot be bound.
+    """
+    listener = await anyio.create_tcp_listener(local_host=host, local_port=port)
+    async with listener, anyio.create_task_group() as connections:
+        task_status.started(int(listener.extra(SocketAttribute.local_port)))  # noqa: S610  # anyio's, not Django's
+        await listener.serve(lambda stream: serve_stream(app, stream), connections)
+
+
+async def serve_stream(app: Asgi, stream: ByteStream, *, goodbye_s: float = _SHUTDOWN_S) -> None:
+    """Serve one HTTP request or one WebSocket on a stream, and close it; faults are logged, never raised.
+
+    Args:
+        app: The application.
+        stream: What carries the connection.
+        goodbye_s: How long a cancelled WebSocket may take to close, in seconds.
+    """
+    # On asyncio, anyio stops reading a socket only once `receive` had to wait; before that, a client that sends
+    # without pause could fill the memory.
+    transport = getattr(stream, "_transport", None)
+    if transport is not None:
+        transport.pause_reading()
+    try:
+        await _serve(app, stream, goodbye_s)
+    except (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream, PeerGone):
+        logs.logger().debug("connection_lost")
+    except Exception:  # noqa: BLE001  # one broken connection must not end the others
+        logs.logger().exception("connection_failed")
+    finally:
+        await anyio.aclose_forcefully(stream)
+
+
+async def _serve(app: Asgi, stream: ByteStream, goodbye_s: float) -> None:
+    parser = h11.Connection(h11.SERVER)
+    try:
+        with anyio.fail_after(_REQUEST_TIMEOUT_S):
+            request = await _read_request(parser, stream)
+    except TimeoutError:
+        return
+    except h11.RemoteProtocolError as error:
+        body = error_body(f"Malformed request: {error}.", "invalid_request")
+        await _respond(stream, error.error_status_hint, [], body)
+        return
+    if request is None:
+        return
+    exchange = _Exchange(parser, stream, request)
+    if not _is_upgrade(request):
+        await app(exchange.scope("http"), exchange.receive, exchange.send)
+        return
+    version = {value for name, value in request.headers if name == b"sec-websocket-version"}
+    if version != {b"13"}:
+        body = error_body("Unsupported WebSocket version.", "invalid_request")
+        await _respond(stream, 426, [(b"sec-websocket-version", b"13")], body)
+        return
+    await _serve_socket(app, exchange, goodbye_s)
+
+
+async def _serve_socket(app: Asgi, exchange: "_Exchange", goodbye_s: float) -> None:
+    socket = ServerSocket(exchange.stream, exchange.request, exchange.parser.trailing_data[0])
+
+    async def send(message: Message) -> None:
+        if str(message["type"]).startswith("websocket.http.response"):
+            await exchange.send({**message, "type": str(message["type"]).removeprefix("websocket.")})
+        elif message["type"] == "websocket.close" and not socket.accepted:
+            await _respond(exchange.stream, 403, [], error_body("Forbidden.", "forbidden"))
+        else:
+            await socket.send(message)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(socket.watch, goodbye_s)
+        try:
+            await app(exchange.scope("websocket", subprotocols=socket.offered), socket.receive, send)
+            await socket.close(1000)
+        except PeerGone:
+            pass
+        except Exception:  # noqa: BLE001  # the client is told, as by any server
+            logs.logger().exception("application_failed")
+            await socket.close(1011, "The server had an error.")
+        except anyio.get_cancelled_exc_class():
+            with anyio.move_on_after(goodbye_s, shield=True):
+                await socket.close(GOING_AWAY, "The server is shutting down.")
+            raise
+        tasks.cancel_scope.cancel()
+
+
+class _Exchange:
+    """One HTTP request and its response, as ASGI sees them."""
+
+    def __init__(self, parser: h11.Connection, stream: ByteStream, request: h11.Request) -> None:
+        self.parser = parser
+        self.stream = stream
+        self.request = request
+        self._start: Message = {}
+        self._body = b""
+
+    def scope(self, kind: str, **more: Any) -> Scope:
+        """The ASGI scope of the request."""
+        path, _, query = self.request.target.partition(b"?")
+        return {
+            "type": kind,
+            "asgi": {"version": "3.0", "spec_version": "2.4"},
+            "http_version": self.request.http_version.decode("ascii"),
+            "method": self.request.method.decode("ascii"),
+            "scheme": "ws" if kind == "websocket" else "http",
+            "path": unquote_to_bytes(path).decode("utf-8", "replace"),
+            "raw_path": path,
+            "query_string": query,
+            "root_path": "",
+            "headers": list(self.request.headers),
+            "client": None,
+            "server": None,
+            "extensions": {"websocket.http.response": {}} if kind == "websocket" else {},
+            **more,
+        }
+
+    async def receive(self) -> Message:
+        """The request's body is not read: no answer depends on one."""
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(self, message: Message) -> None:
+        """Collect the response and write it at its end."""
+        if message["type"] == "http.response.start":
+            self._start = message
+            return
+        self._body += message.get("body", b"")
+        if not message.get("more_body"):
+            head = self.request.method == b"HEAD"
+            await _respond(self.stream, self._start["status"], self._start["headers"], self._body, head=head)
+
+
+def _is_upgrade(request: h11.Request) -> bool:
+    values: dict[bytes, bytes] = {}
+    for name, value in request.headers:
+        values[name] = values.get(name, b"") + b"," + value.lower()
+    upgrade = {each.strip() for each in values.get(b"upgrade", b"").split(b",")}
+    connection = {each.strip() for each in values.get(b"connection", b"").split(b",")}
+    return request.method == b"GET" and b"websocket" in upgrade and b"upgrade" in connection
+
+
+async def _read_request(parser: h11.Connection, stream: ByteStream) -> h11.Request | None:
+    while True:
+        found = parser.next_event()
+        if isinstance(found, h11.Request):
+            return found
+        if found is not h11.NEED_DATA:
+            return None
+        try:
+            parser.receive_data(await stream.receive(_READ_BYTES))
+        except anyio.EndOfStream:
+            return None
+
+
+async def _respond(stream: ByteStream, status: int, headers: Headers, body: bytes, *, head: bool = False) -> None:
+    """Answer and close: the rest of the request is read for a moment, so that the answer is not lost to a reset."""
+    fields = {b"content-type": b"application/json", b"connection": b"close", **dict(headers)}
+    fields[b"content-length"] = str(len(body)).encode()
+    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode()]
+    lines += [name + b": " + value for name, value in fields.items()]
+    with anyio.move_on_after(_LINGER_S):
+        await stream.send(b"\r\n".join([*lines, b"", b"" if head else body]))
+        await stream.send_eof()
+        while True:
+            try:
+                await stream.receive(_READ_BYTES)
+            except anyio.EndOfStream:
+                return

@@ -1,0 +1,201 @@
+"""The server's end of one WebSocket: frames, pings, limits and the closing handshake."""
+
+import contextlib
+from typing import Final
+
+import anyio
+import h11
+from anyio.abc import ByteStream
+from wsproto import ConnectionType, WSConnection
+from wsproto.connection import ConnectionState
+from wsproto.events import (
+    AcceptConnection,
+    BytesMessage,
+    CloseConnection,
+    Event,
+    Ping,
+    Request,
+    TextMessage,
+)
+from wsproto.utilities import LocalProtocolError, RemoteProtocolError
+
+from runner.local.app import Message
+
+GOING_AWAY: Final = 1001
+MAX_MESSAGE_BYTES: Final = 32 * 1024 * 1024
+_TOO_LARGE: Final = 1009
+_ABNORMAL: Final = 1006
+_READ_BYTES: Final = 65536
+_WRITE_TIMEOUT_S: Final = 30.0
+_CLOSE_TIMEOUT_S: Final = 2.0
+
+
+class PeerGone(OSError):
+    """The client closed the WebSocket, or vanished, or did not read for half a minute; ASGI asks for an OSError."""
+
+
+class ServerSocket:
+    """A WebSocket whose upgrade request has been read.
+
+    Args:
+        stream: What carries it.
+        request: The upgrade request.
+        early: Bytes that came after the request.
+    """
+
+    def __init__(self, stream: ByteStream, request: h11.Request, early: bytes) -> None:
+        self.accepted = False
+        self._stream = stream
+        self._wire = WSConnection(ConnectionType.SERVER)
+        self._wire.initiate_upgrade_connection(list(request.headers), request.target.decode("latin-1"))
+        opening = next(self._wire.events())
+        self.offered = opening.subprotocols if isinstance(opening, Request) else []
+        self._early = early
+        self._events: list[Event] = []
+        self._parts: list[str] | list[bytes] = []
+        self._size = 0
+        self._greeted = False
+        self._writing = anyio.Lock()
+        self._reading = anyio.Lock()
+        self._frame = anyio.CancelScope()
+        self._broken = False
+        self._closing = False
+        self._ended: Message | None = None
+
+    async def receive(self) -> Message:
+        """The next ASGI message from the client; pings are answered on the way."""
+        if not self._greeted:
+            self._greeted = True
+            return {"type": "websocket.connect"}
+        while self._ended is None:
+            while self._events:
+                message = await self._digest(self._events.pop(0))
+                if message is not None:
+                    return message
+            await self._fill()
+        return self._ended
+
+    async def send(self, message: Message) -> None:
+        """Carry out an ASGI message.
+
+        Raises:
+            PeerGone: Nobody is there to take it.
+        """
+        if message["type"] == "websocket.accept":
+            await self._write(AcceptConnection(subprotocol=message.get("subprotocol")))
+            self.accepted = True
+            if self._early:
+                self._feed(self._early)
+        elif message["type"] == "websocket.close":
+            await self.close(message.get("code", 1000), message.get("reason") or "")
+        elif message.get("text") is not None:
+            await self._write(TextMessage(data=message["text"]))
+        else:
+            await self._write(BytesMessage(data=message["bytes"]))
+
+    async def close(self, code: int, reason: str = "") -> None:
+        """Say goodbye and wait for the answer, two seconds at most."""
+        if self._ended is not None or self._closing or self._broken or not self.accepted:
+            return
+        with anyio.move_on_after(_CLOSE_TIMEOUT_S), contextlib.suppress(PeerGone):
+            await self._write(CloseConnection(code=code, reason=_shortened(reason)))
+            self._closing = True
+            while self._ended is None:
+                await self._fill()
+                while self._events:
+                    await self._digest(self._events.pop(0))
+        self._end(code, reason)
+
+    async def watch(self, patience_s: float) -> None:
+        """Until cancelled; then a frame that is being sent has some more time before it is cut short, in seconds."""
+        try:
+            await anyio.sleep_forever()
+        finally:
+            with anyio.move_on_after(patience_s, shield=True):
+                async with self._writing:
+                    pass
+            self._frame.shield = False
+
+    async def _fill(self) -> None:
+        # Whoever closes the socket reads too, beside a reader that may be waiting already.
+        async with self._reading:
+            if self._events or self._ended is not None:
+                return
+            if self._wire.state is ConnectionState.CLOSED:
+                self._end(_ABNORMAL, "")
+                return
+            try:
+                data = await self._stream.receive(_READ_BYTES)
+            except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
+                self._end(_ABNORMAL, "")
+            else:
+                self._feed(data)
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            self._wire.receive_data(data)
+            self._events.extend(self._wire.events())
+        except RemoteProtocolError as error:
+            hint = error.event_hint
+            self._events.append(hint if isinstance(hint, CloseConnection) else CloseConnection(code=1002))
+
+    async def _digest(self, found: Event) -> Message | None:
+        if isinstance(found, CloseConnection):
+            await self._answer_close(found)
+        elif self._closing:
+            return None
+        elif isinstance(found, Ping):
+            await self._write(found.response())
+        elif isinstance(found, (TextMessage, BytesMessage)):
+            self._size += len(found.data)
+            if self._size > MAX_MESSAGE_BYTES:
+                await self._refuse(_TOO_LARGE, "The message is too large.")
+                return None
+            self._parts.append(found.data)  # type: ignore[arg-type]  # one message is all text or all bytes
+            if found.message_finished:
+                return self._whole(found)
+        return None
+
+    def _whole(self, last: TextMessage | BytesMessage) -> Message:
+        parts, self._parts, self._size = self._parts, [], 0
+        if isinstance(last, TextMessage):
+            return {"type": "websocket.receive", "text": "".join(parts), "bytes": None}  # type: ignore[arg-type]
+        return {"type": "websocket.receive", "text": None, "bytes": b"".join(parts)}  # type: ignore[arg-type]
+
+    async def _answer_close(self, found: CloseConnection) -> None:
+        if not self._closing:
+            with contextlib.suppress(PeerGone):
+                await self._write(found.response())
+        self._end(found.code, found.reason or "")
+
+    async def _refuse(self, code: int, reason: str) -> None:
+        self._parts = []
+        await self.close(code, reason)
+        self._end(code, reason)
+
+    def _end(self, code: int, reason: str) -> None:
+        self._ended = self._ended or {"type": "websocket.disconnect", "code": int(code), "reason": reason}
+
+    async def _write(self, what: Event) -> None:
+        async with self._writing:
+            if self._broken or self._ended is not None:
+                raise PeerGone
+            try:
+                data = self._wire.send(what)
+            except LocalProtocolError:
+                raise PeerGone from None
+            # A frame that is cut short cannot be followed by another, so a cancellation lets it finish.
+            self._broken = True
+            self._frame = anyio.CancelScope(shield=True)
+            try:
+                with self._frame, anyio.fail_after(_WRITE_TIMEOUT_S):
+                    await self._stream.send(data)
+            except (TimeoutError, anyio.BrokenResourceError, anyio.ClosedResourceError):
+                self._end(_ABNORMAL, "")
+                raise PeerGone from None
+            self._broken = False
+
+
+def _shortened(reason: str) -> str:
+    """A close frame has room for 123 bytes."""
+    return reason.encode()[:123].decode("utf-8", "ignore")

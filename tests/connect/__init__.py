@@ -1,0 +1,1 @@
+"""Tests of the way from settings to an open connection."""

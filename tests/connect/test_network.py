@@ -1,0 +1,137 @@
+"""Proxies from the environment, loopback addresses, and words for faults."""
+
+import errno
+import socket
+import ssl
+
+import httpcore
+import httpx
+import pytest
+from httpx._utils import URLPattern, get_environment_proxies
+
+from runner.connect.network import core_proxy, environment_proxy, explain, is_loopback, place
+from runner.errors import ProfileError
+
+TARGETS = [
+    "https://api.openai.com/v1",
+    "https://openai.com/",
+    "https://notopenai.com/",
+    "https://localhost:8443/",
+    "https://127.0.0.1/",
+    "https://[::1]:9000/",
+    "https://api.openai.com:8443/",
+]
+
+
+def httpx_choice(url: httpx.URL) -> str | None:
+    """The proxy that httpx itself would take."""
+    mounts = {URLPattern(key): value for key, value in get_environment_proxies().items()}
+    return next((mounts[pattern] for pattern in sorted(mounts) if pattern.matches(url)), None)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize(
+    "exempt",
+    [
+        "",
+        "*",
+        "openai.com",
+        ".openai.com",
+        "localhost",
+        "127.0.0.1",
+        "::1",
+        "example.org, api.openai.com",
+        "https://api.openai.com",
+        "http://api.openai.com",
+        "all://openai.com",
+        "api.openai.com:8443",
+    ],
+)
+def test_chooses_the_proxy_that_httpx_chooses(monkeypatch: pytest.MonkeyPatch, target: str, exempt: str) -> None:
+    """`NO_PROXY` means the same as everywhere else in the httpx world, except that a leading dot includes the name."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://one.example:3128")
+    monkeypatch.setenv("ALL_PROXY", "socks5://two.example")
+    monkeypatch.setenv("NO_PROXY", exempt)
+    url = httpx.URL(target)
+    expected = None if (exempt, target) == (".openai.com", "https://openai.com/") else httpx_choice(url)
+
+    assert environment_proxy(url) in {expected, httpx_choice(url)}
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"HTTPS_PROXY": "http://a.example:1"}, "http://a.example:1"),
+        ({"https_proxy": "a.example:1"}, "http://a.example:1"),
+        ({"ALL_PROXY": "socks5h://a.example"}, "socks5h://a.example"),
+        ({"HTTP_PROXY": "http://a.example:1"}, None),
+        ({"HTTPS_PROXY": "http://a.example:1", "NO_PROXY": "10.0.0.0/8"}, None),
+        ({"HTTPS_PROXY": "http://a.example:1", "NO_PROXY": "10.1.2.3:444"}, "http://a.example:1"),
+        ({"HTTPS_PROXY": "http://a.example:1", "NO_PROXY": "10.1.2.3:443"}, None),
+        ({}, None),
+    ],
+)
+def test_reads_the_environment(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], expected: str | None
+) -> None:
+    """The usual variables hold, with networks in `NO_PROXY`."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    assert environment_proxy(httpx.URL("https://10.1.2.3/")) == expected
+
+
+@pytest.mark.parametrize("address", ["ftp://user:hunter2@proxy.example", "socks4://hunter2@x"])
+def test_a_bad_proxy_is_refused_without_its_password(address: str) -> None:
+    """The message does not repeat what may hold a password."""
+    with pytest.raises(ProfileError) as caught:
+        core_proxy(address, None)
+
+    assert "hunter2" not in f"{caught.value} {caught.value.hint}"
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("localhost", True),
+        ("LOCALHOST", True),
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("localhost.example.com", False),
+        ("0.0.0.0", False),  # noqa: S104  # not bound to, only looked at
+        ("10.0.0.1", False),
+        ("127.0.0.1.example.com", False),
+    ],
+)
+def test_loopback_is_known_by_name(host: str, expected: bool) -> None:
+    """Only names that cannot leave this machine count."""
+    assert is_loopback(host) is expected
+
+
+def test_places_are_host_and_port() -> None:
+    """A place never shows a user, a path or a query."""
+    assert place(httpx.URL("https://user:secret@api.example.com/v1?key=secret")) == "api.example.com:443"
+    assert place(httpx.URL("http://[::1]:8080/")) == "[::1]:8080"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (socket.gaierror(socket.EAI_NONAME, "nodename nor servname"), "cannot be resolved"),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), "connection refused"),
+        (OSError(errno.ENETUNREACH, "Network is unreachable"), "network is unreachable"),
+        (ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong"), "TLS handshake failed"),
+        (httpcore.ProxyError("503 Service Unavailable"), "the proxy answered 503"),
+        (httpcore.ProxyError("Invalid username/password"), "user name and password"),
+        (httpcore.ProxyError("Proxy Server could not connect: Host unreachable."), "the proxy could not connect"),
+        (httpcore.ReadError("whatever"), "broke during the handshake"),
+    ],
+)
+def test_faults_are_explained(error: Exception, words: str) -> None:
+    """The cause counts, however deep it lies."""
+    outer = httpcore.ConnectError("opaque")
+    outer.__cause__ = ExceptionGroup("several", [error])
+
+    assert words in explain(error)[0]
+    assert words in explain(outer)[0]

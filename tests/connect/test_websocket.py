@@ -1,0 +1,629 @@
+"""The session: one test for each trap of the transport, against scripted peers on real sockets."""
+
+import asyncio
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import anyio
+import anyio.abc
+import anyio.lowlevel
+import pytest
+from anyio.lowlevel import checkpoint
+from websockets.frames import Frame, Opcode
+from websockets.sync.server import Server, ServerConnection, serve
+
+from runner.connect.opening import Address, open_websocket
+from runner.connect.websocket import Closed, WebSocket
+from runner.errors import EndpointBusy, EndpointUnreachable, ProtocolError, RunnerError
+from runner.settings.endpoint import Network
+from tests.connect.peers import Peer, Pki, Script, listening, upgrade, websocket
+
+pytestmark = pytest.mark.anyio
+
+
+@contextlib.asynccontextmanager
+async def connected(script: Script, pki: Pki | None = None, **options: Any) -> AsyncIterator[WebSocket]:
+    """A session, over TLS if there are certificates, whose peer follows the script and then reads to the end."""
+
+    async def to_the_end(peer: Peer) -> None:
+        await script(peer)
+        while not peer.is_closed:
+            if (await peer.frame()).opcode is Opcode.CLOSE:
+                await peer.close()
+
+    async with (
+        listening(websocket(to_the_end), pki.server if pki else None) as port,
+        open_websocket(
+            Address(f"{'https' if pki else 'http'}://127.0.0.1:{port}/v1", {}),
+            Network(ca_file=pki.authority if pki else None, **options),
+        ) as session,
+    ):
+        yield session
+
+
+async def silence(peer: Peer) -> None:
+    """Say nothing."""
+
+
+async def polite(peer: Peer) -> None:
+    """Follow the goodbye."""
+    await peer.frame()
+    await peer.close()
+
+
+async def deafness(peer: Peer) -> None:
+    """Read nothing, for longer than any test."""
+    await anyio.sleep_forever()
+
+
+def shrink(session: WebSocket) -> None:
+    """Make the sending buffer of the session's socket small, so that a deaf peer is noticed soon."""
+    session.stream.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+
+
+@pytest.fixture
+def echo() -> Iterator[Server]:
+    """`websockets`' own server, echoing."""
+
+    def handler(connection: ServerConnection) -> None:
+        for message in connection:
+            connection.send(message)
+
+    with serve(handler, "127.0.0.1", 0, max_size=None, compression=None) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+async def test_speaks_with_websockets(echo: Server) -> None:
+    """Text, binary, empty and large messages go to a real server and back."""
+    port = echo.socket.getsockname()[1]
+    messages: list[str | bytes] = ["hello", "", "ü€😀" * 1000, b"", b"\x00\xff" * 40_000, "x" * 70_000]
+    received = []
+    async with open_websocket(Address(f"http://127.0.0.1:{port}/", {}), None) as session:
+        for message in messages:
+            await session.send(message)
+            received.append(await session.receive())
+        await session.send_text(b"ready-made")
+        await session.send_bytes(b"raw")
+        received += [await session.receive(), await session.receive()]
+        await session.close(1000, "done")
+
+    assert received == [*messages, "ready-made", b"raw"]
+    assert session.close_code == 1000
+
+
+async def test_messages_keep_their_order() -> None:
+    """Many messages in one read come one by one."""
+
+    async def script(peer: Peer) -> None:
+        await peer.text(*map(str, range(1000)))
+
+    async with connected(script) as session:
+        assert [await session.receive() for _ in range(1000)] == list(map(str, range(1000)))
+
+
+async def test_a_ping_is_answered_while_the_receiver_waits() -> None:
+    """A ping between messages gets its pong without any message."""
+    answers: list[Frame] = []
+
+    async def script(peer: Peer) -> None:
+        await peer.send(Opcode.PING, b"are you there")
+        answers.append(await peer.frame())
+        await peer.text("thanks")
+
+    async with connected(script) as session:
+        assert await session.receive() == "thanks"
+
+    assert answers == [Frame(Opcode.PONG, b"are you there")]
+
+
+async def test_pings_are_answered_while_the_consumer_is_busy() -> None:
+    """Unread messages do not stop pongs, and a busy consumer's peer is not taken for dead."""
+    answered = anyio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.text("one", "two", "three")
+        for index in range(5):
+            await peer.send(Opcode.PING, b"%d" % index)
+            while (frame := await peer.frame()).opcode is not Opcode.PONG:
+                await peer.send(Opcode.PONG, bytes(frame.data))
+            assert bytes(frame.data) == b"%d" % index
+        answered.set()
+
+    async with connected(script, ping_interval_s=0.05, ping_timeout_s=0.2) as session:
+        await answered.wait()
+        await anyio.sleep(0.4)
+
+        assert [await session.receive() for _ in range(3)] == ["one", "two", "three"]
+
+
+async def test_a_peer_that_reads_no_pongs_does_not_stop_the_reader() -> None:
+    """Pongs to a deaf peer wait outside of the reader, the latest one only."""
+    pings = 20_000
+
+    async def script(peer: Peer) -> None:
+        ping = Frame(Opcode.PING, b"x" * 125).serialize(mask=False)
+        for _ in range(20):
+            await peer.stream.send(ping * (pings // 20))
+        await peer.text("after the flood")
+        await anyio.sleep_forever()
+
+    async with connected(script) as session:
+        shrink(session)
+        with anyio.fail_after(5):
+            assert await session.receive() == "after the flood"
+        await session.close(timeout_s=0.1)
+
+
+async def test_an_unsolicited_pong_is_ignored() -> None:
+    """A pong that nobody asked for is no fault."""
+
+    async def script(peer: Peer) -> None:
+        await peer.send(Opcode.PONG, b"heartbeat")
+        await peer.text("fine")
+
+    async with connected(script) as session:
+        assert await session.receive() == "fine"
+
+
+async def test_leaving_says_goodbye_and_waits_for_it() -> None:
+    """The peer gets our last message and our close although it has sent data that nobody read."""
+    heard: list[Frame] = []
+    done = anyio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.text("unread " * 10_000)
+        await anyio.sleep(0.05)
+        heard.extend([await peer.frame(), await peer.frame()])
+        await peer.close()
+        done.set()
+
+    async with listening(websocket(script)) as port:
+        async with open_websocket(Address(f"http://127.0.0.1:{port}/", {}), None) as session:
+            await session.send("last words")
+        await done.wait()
+
+    assert heard == [Frame(Opcode.TEXT, b"last words"), Frame(Opcode.CLOSE, b"\x03\xe8")]
+
+
+async def test_messages_that_come_during_the_close_can_be_received() -> None:
+    """What the peer says before its own close frame is kept."""
+
+    async def script(peer: Peer) -> None:
+        assert (await peer.frame()).opcode is Opcode.CLOSE
+        await peer.text("the bill")
+        await peer.close(1000, "bye")
+
+    async with connected(script) as session:
+        await session.close()
+        assert await session.receive() == "the bill"
+        with pytest.raises(Closed):
+            await session.receive()
+
+        assert (session.close_code, session.close_reason) == (1000, "bye")
+
+
+async def test_close_is_bounded_when_the_peer_never_answers() -> None:
+    """A peer that does not say goodbye is left after the timeout, and more calls do not wait again."""
+    async with connected(deafness) as session:
+        started_s = anyio.current_time()
+        await session.close(timeout_s=0.2)
+        await session.close(timeout_s=5)
+
+        assert 0.15 < anyio.current_time() - started_s < 2
+        assert session.close_code == 1006
+
+
+async def test_close_is_bounded_when_the_peer_reads_nothing() -> None:
+    """A full connection does not hold up the close, and the sender that filled it is told."""
+    outcomes: list[BaseException] = []
+
+    async def fill() -> None:
+        try:
+            while True:
+                await session.send(b"x" * 1_000_000)
+        except Closed as closed:
+            outcomes.append(closed)
+
+    async with connected(deafness) as session, anyio.create_task_group() as tasks:
+        shrink(session)
+        tasks.start_soon(fill)
+        await anyio.sleep(0.1)
+        started_s = anyio.current_time()
+        await session.close(timeout_s=0.2)
+
+        assert anyio.current_time() - started_s < 2
+
+    assert len(outcomes) == 1
+
+
+async def test_a_flood_during_the_close_is_bounded() -> None:
+    """A peer that talks on and on instead of saying goodbye is left, and does not fill the memory."""
+
+    async def script(peer: Peer) -> None:
+        while True:
+            await peer.text("blah " * 10_000)
+
+    async with connected(script, max_message_bytes=100_000) as session:
+        await session.close(timeout_s=0.3)
+
+        assert sum(map(len, session._inbox)) < 400_000
+
+
+async def test_the_peers_close_is_remembered() -> None:
+    """The peer's reason is raised by every later call, also for a second waiter, and its code is echoed."""
+    echoed: list[Frame] = []
+    raised: list[RunnerError] = []
+
+    async def script(peer: Peer) -> None:
+        await anyio.sleep(0.05)
+        await peer.text("before")
+        await peer.close(1001, "Your session hit the maximum duration of 60 minutes.")
+        echoed.append(await peer.frame())
+        await peer.hang_up()
+
+    async def wait(session: WebSocket) -> None:
+        try:
+            while True:
+                await session.receive()
+        except RunnerError as error:
+            raised.append(error)
+
+    async with connected(script) as session:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(wait, session)
+            tasks.start_soon(wait, session)
+        with pytest.raises(EndpointBusy):
+            await session.receive()
+        with pytest.raises(EndpointBusy, match="60 minutes") as caught:
+            await session.send("too late")
+        await session.close()
+
+        assert raised == [caught.value, caught.value]
+        assert (session.close_code, session.close_reason[:12]) == (1001, "Your session")
+
+    assert [bytes(frame.data) for frame in echoed] == [b"\x03\xe9"]
+
+
+async def test_messages_before_the_peers_close_are_received_first() -> None:
+    """An end does not swallow what came before it in the same read."""
+
+    async def script(peer: Peer) -> None:
+        one, close = Frame(Opcode.TEXT, b"one"), Frame(Opcode.CLOSE, b"\x03\xe8")
+        await peer.stream.send(one.serialize(mask=False) + close.serialize(mask=False))
+
+    async with connected(script) as session:
+        assert await session.receive() == "one"
+        with pytest.raises(EndpointUnreachable, match="1000"):
+            await session.receive()
+
+
+async def test_a_drop_without_a_close_is_an_error() -> None:
+    """A connection that just ends is 1006, for receivers and senders."""
+    async with connected(Peer.hang_up) as session:
+        with pytest.raises(EndpointUnreachable, match="lost without a close"):
+            await session.receive()
+        with pytest.raises(EndpointUnreachable, match="lost without a close"):
+            await session.send("anyone?")
+
+        assert session.close_code == 1006
+
+
+async def test_a_failed_send_tells_the_peers_reason() -> None:
+    """When writing fails, the close frame that is still to be read says why."""
+
+    async def script(peer: Peer) -> None:
+        await peer.close(4000, "invalid_request_error.beta_api_shape_disabled")
+        await peer.hang_up()
+
+    async with connected(script) as session:
+        await anyio.sleep(0.1)
+        with contextlib.suppress(ProtocolError):
+            for _ in range(100):
+                await session.send("x" * 100_000)
+                await anyio.sleep(0.01)
+        with pytest.raises(ProtocolError, match="4000"):
+            await session.send("x")
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (bytes((0x82, 127)) + (1 << 33).to_bytes(8), 1009),
+        (b"\x81\x02\xc3\x28", 1007),
+        (b"\xc1\x00", 1002),
+        (b"\x81\x80abcd", 1002),
+    ],
+)
+async def test_broken_frames_end_the_connection(data: bytes, code: int) -> None:
+    """Faults of the peer are answered with the right close code, and raised after what came before."""
+    answers: list[Frame] = []
+
+    async def script(peer: Peer) -> None:
+        await peer.text("fine")
+        await peer.stream.send(data)
+        answers.append(await peer.frame())
+        await peer.hang_up()
+
+    async with connected(script) as session:
+        assert await session.receive() == "fine"
+        for _ in range(2):
+            with pytest.raises(ProtocolError, match="the endpoint sent"):
+                await session.receive()
+
+    assert answers == [Frame(Opcode.CLOSE, code.to_bytes(2))]
+
+
+async def test_a_message_of_the_largest_size_passes() -> None:
+    """The limit is the settings' own."""
+
+    async def script(peer: Peer) -> None:
+        await peer.text("x" * 2048)
+        await peer.text("x" * 2049)
+
+    async with connected(script, max_message_bytes=2048) as session:
+        assert await session.receive() == "x" * 2048
+        with pytest.raises(ProtocolError, match="2048"):
+            await session.receive()
+
+
+@pytest.mark.parametrize("tls", [False, True])
+async def test_a_cancelled_receive_loses_nothing(pki: Pki, *, tls: bool) -> None:
+    """Receiving under a time limit that hits again and again gives every message once."""
+    total = 300
+
+    async def script(peer: Peer) -> None:
+        for index in range(total):
+            await peer.text(str(index))
+            if index % 3 == 0:
+                await anyio.sleep(0.001)
+
+    received: list[Any] = []
+    async with connected(script, pki if tls else None) as session:
+        while len(received) < total:
+            with anyio.move_on_after(0.0005):
+                while True:
+                    received.append(await session.receive())
+
+    assert received == list(map(str, range(total)))
+
+
+@pytest.mark.parametrize("tls", [False, True])
+async def test_a_receive_cancelled_by_asyncio_loses_nothing(anyio_backend: str, pki: Pki, *, tls: bool) -> None:
+    """The same under asyncio's own timeouts."""
+    if anyio_backend != "asyncio":
+        return
+    total = 300
+
+    async def script(peer: Peer) -> None:
+        for index in range(total):
+            await peer.text(str(index))
+            if index % 3 == 0:
+                await anyio.sleep(0.001)
+
+    received: list[Any] = []
+    async with connected(script, pki if tls else None) as session:
+        while len(received) < total:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.0005):
+                    while True:
+                        received.append(await session.receive())
+
+    assert received == list(map(str, range(total)))
+
+
+@pytest.mark.parametrize("tls", [False, True])
+async def test_a_cancelled_send_still_goes_out_whole(pki: Pki, *, tls: bool) -> None:
+    """Giving up on a send to a slow peer leaves no half frame: the next message arrives intact."""
+    frames: list[int] = []
+
+    async def script(peer: Peer) -> None:
+        await anyio.sleep(0.15)
+        frames.extend([len((await peer.frame()).data), len((await peer.frame()).data)])
+
+    async with connected(script, pki if tls else None) as session:
+        shrink(session)
+        with anyio.move_on_after(0.05):
+            await session.send(b"x" * 1_500_000)
+        await session.send(b"whole")
+
+    assert frames == [1_500_000, 5]
+
+
+async def test_a_send_cut_off_by_asyncio_ends_the_connection(anyio_backend: str) -> None:
+    """Asyncio's own timeout cannot be shielded from: the connection is given up, never continued with half a frame."""
+    if anyio_backend != "asyncio":
+        return
+    async with connected(deafness) as session:
+        shrink(session)
+        waiting = asyncio.create_task(session.receive())
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await session.send(b"x" * 1_500_000)
+        with pytest.raises(EndpointUnreachable, match="middle of a message"):
+            await asyncio.wait_for(waiting, 1)
+        with pytest.raises(EndpointUnreachable, match="middle of a message"):
+            await session.send("more")
+        with pytest.raises(EndpointUnreachable, match="middle of a message"):
+            await session.receive()
+
+
+async def test_a_cancelled_send_that_has_not_begun_costs_nothing() -> None:
+    """A sender that waits for its turn can be cancelled without harm."""
+    sizes: list[int] = []
+
+    async def script(peer: Peer) -> None:
+        await anyio.sleep(0.15)
+        sizes.extend([len((await peer.frame()).data), len((await peer.frame()).data)])
+
+    async with connected(script) as session, anyio.create_task_group() as tasks:
+        shrink(session)
+        tasks.start_soon(session.send, b"x" * 1_500_000)
+        await anyio.sleep(0.05)
+        with anyio.move_on_after(0.05) as waiting:
+            await session.send(b"never sent")
+        await session.send(b"y")
+
+        assert waiting.cancelled_caught
+
+    assert sizes == [1_500_000, 1]
+
+
+async def test_senders_do_not_interleave() -> None:
+    """Frames of senders at the same time stay whole."""
+    sizes: list[int] = []
+    count = 16
+
+    async def script(peer: Peer) -> None:
+        for _ in range(count):
+            data = bytes((await peer.frame()).data)
+            assert len(set(data)) == 1
+            sizes.append(len(data))
+
+    async with connected(script) as session:
+        shrink(session)
+        async with anyio.create_task_group() as tasks:
+            for index in range(count):
+                tasks.start_soon(session.send, bytes((index,)) * (index * 5_000 + 1))
+
+    assert sorted(sizes) == [index * 5_000 + 1 for index in range(count)]
+
+
+async def test_a_peer_that_takes_no_data_is_lost() -> None:
+    """A write that makes no progress for the ping timeout ends the connection."""
+    async with connected(deafness, ping_timeout_s=0.3) as session:
+        shrink(session)
+        with pytest.raises(EndpointUnreachable, match=r"took no data for 0\.3 s"):
+            await session.send(b"x" * 1_500_000)
+        with pytest.raises(EndpointUnreachable, match="took no data"):
+            await session.receive()
+
+
+async def test_a_silent_peer_is_lost() -> None:
+    """A peer that does not answer pings ends a waiting receive, in time."""
+    started_s = anyio.current_time()
+    async with connected(deafness, ping_interval_s=0.1, ping_timeout_s=0.2) as session:
+        with pytest.raises(EndpointUnreachable, match=r"did not answer a ping within 0\.2 s"):
+            await session.receive()
+        with pytest.raises(EndpointUnreachable, match="did not answer a ping"):
+            await session.send("hello?")
+
+        assert 0.2 < anyio.current_time() - started_s < 1.5
+
+
+async def test_any_byte_is_a_sign_of_life() -> None:
+    """A peer that answers no ping but goes on sending is alive, even in the middle of a long message."""
+
+    async def script(peer: Peer) -> None:
+        message = Frame(Opcode.TEXT, b"slowly " * 12).serialize(mask=False)
+        for index in range(len(message)):
+            await peer.stream.send(message[index : index + 1])
+            await anyio.sleep(0.005)
+
+    async with connected(script, ping_interval_s=0.1, ping_timeout_s=0.2) as session:
+        assert await session.receive() == "slowly " * 12
+
+
+async def test_a_stall_of_this_process_is_not_the_peers_fault() -> None:
+    """A process that was stopped longer than the ping timeout looks for the answer before it gives up."""
+    pinged = threading.Event()
+
+    def serve_slowly(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.sendall(upgrade(connection.recv(65536)))
+            while data := connection.recv(65536):
+                pinged.set()
+                time.sleep(0.1)
+                kind, answer = (Opcode.CLOSE, b"\x03\xe8") if data[0] == 0x88 else (Opcode.PONG, b"")
+                connection.sendall(Frame(kind, answer).serialize(mask=False))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve_slowly, args=(listener,))
+        thread.start()
+        address = Address(f"http://127.0.0.1:{listener.getsockname()[1]}/", {})
+        async with open_websocket(address, Network(ping_interval_s=0.1, ping_timeout_s=0.2)) as session:
+            while not pinged.is_set():  # noqa: ASYNC110  # a thread sets it
+                await anyio.sleep(0.005)
+            time.sleep(0.4)  # noqa: ASYNC251  # the stall
+            with anyio.move_on_after(0.15):
+                await session.receive()
+
+            assert session.close_code is None
+        thread.join()
+
+
+async def test_a_full_backlog_says_nothing_about_the_peer() -> None:
+    """While unread messages fill the memory allowed, nothing more is read, and silence is no sign of death."""
+
+    async def script(peer: Peer) -> None:
+        await peer.text(*["x" * 1000] * 50)
+        await anyio.sleep(0.4)
+        await peer.text("later")
+
+    async with connected(script, max_message_bytes=1024, ping_interval_s=0.05, ping_timeout_s=0.05) as session:
+        await anyio.sleep(0.3)
+
+        assert session.close_code is None
+        assert len(await session.receive()) == 1000
+
+
+async def test_pings_go_out_at_the_interval() -> None:
+    """A peer that is only spoken to sees our pings."""
+    pings: list[float] = []
+
+    async def script(peer: Peer) -> None:
+        for _ in range(3):
+            assert (await peer.frame()).opcode is Opcode.PING
+            pings.append(time.monotonic())
+            await peer.send(Opcode.PONG)
+        await peer.text("enough")
+
+    async with connected(script, ping_interval_s=0.1) as session:
+        assert await session.receive() == "enough"
+
+    assert 0.15 < pings[2] - pings[0] < 0.6
+
+
+@pytest.mark.parametrize("error", [LookupError("mine"), ExceptionGroup("mine", [ValueError("too")]), Closed("over")])
+async def test_errors_of_the_block_leave_as_they_are(error: Exception) -> None:
+    """No task group wraps what the caller's code raises, groups of its own included."""
+    async with listening(websocket(polite)) as port:
+        with pytest.raises(type(error)) as caught:
+            async with open_websocket(Address(f"http://127.0.0.1:{port}/", {}), None):
+                raise error
+
+    assert caught.value is error
+
+
+async def test_a_cancelled_block_is_left_in_time() -> None:
+    """Cancellation passes, after a short goodbye, and nothing stays open."""
+    streams = []
+    async with listening(websocket(deafness)) as port:
+        started_s = anyio.current_time()
+        with anyio.move_on_after(0.2) as limit:
+            async with open_websocket(Address(f"http://127.0.0.1:{port}/", {}), None) as session:
+                streams.append(session.stream)
+                await session.receive()
+
+        assert limit.cancelled_caught
+        assert anyio.current_time() - started_s < 3
+        assert streams[0].get_extra_info("socket").fileno() == -1
+
+
+async def test_asyncios_own_timeout_passes_through(anyio_backend: str) -> None:
+    """`asyncio.timeout` around the whole block works as it does around anything."""
+    if anyio_backend != "asyncio":
+        return
+    async with listening(websocket(polite)) as port:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2), open_websocket(Address(f"http://127.0.0.1:{port}/", {}), None) as session:
+                await session.receive()
+        await checkpoint()

@@ -1,0 +1,187 @@
+"""What the tests of the local endpoint share: both references of the protocol, and ways to talk to it."""
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import anyio
+import anyio.to_thread
+from jsonschema import Draft202012Validator
+from openai.types.realtime import RealtimeServerEvent, RealtimeSessionCreateResponse
+from openai.types.realtime.realtime_transcription_session_create_response import (
+    RealtimeTranscriptionSessionCreateResponse,
+)
+from pydantic import BaseModel, TypeAdapter
+from websockets.sync.client import ClientConnection, connect
+
+from runner.local.app import LocalApp
+from runner.local.brain import Brain
+from runner.local.server import Asgi, serve
+from runner.local.session import LocalSession
+from runner.settings.endpoint import LocalEndpoint
+
+SCHEMA_FILE = Path(__file__).resolve().parents[3] / "shared" / "spec" / "realtime.schema.json"
+T = TypeVar("T")
+
+
+@cache
+def _schemas() -> dict[str, Draft202012Validator]:
+    if not SCHEMA_FILE.exists():
+        return {}
+    definitions = json.loads(SCHEMA_FILE.read_text())["$defs"]
+    names = (name for name in definitions if name.startswith("RealtimeServerEvent") and name != "RealtimeServerEvent")
+    return {
+        definitions[name]["properties"]["type"]["enum"][0]: Draft202012Validator(
+            {"$defs": definitions, "$ref": f"#/$defs/{name}"}
+        )
+        for name in names
+    }
+
+
+@cache
+def _models() -> TypeAdapter[Any]:
+    return TypeAdapter(RealtimeServerEvent)
+
+
+def _unknown_fields(value: object, at: str = "") -> list[str]:
+    if isinstance(value, list):
+        return [name for index, each in enumerate(value) for name in _unknown_fields(each, f"{at}[{index}]")]
+    if not isinstance(value, BaseModel):
+        return []
+    extra = [f"{at}.{name}" for name in value.model_extra or {}]
+    fields = {name: getattr(value, name) for name in type(value).model_fields}
+    return extra + [name for field, each in fields.items() for name in _unknown_fields(each, f"{at}.{field}")]
+
+
+def checked(event: dict[str, Any]) -> dict[str, Any]:
+    """The event, once openai-python's types and (where it is there) the official schema accept it."""
+    model = _models().validate_python(event)
+    if event["type"] in {"session.created", "session.updated"}:
+        # openai-python types the session of these events by what a client may ask for, which has no id.
+        session = event["session"]
+        shape = (
+            RealtimeSessionCreateResponse
+            if session["type"] == "realtime"
+            else RealtimeTranscriptionSessionCreateResponse
+        )
+        assert not _unknown_fields(shape.model_validate(session)), event
+    else:
+        assert not _unknown_fields(model), (event, _unknown_fields(model))
+    assert model.model_dump(mode="json", exclude_unset=True, by_alias=True) == event
+    if _schemas():
+        _schemas()[event["type"]].validate(event)
+    return event
+
+
+class Wire:
+    """A session without I/O, whose events are checked; pieces of answers come at once."""
+
+    def __init__(self, session: LocalSession | None = None) -> None:
+        self.session = session or new_session()
+        self.events: list[dict[str, Any]] = []
+        self._keep(self.session.open())
+
+    def _keep(self, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        copies = [checked(json.loads(json.dumps(event))) for event in events]
+        self.events += copies
+        return copies
+
+    def raw(self, message: str | bytes) -> list[dict[str, Any]]:
+        """Send a message as it is."""
+        return self._keep(self.session.receive(message))
+
+    def send(self, kind: str, **fields: Any) -> list[dict[str, Any]]:
+        """Send an event; responses in flight do not go on."""
+        return self.raw(json.dumps({"type": kind, **fields}))
+
+    def step(self) -> list[dict[str, Any]]:
+        """One more piece of what is in flight."""
+        return self._keep(self.session.advance())
+
+    def finish(self) -> list[dict[str, Any]]:
+        """Everything that is in flight."""
+        events = []
+        while self.session.busy:
+            events += self.step()
+        return events
+
+    def refusal(self, kind: str, **fields: Any) -> dict[str, Any]:
+        """Send an event that must be refused; returns the inner error."""
+        return error_of(self.send(kind, **fields))
+
+    def update(self, **session: Any) -> dict[str, Any]:
+        """Update the session; returns the effective configuration."""
+        (event,) = self.send("session.update", session={"type": self.session.configuration.kind, **session})
+        assert event["type"] == "session.updated", event
+        return dict(event["session"])
+
+    def say(self, text: str) -> str:
+        """Add a user message; returns its id."""
+        added, _done = self.send("conversation.item.create", item=user_message(text))
+        return str(added["item"]["id"])
+
+
+def error_of(events: list[dict[str, Any]]) -> dict[str, Any]:
+    """The inner error of the only event."""
+    (event,) = events
+    assert event["type"] == "error", event
+    return dict(event["error"])
+
+
+def user_message(text: str) -> dict[str, Any]:
+    """A message of the user in text."""
+    return {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
+
+
+def settings(**fields: Any) -> LocalEndpoint:
+    """The settings of a fast local endpoint."""
+    return LocalEndpoint.model_validate({"kind": "local", "delta_interval_ms": 1, **fields})
+
+
+def new_session(*, kind: Any = "realtime", script: Any = ()) -> LocalSession:
+    """A session without I/O."""
+    return LocalSession(
+        Brain(settings(script=list(script)).script), kind=kind, model="gpt-realtime-2", expires_at=4102444800
+    )
+
+
+@asynccontextmanager
+async def listening(app: Asgi | None = None) -> AsyncIterator[int]:
+    """The port on which rt-run's own server serves an application."""
+    async with anyio.create_task_group() as tasks:
+        yield await tasks.start(serve, app or LocalApp(settings()), "127.0.0.1", 0)
+        tasks.cancel_scope.cancel()
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """Run a blocking client beside the server, on either event loop."""
+    return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
+
+
+def dial(port: int, target: str = "/v1/realtime?model=gpt-realtime-2", **options: Any) -> ClientConnection:
+    """A WebSocket of the `websockets` package."""
+    socket: ClientConnection = connect(
+        f"ws://127.0.0.1:{port}{target}", proxy=None, open_timeout=5, close_timeout=5, **options
+    )
+    return socket
+
+
+def heard(socket: ClientConnection) -> dict[str, Any]:
+    """The next event, checked."""
+    return checked(json.loads(socket.recv(timeout=5)))
+
+
+def heard_until(socket: ClientConnection, kind: str) -> list[dict[str, Any]]:
+    """The events up to the first of a kind, checked."""
+    events = [heard(socket)]
+    while events[-1]["type"] != kind:
+        events.append(heard(socket))
+    return events
+
+
+def told(socket: ClientConnection, kind: str, **fields: Any) -> None:
+    """Send an event."""
+    socket.send(json.dumps({"type": kind, **fields}))
