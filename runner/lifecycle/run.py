@@ -88,7 +88,7 @@ class _Run:
             try:
                 with self._opening:
                     readers = [*(sink.take for sink in sinks), self._watch]
-                    async with open_session(self._profile, readers=readers) as session:
+                    async with open_session(self._profile, readers=readers, max_events_bytes=0) as session:
                         await self._live(session, sinks)
             except RunnerError as error:
                 self._stop("failed", error)
@@ -190,7 +190,7 @@ class _Run:
         if self._forced_by is not None:
             return 128 + self._forced_by
         if self.error is None and self._reason == "input-end" and self._session is not None:
-            self.error = self._session.first_unanswered
+            self.error = self._session.pump.first_unanswered
         if self.error is not None:
             return self.error.exit_code
         return 128 + signal.SIGINT if self._signal == signal.SIGINT else 0

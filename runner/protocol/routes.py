@@ -38,7 +38,9 @@ def _output_item_done(state: SessionState, event: JsonObject) -> list[Effect]:
 
 
 def _item_deleted(state: SessionState, event: JsonObject) -> list[Effect]:
-    state.conversation.remove(text(event, "item_id"))
+    item_id = text(event, "item_id")
+    state.conversation.remove(item_id)
+    state.transcribing.discard(item_id)
     return []
 
 
@@ -46,18 +48,23 @@ def _committed(state: SessionState, event: JsonObject) -> list[Effect]:
     state.commits = max(0, state.commits - 1)
     audio = optional_table(optional_table(state.effective, "audio"), "input")
     if audio.get("transcription"):
-        state.transcribing.add(text(event, "item_id"))
+        state.transcribing.add(optional_text(event, "item_id"))
     return []
 
 
 def _unheard(state: SessionState, event: JsonObject) -> list[Effect]:
-    state.transcribing.discard(text(event, "item_id"))
+    _transcribed(state, text(event, "item_id"))
     return []
+
+
+def _transcribed(state: SessionState, item_id: str) -> None:
+    # Some servers do not say which item they committed; it waits under no name.
+    state.transcribing.discard(item_id if item_id in state.transcribing else "")
 
 
 def _heard(state: SessionState, event: JsonObject) -> list[Effect]:
     item_id = text(event, "item_id")
-    state.transcribing.discard(item_id)
+    _transcribed(state, item_id)
     transcript = text(event, "transcript")
     state.conversation.append(item_id, count(event, "content_index"), transcript, whole=True)
     item = state.conversation.get(item_id)

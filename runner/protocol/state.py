@@ -175,6 +175,8 @@ class SessionState:
         if self.requested_by and (cause == self.requested_by or (not cause and not self.active)):
             self.requested_by = ""
             effects.append(ResponseEnded("", "refused", code, error))
+        elif not cause and self.commits:
+            self.commits -= 1
         return effects
 
 

@@ -14,7 +14,8 @@ from runner.connect.opening import open_websocket
 from runner.protocol.preview import from_preview, to_preview
 from runner.protocol.session_update import session_update
 from runner.session import logbook
-from runner.session.engine import Reader, Session
+from runner.session.engine import MAX_EVENTS_BYTES, Session
+from runner.session.pump import Dialect, Reader
 from runner.settings.endpoint import AzureEndpoint, LocalEndpoint
 
 if TYPE_CHECKING:
@@ -27,12 +28,18 @@ _FAREWELL_S = 2.0
 
 
 @asynccontextmanager
-async def open_session(profile: Profile | LoadedProfile, *, readers: Sequence[Reader] = ()) -> AsyncIterator[Session]:
+async def open_session(
+    profile: Profile | LoadedProfile,
+    *,
+    readers: Sequence[Reader] = (),
+    max_events_bytes: int = MAX_EVENTS_BYTES,
+) -> AsyncIterator[Session]:
     """Open the session that a profile describes; it is configured when the body starts and closed when it ends.
 
     Args:
         profile: A validated profile, such as `load_profile` returns.
         readers: Called with each update by the pump; they must not wait.
+        max_events_bytes: How far `async for event in session` may fall behind before events are lost, and that is told.
 
     Raises:
         RunnerError: the session cannot be opened; which branch of the tree says why.
@@ -43,13 +50,10 @@ async def open_session(profile: Profile | LoadedProfile, *, readers: Sequence[Re
     preview = isinstance(endpoint, AzureEndpoint) and endpoint.api_version is not None
     failure: Exception | None = None
     async with _open_connection(profile) as websocket:
-        session = (
-            Session(websocket, readers=readers, incoming=from_preview, outgoing=to_preview)
-            if preview
-            else Session(websocket, readers=readers)
-        )
+        dialects: dict[str, Dialect] = {"incoming": from_preview, "outgoing": to_preview} if preview else {}
+        session = Session(websocket, readers=readers, max_events_bytes=max_events_bytes, **dialects)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(session.pump)
+            tasks.start_soon(session.pump.run)
             try:
                 await session.configure(session_update(profile), timeout_s=timeout_s)
                 logbook.bind(session_id=session.state.session_id)

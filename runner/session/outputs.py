@@ -50,6 +50,7 @@ class Sink:
         self._max_queue_bytes = max_queue_bytes
         self._fail = fail
         self._failed = False
+        self._in_thread = False
 
     def take(self, update: Update) -> None:
         """Queue an update; a queue that is full ends the session, because dropping would be silent."""
@@ -81,14 +82,18 @@ class Sink:
             await anyio.to_thread.run_sync(self._finish, abandon_on_cancel=True)
         finally:
             self._queue.done()
+            if not self._in_thread:
+                self._file.close()
 
     def _write(self, updates: Sequence[Update]) -> None:
+        self._in_thread = True
         data = memoryview(self._lines.render(updates).encode(errors="backslashreplace"))
         try:
             while data:
                 data = data[self._file.write(data) :]
         except OSError as error:
             self._report(error)
+        self._in_thread = False
 
     def _finish(self) -> None:
         try:

@@ -7,7 +7,7 @@ import pytest
 
 from runner.errors import EndpointBusy, EndpointUnreachable, IllegalEvent, ProtocolError, SessionRefused
 from runner.protocol.client_events import ResponseCancel
-from runner.session import engine
+from runner.session import engine, pump
 from runner.session.opening import open_session
 from tests.peer import Peer, profile_for, serving
 
@@ -218,9 +218,8 @@ async def test_what_is_no_event_is_refused_before_the_wire(event: dict[str, Any]
         assert [each["type"] for each in peers[0].received] == ["session.update", "input_audio_buffer.clear"]
 
 
-async def test_a_reader_that_never_reads_costs_a_bounded_amount(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_reader_that_never_reads_costs_a_bounded_amount() -> None:
     """Events that nobody reads are dropped past a limit, and the loss is told, not hidden."""
-    monkeypatch.setattr(engine, "MAX_EVENTS_BYTES", 2000)
 
     async def script(peer: Peer) -> None:
         await peer.greet()
@@ -230,7 +229,7 @@ async def test_a_reader_that_never_reads_costs_a_bounded_amount(monkeypatch: pyt
         await peer.answer("done")
         await peer.to_the_end()
 
-    async with serving(script) as (port, _), open_session(profile_for(port)) as session:
+    async with serving(script) as (port, _), open_session(profile_for(port), max_events_bytes=2000) as session:
         await session.say("Hello")
         await session.settled()
         with pytest.raises(Exception, match="waited to be read"):
@@ -246,7 +245,7 @@ async def test_messages_that_are_no_events_are_survived_up_to_a_point() -> None:
         await peer.send("{", "[]", "nul")
         await peer.until("response.create")
         await peer.answer("fine")
-        await peer.send(*["{"] * engine.MAX_MALFORMED_MESSAGES)
+        await peer.send(*["{"] * pump.MAX_MALFORMED_MESSAGES)
         await peer.to_the_end()
 
     async with serving(script) as (port, _), open_session(profile_for(port)) as session:

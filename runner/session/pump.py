@@ -1,0 +1,131 @@
+"""The receiving side of a session: messages in, state and readers told, never waiting for anyone."""
+
+import time
+from collections.abc import Callable, Sequence
+
+import anyio
+from pydantic_core import from_json
+
+from runner.connect.websocket import Closed, WebSocket
+from runner.errors import IllegalEvent, ProtocolError, RunnerError, SessionRefused
+from runner.protocol.effects import Effect, ErrorReported, EventMalformed, Opened, ResponseEnded
+from runner.protocol.fields import JsonObject
+from runner.protocol.state import SessionState
+from runner.session import logbook
+from runner.session.update import Update
+
+MAX_MALFORMED_MESSAGES = 100
+"""After so many messages in a row that are no events, the peer is given up."""
+
+Dialect = Callable[[JsonObject], JsonObject]
+Reader = Callable[[Update], None]
+
+
+class Pump:
+    """The only reader of a connection.
+
+    Args:
+        connection: The open connection.
+        readers: Called with each update, in order; they must not wait.
+        dialect: Translates a server event to the current protocol.
+
+    Attributes:
+        state: What is known of the session.
+        failure: What ended the session before we did.
+        refusal: Why the endpoint refused the session's configuration, if it did.
+        first_unanswered: Why the first request that got no answer got none.
+    """
+
+    def __init__(self, connection: WebSocket, *, readers: Sequence[Reader], dialect: Dialect) -> None:
+        self.state = SessionState()
+        self.failure: RunnerError | None = None
+        self.refusal: RunnerError | None = None
+        self.first_unanswered: RunnerError | None = None
+        self._connection = connection
+        self._readers = readers
+        self._dialect = dialect
+        self._changed = anyio.Event()
+        self._malformed = 0
+
+    async def run(self) -> None:
+        """Receive until the connection ends; what the endpoint did wrong is `failure` afterwards."""
+        try:
+            while self.state.phase != "closed":
+                self.take(await self._connection.receive())
+        except Closed:
+            pass
+        except RunnerError as error:
+            self.fail(error)
+        finally:
+            self._end()
+
+    def take(self, message: str | bytes) -> None:
+        """Take in one message of the connection and pass on what it means."""
+        try:
+            event = from_json(message) if isinstance(message, str) else None
+        except ValueError:
+            event = None
+        if not isinstance(event, dict):
+            self._take_malformed(len(message))
+            return
+        self._malformed = 0
+        event = self._dialect(event)
+        effects = self.state.receive(event)
+        self._publish(Update(event, tuple(effects), time.time(), len(message)))
+        for effect in effects:
+            self._judge(effect)
+        self._changed.set()
+
+    def fail(self, error: RunnerError) -> None:
+        """End the session because of this; what came first counts."""
+        if self.state.phase != "closed":
+            self.failure = error
+        self._end()
+
+    def check(self) -> None:
+        """Raise what ended the session, or `IllegalEvent` where we did; do nothing while it lives."""
+        if self.failure:
+            raise self.failure
+        if self.state.phase == "closed":
+            msg = "the session is closed"
+            raise IllegalEvent(msg)
+
+    async def change(self) -> None:
+        """Wait until something has come, or the session has ended."""
+        if self._changed.is_set():
+            self._changed = anyio.Event()
+        await self._changed.wait()
+
+    def _take_malformed(self, size_bytes: int) -> None:
+        self._malformed += 1
+        logbook.record((EventMalformed("", f"a message of {size_bytes} bytes is not a JSON object"),))
+        if self._malformed >= MAX_MALFORMED_MESSAGES:
+            self.fail(ProtocolError(f"{MAX_MALFORMED_MESSAGES} messages in a row were no JSON objects"))
+
+    def _judge(self, effect: Effect) -> None:
+        match effect:
+            case Opened(session_id=session_id):
+                logbook.bind(session_id=session_id)
+            case ErrorReported(severity="fatal", error=error):
+                self.fail(error)
+            case ErrorReported(error=error, client_event_type=cause, severity=severity):
+                if self.state.phase == "configuring" and cause in {"session.update", ""}:
+                    msg = f"the endpoint refused the session's configuration: {error.message}"
+                    self.refusal = SessionRefused(msg, code=error.code)
+                elif cause and severity != "harmless":
+                    self.first_unanswered = self.first_unanswered or error
+            case ResponseEnded(status="failed" | "refused", error=error):
+                self.first_unanswered = self.first_unanswered or error
+            case _:
+                pass
+
+    def _publish(self, update: Update) -> None:
+        logbook.record(update.effects)
+        for reader in self._readers:
+            reader(update)
+
+    def _end(self) -> None:
+        if self.state.phase != "closed":
+            effects = self.state.close()
+            self._publish(Update(None, tuple(effects), time.time(), 0))
+        self._changed.set()
