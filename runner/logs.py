@@ -4,11 +4,13 @@ Whoever resolves a secret calls `hide` before anyone can use it; every value of 
 passes `redact` on its way out.
 """
 
+import json
 import logging
 import os
 import sys
 from collections.abc import MutableMapping
 from typing import Any, Literal, TextIO
+from urllib.parse import quote
 
 import structlog
 
@@ -18,17 +20,19 @@ Format = Literal["auto", "console", "json"]
 _MASK = "[hidden]"
 _SHORTEST_SECRET = 4
 _hidden: set[str] = set()
+_CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 
 
 def hide(secret: str) -> None:
-    """Keep a secret out of every log line and message from now on; shorter ones than 4 characters hide nothing."""
+    """Keep a secret, as it is or quoted, out of every log line and message from now on; below 4 characters hide nothing."""
     if len(secret) >= _SHORTEST_SECRET:
-        _hidden.add(secret)
+        _hidden.update((secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], quote(secret, safe="")))
 
 
 def redact(text: str) -> str:
     """The text with every known secret masked."""
-    for secret in _hidden:
+    # The longest first: one secret may be the beginning of another.
+    for secret in sorted(_hidden, key=len, reverse=True):
         if secret in text:
             text = text.replace(secret, _MASK)
     return text
@@ -46,6 +50,11 @@ def _redacted(value: Any) -> Any:
             return [_redacted(each) for each in value]
         case _:
             return redact(str(value))
+
+
+def _calm_line(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A line for people without the control characters that could rewrite their terminal."""
+    return {key: each.translate(_CONTROLS) if isinstance(each, str) else each for key, each in line.items()}
 
 
 def _redact_line(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -93,6 +102,7 @@ def configure(*, level: Level = "info", format: Format = "auto", stream: TextIO 
             structlog.processors.TimeStamper(fmt="%H:%M:%S" if people else "iso", utc=not people),
             structlog.processors.format_exc_info,
             _redact_line,
+            *([_calm_line] if people else []),
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),

@@ -48,6 +48,11 @@ def run(arguments: Sequence[str]) -> int:
 
         print_failure(error)
         return error.exit_code
+    except Exception:  # noqa: BLE001  # whatever it is, it is ours, and a person has to read it
+        from runner import logs
+
+        logs.logger().exception("internal_error")
+        return RunnerError.exit_code
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,13 +1,15 @@
 """`rt-run --profile NAME`: run one session."""
 
 import argparse
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import anyio
 
 from runner import logs
 from runner.cli.failure import print_failure
 from runner.errors import RunnerError
-from runner.lifecycle.run import run_profile
+from runner.lifecycle.run import Outcome, run_profile
 from runner.profile import LoadedProfile, load_profile
 
 
@@ -29,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _run(loaded: LoadedProfile, form: logs.Format) -> int:
     try:
-        outcome = anyio.run(run_profile, loaded)
+        outcome = anyio.run(_run_on_asyncio, loaded)
     except Exception:  # noqa: BLE001  # whatever it is, it is ours, and a person has to read it
         logs.logger().exception("internal_error")
         return RunnerError.exit_code
@@ -41,6 +43,18 @@ def _run(loaded: LoadedProfile, form: logs.Format) -> int:
                 "run_failed", error=error.message, hint=error.hint, code=error.code, exit_code=error.exit_code
             )
     return outcome.exit_code
+
+
+async def _run_on_asyncio(loaded: LoadedProfile) -> Outcome:
+    asyncio.get_running_loop().set_default_executor(_HastyExecutor())
+    return await run_profile(loaded)
+
+
+class _HastyExecutor(ThreadPoolExecutor):
+    """Resolves names for asyncio, and does not make the end of a run wait for a name server that is silent."""
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # as inherited
+        super().shutdown(wait=False, cancel_futures=True)
 
 
 def _level(options: argparse.Namespace, default: logs.Level) -> logs.Level:

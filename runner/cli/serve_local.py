@@ -74,21 +74,23 @@ async def _serve(endpoint: LocalEndpoint, host: str, port: int) -> int:
     from runner.local.app import LocalApp
     from runner.local.server import serve
 
+    problem = ""
     code = 0
     async with anyio.create_task_group() as tasks:
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             try:
                 bound = await tasks.start(serve, LocalApp(endpoint), host, port)
             except OSError as error:
-                msg = f"cannot listen on {host}:{port}: {error.strerror or error}"
-                raise UsageError(msg) from None
-            url = f"http://{f'[{host}]' if ':' in host else host}:{bound}/v1"
-            sys.stdout.write(f"{url}\n")
-            sys.stdout.flush()
-            logs.logger().info("endpoint_listening", base_url=url, simulated=True)
-            async for number in signals:
+                problem = f"cannot listen on {host}:{port}: {error.strerror or error}"
+            else:
+                url = f"http://{f'[{host}]' if ':' in host else host}:{bound}/v1"
+                sys.stdout.write(f"{url}\n")
+                sys.stdout.flush()
+                logs.logger().info("endpoint_listening", base_url=url, simulated=True)
+                number = await anext(signals)
                 logs.logger().info("endpoint_stopping", signal=number.name)
                 code = 130 if number == signal.SIGINT else 0
-                break
         tasks.cancel_scope.cancel()
+    if problem:
+        raise UsageError(problem, hint="port 0 takes a free one")
     return code

@@ -3,10 +3,12 @@
 import signal
 import uuid
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
 import anyio.abc
+import anyio.to_thread
 import structlog
 
 from runner import logs
@@ -64,13 +66,11 @@ class _Run:
     async def execute(self) -> int:
         structlog.contextvars.bind_contextvars(profile=self._loaded.name, run_id=self._run_id)
         notify.status("connecting")
-        names = placeholders(self._loaded.name, self._run_id)
         async with anyio.create_task_group() as tasks:
             await tasks.start(self._watch_signals)
             with self._all:
                 try:
-                    sinks = open_outputs(self._profile.outputs, names, self._fail)
-                    await self._with_outputs(sinks)
+                    await self._with_outputs(await self._outputs())
                 except RunnerError as error:
                     self.error = self.error or error
             tasks.cancel_scope.cancel()
@@ -81,15 +81,21 @@ class _Run:
         self._sum_up(code)
         return code
 
+    async def _outputs(self) -> list[Sink]:
+        names = placeholders(self._loaded.name, self._run_id)
+        with self._opening:
+            # Opening a named pipe waits for its reader.
+            opening = partial(open_outputs, self._profile.outputs, names, self._fail)
+            return await anyio.to_thread.run_sync(opening, abandon_on_cancel=True)
+        return []
+
     async def _with_outputs(self, sinks: list[Sink]) -> None:
         async with anyio.create_task_group() as writers:
             for sink in sinks:
                 writers.start_soon(sink.run)
             try:
-                with self._opening:
-                    readers = [*(sink.take for sink in sinks), self._watch]
-                    async with open_session(self._profile, readers=readers, max_events_bytes=0) as session:
-                        await self._live(session, sinks)
+                if not self._stopping.is_set():
+                    await self._with_session(sinks)
             except RunnerError as error:
                 self._stop("failed", error)
             finally:
@@ -97,11 +103,17 @@ class _Run:
                     sink.close()
             with anyio.move_on_after(max(self._profile.run.grace_s, _FLUSH_LEAST_S)) as flushing:
                 for sink in sinks:
-                    await sink.flushed()
+                    await sink.finished()
             if flushing.cancelled_caught:
-                late = ", ".join(sink.name for sink in sinks if not sink.is_flushed)
+                late = ", ".join(sink.name for sink in sinks if not sink.is_finished)
                 self.error = self.error or OutputError(f"not everything could be written in time to {late}")
                 writers.cancel_scope.cancel()
+
+    async def _with_session(self, sinks: list[Sink]) -> None:
+        readers = [*(sink.take for sink in sinks), self._watch]
+        with anyio.CancelScope() as self._opening:
+            async with open_session(self._profile, readers=readers, max_events_bytes=0) as session:
+                await self._live(session, sinks)
 
     async def _live(self, session: Session, sinks: list[Sink]) -> None:
         self._session, self._opened = session, True
@@ -158,20 +170,25 @@ class _Run:
     async def _watch_signals(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             task_status.started()
-            async for number in signals:
-                if number == signal.SIGINT and self._signal is None and self._chat and await self._chat.interrupt():
-                    continue
-                if self._signal is not None:
-                    self._forced_by = number
-                    logs.logger().warning("forced", signal=number.name)
-                    self._all.cancel()
-                    return
-                self._signal = number
-                logs.logger().info("signal_received", signal=number.name)
-                self._all.deadline = anyio.current_time() + self._profile.run.grace_s
-                self._stop("signal")
-                if not self._opened:
-                    self._opening.cancel()
+            async with anyio.create_task_group() as tasks:
+                async for number in signals:
+                    if number == signal.SIGINT and self._signal is None and self._chat and self._chat.can_interrupt:
+                        tasks.start_soon(self._chat.interrupt)
+                    else:
+                        self._take_signal(number)
+
+    def _take_signal(self, number: signal.Signals) -> None:
+        if self._signal is not None:
+            self._forced_by = number
+            logs.logger().warning("forced", signal=number.name)
+            self._all.cancel()
+            return
+        self._signal = number
+        logs.logger().info("signal_received", signal=number.name)
+        self._all.deadline = anyio.current_time() + self._profile.run.grace_s
+        self._stop("signal")
+        if not self._opened:
+            self._opening.cancel()
 
     def _fail(self, error: RunnerError) -> None:
         if isinstance(error, OutputClosed):

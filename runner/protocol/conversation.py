@@ -65,11 +65,12 @@ class Conversation:
         parts, status = _parts(item), item.get("status")
         known = self._items.get(item_id)
         if known is None:
-            known = self._items[item_id] = Item(item_id, kind, role)
             self._place(item_id, previous_item_id)
+            known = self._items[item_id] = Item(item_id, kind, role)
         known.parts.update(parts)
-        if status in {"completed", "incomplete"}:
-            known.status = status
+        match status:
+            case "completed" | "incomplete":
+                known.status = status
         return known
 
     def append(self, item_id: str, content_index: int, delta: str, *, whole: bool = False) -> None:

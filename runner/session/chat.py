@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,25 +36,28 @@ class Chat:
         self._session = session
         self._flushed = flushed
         self._prompting = False
+        self._interrupted = False
         self._prompt: PromptSession[str] | None = None
 
     async def run(self) -> None:
         """Prompt, say, wait for the answer, and again; returns when the user leaves."""
         while (line := await self._line()) is not None:
             if text := line.strip():
+                self._interrupted = False
                 await self._session.say(text)
                 await self._session.settled()
                 await self._flushed()
 
-    async def interrupt(self) -> bool:
-        """Ctrl-C: cancel the answer in flight; False says that there is none."""
-        if self._prompting or not self._session.state.busy:
-            return False
-        try:
+    @property
+    def can_interrupt(self) -> bool:
+        """Whether an answer is in flight that nobody has cancelled yet."""
+        return self._session.state.busy and not self._prompting and not self._interrupted
+
+    async def interrupt(self) -> None:
+        """Ctrl-C: cancel the answer in flight."""
+        self._interrupted = True
+        with suppress(RunnerError):
             await self._session.cancel()
-        except RunnerError:
-            return False
-        return True
 
     async def _line(self) -> str | None:
         self._prompting = True

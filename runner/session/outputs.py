@@ -51,6 +51,7 @@ class Sink:
         self._fail = fail
         self._failed = False
         self._in_thread = False
+        self._finished = anyio.Event()
 
     def take(self, update: Update) -> None:
         """Queue an update; a queue that is full ends the session, because dropping would be silent."""
@@ -64,9 +65,13 @@ class Sink:
         self._queue.close()
 
     @property
-    def is_flushed(self) -> bool:
-        """Whether everything taken is written."""
-        return self._queue.is_drained
+    def is_finished(self) -> bool:
+        """Whether `run` has ended."""
+        return self._finished.is_set()
+
+    async def finished(self) -> None:
+        """Wait for the end of `run`: everything is written and on the disk."""
+        await self._finished.wait()
 
     async def flushed(self) -> None:
         """Wait until everything taken is written."""
@@ -82,6 +87,7 @@ class Sink:
             await anyio.to_thread.run_sync(self._finish, abandon_on_cancel=True)
         finally:
             self._queue.done()
+            self._finished.set()
             if not self._in_thread:
                 self._file.close()
 

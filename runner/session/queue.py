@@ -55,11 +55,6 @@ class ByteQueue(Generic[T]):
         if not self._waiting:
             self._drained.set()
 
-    @property
-    def is_drained(self) -> bool:
-        """Whether everything put so far is dealt with."""
-        return self._drained.is_set()
-
     async def drained(self) -> None:
         """Wait until everything put so far is dealt with."""
         await self._drained.wait()
