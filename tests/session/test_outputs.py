@@ -86,7 +86,7 @@ async def test_what_cannot_be_written_is_told_once(tmp_path: Path, path: str, ki
     await write(sink, update(2))
 
     assert [type(each) for each in failures] == [kind]
-    assert sink.is_flushed
+    assert sink.is_finished
 
 
 async def test_a_stuck_output_never_delays_a_pong(tmp_path: Path) -> None:
@@ -97,11 +97,6 @@ async def test_a_stuck_output_never_delays_a_pong(tmp_path: Path) -> None:
     failures: list[RunnerError] = []
     (sink,) = open_outputs([EventsOutput(kind="events", path=str(pipe))], NAMES, failures.append)
     latencies_s: list[float] = []
-    done = anyio.Event()
-
-    async def run() -> None:
-        await sink.run()
-        done.set()
 
     async def script(peer: Peer) -> None:
         await peer.greet()
@@ -121,16 +116,16 @@ async def test_a_stuck_output_never_delays_a_pong(tmp_path: Path) -> None:
 
     try:
         async with serving(script) as (port, _), anyio.create_task_group() as tasks:
-            tasks.start_soon(run)
+            tasks.start_soon(sink.run)
             async with open_session(profile_for(port), readers=[sink.take]) as session:
                 await session.say("Hello")
                 with anyio.fail_after(5):
                     await session.settled()
-            assert not sink.is_flushed
+            assert not sink.is_finished
             tasks.start_soon(empty, reading)
             await sink.flushed()
             sink.close()
-            await done.wait()
+            await sink.finished()
             tasks.cancel_scope.cancel()
         assert len(latencies_s) == 10
         assert max(latencies_s) < 0.5
