@@ -1,21 +1,25 @@
 """The command `rt-run`; also `python -m runner`."""
 
+import os
 import signal
 import sys
 from types import FrameType
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:
-    sys.exit(130 if number == signal.SIGINT else 0)
+    # Not an exception: whatever is being imported could swallow it. A run that has not begun has nothing to drain.
+    begins_run = any(argument.startswith(("-p", "--profile")) for argument in sys.argv[1:])
+    os._exit(0 if number == signal.SIGTERM and begins_run else 128 + number)
 
 
-# Nothing is in flight yet, so a signal means that there is nothing to drain; a PID 1 would ignore it otherwise.
+# A PID 1 would ignore these signals until somebody handles them.
 signal.signal(signal.SIGTERM, _leave)
 signal.signal(signal.SIGINT, _leave)
 
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    _complete_streams()
     try:
         from runner.cli.main import run
 
@@ -28,20 +32,34 @@ def main() -> None:
     _end(code)
 
 
+def _complete_streams() -> None:
+    """Stand in for standard streams that were closed, or the next file or socket would take their place."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+
+
 def _end(code: int) -> None:
-    import os
     import threading
 
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except (OSError, ValueError):
-            # Whoever read us has gone. The interpreter would flush again, and complain.
-            code = code or 0
+        except BrokenPipeError:
+            _discard(stream.fileno())
+        except OSError as error:
+            _discard(stream.fileno())
+            code = code or 74
+            sys.stderr.write(f"rt-run: standard output cannot be written: {error.strerror}\n")
     if any(thread is not threading.current_thread() and not thread.daemon for thread in threading.enumerate()):
-        # A thread that hangs in a write or a prompt would keep the process for ever.
+        # A thread that hangs in a write would keep the process for ever.
         os._exit(code)
     sys.exit(code)
+
+
+def _discard(descriptor: int) -> None:
+    """Let what is left go nowhere, or the interpreter would try again, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 
 
 if __name__ == "__main__":

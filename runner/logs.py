@@ -24,7 +24,7 @@ _CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) 
 
 
 def hide(secret: str) -> None:
-    """Keep a secret, as it is or quoted, out of every log line and message from now on; below 4 characters hide nothing."""
+    """Keep a secret, as it is or quoted, out of every log line and message from now on; below 4 characters none."""
     if len(secret) >= _SHORTEST_SECRET:
         _hidden.update((secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], quote(secret, safe="")))
 

@@ -39,15 +39,19 @@ def run(arguments: Sequence[str]) -> int:
         from runner.cli.run import run as run_profile
 
         return run_profile(options)
-    from runner.errors import RunnerError
+    from runner.cli.failure import print_failure
+    from runner.errors import OutputError, RunnerError
 
     try:
         return int(options.run(options))
     except RunnerError as error:
-        from runner.cli.failure import print_failure
-
         print_failure(error)
         return error.exit_code
+    except BrokenPipeError:
+        return 0
+    except OSError as error:
+        print_failure(OutputError(f"standard output cannot be written: {error.strerror}"))
+        return OutputError.exit_code
     except Exception:  # noqa: BLE001  # whatever it is, it is ours, and a person has to read it
         from runner import logs
 

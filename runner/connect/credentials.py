@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -41,20 +42,28 @@ async def credential_headers(profile: Profile) -> dict[str, str]:
 
 async def _token(auth: EntraAuth, ca_file: Any) -> str:
     try:
-        from azure.core.exceptions import AzureError, ClientAuthenticationError
+        from azure.core.exceptions import (
+            AzureError,
+            ClientAuthenticationError,
+            ServiceRequestError,
+            ServiceResponseError,
+        )
     except ImportError:
         msg = '`auth.kind` is "entra", but azure-identity is not installed'
         raise ProfileError(msg, hint="pip install 'rt-run[azure]'") from None
     secret = await secrets.resolve(auth.client_secret) if auth.client_secret else None
+    auth = auth.model_copy(update={"client_secret": None})
     try:
         with anyio.fail_after(auth.timeout_s):
             token = await anyio.to_thread.run_sync(_fetch, auth, secret, ca_file, abandon_on_cancel=True)
     except TimeoutError:
         msg = f"Entra ID gave no token within {auth.timeout_s:g} s"
         raise EndpointUnreachable(msg) from None
-    except ClientAuthenticationError as error:
-        raise _refusal(auth, error) from None
     except (AzureError, ValueError, OSError) as error:
+        # azure-identity calls a network that is down a failed authentication too; only the cause tells.
+        lost = isinstance(error.__cause__ or error.__context__, (ServiceRequestError, ServiceResponseError))
+        if isinstance(error, ClientAuthenticationError) and not lost:
+            raise _refusal(auth, error) from None
         msg = f"no token from Entra ID: {_first_line(error)}"
         raise EndpointUnreachable(msg) from None
     logs.hide(token)
@@ -71,6 +80,7 @@ def _first_line(error: Exception) -> str:
 
 
 _one_at_a_time = threading.Lock()
+_NOWHERE = logging.NullHandler()
 
 
 def _fetch(auth: EntraAuth, secret: str | None, ca_file: Any) -> str:
@@ -83,6 +93,8 @@ def _fetch(auth: EntraAuth, secret: str | None, ca_file: Any) -> str:
 def _credential(auth: EntraAuth, secret: str | None, ca_file: Any) -> Any:
     import azure.identity
 
+    # What it warns of is raised as well; without a handler Python would print it among our log lines, unredacted.
+    logging.getLogger("azure").addHandler(_NOWHERE)
     options: dict[str, Any] = {"connection_verify": str(ca_file)} if ca_file else {}
     if auth.authority:
         options |= {"authority": str(auth.authority).rstrip("/"), "disable_instance_discovery": True}

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 
 from runner import logs
 from runner.errors import SecretError
@@ -12,6 +13,7 @@ from runner.settings.secret import CommandSecret, CredentialSecret, EnvSecret, F
 
 MAX_SECRET_BYTES = 64 * 1024
 """No key, token or certificate of any service is longer, in bytes."""
+_FILE_TIMEOUT_S = 10.0
 
 
 async def resolve(reference: SecretRef) -> str:
@@ -37,7 +39,7 @@ async def _fetch(reference: SecretRef) -> tuple[str, str]:
         case EnvSecret(env=name):
             return _from_environment(name), f"the environment variable {name}"
         case FileSecret(file=path):
-            return await _from_file(anyio.Path(path)), f"the file {path}"
+            return await _from_file(path), f"the file {path}"
         case CredentialSecret(credential=name):
             return await _from_credential(name), f"the credential {name}"
         case CommandSecret(command=command):
@@ -51,40 +53,60 @@ def _from_environment(name: str) -> str:
     return secret
 
 
-async def _from_file(path: anyio.Path) -> str:
+async def _from_file(path: Path) -> str:
+    what = f"the secret's file {path}"
     try:
-        async with await anyio.open_file(path, "rb") as file:
-            content = await file.read(MAX_SECRET_BYTES + 1)
-    except OSError as error:
-        msg = f"the secret's file {path} cannot be read: {error.strerror}"
+        with anyio.fail_after(_FILE_TIMEOUT_S):
+            # A pipe that nobody writes to, or a network's file, must not outlast a signal.
+            content = await anyio.to_thread.run_sync(_read, path, abandon_on_cancel=True)
+    except TimeoutError:
+        msg = f"{what} was not read within {_FILE_TIMEOUT_S:g} s"
         raise SecretError(msg) from None
-    return _decoded(content, f"the secret's file {path}")
+    except (OSError, ValueError) as error:
+        msg = f"{what} cannot be read: {getattr(error, 'strerror', None) or error}"
+        raise SecretError(msg) from None
+    return _decoded(content, what)
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MAX_SECRET_BYTES + 1)
 
 
 async def _from_credential(name: str) -> str:
     if (folder := os.environ.get("CREDENTIALS_DIRECTORY")) is None:
         msg = f"the credential {name} is not there: CREDENTIALS_DIRECTORY is not set"
         raise SecretError(msg, hint=f"run as a systemd service with LoadCredential={name}:PATH")
-    return await _from_file(anyio.Path(Path(folder) / name))
+    return await _from_file(Path(folder) / name)
 
 
 async def _from_command(reference: CommandSecret) -> str:
     program = reference.command[0]
     try:
         with anyio.fail_after(reference.timeout_s):
-            done = await anyio.run_process(
-                reference.command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
-            )
+            output, exit_code = await _run(reference.command)
     except TimeoutError:
         msg = f"the secret's command {program} took longer than {reference.timeout_s:g} s"
         raise SecretError(msg) from None
     except (OSError, ValueError) as error:
         msg = f"the secret's command {program} cannot be started: {getattr(error, 'strerror', None) or error}"
         raise SecretError(msg) from None
-    if done.returncode:
-        msg = f"the secret's command {program} failed with exit code {done.returncode}"
+    if exit_code and len(output) <= MAX_SECRET_BYTES:
+        msg = f"the secret's command {program} failed with exit code {exit_code}"
         raise SecretError(msg, hint="run it by hand to see why")
-    return _decoded(done.stdout, f"the output of the secret's command {program}")
+    return _decoded(output, f"the output of the secret's command {program}")
+
+
+async def _run(command: list[str]) -> tuple[bytes, int]:
+    output = bytearray()
+    async with await anyio.open_process(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None  # noqa: S101  # for the type checker
+        async for part in process.stdout:
+            output += part
+            if len(output) > MAX_SECRET_BYTES:
+                process.kill()
+                break
+        return bytes(output), await process.wait()
 
 
 def _decoded(content: bytes, what: str) -> str:

@@ -9,6 +9,16 @@ import socket
 _SEND_TIMEOUT_S = 1.0
 
 
+def starting(status: str, *, within_s: float) -> None:
+    """Say that the session is being opened.
+
+    Args:
+        status: What is being done, in one line.
+        within_s: How long it may take, in seconds; the endpoint's own bounds are shorter.
+    """
+    _send(f"STATUS={status}\nEXTEND_TIMEOUT_USEC={int(within_s * 1e6)}")
+
+
 def ready(status: str) -> None:
     """Say that the session is configured."""
     _send(f"READY=1\nSTATUS={status}")

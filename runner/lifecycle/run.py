@@ -26,9 +26,10 @@ from runner.settings.run import StdinInput
 if TYPE_CHECKING:
     from runner.profile.load import LoadedProfile
 
-_CANCEL_SHARE = 0.25
-_CANCEL_MOST_S = 2.0
+_START_S = 900.0
 _FLUSH_LEAST_S = 5.0
+_FAREWELL_SHARE = 0.25
+_FAREWELL_MOST_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -56,34 +57,33 @@ class _Run:
         self._stopping = anyio.Event()
         self._signal: signal.Signals | None = None
         self._forced_by: signal.Signals | None = None
-        self._opening = anyio.CancelScope()
-        self._all = anyio.CancelScope()
-        self._opened = False
+        self._signalled_at_s: float | None = None
+        self._living = anyio.CancelScope()
+        self._flushing = anyio.CancelScope()
+        self._session_over = False
         self._session: Session | None = None
         self._chat: Chat | None = None
         self._started_s = anyio.current_time()
 
     async def execute(self) -> int:
         structlog.contextvars.bind_contextvars(profile=self._loaded.name, run_id=self._run_id)
-        notify.status("connecting")
+        notify.starting("connecting", within_s=_START_S)
         async with anyio.create_task_group() as tasks:
             await tasks.start(self._watch_signals)
-            with self._all:
-                try:
-                    await self._with_outputs(await self._outputs())
-                except RunnerError as error:
-                    self.error = self.error or error
+            try:
+                sinks = await self._outputs()
+            except RunnerError as error:
+                self._stop("failed", error)
+            else:
+                await self._with_outputs(sinks)
             tasks.cancel_scope.cancel()
-        if self._all.cancelled_caught and self._forced_by is None:
-            self._forced_by = self._signal
-            logs.logger().warning("grace_expired", grace_s=self._profile.run.grace_s)
         code = self._exit_code()
         self._sum_up(code)
         return code
 
     async def _outputs(self) -> list[Sink]:
         names = placeholders(self._loaded.name, self._run_id)
-        with self._opening:
+        with self._living:
             # Opening a named pipe waits for its reader.
             opening = partial(open_outputs, self._profile.outputs, names, self._fail)
             return await anyio.to_thread.run_sync(opening, abandon_on_cancel=True)
@@ -99,24 +99,27 @@ class _Run:
             except RunnerError as error:
                 self._stop("failed", error)
             finally:
+                self._session_over = True
                 for sink in sinks:
                     sink.close()
-            with anyio.move_on_after(max(self._profile.run.grace_s, _FLUSH_LEAST_S)) as flushing:
-                for sink in sinks:
-                    await sink.finished()
-            if flushing.cancelled_caught:
-                late = ", ".join(sink.name for sink in sinks if not sink.is_finished)
+            with self._flushing:
+                # What has come is written even where the grace period is over; only a second signal forgoes it.
+                with anyio.move_on_after(max(self._profile.run.grace_s, _FLUSH_LEAST_S)):
+                    for sink in sinks:
+                        await sink.finished()
+            late = ", ".join(sink.name for sink in sinks if not sink.is_finished)
+            if late and self._forced_by is None:
                 self.error = self.error or OutputError(f"not everything could be written in time to {late}")
-                writers.cancel_scope.cancel()
+            writers.cancel_scope.cancel()
 
     async def _with_session(self, sinks: list[Sink]) -> None:
         readers = [*(sink.take for sink in sinks), self._watch]
-        with anyio.CancelScope() as self._opening:
+        with anyio.CancelScope() as self._living:
             async with open_session(self._profile, readers=readers, max_events_bytes=0) as session:
                 await self._live(session, sinks)
 
     async def _live(self, session: Session, sinks: list[Sink]) -> None:
-        self._session, self._opened = session, True
+        self._session = session
         endpoint = self._profile.endpoint.kind
         logs.logger().info("session_opened", endpoint=endpoint, model=session.state.effective.get("model"))
         notify.ready(f"session {session.state.session_id} is open")
@@ -159,36 +162,55 @@ class _Run:
         notify.stopping(f"draining: {self._reason}", within_s=grace_s + _FLUSH_LEAST_S)
         if session.failure is not None:
             raise session.failure
-        deadline_s = anyio.current_time() + grace_s
-        cancel_at_s = deadline_s - min(_CANCEL_MOST_S, grace_s * _CANCEL_SHARE)
+        farewell_s = min(_FAREWELL_MOST_S, grace_s * _FAREWELL_SHARE)
+        cancel_at_s = (self._signalled_at_s or anyio.current_time()) + grace_s - farewell_s
         if not await _finished(session, by_s=cancel_at_s) and session.state.busy:
             logs.logger().warning("response_cancelled", reason=self._reason)
             await session.cancel()
-            await _finished(session, by_s=deadline_s)
+            await _finished(session, by_s=cancel_at_s + farewell_s / 2)
         await session.close()
 
     async def _watch_signals(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             task_status.started()
-            async with anyio.create_task_group() as tasks:
-                async for number in signals:
-                    if number == signal.SIGINT and self._signal is None and self._chat and self._chat.can_interrupt:
-                        tasks.start_soon(self._chat.interrupt)
-                    else:
-                        self._take_signal(number)
+            try:
+                async with anyio.create_task_group() as tasks:
+                    async for number in signals:
+                        self._take_signal(number, tasks)
+            finally:
+                # The run is over, and leaving this block brings the default actions back.
+                signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
 
-    def _take_signal(self, number: signal.Signals) -> None:
+    def _take_signal(self, number: signal.Signals, tasks: anyio.abc.TaskGroup) -> None:
         if self._signal is not None:
             self._forced_by = number
             logs.logger().warning("forced", signal=number.name)
-            self._all.cancel()
-            return
-        self._signal = number
-        logs.logger().info("signal_received", signal=number.name)
-        self._all.deadline = anyio.current_time() + self._profile.run.grace_s
-        self._stop("signal")
-        if not self._opened:
-            self._opening.cancel()
+            self._flushing.cancel()
+            tasks.start_soon(self._cut)
+        elif number == signal.SIGINT and self._chat and self._chat.can_interrupt:
+            tasks.start_soon(self._chat.interrupt)
+        else:
+            self._signal = number
+            self._signalled_at_s = anyio.current_time()
+            logs.logger().info("signal_received", signal=number.name)
+            self._stop("signal")
+            if self._session is None:
+                self._living.cancel()
+            else:
+                tasks.start_soon(self._end_grace)
+
+    async def _end_grace(self) -> None:
+        await anyio.sleep(self._profile.run.grace_s)
+        if not self._session_over:
+            self._forced_by = self._signal
+            logs.logger().warning("grace_expired", grace_s=self._profile.run.grace_s)
+            await self._cut()
+
+    async def _cut(self) -> None:
+        """End the session now, whatever is being sent or waited for."""
+        self._living.cancel()
+        if self._session is not None:
+            await self._session.abort()
 
     def _fail(self, error: RunnerError) -> None:
         if isinstance(error, OutputClosed):
@@ -213,6 +235,7 @@ class _Run:
         return 128 + signal.SIGINT if self._signal == signal.SIGINT else 0
 
     def _sum_up(self, code: int) -> None:
+        notify.status(logs.redact(f"ended: {self.error.message if self.error else self._reason}"))
         usage = self._session.state.usage if self._session else None
         logs.logger().info(
             "session_closed",

@@ -153,6 +153,6 @@ def _own_tag(kind: Any) -> str:
 def _fits(tag: str, kind: type[BaseModel], value: Mapping[str, Any]) -> bool:
     for name in ("kind", "type"):
         if name in kind.model_fields:
-            given = value.get(name, kind.model_fields[name].default)
+            given = value.get(name, kind.model_fields[name].get_default())
             return bool(given in (tag, _own_tag(kind)))
     return tag in value

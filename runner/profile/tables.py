@@ -52,7 +52,9 @@ def valid_tables(profile: Profile | None, tree: dict[str, Any], invalid: frozens
     for name in NAMES:
         field = Profile.model_fields[name]
         if name not in tree:
-            found[name] = None if field.is_required() else field.default
+            found[name] = (
+                None if field.is_required() else field.get_default(call_default_factory=True, validated_data={})
+            )
         elif name not in invalid:
             try:
                 found[name] = _validator(name).validate_python(tree[name])

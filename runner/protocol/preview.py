@@ -78,10 +78,10 @@ def _item(item: JsonObject, content_types: dict[str, str]) -> JsonObject:
 def _flat_session(session: JsonObject) -> JsonObject:
     flat = {key: session[key] for key in _SAME_FIELDS if key in session}
     flat.update(_flat_response(session))
-    audio = session.get("audio") or {}
-    incoming, outgoing = audio.get("input") or {}, audio.get("output") or {}
+    audio = _object(session, "audio")
+    incoming, outgoing = _object(audio, "input"), _object(audio, "output")
     if isinstance(form := incoming.get("format"), dict):
-        flat["input_audio_format"] = _FLAT_FORMATS.get(form.get("type", ""), form.get("type"))
+        flat["input_audio_format"] = _flat_format(form)
     for flat_key, key in _INPUT_FIELDS.items():
         if key in incoming:
             flat[flat_key] = incoming[key]
@@ -119,8 +119,19 @@ def _flat_output(outgoing: JsonObject) -> JsonObject:
     if "voice" in outgoing:
         flat["voice"] = outgoing["voice"]
     if isinstance(form := outgoing.get("format"), dict):
-        flat["output_audio_format"] = _FLAT_FORMATS.get(form.get("type", ""), form.get("type"))
+        flat["output_audio_format"] = _flat_format(form)
     return flat
+
+
+def _flat_format(form: JsonObject) -> Any:
+    name = form.get("type")
+    return _FLAT_FORMATS.get(name, name) if isinstance(name, str) else name
+
+
+def _object(parent: JsonObject, key: str) -> JsonObject:
+    # What is no object here is the endpoint's to refuse.
+    value = parent.get(key)
+    return value if isinstance(value, dict) else {}
 
 
 def _nested_session(session: JsonObject, *, transcription: bool) -> JsonObject:

@@ -147,7 +147,7 @@ def _failure(details: JsonObject) -> RunnerError:
     code, kind, message = (
         each if isinstance(each := details.get(key), str) else "" for key in ("code", "type", "message")
     )
-    problem = f"the response failed: {message or code or kind or 'the endpoint gives no reason'}"
+    problem = f"the response failed: {severity.plain(message) or code or kind or 'the endpoint gives no reason'}"
     if code in _TEMPORARY_CODES or kind in _TEMPORARY_CODES:
         return EndpointBusy(problem, code=code or kind)
     return severity.error_for_code(code, problem)

@@ -70,6 +70,11 @@ _HINTS: dict[str, str] = {
 }
 
 
+def plain(text: str) -> str:
+    """The endpoint's words on one line and without control characters, which could forge a line or rewrite a screen."""
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
+
+
 def severity(code: str | None) -> Severity:
     """How much an `error` event with this code matters to the session."""
     if code in HARMLESS_CODES:
@@ -79,7 +84,7 @@ def severity(code: str | None) -> Severity:
 
 def error_for_code(code: str, message: str) -> RunnerError:
     """The error of a session that an `error` event with this code ended."""
-    return _FATAL_CODES.get(code, ProtocolError)(message, code=code, hint=_HINTS.get(code, ""))
+    return _FATAL_CODES.get(code, ProtocolError)(plain(message), code=code, hint=_HINTS.get(code, ""))
 
 
 def error_for_close(close_code: int, reason: str) -> RunnerError:
@@ -96,7 +101,7 @@ def error_for_close(close_code: int, reason: str) -> RunnerError:
         if close_code == 1006
         else f"the endpoint closed the session with {close_code}"
     )
-    return kind(f"{text}: {reason}" if reason else text, code=code, hint=_HINTS.get(code, ""))
+    return kind(f"{text}: {plain(reason)}" if reason else text, code=code, hint=_HINTS.get(code, ""))
 
 
 def error_for_status(status: int, message: str, *, code: str = "", retry_after_s: float | None = None) -> RunnerError:
@@ -108,7 +113,7 @@ def error_for_status(status: int, message: str, *, code: str = "", retry_after_s
         code: The endpoint's own error code, where its body had one.
         retry_after_s: The `Retry-After` header in seconds, where it was sent.
     """
-    text = f"the endpoint refused the session with HTTP {status}: {message}"
+    text = f"the endpoint refused the session with HTTP {status}: {plain(message)}"
     kind = _FATAL_CODES.get(code) or _STATUS_ERRORS.get(status)
     if kind is None:
         kind = EndpointBusy if status >= 500 else EndpointUnreachable

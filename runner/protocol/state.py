@@ -28,6 +28,7 @@ Phase = Literal["connecting", "configuring", "ready", "closed"]
 
 _REMEMBERED_EVENTS = 1024
 _REMEMBERED_TYPES = 256
+_LONGEST_TYPE = 128
 
 
 class SessionState:
@@ -35,6 +36,8 @@ class SessionState:
 
     def __init__(self) -> None:
         self.phase: Phase = "connecting"
+        self.greeted = False
+        """Whether the endpoint has sent `session.created`."""
         self.session_id = ""
         self.expires_at = 0
         self.effective: JsonObject = {}
@@ -125,10 +128,11 @@ class SessionState:
             if kind == "response.done" and self.busy:
                 effects.append(self._abandon(f"the response ended in an event that cannot be read: {bad}"))
             return effects
+        kind = kind[:_LONGEST_TYPE]
         if kind in KNOWN_TYPES or kind in self._unknown or len(self._unknown) >= _REMEMBERED_TYPES:
             return []
         self._unknown.add(kind)
-        return [EventUnknown(kind)]
+        return [EventUnknown(severity.plain(kind))]
 
     def close(self) -> list[Effect]:
         """End the session, and report as incomplete what somebody was still saying."""
@@ -151,7 +155,7 @@ class SessionState:
     def _opened(self, event: JsonObject) -> list[Effect]:
         session = table(event, "session")
         self.session_id, self.expires_at = optional_text(session, "id"), count(session, "expires_at")
-        self.effective = session
+        self.effective, self.greeted = session, True
         return [Opened(self.session_id, self.expires_at)]
 
     def _configured(self, event: JsonObject) -> list[Effect]:

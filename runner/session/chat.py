@@ -14,9 +14,10 @@ from runner.errors import RunnerError
 from runner.session.engine import Session
 
 if TYPE_CHECKING:
-    from prompt_toolkit import PromptSession
+    from prompt_toolkit import Application, PromptSession
 
 PROMPT = "> "
+_LEAVE_S = 1.0
 
 
 def at_terminal() -> bool:
@@ -37,6 +38,7 @@ class Chat:
         self._flushed = flushed
         self._prompting = False
         self._interrupted = False
+        self._asking = False
         self._prompt: PromptSession[str] | None = None
 
     async def run(self) -> None:
@@ -64,25 +66,36 @@ class Chat:
         try:
             return await anyio.to_thread.run_sync(self._ask, abandon_on_cancel=True)
         finally:
+            # The thread still prompts where the session ended meanwhile; it must give the terminal back.
+            with anyio.move_on_after(_LEAVE_S, shield=True):
+                while self._asking:
+                    self._leave_prompt()
+                    await anyio.sleep(0.01)
             self._prompting = False
-            self._leave_prompt()
 
     def _ask(self) -> str | None:
-        if self._prompt is None:
-            self._prompt = _prompt_session()
-        while True:
-            try:
-                return self._prompt.prompt(PROMPT, handle_sigint=False)
-            except KeyboardInterrupt:
-                sys.stderr.write("(Ctrl-D leaves)\n")
-            except EOFError:
-                return None
+        self._asking = True
+        try:
+            self._prompt = self._prompt or _prompt_session()
+            while True:
+                try:
+                    return self._prompt.prompt(PROMPT, handle_sigint=False)
+                except KeyboardInterrupt:
+                    sys.stderr.write("(Ctrl-D leaves)\n")
+        except EOFError:
+            return None
+        finally:
+            self._asking = False
 
     def _leave_prompt(self) -> None:
-        # The thread still prompts where the session ended meanwhile; it must give the terminal back.
         application = self._prompt.app if self._prompt else None
         if application and application.is_running and application.loop:
-            application.loop.call_soon_threadsafe(lambda: application.exit(exception=EOFError))
+            application.loop.call_soon_threadsafe(_exit, application)
+
+
+def _exit(application: "Application[str]") -> None:
+    if application.is_running and not application.is_done:
+        application.exit(exception=EOFError)
 
 
 def _prompt_session() -> "PromptSession[str]":

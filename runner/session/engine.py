@@ -82,18 +82,8 @@ class Session:
             IllegalEvent: the session's state does not allow it.
             RunnerError: the session has ended.
         """
-        self.pump.check()
-        plain = self.state.identified(dict(event) if isinstance(event, Mapping) else event.to_wire())
-        message = _encoded(self._outgoing(plain))
-        self.state.send(plain)
-        try:
-            await self._connection.send(message)
-        except Closed:
-            self.pump.check()
-        except RunnerError as error:
-            self.pump.fail(error)
-            raise
-        return str(plain["event_id"])
+        (event_id,) = await self._transmit(event)
+        return event_id
 
     async def say(self, text: str) -> None:
         """Say something as the user and ask for an answer, after all answers that were asked for before."""
@@ -101,10 +91,7 @@ class Session:
         item = {"type": "message", "role": "user", "content": content}
         async with self._turn:
             await self._free()
-            # Once it is said, an answer must be asked for, or a drain would leave the question standing.
-            with anyio.CancelScope(shield=True):
-                await self.send({"type": "conversation.item.create", "item": item})
-                await self.send({"type": "response.create"})
+            await self._transmit({"type": "conversation.item.create", "item": item}, {"type": "response.create"})
 
     async def respond(self, **response: Any) -> None:
         """Ask for a response, after all that were asked for before; arguments are the API's `response` object."""
@@ -170,7 +157,7 @@ class Session:
             SessionRefused: the endpoint answers with an error.
             EndpointUnreachable: it answers nothing in time.
         """
-        await self._awaited("session.created", lambda: bool(self.state.effective), timeout_s)
+        await self._awaited("session.created", lambda: self.state.greeted, timeout_s)
         await self.send(update)
         await self._awaited("session.updated", lambda: self.state.phase == "ready", timeout_s)
 
@@ -178,6 +165,30 @@ class Session:
         """End the session: the closing handshake with code 1000, within a bounded time; last events still count."""
         await self._connection.close()
         await self.ended()
+
+    async def abort(self) -> None:
+        """Cut the connection without a farewell, whatever is being sent."""
+        await self._connection.close(timeout_s=0)
+
+    async def _transmit(self, *events: Mapping[str, Any] | ClientEventBase) -> list[str]:
+        self.pump.check()
+        plain = [
+            self.state.identified(dict(event) if isinstance(event, Mapping) else event.to_wire()) for event in events
+        ]
+        messages = [_encoded(self._outgoing(event)) for event in plain]
+        for event in plain:
+            self.state.send(event)
+        # What the state has noted goes out, whoever is cancelled meanwhile; the connection bounds the time.
+        with anyio.CancelScope(shield=True):
+            for message in messages:
+                try:
+                    await self._connection.send(message)
+                except Closed:
+                    self.pump.check()
+                except RunnerError as error:
+                    self.pump.fail(error)
+                    raise
+        return [event["event_id"] for event in plain]
 
     def _take(self, update: Update) -> None:
         if update.event is None:

@@ -22,7 +22,8 @@ class TextLines:
         self._current: str | None = None
         self._waiting: dict[str, list[str]] = {}
         self._over: set[str] = set()
-        self._streamed: set[str] = set()
+        self._streamed: dict[str, str] = {}
+        self._half = ""
 
     def render(self, updates: Sequence[Update]) -> str:
         """The text to write for these updates; a second answer waits for the end of the one being written."""
@@ -32,25 +33,43 @@ class TextLines:
                 pieces += self._pieces(effect)
             if update.event is None and self._current is not None:
                 pieces += self._ended(self._current)
-        text = "".join(pieces)
+        text = self._joined("".join(pieces))
         return text.translate(_CONTROLS) if self._terminal else text
+
+    def _joined(self, text: str) -> str:
+        """Join the halves of characters that an endpoint cut in two, also over two events."""
+        text, self._half = self._half + text, ""
+        if text and "\ud800" <= text[-1] <= "\udbff":
+            text, self._half = text[:-1], text[-1]
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return text
 
     def _pieces(self, effect: Effect) -> list[str]:
         match effect:
             case TextDelta(response_id=response_id, item_id=item_id, text=text):
-                self._streamed.add(item_id)
+                self._streamed[item_id] = response_id
                 self._current = response_id if self._current is None else self._current
                 if response_id == self._current:
                     return [text]
                 self._waiting.setdefault(response_id, []).append(text)
             case TurnEnded(role="assistant", item_id=item_id, text=text):
-                if item_id not in self._streamed and self._current is None:
-                    return [text, "\n"]
-                self._streamed.discard(item_id)
+                if item_id not in self._streamed:
+                    return self._unstreamed(item_id, text)
             case ResponseEnded(response_id=response_id):
+                self._streamed = {item: each for item, each in self._streamed.items() if each != response_id}
                 return self._ended(response_id)
             case _:
                 pass
+        return []
+
+    def _unstreamed(self, item_id: str, text: str) -> list[str]:
+        if self._current is None:
+            return [text, "\n"]
+        self._waiting[item_id] = [text]
+        self._over.add(item_id)
         return []
 
     def _ended(self, response_id: str) -> list[str]:

@@ -1,6 +1,7 @@
 """Where results go: each output writes in a thread of its own turn, behind a queue bounded in bytes."""
 
 import os
+import select
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -96,7 +97,11 @@ class Sink:
         data = memoryview(self._lines.render(updates).encode(errors="backslashreplace"))
         try:
             while data:
-                data = data[self._file.write(data) :]
+                written = self._file.write(data)
+                if written is None:
+                    # Somebody who shares the descriptor made it non-blocking.
+                    select.select([], [self._file], [])
+                data = data[written or 0 :]
         except OSError as error:
             self._report(error)
         self._in_thread = False

@@ -1,7 +1,9 @@
 """The receiving side of a session: messages in, state and readers told, never waiting for anyone."""
 
+import json
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import anyio
 from pydantic_core import from_json
@@ -61,10 +63,7 @@ class Pump:
 
     def take(self, message: str | bytes) -> None:
         """Take in one message of the connection and pass on what it means."""
-        try:
-            event = from_json(message) if isinstance(message, str) else None
-        except ValueError:
-            event = None
+        event = _parsed(message)
         if not isinstance(event, dict):
             self._take_malformed(len(message))
             return
@@ -129,3 +128,14 @@ class Pump:
             effects = self.state.close()
             self._publish(Update(None, tuple(effects), time.time(), 0))
         self._changed.set()
+
+
+def _parsed(message: str | bytes) -> object:
+    if isinstance(message, bytes):
+        return None
+    with suppress(ValueError):
+        return from_json(message)
+    # Half a surrogate pair is legal JSON: some servers cut text between the halves.
+    with suppress(ValueError, RecursionError):
+        return json.loads(message)
+    return None

@@ -3,6 +3,8 @@
 import json
 from dataclasses import dataclass
 
+from pydantic_core import PydanticSerializationError, to_json
+
 from runner.protocol.effects import Effect
 from runner.protocol.fields import JsonObject
 
@@ -20,5 +22,9 @@ class Update:
     """The size of the event on the wire, in bytes."""
 
     def line(self) -> str:
-        """The event as one line of JSON."""
-        return json.dumps(self.event, ensure_ascii=False, separators=(",", ":"))
+        """The event as one line of JSON; numbers that JSON lacks are null."""
+        try:
+            return to_json(self.event, inf_nan_mode="null").decode()
+        except (UnicodeEncodeError, PydanticSerializationError):
+            # Half a surrogate pair can only be written as an escape.
+            return json.dumps(self.event, separators=(",", ":"))

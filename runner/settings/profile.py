@@ -48,6 +48,10 @@ SessionSettings = Annotated[
 ]
 
 
+def _standard_output() -> list[Output]:
+    return [StdoutOutput(kind="stdout")]
+
+
 class Profile(BaseSettings):
     """What a session is: where it connects, as whom, with which model, and what goes in and out."""
 
@@ -74,15 +78,15 @@ class Profile(BaseSettings):
     """As whom; by default an API key from `OPENAI_API_KEY` or `AZURE_OPENAI_API_KEY`, and none elsewhere."""
     model: ModelSettings | None = None
     """With what; a transcription session and a call's sideband have none."""
-    session: SessionSettings = RealtimeSettings()
+    session: SessionSettings = Field(default_factory=RealtimeSettings)
     """How the session behaves, in the API's own words."""
-    input: Input = StdinInput(kind="stdin")
+    input: Input = Field(default_factory=lambda: StdinInput(kind="stdin"))
     """What goes in."""
-    outputs: list[Output] = [StdoutOutput(kind="stdout")]
+    outputs: list[Output] = Field(default_factory=_standard_output)
     """What comes out, and where to."""
-    run: RunSettings = RunSettings()
+    run: RunSettings = Field(default_factory=RunSettings)
     """How long it runs and how it ends."""
-    logging: LoggingSettings = LoggingSettings()
+    logging: LoggingSettings = Field(default_factory=LoggingSettings)
     """What is logged."""
 
     @model_validator(mode="before")

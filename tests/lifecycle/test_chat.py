@@ -116,6 +116,7 @@ def test_ctrl_c_stops_the_answer_and_not_the_chat(terminal: Terminal) -> None:
     terminal.sees(PROMPT)
     terminal.types(CTRL_C)
     terminal.sees("Ctrl-D leaves")
+    terminal.sees(PROMPT)
     terminal.types(CTRL_D)
     assert terminal.left() == 0
 
