@@ -1,0 +1,195 @@
+"""References to secrets: where each leads, and how each fails."""
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from pydantic import TypeAdapter
+
+from runner import logs
+from runner.connect import secrets
+from runner.errors import SecretError
+from runner.settings.secret import SecretRef
+
+pytestmark = pytest.mark.anyio
+
+KEY = "made-up-key-of-a-test"
+PYTHON = [sys.executable, "-S", "-c"]
+
+
+async def resolved(**reference: Any) -> str:
+    """What a reference of a profile leads to."""
+    checked: SecretRef = TypeAdapter(SecretRef).validate_python(reference)
+    return await secrets.resolve(checked)
+
+
+def written(folder: Path, content: bytes, name: str = "key") -> Path:
+    """A file with this content."""
+    path = folder / name
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["env", "file", "credential", "command"])
+async def test_every_kind_leads_to_its_secret(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Variable, file, systemd's credential and command; the log hides what was found."""
+    path = written(tmp_path, f"{KEY}-{kind}\n".encode())
+    monkeypatch.setenv("A_KEY", f"{KEY}-{kind}")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    reference: dict[str, Any] = {
+        "env": "A_KEY",
+        "file": path,
+        "credential": "key",
+        "command": [*PYTHON, "import sys; sys.stdout.write(open(sys.argv[1]).read())", str(path)],
+    }
+
+    assert await resolved(**{kind: reference[kind]}) == f"{KEY}-{kind}"
+    assert logs.redact(f"key={KEY}-{kind}") == "key=[hidden]"
+
+
+@pytest.mark.parametrize("ending", [b"", b"\n", b"\r\n", b"\r"])
+async def test_one_final_line_break_is_dropped(ending: bytes, tmp_path: Path) -> None:
+    """An editor's or `echo`'s line break is none of the secret's."""
+    assert await resolved(file=written(tmp_path, KEY.encode() + ending)) == KEY
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "holds an empty secret"),
+        (b"\n", "holds an empty secret"),
+        (b"\r\n", "holds an empty secret"),
+        (KEY.encode() + b"\n\n", "cannot stand in a header"),
+        (b" " + KEY.encode(), "cannot stand in a header"),
+        (KEY.encode() + b"\t", "cannot stand in a header"),
+        (KEY.encode() + b"\r\nX-Injected: 1", "cannot stand in a header"),
+        (KEY.encode() + b"\x00", "cannot stand in a header"),
+        (f"{KEY}é".encode(), "cannot stand in a header"),
+        (b"\xef\xbb\xbf" + KEY.encode(), "cannot stand in a header"),
+        (KEY.encode() + b"\xff", "is not UTF-8"),
+        (KEY.encode() + b"x" * secrets.MAX_SECRET_BYTES, f"is longer than {secrets.MAX_SECRET_BYTES} bytes"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["file", "command"])
+async def test_what_cannot_be_a_secret_is_refused_unseen(
+    kind: str, content: bytes, problem: str, tmp_path: Path
+) -> None:
+    """Empty, broken over lines, with characters that no header holds, not text, endless: told, and never shown."""
+    path = written(tmp_path, content)
+    reference: Any = path if kind == "file" else ["cat", str(path)]
+    with pytest.raises(SecretError) as caught:
+        await resolved(**{kind: reference})
+
+    assert problem in caught.value.message
+    assert KEY not in caught.value.message + caught.value.hint
+    assert caught.value.exit_code == 78
+
+
+async def test_inner_spaces_are_allowed() -> None:
+    """Some gateways' keys consist of several words, and a header may hold them."""
+    os.environ["A_KEY_OF_WORDS"] = "two words"
+    try:
+        assert await resolved(env="A_KEY_OF_WORDS") == "two words"
+    finally:
+        del os.environ["A_KEY_OF_WORDS"]
+
+
+@pytest.mark.parametrize(
+    ("reference", "problem"),
+    [
+        ({"env": "NOT_SET_ANYWHERE"}, "the environment variable NOT_SET_ANYWHERE is not set"),
+        ({"file": "missing"}, "cannot be read: No such file or directory"),
+        ({"file": "."}, "cannot be read: Is a directory"),
+        ({"file": "nul\x00byte"}, "cannot be read: embedded null byte"),
+        ({"credential": "key"}, "CREDENTIALS_DIRECTORY is not set"),
+        ({"command": ["./no-such-program"]}, "cannot be started: No such file or directory"),
+        ({"command": ["nul\x00byte"]}, "cannot be started: embedded null byte"),
+        ({"command": [""]}, "cannot be started"),
+        ({"command": ["false"]}, "the secret's command false failed with exit code 1"),
+        ({"command": [*PYTHON, "import os; os.kill(os.getpid(), 9)"]}, "failed with exit code -9"),
+    ],
+)
+async def test_a_reference_that_leads_nowhere_says_so(
+    reference: dict[str, Any], problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message names the variable, file, credential or program."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    with pytest.raises(SecretError) as caught:
+        await resolved(**reference)
+
+    assert problem in caught.value.message
+
+
+async def test_what_a_failing_command_says_is_not_repeated(capfd: pytest.CaptureFixture[str]) -> None:
+    """Its output may hold the secret, on either stream."""
+    script = f"import sys; print('{KEY}'); print('{KEY}', file=sys.stderr); sys.exit(3)"
+    with pytest.raises(SecretError, match="exit code 3") as caught:
+        await resolved(command=[*PYTHON, script])
+
+    assert KEY not in caught.value.message + caught.value.hint
+    assert capfd.readouterr() == ("", "")
+
+
+async def test_a_command_has_no_input_of_ours() -> None:
+    """A program that asks for a passphrase gets the end of input at once, and not the session's questions."""
+    assert await resolved(command=[*PYTHON, "import sys; print(repr(sys.stdin.read()))"]) == "''"
+
+
+@pytest.mark.parametrize("script", ["sleep 9", "trap '' TERM; sleep 9", "echo key; sleep 9 & wait"])
+async def test_a_command_that_hangs_is_given_up(script: str) -> None:
+    """It is ended by force, in time, whatever it or its children hold open."""
+    started_s = time.monotonic()
+    with pytest.raises(SecretError, match=r"took longer than 0\.2 s"):
+        await resolved(command=["sh", "-c", script], timeout_s=0.2)
+
+    assert time.monotonic() - started_s < 5
+
+
+async def test_a_command_without_end_is_cut_short() -> None:
+    """An endless output is refused as soon as it is too long, and not collected until the time is up."""
+    started_s = time.monotonic()
+    with pytest.raises(SecretError, match="is longer than"):
+        await resolved(command=["cat", "/dev/zero"], timeout_s=30)
+
+    assert time.monotonic() - started_s < 5
+
+
+async def test_a_file_without_end_is_cut_short() -> None:
+    """A device is no key."""
+    with pytest.raises(SecretError, match="is longer than"):
+        await resolved(file="/dev/zero")
+
+
+async def test_a_pipe_that_nobody_writes_to_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opening it would block for ever; a timeout, or whoever cancels, is heeded all the same."""
+    os.mkfifo(tmp_path / "pipe")
+    monkeypatch.setattr(secrets, "_FILE_TIMEOUT_S", 0.2)
+    with pytest.raises(SecretError, match=r"was not read within 0\.2 s"):
+        await resolved(file=tmp_path / "pipe")
+    monkeypatch.setattr(secrets, "_FILE_TIMEOUT_S", 20.0)
+    with anyio.move_on_after(0.2) as limit:
+        await resolved(file=tmp_path / "pipe")
+
+    assert limit.cancelled_caught
+    # Let the threads go that still wait for a writer; opened for both, a pipe waits for nobody.
+    os.close(os.open(tmp_path / "pipe", os.O_RDWR))
+
+
+async def test_a_pipe_may_bring_the_secret(tmp_path: Path) -> None:
+    """As a shell's `<(pass show key)` does."""
+    os.mkfifo(tmp_path / "pipe")
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(anyio.Path(tmp_path / "pipe").write_text, f"{KEY}\n")
+        assert await resolved(file=tmp_path / "pipe") == KEY
+
+
+async def test_a_secret_is_fetched_anew_each_time(tmp_path: Path) -> None:
+    """A key that was rotated counts at the next connection."""
+    assert await resolved(file=written(tmp_path, b"first-key")) == "first-key"
+    assert await resolved(file=written(tmp_path, b"second-key")) == "second-key"

@@ -1,0 +1,146 @@
+"""What a refusal means, by status, close code and error code."""
+
+import pytest
+
+from runner.errors import (
+    AccessRefused,
+    EndpointBusy,
+    EndpointUnreachable,
+    ProtocolError,
+    RunnerError,
+    SessionRefused,
+)
+from runner.protocol.severity import HARMLESS_CODES, error_for_close, error_for_code, error_for_status, severity
+
+FATAL = [
+    ("beta_api_shape_disabled", ProtocolError),
+    ("insufficient_quota", AccessRefused),
+    ("invalid_api_key", AccessRefused),
+    ("invalid_model", SessionRefused),
+    ("model_not_found", SessionRefused),
+    ("DeploymentNotFound", SessionRefused),
+    ("session_expired", EndpointBusy),
+]
+
+
+@pytest.mark.parametrize("code", sorted(HARMLESS_CODES))
+def test_races_are_harmless(code: str) -> None:
+    """A cancel that came too late and a question that came too early need nobody's attention."""
+    assert severity(code) == "harmless"
+
+
+@pytest.mark.parametrize("code", [None, "", "invalid_value", "server_error", "rate_limit_exceeded", "novelty"])
+def test_most_errors_leave_the_session_open(code: str | None) -> None:
+    """The API says so, and what is not known is taken for one of them."""
+    assert severity(code) == "recoverable"
+
+
+@pytest.mark.parametrize(("code", "kind"), FATAL)
+def test_hopeless_codes_end_the_session_wherever_they_come(code: str, kind: type[RunnerError]) -> None:
+    """As an error event, in the reason of a close frame, or in the body of a refused handshake: one meaning."""
+    assert severity(code) == "fatal"
+    for error in (
+        error_for_code(code, "message"),
+        error_for_close(1008, f"invalid_request_error.{code}"),
+        error_for_close(4999, code),
+        error_for_status(418, "message", code=code),
+    ):
+        assert (type(error), error.code) == (kind, code)
+
+
+@pytest.mark.parametrize("code", [code for code, _ in FATAL if code != "invalid_model"])
+def test_hopeless_codes_come_with_advice(code: str) -> None:
+    """The user is told which setting to look at, the same way wherever the code came from."""
+    errors = [error_for_code(code, "m"), error_for_close(1008, code), error_for_status(400, "m", code=code)]
+    hints = {error.hint for error in errors}
+
+    assert len(hints) == 1
+    assert hints != {""}
+
+
+@pytest.mark.parametrize(
+    ("close_code", "kind"),
+    [
+        (1000, EndpointUnreachable),
+        (1001, EndpointBusy),
+        (1002, ProtocolError),
+        (1003, ProtocolError),
+        (1005, EndpointUnreachable),
+        (1006, EndpointUnreachable),
+        (1007, ProtocolError),
+        (1008, ProtocolError),
+        (1009, ProtocolError),
+        (1010, ProtocolError),
+        (1011, EndpointBusy),
+        (1012, EndpointBusy),
+        (1013, EndpointBusy),
+        (3000, AccessRefused),
+        (4000, ProtocolError),
+        (4999, EndpointUnreachable),
+    ],
+)
+def test_every_close_of_the_peer_is_a_failure(close_code: int, kind: type[RunnerError]) -> None:
+    """Even a polite one: only the close that we asked for is success."""
+    for reason in ("", "bye", "bye. And thanks", "a.b.c"):
+        error = error_for_close(close_code, reason)
+        assert type(error) is kind
+        assert error.exit_code > 0
+        assert reason in error.message
+
+
+@pytest.mark.parametrize(
+    ("close_code", "reason", "message"),
+    [
+        (1006, "", "the connection was lost without a close"),
+        (1000, "", "the endpoint closed the session with 1000"),
+        (1001, "Your session hit the maximum duration", "the endpoint closed the session with 1001: Your session hit"),
+    ],
+)
+def test_a_close_is_told_in_words(close_code: int, reason: str, message: str) -> None:
+    """Code and reason, where there is one."""
+    assert error_for_close(close_code, reason).message.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, SessionRefused),
+        (401, AccessRefused),
+        (403, AccessRefused),
+        (404, SessionRefused),
+        (407, AccessRefused),
+        (408, EndpointBusy),
+        (418, EndpointUnreachable),
+        (429, EndpointBusy),
+        (500, EndpointBusy),
+        (502, EndpointBusy),
+        (503, EndpointBusy),
+        (504, EndpointBusy),
+        (301, EndpointUnreachable),
+        (599, EndpointBusy),
+    ],
+)
+def test_a_refused_handshake_by_status(status: int, kind: type[RunnerError]) -> None:
+    """What can be retried and what cannot is decided by the class of the error."""
+    error = error_for_status(status, "why", code="novelty")
+
+    assert type(error) is kind
+    assert error.message == f"the endpoint refused the session with HTTP {status}: why"
+    assert error.code == "novelty"
+
+
+def test_the_wait_that_was_asked_for_is_kept() -> None:
+    """`Retry-After` belongs to what is temporary, and to nothing else."""
+    busy = error_for_status(429, "slow down", retry_after_s=1.5)
+    expired = error_for_status(400, "over", code="session_expired", retry_after_s=2.0)
+    refused = error_for_status(401, "no", retry_after_s=1.5)
+
+    assert isinstance(busy, EndpointBusy)
+    assert isinstance(expired, EndpointBusy)
+    assert (busy.retry_after_s, expired.retry_after_s) == (1.5, 2.0)
+    assert not hasattr(refused, "retry_after_s")
+
+
+def test_no_quota_is_not_a_rate_limit() -> None:
+    """Both come with 429; waiting helps with one of them only."""
+    assert isinstance(error_for_status(429, "pay first", code="insufficient_quota"), AccessRefused)
