@@ -1,0 +1,101 @@
+"""Contenders taking turns, and what their figures say."""
+
+import os
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Contender:
+    """Something that is measured: each call does it once and returns what it took."""
+
+    name: str
+    measure: Callable[[], float]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A bound on a ratio: `name` takes at most `at_most` times what `baseline` takes."""
+
+    name: str
+    baseline: str
+    at_most: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Contenders that are measured in turns, the first one being what the others are compared with."""
+
+    title: str
+    unit: str
+    contenders: Sequence[Contender]
+    claims: Sequence[Claim] = ()
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What one contender's rounds say."""
+
+    median: float
+    low: float
+    """The first quartile."""
+    high: float
+    """The third quartile."""
+    ratio: float
+    """The median over rounds of this contender to the first one in the same round."""
+    samples: tuple[float, ...]
+
+
+def run(comparison: Comparison, *, rounds: int, warm_ups: int = 2) -> dict[str, Figures]:
+    """Measure every contender once a round, so that a slow moment of the machine falls on all of them.
+
+    Args:
+        comparison: What to measure.
+        rounds: How often.
+        warm_ups: Rounds before that count for nothing: they fill caches, bytecode's among them.
+
+    Returns:
+        The figures by the contenders' names.
+    """
+    taken: dict[str, list[float]] = {each.name: [] for each in comparison.contenders}
+    for number in range(-warm_ups, rounds):
+        # Whoever goes first after a pause meets a colder machine: everybody does in turn.
+        start = number % len(comparison.contenders)
+        for contender in (*comparison.contenders[start:], *comparison.contenders[:start]):
+            figure = contender.measure()
+            if number >= 0:
+                taken[contender.name].append(figure)
+    baseline = taken[comparison.contenders[0].name]
+    return {name: _figures(samples, baseline) for name, samples in taken.items()}
+
+
+def ratio(figures: dict[str, Figures], name: str, baseline: str) -> float:
+    """The median over rounds of one contender to another in the same round."""
+    return _ratio(figures[name].samples, figures[baseline].samples)
+
+
+def pin(core: int) -> str:
+    """Keep this process, and what it starts from now on, on one core; says how that went."""
+    if not hasattr(os, "sched_setaffinity"):
+        return "not pinned: this system cannot"
+    try:
+        os.sched_setaffinity(0, {core})
+    except OSError as error:
+        return f"not pinned: {error.strerror}"
+    return f"pinned to core {core}"
+
+
+def _figures(samples: list[float], baseline: list[float]) -> Figures:
+    quartiles = statistics.quantiles(samples, n=4, method="inclusive") if len(samples) > 1 else samples * 3
+    return Figures(
+        median=statistics.median(samples),
+        low=quartiles[0],
+        high=quartiles[2],
+        ratio=_ratio(samples, baseline),
+        samples=tuple(samples),
+    )
+
+
+def _ratio(samples: Sequence[float], baseline: Sequence[float]) -> float:
+    return statistics.median(one / other for one, other in zip(samples, baseline, strict=True))

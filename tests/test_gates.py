@@ -1,0 +1,147 @@
+"""The checks that are not tests, as tests: types, lint, import directions, and what the documents promise."""
+
+import argparse
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner import __version__
+from runner.cli.main import _parser
+
+
+def _check(repository: Path, *command: str) -> None:
+    """Run a checker of this environment in the repository; what it says is the failure's message."""
+    program = Path(sys.executable).with_name(command[0])
+    done = subprocess.run(
+        [str(program), *command[1:]],
+        cwd=repository,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        pytest.fail(f"{' '.join(command)}\n{done.stdout}", pytrace=False)
+
+
+@pytest.mark.timeout(300)
+def test_types(repository: Path) -> None:
+    """Types are strict over everything: the program, its tests, its benchmarks."""
+    _check(repository, "mypy")
+
+
+def test_lint(repository: Path) -> None:
+    """No rule is broken that pyproject.toml selects."""
+    _check(repository, "ruff", "check", "--no-fix", "--output-format=concise")
+
+
+def test_format(repository: Path) -> None:
+    """All code is laid out by one formatter."""
+    _check(repository, "ruff", "format", "--check")
+
+
+def test_import_directions(repository: Path) -> None:
+    """Imports point one way, and the protocol does no I/O."""
+    _check(repository, "lint-imports")
+
+
+@pytest.mark.timeout(300)
+def test_benchmarks_run(repository: Path, tmp_path: Path) -> None:
+    """One round of each: they must not rot, though no figure of a single round says anything."""
+    _check(repository, "python", "-m", "benchmarks", "--rounds", "1", "--json", str(tmp_path / "figures.json"))
+
+    assert (tmp_path / "figures.json").read_text().startswith("{")
+
+
+def _project(repository: Path) -> dict[str, Any]:
+    return tomllib.loads((repository / "pyproject.toml").read_text())
+
+
+def _section(text: str, heading: str) -> str:
+    """The text of one section of a Markdown document."""
+    _, _, rest = text.partition(f"\n## {heading}\n")
+    assert rest, f"there is no section {heading!r}"
+    return rest.partition("\n## ")[0]
+
+
+def test_the_quick_start_is_two_lines(repository: Path) -> None:
+    """Whoever pastes the quick start pastes one of two lines; `.ci/run` does the same."""
+    blocks = re.findall(
+        r"^```sh\n(.*?)^```$", _section((repository / "README.md").read_text(), "Quick start"), re.MULTILINE | re.DOTALL
+    )
+
+    assert [len(block.splitlines()) for block in blocks] == [2]
+    first, second = blocks[0].splitlines()
+    assert "rt-run --profile local" in first
+    assert second.endswith("-m pytest")
+
+
+def test_every_command_is_in_the_readme(repository: Path) -> None:
+    """The table of commands is complete, and names none that does not exist."""
+    table = _section((repository / "README.md").read_text(), "Commands")
+    documented = set(re.findall(r"^\| `rt-run ([a-z][a-z-]*)", table, re.MULTILINE))
+    (commands,) = (each for each in _parser()._actions if isinstance(each, argparse._SubParsersAction))
+
+    assert documented == set(commands.choices)
+
+
+def test_every_exit_code_is_in_the_readme(repository: Path) -> None:
+    """The codes of the error tree and of signals are all explained."""
+    from runner import errors
+
+    kinds = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, errors.RunnerError)]
+    documented = set(re.findall(r"^\| ([0-9]+) \|", (repository / "README.md").read_text(), re.MULTILINE))
+
+    assert documented == {str(each.exit_code) for each in kinds} | {"0", "130"}
+
+
+def test_the_version_is_in_the_changelog(repository: Path) -> None:
+    """A release without a word about it is none."""
+    assert f"\n## [{__version__}]" in (repository / "CHANGELOG.md").read_text()
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "docs/operations.md", "docs/architecture.md"])
+def test_links_lead_somewhere(repository: Path, document: str) -> None:
+    """Every relative link of a document is a file of the repository."""
+    text = (repository / document).read_text()
+    targets = [target for target in re.findall(r"\]\(([^)#]+)", text) if "://" not in target]
+    missing = [target for target in targets if not ((repository / document).parent / target).exists()]
+
+    assert missing == []
+
+
+def test_the_locks_hold_what_the_project_asks_for(repository: Path) -> None:
+    """Every dependency that pyproject.toml names is pinned with a hash where it is installed from."""
+    project = _project(repository)
+    run = project["project"]["dependencies"] + project["project"]["optional-dependencies"]["azure"]
+    dev = run + project["dependency-groups"]["dev"]
+    build = project["build-system"]["requires"]
+
+    for lock, wanted in (("run", run), ("dev", dev), ("build", build)):
+        pinned = _pinned((repository / "requirements" / f"{lock}.txt").read_text())
+        names = {_normal(re.split(r"[<>=!~\[; ]", each)[0]) for each in wanted}
+        assert names - set(pinned) == set(), f"requirements/{lock}.txt"
+
+
+def test_what_is_developed_with_is_what_runs(repository: Path) -> None:
+    """Both locks agree on every package that they share, so that the tests test what is deployed."""
+    run, dev = (_pinned((repository / "requirements" / f"{lock}.txt").read_text()) for lock in ("run", "dev"))
+
+    assert {name: dev.get(name) for name in run} == run
+
+
+def _pinned(lock: str) -> dict[str, str]:
+    """The names and versions of a lock, each of which must have a hash."""
+    found = re.findall(r"^([A-Za-z0-9._-]+)==(\S+)(?: ;[^\n]*?)? \\\n +--hash=sha256:", lock, re.MULTILINE)
+    assert len(found) == len(re.findall(r"^[A-Za-z0-9]", lock, re.MULTILINE)), "a line of the lock has no hash"
+    return {_normal(name): version for name, version in found}
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
