@@ -39,9 +39,7 @@ def _run(loaded: LoadedProfile, form: logs.Format) -> int:
         if logs.for_people(form):
             print_failure(error)
         else:
-            logs.logger().error(
-                "run_failed", error=error.message, hint=error.hint, code=error.code, exit_code=error.exit_code
-            )
+            logs.logger().error("run_failed", profile=loaded.name, error=error.message, exit_code=outcome.exit_code)
     return outcome.exit_code
 
 

@@ -15,6 +15,7 @@ from runner import logs
 from runner.errors import OutputError, RunnerError
 from runner.lifecycle import notify
 from runner.protocol.effects import ResponseEnded
+from runner.protocol.state import SessionState
 from runner.session.chat import Chat, at_terminal
 from runner.session.engine import Session
 from runner.session.inputs import feed
@@ -144,7 +145,7 @@ class _Run:
             if session.failure is None and not self._stopping.is_set():
                 self._stop("input-failed", error)
         else:
-            if self._profile.run.until == "input-end":
+            if self._profile.run.until != "signal":
                 self._stop("input-end")
 
     def _watch(self, update: Update) -> None:
@@ -171,7 +172,7 @@ class _Run:
         await session.close()
 
     async def _watch_signals(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        with anyio.open_signal_receiver(*_ends()) as signals:
             task_status.started()
             try:
                 async with anyio.create_task_group() as tasks:
@@ -179,7 +180,7 @@ class _Run:
                         self._take_signal(number, tasks)
             finally:
                 # The run is over, and leaving this block brings the default actions back.
-                signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+                signal.pthread_sigmask(signal.SIG_BLOCK, _ends())
 
     def _take_signal(self, number: signal.Signals, tasks: anyio.abc.TaskGroup) -> None:
         if self._signal is not None:
@@ -228,25 +229,34 @@ class _Run:
     def _exit_code(self) -> int:
         if self._forced_by is not None:
             return 128 + self._forced_by
-        if self.error is None and self._reason == "input-end" and self._session is not None:
+        if self.error is None and self._reason in {"input-end", "response-done"} and self._session is not None:
             self.error = self._session.pump.first_unanswered
         if self.error is not None:
             return self.error.exit_code
-        return 128 + signal.SIGINT if self._signal == signal.SIGINT else 0
+        return 0 if self._signal in {None, signal.SIGTERM} else 128 + self._signal
 
     def _sum_up(self, code: int) -> None:
         notify.status(logs.redact(f"ended: {self.error.message if self.error else self._reason}"))
-        usage = self._session.state.usage if self._session else None
+        state = self._session.state if self._session else SessionState()
+        failure = {"error": self.error.message, "code": self.error.code, "hint": self.error.hint} if self.error else {}
         logs.logger().info(
             "session_closed",
+            session_id=state.session_id,
             reason=self._reason,
             exit_code=code,
             duration_s=round(anyio.current_time() - self._started_s, 3),
-            responses=usage.responses if usage else 0,
-            input_tokens=usage.input_tokens if usage else 0,
-            output_tokens=usage.output_tokens if usage else 0,
-            cached_tokens=usage.cached_tokens if usage else 0,
+            responses=state.usage.responses,
+            input_tokens=state.usage.input_tokens,
+            output_tokens=state.usage.output_tokens,
+            cached_tokens=state.usage.cached_tokens,
+            **{key: text for key, text in failure.items() if text},
         )
+
+
+def _ends() -> set[signal.Signals]:
+    """The signals that end a run; a hang-up does not where whoever started us said so, as nohup does."""
+    hang_up = set() if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else {signal.SIGHUP}
+    return {signal.SIGINT, signal.SIGTERM} | hang_up
 
 
 async def _finished(session: Session, *, by_s: float) -> bool:

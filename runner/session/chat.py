@@ -59,6 +59,9 @@ class Chat:
         """Ctrl-C: cancel the answer in flight."""
         self._interrupted = True
         with suppress(RunnerError):
+            # The endpoint cancels only what it has begun.
+            while self._session.state.requested_by:
+                await self._session.pump.change()
             await self._session.cancel()
 
     async def _line(self) -> str | None:

@@ -172,9 +172,7 @@ class Session:
 
     async def _transmit(self, *events: Mapping[str, Any] | ClientEventBase) -> list[str]:
         self.pump.check()
-        plain = [
-            self.state.identified(dict(event) if isinstance(event, Mapping) else event.to_wire()) for event in events
-        ]
+        plain = [self.state.identified(_plain(event)) for event in events]
         messages = [_encoded(self._outgoing(event)) for event in plain]
         for event in plain:
             self.state.send(event)
@@ -212,6 +210,15 @@ class Session:
         if scope.cancelled_caught:
             msg = f"the endpoint sent no `{what}` within {timeout_s:g} s"
             raise EndpointUnreachable(msg, hint="does it speak the Realtime protocol?")
+
+
+def _plain(event: Mapping[str, Any] | ClientEventBase) -> JsonObject:
+    if isinstance(event, Mapping):
+        return dict(event)
+    if not hasattr(event, "to_wire"):
+        msg = f"a client event is a mapping or a typed event, not {type(event).__name__}"
+        raise IllegalEvent(msg)
+    return event.to_wire()
 
 
 def _encoded(event: JsonObject) -> str:

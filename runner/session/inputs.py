@@ -67,18 +67,20 @@ async def lines(descriptor: int, *, max_line_bytes: int) -> AsyncIterator[tuple[
     Raises:
         InputError: a line is longer than `max_line_bytes`, or reading fails.
     """
-    number, buffer = 0, bytearray()
+    number, rest = 0, bytearray()
     while chunk := await _chunk(descriptor):
-        buffer += chunk
-        *whole, rest = buffer.split(b"\n")
-        for line in whole:
-            number += 1
-            _check_length(number, line, max_line_bytes)
-            yield number, bytes(line)
-        buffer = rest
-        _check_length(number + 1, buffer, max_line_bytes)
-    if buffer:
-        yield number + 1, bytes(buffer)
+        head, found, tail = chunk.rpartition(b"\n")
+        rest += head
+        if found:
+            for line in rest.split(b"\n"):
+                number += 1
+                _check_length(number, line, max_line_bytes)
+                yield number, bytes(line)
+            rest = bytearray()
+        rest += tail
+        _check_length(number + 1, rest, max_line_bytes)
+    if rest:
+        yield number + 1, bytes(rest)
 
 
 def _check_length(number: int, line: bytearray, max_line_bytes: int) -> None:

@@ -22,6 +22,11 @@ def bind(**context: str) -> None:
     structlog.contextvars.bind_contextvars(**context)
 
 
+def unbind(*keys: str) -> None:
+    """Take keys out of the later log lines again."""
+    structlog.contextvars.unbind_contextvars(*keys)
+
+
 def record(effects: Sequence[Effect]) -> None:
     """Log what deserves it; a streamed piece of text does not."""
     for effect in effects:

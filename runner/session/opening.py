@@ -48,7 +48,7 @@ async def open_session(
     endpoint = profile.endpoint
     timeout_s = _LOCAL_TIMEOUT_S if isinstance(endpoint, LocalEndpoint) else endpoint.connect_timeout_s
     preview = isinstance(endpoint, AzureEndpoint) and endpoint.api_version is not None
-    failure: Exception | None = None
+    failure: BaseException | None = None
     async with _open_connection(profile) as websocket:
         dialects: dict[str, Dialect] = {"incoming": from_preview, "outgoing": to_preview} if preview else {}
         session = Session(websocket, readers=readers, max_events_bytes=max_events_bytes, **dialects)
@@ -59,9 +59,12 @@ async def open_session(
                 logbook.bind(session_id=session.state.session_id)
                 yield session
                 await session.close()
-            except Exception as error:  # noqa: BLE001  # raised below, where no task group wraps it
+            except anyio.get_cancelled_exc_class():
+                raise
+            except BaseException as error:  # noqa: BLE001  # raised below, where no task group wraps it
                 failure = error
             finally:
+                logbook.unbind("session_id")
                 with anyio.move_on_after(_FAREWELL_S, shield=True):
                     await session.close()
                 tasks.cancel_scope.cancel()
@@ -79,13 +82,15 @@ async def _open_connection(profile: Profile) -> AsyncIterator[WebSocket]:
     from runner.local.app import LocalApp
     from runner.local.inprocess import InProcessBackend
 
-    failure: Exception | None = None
+    failure: BaseException | None = None
     async with anyio.create_task_group() as tasks:
         backend = InProcessBackend(LocalApp(profile.endpoint), tasks)
         try:
             async with open_websocket(address_of(profile, {}), None, backend=backend) as websocket:
                 yield websocket
-        except Exception as error:  # noqa: BLE001  # raised below, where no task group wraps it
+        except anyio.get_cancelled_exc_class():
+            raise
+        except BaseException as error:  # noqa: BLE001  # raised below, where no task group wraps it
             failure = error
         finally:
             tasks.cancel_scope.cancel()

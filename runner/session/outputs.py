@@ -2,9 +2,11 @@
 
 import os
 import select
+import stat
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from io import FileIO
 from pathlib import Path
 from typing import Protocol
@@ -109,7 +111,7 @@ class Sink:
     def _finish(self) -> None:
         try:
             with self._file:
-                if not self._failed and self._file.seekable():
+                if not self._failed and stat.S_ISREG(os.fstat(self._file.fileno()).st_mode):
                     os.fsync(self._file.fileno())
         except OSError as error:
             self._report(error)
@@ -154,7 +156,8 @@ def _appended(template: str, names: Mapping[str, str]) -> FileIO:
     path = Path(template.format_map(names))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return FileIO(path, "ab")
+        # What is said in a session is nobody else's business.
+        return FileIO(path, "ab", opener=partial(os.open, mode=0o600))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         msg = f"the output file {path} cannot be opened: {reason}"

@@ -169,11 +169,19 @@ def test_one_signal_during_start_up_is_enough(tmp_path: Path, number: signal.Sig
     assert time.monotonic() - started_s < 5
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
-def test_no_import_can_swallow_a_signal(number: signal.Signals, code: int) -> None:
+@pytest.mark.parametrize(
+    ("number", "arguments", "code"),
+    [
+        (signal.SIGTERM, ["rt-run", "--profile", "x"], 0),
+        (signal.SIGTERM, ["rt-run", "check", "x"], 128 + signal.SIGTERM),
+        (signal.SIGINT, ["rt-run", "--profile", "x"], 128 + signal.SIGINT),
+    ],
+)
+def test_no_import_can_swallow_a_signal(number: signal.Signals, arguments: list[str], code: int) -> None:
     """The handler of the start ends the process itself: an exception would be lost in an extension or a callback."""
     script = f"""
-import os, signal
+import os, signal, sys
+sys.argv = {arguments!r}
 import runner.__main__
 try:
     os.kill(os.getpid(), {int(number)})

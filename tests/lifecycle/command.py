@@ -35,6 +35,7 @@ class Command:
             [sys.executable, "-m", "runner", *arguments],
             cwd=folder,
             env={**kept, "HOME": str(folder), **(environment or {})},
+            bufsize=0,
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -45,13 +46,17 @@ class Command:
     def write(self, text: str) -> None:
         """Write to its standard input."""
         assert self.process.stdin
-        self.process.stdin.write(text.encode())
-        self.process.stdin.flush()
+        data = memoryview(text.encode())
+        while data:
+            data = data[self.process.stdin.write(data) :]
 
     def read(self, size_bytes: int) -> str:
         """Read exactly so much of its standard output."""
         assert self.process.stdout
-        return self.process.stdout.read(size_bytes).decode()
+        data = b""
+        while len(data) < size_bytes and (more := self.process.stdout.read(size_bytes - len(data))):
+            data += more
+        return data.decode(errors="ignore")
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send it a signal."""

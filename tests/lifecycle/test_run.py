@@ -5,6 +5,7 @@ import os
 import signal
 import stat
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -270,3 +271,42 @@ def test_logs_are_for_people_where_asked(tmp_path: Path) -> None:
         "  hint: export OPENAI_API_KEY=…, or refer to a file or command in `auth`",
     ]
     assert len(ended.stderr.splitlines()) == 2
+
+
+def test_nothing_to_answer_is_an_end_too(tmp_path: Path) -> None:
+    """`response-done` with no question does not wait for an answer."""
+    ended = Command("--profile", local(tmp_path, more='[run]\nuntil = "response-done"\n'), folder=tmp_path).end()
+
+    assert (ended.code, ended.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", ">/dev/null"])
+def test_missing_streams_are_no_fault(tmp_path: Path, closed: str) -> None:
+    """Whoever starts us without some standard stream gets a run without it."""
+    line = f'exec "{sys.executable}" -m runner -q --profile {local(tmp_path)} {closed}'
+    done = subprocess.run(
+        ["sh", "-c", line], cwd=tmp_path, input="Hello\n", capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(("target", "code"), [("| true", 0), (">/dev/full", 74)])
+@pytest.mark.parametrize("command", ["schema", "--version"])
+def test_commands_bear_a_reader_that_leaves_and_a_full_disk(
+    tmp_path: Path, command: str, target: str, code: int
+) -> None:
+    """Neither is a fault of ours, and neither is silent about what was lost."""
+    line = f'set -o pipefail; "{sys.executable}" -m runner {command} {target}'
+    done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert "Traceback" not in done.stderr
+    assert "internal_error" not in done.stderr
+    assert done.returncode == code
+
+
+def test_a_transcript_is_for_its_owner_only(tmp_path: Path) -> None:
+    """Conversations are private, whatever the umask."""
+    Command("--profile", local(tmp_path, more=TRANSCRIPT), folder=tmp_path).end("Hello\n")
+
+    assert (tmp_path / "said" / "test.jsonl").stat().st_mode & 0o077 == 0
