@@ -70,7 +70,7 @@ class Peer:
             if not isinstance(frame, Frame):
                 continue
             if frame.opcode is Opcode.TEXT:
-                self._waiting.append(json.loads(frame.data))
+                self._waiting.append(json.loads(bytes(frame.data)))
             elif frame.opcode is Opcode.PONG:
                 self.pongs.append(bytes(frame.data))
             elif frame.opcode is Opcode.CLOSE:

@@ -39,7 +39,9 @@ def _run(loaded: LoadedProfile, form: logs.Format) -> int:
         if logs.for_people(form):
             print_failure(error)
         else:
-            logs.logger().error("run_failed", profile=loaded.name, error=error.message, exit_code=outcome.exit_code)
+            told = {"error": error.message, "hint": error.hint, "code": error.code}
+            told = {key: text for key, text in told.items() if text}
+            logs.logger().error("run_failed", profile=loaded.name, **told, exit_code=outcome.exit_code)
     return outcome.exit_code
 
 

@@ -238,7 +238,7 @@ class _Run:
     def _sum_up(self, code: int) -> None:
         notify.status(logs.redact(f"ended: {self.error.message if self.error else self._reason}"))
         state = self._session.state if self._session else SessionState()
-        failure = {"error": self.error.message, "code": self.error.code, "hint": self.error.hint} if self.error else {}
+        failure = {"error": self.error.message, "code": self.error.code} if self.error else {}
         logs.logger().info(
             "session_closed",
             session_id=state.session_id,

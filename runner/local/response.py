@@ -95,7 +95,6 @@ class Response:
             self.entry.audio_ms += len(audio) // BYTES_PER_MS[self._order.audio]
             delta = base64.b64encode(audio).decode("ascii")
             events.append(self._content_event("response.output_audio.delta", delta=delta))
-        self._show_text()
         return events
 
     def cancel(self) -> list[Event]:
@@ -107,7 +106,8 @@ class Response:
             return 0
         return -(-len(audio) // (BYTES_PER_MS[self._order.audio] * _MS_PER_SPOKEN_TOKEN))
 
-    def _show_text(self) -> None:
+    def show_text(self) -> None:
+        """Put what was said so far into the item; not done for every piece, since the text is long in the end."""
         text = "".join(self._said)
         part = (
             {"type": "output_audio", "transcript": text} if self._order.audio else {"type": "output_text", "text": text}
@@ -116,7 +116,7 @@ class Response:
 
     def _finish(self, ending: Ending, *, reason: str | None = None) -> list[Event]:
         self.done = True
-        self._show_text()
+        self.show_text()
         self.entry.item["status"] = "completed" if ending == "completed" else "incomplete"
         text, item = "".join(self._said), self._item()
         if self._order.audio:

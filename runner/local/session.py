@@ -100,6 +100,9 @@ class LocalSession:
         if self.configuration.kind == "transcription" and name in _ONLY_IN_CONVERSATIONS:
             message = f"'{name}' is not supported in a transcription session."
             raise Refusal(message, code="invalid_value", param="type")
+        if name.startswith(("conversation.", "response.")):
+            for response in self._in_flight:
+                response.show_text()
         return self._handlers[name](client_event)
 
     def advance(self) -> list[Event]:

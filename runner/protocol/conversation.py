@@ -18,8 +18,8 @@ class Item:
     id: str
     type: str
     role: str
-    parts: dict[int, str] = field(default_factory=dict)
-    """Text or transcript by content index."""
+    parts: dict[int, list[str]] = field(default_factory=dict)
+    """Text or transcript by content index, in the pieces in which it came."""
     status: Literal["in_progress", "completed", "incomplete"] = "in_progress"
     told: bool = False
     """Whether the end of this turn was already reported."""
@@ -27,7 +27,7 @@ class Item:
     @property
     def text(self) -> str:
         """The whole item's text, its parts in order."""
-        return "".join(self.parts[index] for index in sorted(self.parts))
+        return "".join(piece for index in sorted(self.parts) for piece in self.parts[index])
 
 
 def _parts(item: JsonObject) -> dict[int, str]:
@@ -67,7 +67,7 @@ class Conversation:
         if known is None:
             self._place(item_id, previous_item_id)
             known = self._items[item_id] = Item(item_id, kind, role)
-        known.parts.update(parts)
+        known.parts.update((index, [each]) for index, each in parts.items())
         match status:
             case "completed" | "incomplete":
                 known.status = status
@@ -81,7 +81,10 @@ class Conversation:
         if content_index > _MAX_CONTENT_INDEX:
             raise BadField("content_index", f"at most {_MAX_CONTENT_INDEX}")
         item = self._items.get(item_id) or self.put({"id": item_id, "type": "message", "role": "assistant"})
-        item.parts[content_index] = delta if whole else item.parts.get(content_index, "") + delta
+        if whole:
+            item.parts[content_index] = [delta]
+        else:
+            item.parts.setdefault(content_index, []).append(delta)
 
     def remove(self, item_id: str) -> None:
         """Forget an item; unknown ids are ignored."""

@@ -29,7 +29,15 @@ _INPUT_FIELDS = {
     "input_audio_noise_reduction": "noise_reduction",
     "turn_detection": "turn_detection",
 }
-_SAME_FIELDS = ("id", "object", "model", "expires_at", "instructions", "tools", "tool_choice", "tracing", "include")
+_FLAT_FIELDS = frozenset(_INPUT_FIELDS) | {
+    "input_audio_format",
+    "output_audio_format",
+    "voice",
+    "speed",
+    "modalities",
+    "max_response_output_tokens",
+}
+_TRANSCRIPTION = "realtime.transcription_session"
 
 
 def to_preview(event: JsonObject) -> JsonObject:
@@ -52,7 +60,8 @@ def from_preview(event: JsonObject) -> JsonObject:
         return event
     event = {**event, "type": _EVENTS.get(kind, kind)}
     if isinstance(session := event.get("session"), dict):
-        event["session"] = _nested_session(session, transcription=kind.startswith("transcription_session"))
+        transcription = kind.startswith("transcription_session") or session.get("object") == _TRANSCRIPTION
+        event["session"] = _nested_session(session, transcription=transcription)
     if isinstance(item := event.get("item"), dict):
         event["item"] = _item(item, _CONTENT)
     if isinstance(response := event.get("response"), dict):
@@ -76,8 +85,7 @@ def _item(item: JsonObject, content_types: dict[str, str]) -> JsonObject:
 
 
 def _flat_session(session: JsonObject) -> JsonObject:
-    flat = {key: session[key] for key in _SAME_FIELDS if key in session}
-    flat.update(_flat_response(session))
+    flat = _flat_response(session)
     audio = _object(session, "audio")
     incoming, outgoing = _object(audio, "input"), _object(audio, "output")
     if isinstance(form := incoming.get("format"), dict):
@@ -87,8 +95,6 @@ def _flat_session(session: JsonObject) -> JsonObject:
             flat[flat_key] = incoming[key]
     if "speed" in outgoing:
         flat["speed"] = outgoing["speed"]
-    for key in session.keys() - {"type", "audio", "output_modalities", "max_output_tokens"} - flat.keys():
-        flat[key] = session[key]
     return flat
 
 
@@ -135,8 +141,9 @@ def _object(parent: JsonObject, key: str) -> JsonObject:
 
 
 def _nested_session(session: JsonObject, *, transcription: bool) -> JsonObject:
-    nested: JsonObject = {"type": "transcription" if transcription else "realtime"}
-    nested |= {key: session[key] for key in _SAME_FIELDS if key in session}
+    # What neither protocol names differently passes, known or not.
+    nested: JsonObject = {key: value for key, value in session.items() if key not in _FLAT_FIELDS}
+    nested["type"] = "transcription" if transcription else "realtime"
     incoming: JsonObject = {key: session[flat] for flat, key in _INPUT_FIELDS.items() if flat in session}
     outgoing: JsonObject = {key: session[key] for key in ("voice", "speed") if key in session}
     for flat, side in (("input_audio_format", incoming), ("output_audio_format", outgoing)):

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from runner.errors import EndpointBusy, RunnerError
+from runner.errors import RunnerError
 from runner.protocol import severity
 from runner.protocol.conversation import Item
-from runner.protocol.effects import Effect, EventMalformed, ResponseEnded, ResponseStarted, TextDelta, TurnEnded
+from runner.protocol.effects import Effect, ResponseEnded, ResponseStarted, TextDelta, TurnEnded
 from runner.protocol.fields import BadField, JsonObject, count, optional_table, optional_text, table, tables, text
 
 if TYPE_CHECKING:
     from runner.protocol.state import SessionState
 
 Route = Callable[["SessionState", JsonObject], list[Effect]]
-
-_TEMPORARY_CODES = frozenset({"rate_limit_exceeded", "server_error", "server_overloaded"})
 
 
 def _item_placed(state: SessionState, event: JsonObject) -> list[Effect]:
@@ -32,7 +30,7 @@ def _item_done(state: SessionState, event: JsonObject) -> list[Effect]:
 def _output_item_done(state: SessionState, event: JsonObject) -> list[Effect]:
     incoming = table(event, "item")
     # What a response says out of band never becomes part of the conversation.
-    if optional_text(event, "response_id") not in state.active and state.conversation.get(text(incoming, "id")) is None:
+    if _apart(state, event) and state.conversation.get(text(incoming, "id")) is None:
         return []
     return _told(state.conversation.put(incoming))
 
@@ -40,15 +38,32 @@ def _output_item_done(state: SessionState, event: JsonObject) -> list[Effect]:
 def _item_deleted(state: SessionState, event: JsonObject) -> list[Effect]:
     item_id = text(event, "item_id")
     state.conversation.remove(item_id)
-    state.transcribing.discard(item_id)
+    state.promises.transcribing.discard(item_id)
+    return []
+
+
+def _speech_started(state: SessionState, _event: JsonObject) -> list[Effect]:
+    if state.detects_turns:
+        state.promises.turn = "speaking"
+    return []
+
+
+def _speech_stopped(state: SessionState, _event: JsonObject) -> list[Effect]:
+    # Where nobody answers or writes down what was said, nothing more is to come of it.
+    followed = state.answers_turns or (state.detects_turns and state.hearing.get("transcription"))
+    state.promises.turn = "stopped" if followed else "none"
+    return []
+
+
+def _cleared(state: SessionState, _event: JsonObject) -> list[Effect]:
+    state.promises.drop_turn()
     return []
 
 
 def _committed(state: SessionState, event: JsonObject) -> list[Effect]:
-    state.commits = max(0, state.commits - 1)
-    audio = optional_table(optional_table(state.effective, "audio"), "input")
-    if audio.get("transcription"):
-        state.transcribing.add(optional_text(event, "item_id"))
+    state.promises.commit(answered=state.answers_turns)
+    if state.hearing.get("transcription"):
+        state.promises.transcribing.add(optional_text(event, "item_id"))
     return []
 
 
@@ -58,8 +73,9 @@ def _unheard(state: SessionState, event: JsonObject) -> list[Effect]:
 
 
 def _transcribed(state: SessionState, item_id: str) -> None:
-    # Some servers do not say which item they committed; it waits under no name.
-    state.transcribing.discard(item_id if item_id in state.transcribing else "")
+    state.promises.transcribed(item_id)
+    if not state.answers_turns and state.promises.turn == "stopped":
+        state.promises.turn = "none"
 
 
 def _heard(state: SessionState, event: JsonObject) -> list[Effect]:
@@ -83,21 +99,18 @@ def _told(item: Item) -> list[Effect]:
 def _response_created(state: SessionState, event: JsonObject) -> list[Effect]:
     response = table(event, "response")
     response_id = text(response, "id")
-    if not _out_of_band(response):
-        state.requested_by = ""
-        state.active.add(response_id)
+    state.promises.begin(response_id, response)
     return [ResponseStarted(response_id)]
 
 
-def _out_of_band(response: JsonObject) -> bool:
-    # The API says so by a null; some servers leave the field out of every response.
-    return "conversation_id" in response and response["conversation_id"] is None
+def _apart(state: SessionState, event: JsonObject) -> bool:
+    return optional_text(event, "response_id") not in state.promises.active
 
 
 def _delta(state: SessionState, event: JsonObject) -> list[Effect]:
     item_id, delta = text(event, "item_id"), text(event, "delta")
     response_id = optional_text(event, "response_id")
-    if response_id in state.active or state.conversation.get(item_id) is not None:
+    if not _apart(state, event) or state.conversation.get(item_id) is not None:
         state.conversation.append(item_id, count(event, "content_index"), delta)
     return [TextDelta(response_id, item_id, delta)]
 
@@ -115,18 +128,14 @@ def _whole(key: str) -> Route:
 def _response_done(state: SessionState, event: JsonObject) -> list[Effect]:
     response = table(event, "response")
     response_id, status = text(response, "id"), text(response, "status")
-    in_conversation = response_id in state.active or (bool(state.requested_by) and not _out_of_band(response))
-    if in_conversation:
-        # The end counts even where the beginning was lost, or nobody would ever be asked again.
-        state.active.discard(response_id)
-        state.requested_by = ""
+    in_conversation = state.promises.end(response_id, response)
     effects: list[Effect] = []
     try:
         state.usage.add(optional_table(response, "usage"))
         for each in tables(response, "output") if in_conversation else ():
             effects += _told(state.conversation.put(each))
     except BadField as bad:
-        effects.append(EventMalformed("response.done", str(bad)))
+        effects += state.malformed("response.done", str(bad))
     state.usage.responses += 1
     effects.append(_ending(response_id, status, response.get("status_details")))
     return effects
@@ -148,9 +157,7 @@ def _failure(details: JsonObject) -> RunnerError:
         each if isinstance(each := details.get(key), str) else "" for key in ("code", "type", "message")
     )
     problem = f"the response failed: {severity.plain(message) or code or kind or 'the endpoint gives no reason'}"
-    if code in _TEMPORARY_CODES or kind in _TEMPORARY_CODES:
-        return EndpointBusy(problem, code=code or kind)
-    return severity.error_for_code(code, problem)
+    return severity.error_for_code(code, problem, kind=kind)
 
 
 def _rate_limits(state: SessionState, event: JsonObject) -> list[Effect]:
@@ -165,7 +172,10 @@ ROUTES: dict[str, Route] = {
     "conversation.item.deleted": _item_deleted,
     "conversation.item.input_audio_transcription.completed": _heard,
     "conversation.item.input_audio_transcription.failed": _unheard,
+    "input_audio_buffer.cleared": _cleared,
     "input_audio_buffer.committed": _committed,
+    "input_audio_buffer.speech_started": _speech_started,
+    "input_audio_buffer.speech_stopped": _speech_stopped,
     "response.created": _response_created,
     "response.output_item.done": _output_item_done,
     "response.output_text.delta": _delta,
@@ -184,10 +194,7 @@ KNOWN_TYPES = frozenset(ROUTES) | {
     "conversation.item.retrieved",
     "conversation.item.truncated",
     "error",
-    "input_audio_buffer.cleared",
     "input_audio_buffer.dtmf_event_received",
-    "input_audio_buffer.speech_started",
-    "input_audio_buffer.speech_stopped",
     "input_audio_buffer.timeout_triggered",
     "mcp_list_tools.completed",
     "mcp_list_tools.failed",

@@ -25,7 +25,7 @@ HARMLESS_CODES = frozenset(
 )
 """Codes that tell of a race between client and server, which needs nobody's attention."""
 
-_FATAL_CODES: dict[str, type[RunnerError]] = {
+_CODE_ERRORS: dict[str, type[RunnerError]] = {
     "beta_api_shape_disabled": ProtocolError,
     "insufficient_quota": AccessRefused,
     "invalid_api_key": AccessRefused,
@@ -33,7 +33,14 @@ _FATAL_CODES: dict[str, type[RunnerError]] = {
     "model_not_found": SessionRefused,
     "DeploymentNotFound": SessionRefused,
     "session_expired": EndpointBusy,
+    "rate_limit_exceeded": EndpointBusy,
+    "server_error": EndpointBusy,
+    "server_overloaded": EndpointBusy,
 }
+"""What is known of a code; some servers say it in an error's `type` and leave its `code` out."""
+
+_SURVIVED_CODES = frozenset({"rate_limit_exceeded", "server_error", "server_overloaded"})
+"""Known codes that fail one request and leave the session open."""
 
 _STATUS_ERRORS: dict[int, type[RunnerError]] = {
     400: SessionRefused,
@@ -75,16 +82,28 @@ def plain(text: str) -> str:
     return " ".join("".join(each if each.isprintable() else " " for each in text).split())
 
 
-def severity(code: str | None) -> Severity:
-    """How much an `error` event with this code matters to the session."""
+def severity(code: str | None, *, kind: str = "") -> Severity:
+    """How much an `error` event with this code, or else this `type`, matters to the session."""
     if code in HARMLESS_CODES:
         return "harmless"
-    return "fatal" if code in _FATAL_CODES else "recoverable"
+    known = _known(code or "", kind)
+    return "fatal" if known and known not in _SURVIVED_CODES else "recoverable"
 
 
-def error_for_code(code: str, message: str) -> RunnerError:
-    """The error of a session that an `error` event with this code ended."""
-    return _FATAL_CODES.get(code, ProtocolError)(plain(message), code=code, hint=_HINTS.get(code, ""))
+def error_for_code(code: str, message: str, *, kind: str = "") -> RunnerError:
+    """The error that an `error` event or a failed response stands for.
+
+    Args:
+        code: The endpoint's error code, or nothing.
+        message: The endpoint's own text.
+        kind: The error's `type`, which counts where the code says nothing.
+    """
+    known = _known(code, kind)
+    return _CODE_ERRORS.get(known, ProtocolError)(plain(message), code=code or known, hint=_HINTS.get(known, ""))
+
+
+def _known(code: str, kind: str) -> str:
+    return next((each for each in (code, kind) if each in _CODE_ERRORS), "")
 
 
 def error_for_close(close_code: int, reason: str) -> RunnerError:
@@ -94,8 +113,8 @@ def error_for_close(close_code: int, reason: str) -> RunnerError:
         close_code: The code of the WebSocket close frame; 1006 stands for a connection that broke without one.
         reason: The close frame's text, which may end in one of the API's error codes (`type.code`).
     """
-    code = reason.rpartition(".")[2] if reason.rpartition(".")[2] in _FATAL_CODES else ""
-    kind = _FATAL_CODES.get(code) or _CLOSE_ERRORS.get(close_code, EndpointUnreachable)
+    code = _known(reason.rpartition(".")[2], "")
+    kind = _CODE_ERRORS.get(code) or _CLOSE_ERRORS.get(close_code, EndpointUnreachable)
     text = (
         "the connection was lost without a close"
         if close_code == 1006
@@ -114,7 +133,7 @@ def error_for_status(status: int, message: str, *, code: str = "", retry_after_s
         retry_after_s: The `Retry-After` header in seconds, where it was sent.
     """
     text = f"the endpoint refused the session with HTTP {status}: {plain(message)}"
-    kind = _FATAL_CODES.get(code) or _STATUS_ERRORS.get(status)
+    kind = _CODE_ERRORS.get(code) or _STATUS_ERRORS.get(status)
     if kind is None:
         kind = EndpointBusy if status >= 500 else EndpointUnreachable
     hint = _HINTS.get(code, "")

@@ -21,6 +21,7 @@ from runner.protocol.effects import (
     TurnEnded,
 )
 from runner.protocol.fields import BadField, JsonObject, count, optional_text, table, text
+from runner.protocol.promises import Promises
 from runner.protocol.routes import KNOWN_TYPES, ROUTES
 from runner.protocol.usage import Usage
 
@@ -44,27 +45,46 @@ class SessionState:
         self.conversation = Conversation()
         self.usage = Usage()
         self.rate_limits: list[JsonObject] = []
-        self.active: set[str] = set()
-        """The responses in flight in the default conversation."""
-        self.requested_by = ""
-        """The id of our `response.create` that was not answered yet, or nothing."""
-        self.transcribing: set[str] = set()
-        """The items whose audio is still being written down."""
-        self.commits = 0
-        """How many of our `input_audio_buffer.commit` were not answered yet."""
+        self.promises = Promises()
+        """What the endpoint still owes."""
         self._sent: OrderedDict[str, str] = OrderedDict()
         self._sent_count = 0
         self._unknown: set[str] = set()
+        self._malformed: set[tuple[str, str]] = set()
 
     @property
     def busy(self) -> bool:
         """Whether a response of the default conversation is asked for or in flight."""
-        return bool(self.active or self.requested_by)
+        return self.promises.busy
+
+    @property
+    def requested_by(self) -> str:
+        """The id of our `response.create` for the conversation that was not answered yet, or nothing."""
+        return self.promises.requested_by
 
     @property
     def pending(self) -> bool:
-        """Whether anything that was asked for is still to come: a response, a transcription."""
-        return self.busy or bool(self.transcribing or self.commits)
+        """Whether anything that was asked for or promised is still to come: a response, a transcription."""
+        return self.promises.pending
+
+    @property
+    def hearing(self) -> JsonObject:
+        """The effective settings of incoming audio, as far as they can be read."""
+        audio = self.effective.get("audio")
+        heard = audio.get("input") if isinstance(audio, dict) else None
+        return heard if isinstance(heard, dict) else {}
+
+    @property
+    def detects_turns(self) -> bool:
+        """Whether the endpoint finds out by itself when somebody has finished speaking."""
+        return isinstance(self.hearing.get("turn_detection"), dict)
+
+    @property
+    def answers_turns(self) -> bool:
+        """Whether the endpoint makes a response to every turn that it detects; our own commit makes none."""
+        detection = self.hearing.get("turn_detection")
+        conversing = self.effective.get("type") != "transcription"
+        return conversing and isinstance(detection, dict) and detection.get("create_response") is not False
 
     def identified(self, event: JsonObject) -> JsonObject:
         """The client event with an `event_id`, its own or ours, by which the endpoint names it in an error."""
@@ -92,18 +112,18 @@ class SessionState:
         if self.phase == "closed":
             msg = f"`{kind}` cannot be sent: the session is closed"
             raise IllegalEvent(msg)
-        in_conversation = kind == "response.create" and not out_of_band(event)
-        if in_conversation and self.busy:
+        aside = out_of_band(event)
+        if kind == "response.create" and not aside and self.busy:
             msg = "`response.create` cannot be sent while a response is in flight"
             raise IllegalEvent(msg, hint="wait for its end, or cancel it first")
         event = self.identified(event)
         self._sent[event["event_id"]] = kind
         if len(self._sent) > _REMEMBERED_EVENTS:
             self._sent.popitem(last=False)
-        if in_conversation:
-            self.requested_by = event["event_id"]
+        if kind == "response.create":
+            self.promises.requests.append((event["event_id"], "aside" if aside else "response"))
         elif kind == "input_audio_buffer.commit":
-            self.commits += 1
+            self.promises.requests.append((event["event_id"], "commit"))
         elif kind == "session.update" and self.phase == "connecting":
             self.phase = "configuring"
         return event
@@ -112,7 +132,7 @@ class SessionState:
         """Take in one server event and say what it means; never raises, whatever the event holds."""
         kind = event.get("type")
         if not isinstance(kind, str):
-            return [EventMalformed("", "`type` is not a string")]
+            return self.malformed("", "`type` is not a string")
         try:
             match kind:
                 case "session.created":
@@ -124,9 +144,12 @@ class SessionState:
                 case _ if (route := ROUTES.get(kind)) is not None:
                     return route(self, event)
         except BadField as bad:
-            effects: list[Effect] = [EventMalformed(kind, str(bad))]
-            if kind == "response.done" and self.busy:
-                effects.append(self._abandon(f"the response ended in an event that cannot be read: {bad}"))
+            effects = self.malformed(kind, str(bad))
+            if kind == "response.done" and (self.busy or self.promises.asides):
+                effects.append(self._abandon(event, f"the response ended in an event that cannot be read: {bad}"))
+            elif kind == "error" and self.promises.refused(*self._cause(event.get("error"))):
+                problem = ProtocolError(f"the endpoint answered with an error that cannot be read: {bad}")
+                effects.append(ResponseEnded("", "refused", error=problem))
             return effects
         kind = kind[:_LONGEST_TYPE]
         if kind in KNOWN_TYPES or kind in self._unknown or len(self._unknown) >= _REMEMBERED_TYPES:
@@ -134,12 +157,17 @@ class SessionState:
         self._unknown.add(kind)
         return [EventUnknown(severity.plain(kind))]
 
+    def malformed(self, kind: str, problem: str) -> list[Effect]:
+        """Report what cannot be read, each problem of a type once; an empty type stands for no event at all."""
+        if (kind, problem) in self._malformed or len(self._malformed) >= _REMEMBERED_TYPES:
+            return []
+        self._malformed.add((kind, problem))
+        return [EventMalformed(kind, problem)]
+
     def close(self) -> list[Effect]:
         """End the session, and report as incomplete what somebody was still saying."""
         self.phase = "closed"
-        self.active.clear()
-        self.transcribing.clear()
-        self.requested_by, self.commits = "", 0
+        self.promises.clear()
         effects: list[Effect] = []
         for item in self.conversation.items:
             if not item.told and item.role == "assistant" and item.text:
@@ -147,10 +175,12 @@ class SessionState:
                 effects.append(TurnEnded(item.role, item.text, item.id, "incomplete"))
         return effects
 
-    def _abandon(self, problem: str) -> ResponseEnded:
-        self.active.clear()
-        self.requested_by = ""
-        return ResponseEnded("", "failed", error=ProtocolError(problem))
+    def _abandon(self, event: JsonObject, problem: str) -> ResponseEnded:
+        response = event.get("response")
+        response_id = response.get("id") if isinstance(response, dict) else None
+        response_id = response_id if isinstance(response_id, str) else ""
+        self.promises.abandon(response_id)
+        return ResponseEnded(response_id, "failed", error=ProtocolError(problem))
 
     def _opened(self, event: JsonObject) -> list[Effect]:
         session = table(event, "session")
@@ -161,27 +191,28 @@ class SessionState:
     def _configured(self, event: JsonObject) -> list[Effect]:
         self.effective = table(event, "session")
         self.expires_at = count(self.effective, "expires_at") or self.expires_at
+        if not self.detects_turns:
+            self.promises.drop_turn()
         if self.phase != "closed":
             self.phase = "ready"
         return [Configured(self.effective)]
 
     def _error(self, event: JsonObject) -> list[Effect]:
         details = table(event, "error")
-        message, code = text(details, "message"), optional_text(details, "code")
-        cause = optional_text(details, "event_id")
+        message, code, kind = text(details, "message"), optional_text(details, "code"), optional_text(details, "type")
+        cause, cause_type = self._cause(details)
         if param := optional_text(details, "param"):
             message = f"{message} (at `{param}`)"
-        error = severity.error_for_code(code, message)
-        effects: list[Effect] = [ErrorReported(severity.severity(code), error, self._sent.get(cause, ""))]
-        if self._sent.get(cause) == "input_audio_buffer.commit":
-            self.commits = max(0, self.commits - 1)
-        # Some servers leave the cause out; the one request that can be waiting is then taken for it.
-        if self.requested_by and (cause == self.requested_by or (not cause and not self.active)):
-            self.requested_by = ""
+        error = severity.error_for_code(code, message, kind=kind)
+        effects: list[Effect] = [ErrorReported(severity.severity(code, kind=kind), error, cause_type)]
+        if self.promises.refused(cause, cause_type):
             effects.append(ResponseEnded("", "refused", code, error))
-        elif not cause and self.commits:
-            self.commits -= 1
         return effects
+
+    def _cause(self, details: object) -> tuple[str, str]:
+        """The id and the type of the client event that an error names, empty where it names none."""
+        cause = details.get("event_id") if isinstance(details, dict) else None
+        return (cause, self._sent.get(cause, "")) if isinstance(cause, str) else ("", "")
 
 
 def out_of_band(event: JsonObject) -> bool:

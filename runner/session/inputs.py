@@ -35,6 +35,9 @@ async def feed(session: Session, settings: Input) -> None:
             async for number, line in lines(STDIN, max_line_bytes=max_line_bytes):
                 if text := _text(number, line).strip():
                     await _send_event(session, number, text)
+            if session.state.promises.turn == "speaking":
+                # No silence follows that would tell turn detection that this was all.
+                await session.send({"type": "input_audio_buffer.commit"})
 
 
 async def _send_event(session: Session, number: int, line: str) -> None:

@@ -8,9 +8,10 @@ from contextlib import suppress
 import anyio
 from pydantic_core import from_json
 
+from runner.connect.frames import BrokenFrames
 from runner.connect.websocket import Closed, WebSocket
-from runner.errors import IllegalEvent, ProtocolError, RunnerError, SessionRefused
-from runner.protocol.effects import Effect, ErrorReported, EventMalformed, Opened, ResponseEnded
+from runner.errors import AccessRefused, EndpointBusy, IllegalEvent, ProtocolError, RunnerError, SessionRefused
+from runner.protocol.effects import Effect, ErrorReported, Opened, ResponseEnded
 from runner.protocol.fields import JsonObject
 from runner.protocol.state import SessionState
 from runner.session import logbook
@@ -48,6 +49,7 @@ class Pump:
         self._dialect = dialect
         self._changed = anyio.Event()
         self._malformed = 0
+        self._last_words: RunnerError | None = None
 
     async def run(self) -> None:
         """Receive until the connection ends; what the endpoint did wrong is `failure` afterwards."""
@@ -57,7 +59,7 @@ class Pump:
         except Closed:
             pass
         except RunnerError as error:
-            self.fail(error)
+            self.fail(_explained(error, self._last_words))
         finally:
             self._end()
 
@@ -65,10 +67,11 @@ class Pump:
         """Take in one message of the connection and pass on what it means."""
         event = _parsed(message)
         if not isinstance(event, dict):
-            self._take_malformed(len(message))
+            self._take_malformed()
             return
         self._malformed = 0
         event = self._dialect(event)
+        self._last_words = None
         effects = self.state.receive(event)
         self._publish(Update(event, tuple(effects), time.time(), len(message)))
         for effect in effects:
@@ -95,9 +98,9 @@ class Pump:
             self._changed = anyio.Event()
         await self._changed.wait()
 
-    def _take_malformed(self, size_bytes: int) -> None:
+    def _take_malformed(self) -> None:
         self._malformed += 1
-        logbook.record((EventMalformed("", f"a message of {size_bytes} bytes is not a JSON object"),))
+        logbook.record(self.state.malformed("", "a message is not a JSON object"))
         if self._malformed >= MAX_MALFORMED_MESSAGES:
             self.fail(ProtocolError(f"{MAX_MALFORMED_MESSAGES} messages in a row were no JSON objects"))
 
@@ -108,9 +111,10 @@ class Pump:
             case ErrorReported(severity="fatal", error=error):
                 self.fail(error)
             case ErrorReported(error=error, client_event_type=cause, severity=severity):
+                if not cause:
+                    self._last_words = error
                 if self.state.phase == "configuring" and cause in {"session.update", ""}:
-                    msg = f"the endpoint refused the session's configuration: {error.message}"
-                    self.refusal = SessionRefused(msg, code=error.code)
+                    self.refusal = _refusal(error)
                 elif cause and severity != "harmless":
                     self.first_unanswered = self.first_unanswered or error
             case ResponseEnded(status="failed" | "refused", error=error):
@@ -128,6 +132,23 @@ class Pump:
             effects = self.state.close()
             self._publish(Update(None, tuple(effects), time.time(), 0))
         self._changed.set()
+
+
+def _refusal(error: RunnerError) -> RunnerError:
+    """The failure of a configuration that the endpoint answered with an error: the profile's, unless it is known."""
+    kind = type(error) if isinstance(error, EndpointBusy | AccessRefused) else SessionRefused
+    msg = f"the endpoint refused the session's configuration: {error.message}"
+    return kind(msg, hint=error.hint, code=error.code)
+
+
+def _explained(end: RunnerError, cause: RunnerError | None) -> RunnerError:
+    """The end of a connection together with the error that came right before it and that no request had caused."""
+    if cause is None or isinstance(end, BrokenFrames):
+        return end
+    how, _, reason = end.message.partition(": ")
+    msg = f"{how} after the error: {cause.message}" + (f" ({reason})" if reason else "")
+    kind = type(end) if type(cause) is ProtocolError else type(cause)
+    return kind(msg, hint=cause.hint or end.hint, code=cause.code or end.code)
 
 
 def _parsed(message: str | bytes) -> object:

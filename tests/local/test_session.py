@@ -2,10 +2,13 @@
 
 import base64
 import json
+import time
 from typing import Any
 
 import pytest
 
+from runner.local.conversation import Conversation, Tokens
+from runner.local.response import Order, Response
 from tests.local.wire import SCHEMA_FILE, Wire, error_of, new_session, user_message
 
 TEXT_ORDER = [
@@ -181,6 +184,36 @@ def test_out_of_band_leaves_the_conversation_alone() -> None:
     assert side["output"][0]["content"][0]["text"] == "You said: aside"
     assert main["output"][0]["content"][0]["text"] == "You said: in band"
     assert len(wire.session.conversation.entries) == 2
+
+
+def test_what_was_said_so_far_can_be_retrieved() -> None:
+    """An item in flight shows its text up to now, though nobody writes it down for every piece."""
+    wire = Wire()
+    wire.update(output_modalities=["text"])
+    wire.say("Hello")
+    started = wire.send("response.create")
+    item_id = started[1]["item"]["id"]
+    pieces = [event["delta"] for _ in range(2) for event in wire.step()]
+
+    (retrieved,) = wire.send("conversation.item.retrieve", item_id=item_id)
+
+    assert retrieved["item"]["content"] == [{"type": "output_text", "text": "".join(pieces)}]
+
+
+def test_a_long_answer_costs_no_more_for_each_piece() -> None:
+    """What was said is joined when somebody asks for it, not for every one of its pieces."""
+    response = Response(Order("word " * 40_000, None, {}, Tokens()), Conversation())
+    response.begin()
+
+    def cost(pieces: int) -> float:
+        before = time.process_time()
+        for _ in range(pieces):
+            response.advance()
+        return time.process_time() - before
+
+    first = cost(2000)
+    cost(34_000)
+    assert cost(2000) < 5 * first + 0.05
 
 
 def test_input_may_refer_to_items() -> None:

@@ -149,7 +149,7 @@ def failure(ended: Ended) -> tuple[int, str, str]:
     """Exit code, message and the endpoint's code of a run that failed."""
     line = ended.logged("run_failed")
     assert line["exit_code"] == ended.code
-    return ended.code, line["error"], line["code"]
+    return ended.code, line["error"], line.get("code", "")
 
 
 def test_the_lock_names_one_version_and_no_registry() -> None:

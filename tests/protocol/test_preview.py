@@ -204,3 +204,32 @@ def test_no_client_event_breaks_the_translation(fields: dict[str, Any], kind: An
     to_preview(event)
 
     assert repr(event) == before
+
+
+@pytest.mark.parametrize("kind", ["transcription_session.created", "session.created", "session.updated"])
+def test_a_transcription_session_is_known_by_its_object(kind: str) -> None:
+    """Whatever the event is called, what is sent later names the right type of session."""
+    session = {"object": "realtime.transcription_session", "input_audio_format": "pcm16", "turn_detection": None}
+
+    event = from_preview({"type": kind, "session": session})
+
+    assert event["session"] == {
+        "type": "transcription",
+        "object": "realtime.transcription_session",
+        "audio": {"input": {"format": PCM, "turn_detection": None}},
+    }
+    assert to_preview({"type": "session.update", "session": event["session"]})["type"] == "transcription_session.update"
+
+
+@pytest.mark.parametrize("kind", ["session", "transcription_session"])
+def test_unknown_fields_of_a_session_pass(kind: str) -> None:
+    """In both directions, since new fields appear at any time."""
+    fields = {"novelty": {"on": True}, "temperature": 0.8, "client_secret": None}
+
+    understood = from_preview({"type": f"{kind}.updated", "session": fields})["session"]
+
+    assert fields.items() <= understood.items()
+    assert to_preview({"type": "session.update", "session": understood}) == {
+        "type": f"{kind}.update",
+        "session": fields,
+    }

@@ -144,3 +144,21 @@ def test_the_wait_that_was_asked_for_is_kept() -> None:
 def test_no_quota_is_not_a_rate_limit() -> None:
     """Both come with 429; waiting helps with one of them only."""
     assert isinstance(error_for_status(429, "pay first", code="insufficient_quota"), AccessRefused)
+
+
+@pytest.mark.parametrize("code", ["rate_limit_exceeded", "server_error", "server_overloaded"])
+def test_what_is_temporary_is_so_by_code_and_by_type(code: str) -> None:
+    """One table, wherever the word stands; the session lives on."""
+    by_code, by_type = error_for_code(code, "m", kind="x"), error_for_code("", "m", kind=code)
+
+    for error in (by_code, by_type, error_for_code("novelty", "m", kind=code), error_for_close(1000, f"x.{code}")):
+        assert isinstance(error, EndpointBusy)
+    assert by_code.code == by_type.code == code
+    assert severity(code) == severity("", kind=code) == "recoverable"
+
+
+def test_a_code_goes_before_a_type() -> None:
+    """The type is a class of errors, the code is the error."""
+    assert isinstance(error_for_code("insufficient_quota", "m", kind="server_error"), AccessRefused)
+    assert severity("response_cancel_not_active", kind="insufficient_quota") == "harmless"
+    assert severity(None, kind="insufficient_quota") == "fatal"

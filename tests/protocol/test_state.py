@@ -1,5 +1,6 @@
 """The state machine: events in, meaning out, without a network."""
 
+import time
 from typing import Any
 
 import pytest
@@ -19,7 +20,12 @@ from runner.protocol.effects import (
 from runner.protocol.state import SessionState
 
 CREATED = {"type": "session.created", "session": {"id": "sess_1", "expires_at": 1234}}
-DELTA = {"type": "response.output_text.delta", "response_id": "resp_1", "item_id": "item_1", "content_index": 0}
+DELTA: dict[str, Any] = {
+    "type": "response.output_text.delta",
+    "response_id": "resp_1",
+    "item_id": "item_1",
+    "content_index": 0,
+}
 
 
 def ready() -> SessionState:
@@ -46,14 +52,14 @@ def test_a_session_is_ready_once_its_configuration_is_confirmed() -> None:
     """Greeting, update and confirmation lead from connecting to ready."""
     state = SessionState()
 
-    assert state.phase == "connecting"
+    phases: list[str] = [state.phase]
     assert state.receive(CREATED) == [Opened("sess_1", 1234)]
     state.send({"type": "session.update", "session": {"type": "realtime"}})
-    assert state.phase == "configuring"
+    phases.append(state.phase)
     assert state.receive({"type": "session.updated", "session": {"type": "realtime"}}) == [
         Configured({"type": "realtime"})
     ]
-    assert state.phase == "ready"
+    assert [*phases, state.phase] == ["connecting", "configuring", "ready"]
     assert state.expires_at == 1234
 
 
@@ -121,7 +127,7 @@ def test_a_turn_is_told_once_though_three_events_end_it() -> None:
     state.receive(created())
     state.receive({**DELTA, "delta": "Hel"})
     state.receive({**DELTA, "delta": "lo"})
-    item = {"id": "item_1", "type": "message", "role": "assistant", "status": "completed"}
+    item: dict[str, Any] = {"id": "item_1", "type": "message", "role": "assistant", "status": "completed"}
     item |= {"content": [{"type": "output_text", "text": "Hello"}]}
 
     effects = [
@@ -164,6 +170,7 @@ def test_a_cancelled_response_says_so() -> None:
     ("error", "expected"),
     [
         ({"type": "server_error", "code": "rate_limit_exceeded", "message": "slow down"}, EndpointBusy),
+        ({"type": "rate_limit_exceeded"}, EndpointBusy),
         ({"type": "x", "code": "insufficient_quota"}, AccessRefused),
         ({"type": "x", "code": "odd"}, ProtocolError),
         ({}, ProtocolError),
@@ -252,6 +259,44 @@ def test_a_malformed_event_is_reported_not_raised(event: dict[str, Any]) -> None
     state.receive(created())
 
     assert any(isinstance(each, EventMalformed) for each in state.receive(event))
+
+
+def test_what_is_malformed_is_reported_once_for_each_problem() -> None:
+    """Thousands of broken pieces of one kind are one line in the log."""
+    state = ready()
+    broken = [{**DELTA, "delta": 1}, {**DELTA, "delta": "x", "item_id": 2}, {"type": 3}] * 1000
+
+    assert [each for event in broken for each in state.receive(event)] == [
+        EventMalformed(DELTA["type"], "`delta` is not a string"),
+        EventMalformed(DELTA["type"], "`item_id` is not a string"),
+        EventMalformed("", "`type` is not a string"),
+    ]
+
+
+def test_what_is_malformed_is_reported_up_to_a_bound() -> None:
+    """Nothing that an endpoint makes up fills the memory."""
+    state = ready()
+
+    assert sum(len(state.malformed("x", str(number))) for number in range(1000)) == 256
+
+
+def test_a_long_answer_costs_no_more_for_each_piece() -> None:
+    """The text is joined when somebody asks, not for every one of its pieces."""
+    state = ready()
+    state.receive(created())
+
+    def cost(pieces: int) -> float:
+        before = time.process_time()
+        for _ in range(pieces):
+            state.receive({**DELTA, "delta": "x" * 500})
+        return time.process_time() - before
+
+    first = cost(2000)
+    cost(14000)
+    assert cost(2000) < 5 * first + 0.1
+    item = state.conversation.get("item_1")
+    assert item
+    assert len(item.text) == 18000 * 500
 
 
 def test_an_unreadable_end_still_ends_the_response() -> None:

@@ -9,7 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.errors import InputError
+from runner.session import inputs
 from runner.session.inputs import lines
+from runner.session.opening import open_session
+from runner.settings.run import StdinInput
+from tests.peer import Peer, profile_for, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -83,3 +87,36 @@ async def test_waiting_for_input_can_be_cancelled() -> None:
     finally:
         os.close(receiving)
         os.close(sending)
+
+
+async def test_what_is_being_said_at_the_end_of_input_is_committed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Turn detection waits for a silence that will never come; the last words are asked for instead."""
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        await peer.until("input_audio_buffer.append")
+        await peer.send({"type": "input_audio_buffer.speech_started", "item_id": "i", "audio_start_ms": 0})
+        await peer.until("input_audio_buffer.commit")
+        await peer.send({"type": "input_audio_buffer.committed", "item_id": "i"})
+        words = {"item_id": "i", "content_index": 0, "transcript": "last words"}
+        await peer.send({"type": "conversation.item.input_audio_transcription.completed", **words})
+        await peer.to_the_end()
+
+    receiving, sending = os.pipe()
+    monkeypatch.setattr(inputs, "STDIN", receiving)
+    audio = {"input": {"transcription": {"model": "x"}, "turn_detection": {"type": "server_vad"}}}
+    try:
+        async with serving(script) as (port, peers):
+            profile = profile_for(port, session={"type": "transcription", "audio": audio}, model=None)
+            async with open_session(profile) as session:
+                os.write(sending, b'{"type": "input_audio_buffer.append", "audio": "AAAA"}\n')
+                with anyio.fail_after(5):
+                    async with anyio.create_task_group() as tasks:
+                        tasks.start_soon(inputs.feed, session, StdinInput(kind="stdin", format="events"))
+                        while session.state.promises.turn != "speaking":
+                            await session.pump.change()
+                        os.close(sending)
+                    await session.finished()
+        assert peers[0].received[-1]["type"] == "input_audio_buffer.commit"
+    finally:
+        os.close(receiving)
