@@ -1,11 +1,13 @@
 """`rt-run list`: the profiles that names can mean."""
 
+from __future__ import annotations
+
 import argparse
-import json
-import os
 import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def add_parser(subparsers: Any) -> None:
@@ -19,6 +21,9 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print every profile; broken ones are listed as invalid, hidden ones as shadowed."""
+    import os
+    from pathlib import Path
+
     from runner.profile.locate import found
 
     folder = getattr(args, "profiles_dir", None)
@@ -31,6 +36,8 @@ def run(args: argparse.Namespace) -> int:
     for path in paths:
         rows.append({**_row(path), "shadowed": any(row["name"] == path.stem for row in rows)})
     if args.output == "json":
+        import json
+
         sys.stdout.write(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
     elif rows:
         sys.stdout.write(_table(rows))

@@ -1,10 +1,10 @@
 """`rt-run check`: every fault of every profile, without any network."""
 
+from __future__ import annotations
+
 import argparse
 import sys
 from typing import TYPE_CHECKING, Any
-
-from runner.errors import ProfileError, UsageError
 
 if TYPE_CHECKING:
     from runner.profile.faults import Fault
@@ -31,6 +31,7 @@ def run(args: argparse.Namespace) -> int:
         UsageError: There is nothing to check.
     """
     from runner.cli.report import report
+    from runner.errors import ProfileError, UsageError
 
     names = [*args.profiles, *(_all(getattr(args, "profiles_dir", None)) if args.all else [])]
     if not names:
@@ -63,9 +64,10 @@ def _all(profiles_dir: str | None) -> list[str]:
     return [str(path) for path in found(Path(profiles_dir) if profiles_dir else None, os.environ)]
 
 
-def _checked(name: str, args: argparse.Namespace) -> "tuple[list[Fault], list[Fault], str]":
+def _checked(name: str, args: argparse.Namespace) -> tuple[list[Fault], list[Fault], str]:
     from pathlib import Path
 
+    from runner.errors import ProfileError
     from runner.profile import Fault, ProfileFaults, load_profile
     from runner.profile.layers import shown
     from runner.profile.locate import is_path
@@ -76,7 +78,7 @@ def _checked(name: str, args: argparse.Namespace) -> "tuple[list[Fault], list[Fa
             name, profiles_dir=getattr(args, "profiles_dir", None), sets=[*getattr(args, "set", []), *args.sets]
         )
     except ProfileFaults as error:
-        return list(error.faults), [], label
+        return list(error.faults), list(error.warnings), label
     except ProfileError as error:
         return [Fault(label, 0, 0, "", error.message, error.hint, "not-found")], [], label
     return [], loaded.warnings, label

@@ -2,14 +2,12 @@
 
 import argparse
 import sys
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 SHELLS = ("bash", "zsh", "fish")
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(NamedTuple):
     """What a shell may complete after one command."""
 
     name: str

@@ -1,12 +1,14 @@
 """`rt-run init`: a commented profile to start from."""
 
+from __future__ import annotations
+
 import argparse
 import re
 import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from runner.errors import UsageError
+if TYPE_CHECKING:
+    from pathlib import Path
 
 KINDS = ("local", "openai", "openai-transcription", "azure", "azure-key", "custom")
 """The templates, one for each kind of start."""
@@ -29,6 +31,10 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UsageError: The name is not one, the file exists, or it cannot be written.
     """
+    from pathlib import Path
+
+    from runner.errors import UsageError
+
     name = args.name.removesuffix(".toml")
     if not _NAME.fullmatch(name):
         raise UsageError(

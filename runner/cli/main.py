@@ -32,31 +32,60 @@ def run(arguments: Sequence[str]) -> int:
     """
     parser = _parser()
     options = parser.parse_args(arguments)
-    if getattr(options, "run", None) is None:
-        if options.profile is None:
-            parser.print_help(sys.stderr)
-            return 2
-        from runner.cli.run import run as run_profile
-
-        return run_profile(options)
+    if options.version:
+        # argparse's own action says nothing where its output cannot be written.
+        options.run = _print_version
     from runner.cli.failure import print_failure
     from runner.errors import OutputError, RunnerError
 
     try:
-        return int(options.run(options))
+        return _carry_out(parser, options)
     except RunnerError as error:
         print_failure(error)
         return error.exit_code
     except BrokenPipeError:
         return 0
     except OSError as error:
-        print_failure(OutputError(f"standard output cannot be written: {error.strerror}"))
+        print_failure(OutputError(_story(error)))
         return OutputError.exit_code
     except Exception:  # noqa: BLE001  # whatever it is, it is ours, and a person has to read it
         from runner import logs
 
         logs.logger().exception("internal_error")
         return RunnerError.exit_code
+
+
+def _carry_out(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
+    if getattr(options, "run", None) is not None:
+        _refuse_profile(options.profile)
+        return int(options.run(options))
+    if options.profile is None:
+        parser.print_help(sys.stderr)
+        return 2
+    from runner.cli.run import run as run_profile
+
+    return run_profile(options)
+
+
+def _print_version(_options: argparse.Namespace) -> int:
+    sys.stdout.write(f"rt-run {__version__}\n")
+    return 0
+
+
+def _story(error: OSError) -> str:
+    if error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, FileNotFoundError):
+        return "the working directory does not exist any more"
+    return f"standard output cannot be written: {error.strerror}"
+
+
+def _refuse_profile(name: str | None) -> None:
+    from runner.errors import UsageError
+
+    if name is not None:
+        msg = f"--profile {name} stands before a command, which would ignore it"
+        raise UsageError(msg, hint="leave out the command to run the profile, or name it after the command")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -69,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"rt-run {__version__}")
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
     parser.add_argument("-p", "--profile", metavar="NAME|PATH", help="the profile to run")
     parser.add_argument(
         "--set",

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from runner.settings.endpoint import LocalEndpoint
 
 DEFAULT_LISTEN = "127.0.0.1:8765"
-_LOOPBACK = ("127.", "localhost", "::1")
 
 
 def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
@@ -23,12 +22,12 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         help=f"a loopback address (default {DEFAULT_LISTEN}; port 0 takes a free one)",
     )
     parser.add_argument(
-        "-p", "--profile", metavar="NAME|PATH", help="take script and limits from this profile's endpoint"
+        "-p", "--profile", dest="name", metavar="NAME|PATH", help="take script and limits from this profile's endpoint"
     )
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="override one value of that profile"
+        "--set", action="append", default=[], dest="sets", metavar="KEY=VALUE", help="override one value of it"
     )
-    parser.add_argument("--profiles-dir", metavar="DIR", help="look for profiles here first")
+    parser.add_argument("--profiles-dir", metavar="DIR", default=argparse.SUPPRESS, help="look for profiles here first")
     parser.set_defaults(run=run)
 
 
@@ -38,15 +37,17 @@ def run(options: argparse.Namespace) -> int:
 
     from runner import logs
     from runner.errors import UsageError
+    from runner.settings.hosts import is_loopback
 
     host, _, port = options.listen.rpartition(":")
-    host = host.strip("[]")
-    if not port.isdecimal() or int(port) > 65535 or not host.startswith(_LOOPBACK):
+    host = host.removeprefix("[").removesuffix("]")
+    if not port.isdecimal() or int(port) > 65535 or not is_loopback(host):
         msg = f"--listen {options.listen}: not a loopback HOST:PORT"
         raise UsageError(
             msg, hint=f"such as {DEFAULT_LISTEN}; the endpoint checks no credential, so it stays on this machine"
         )
-    logs.configure()
+    level: logs.Level = "debug" if options.verbose else "warning" if options.quiet else "info"
+    logs.configure(level=level, format=options.log_format or "auto")
     return anyio.run(_serve, _endpoint(options), host, int(port))
 
 
@@ -55,11 +56,12 @@ def _endpoint(options: argparse.Namespace) -> LocalEndpoint:
     from runner.profile import load_profile
     from runner.settings.endpoint import LocalEndpoint
 
-    if options.profile is None:
+    if options.name is None:
         return LocalEndpoint(kind="local")
-    endpoint = load_profile(options.profile, profiles_dir=options.profiles_dir, sets=options.set).profile.endpoint
+    sets = [*options.set, *options.sets]
+    endpoint = load_profile(options.name, profiles_dir=options.profiles_dir, sets=sets).profile.endpoint
     if not isinstance(endpoint, LocalEndpoint):
-        msg = f"the profile {options.profile} has no local endpoint but one of kind {endpoint.kind}"
+        msg = f"the profile {options.name} has no local endpoint but one of kind {endpoint.kind}"
         raise UsageError(msg, hint='name a profile with `endpoint.kind = "local"`')
     return endpoint
 

@@ -1,13 +1,17 @@
 """`rt-run show`: the effective settings of a profile, each with where it came from."""
 
+from __future__ import annotations
+
 import argparse
-import json
 import sys
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from runner.profile import LoadedProfile
+
+_MASK = "***"
 
 
 def add_parser(subparsers: Any) -> None:
@@ -36,7 +40,9 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _settings(loaded: "LoadedProfile", form: str) -> str:
+def _settings(loaded: LoadedProfile, form: str) -> str:
+    import json
+
     from runner.profile.keys import dotted
 
     rows = [(dotted(key), value, str(loaded.origins.of(key))) for key, value in _values(loaded)]
@@ -47,19 +53,19 @@ def _settings(loaded: "LoadedProfile", form: str) -> str:
     return "\n".join(f"{text:<{width}}  # {origin}" for text, origin in lines)
 
 
-def _values(loaded: "LoadedProfile") -> Iterator[tuple[tuple[str | int, ...], Any]]:
+def _values(loaded: LoadedProfile) -> Iterator[tuple[tuple[str | int, ...], Any]]:
     from runner.profile.keys import dotted
 
     for key, value in _lines(loaded.profile.model_dump(mode="json"), ()):
         if value is None and dotted(key) in loaded.origins:
             yield key, "none"
         elif value is not None:
-            yield key, value
+            yield key, _MASK if _is_private(key) else value
 
 
 def _lines(tree: Any, key: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any]]:
     if isinstance(tree, dict) and tree:
-        for name, value in tree.items():
+        for name, value in sorted(tree.items(), key=lambda item: item[0] not in ("kind", "type")):
             yield from _lines(value, (*key, name))
     elif isinstance(tree, list) and tree and isinstance(tree[0], dict):
         for index, value in enumerate(tree):
@@ -68,29 +74,42 @@ def _lines(tree: Any, key: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | 
         yield key, tree
 
 
-def _request(loaded: "LoadedProfile", form: str) -> str:
+def _is_private(key: tuple[str | int, ...]) -> bool:
+    from runner.settings.endpoint import OPEN_PARAMETERS
+
+    match key:
+        case "endpoint", "headers", _:
+            return True
+        case "endpoint", "query", name:
+            return name not in OPEN_PARAMETERS
+    return False
+
+
+def _request(loaded: LoadedProfile, form: str) -> str:
+    import json
+
     from runner.connect.address import address_of
+    from runner.connect.credentials import credential_header
     from runner.protocol.preview import to_preview
     from runner.protocol.session_update import session_update
-    from runner.settings.auth import ApiKeyAuth, EntraAuth
+    from runner.settings.endpoint import AzureEndpoint
 
-    auth, endpoint = loaded.profile.auth, loaded.profile.endpoint
-    credential: dict[str, str] = {}
-    if isinstance(auth, ApiKeyAuth) and (auth.header or ("api-key" if endpoint.kind == "azure" else "")) == "api-key":
-        credential = {"api-key": ""}
-    elif isinstance(auth, ApiKeyAuth | EntraAuth):
-        credential = {"Authorization": ""}
-    address = address_of(loaded.profile, credential)
+    endpoint = loaded.profile.endpoint
+    header = credential_header(loaded.profile)
+    address = address_of(loaded.profile, {header: ""} if header else {})
+    url = address.shown_url()
     event = session_update(loaded.profile)
-    if (getattr(endpoint, "api_version", None) or "").endswith("-preview"):
+    if isinstance(endpoint, AzureEndpoint) and endpoint.speaks_preview:
         event = to_preview(event)
     if form == "json":
-        return json.dumps({"url": address.url, "headers": list(address.headers), "first_event": event}, indent=2)
+        return json.dumps({"url": url, "headers": list(address.headers), "first_event": event}, indent=2)
     headers = ", ".join(address.headers) or "none"
-    return f"GET {address.url}\nheaders: {headers}\n{json.dumps(event, indent=2, ensure_ascii=False)}"
+    return f"GET {url}\nheaders: {headers}\n{json.dumps(event, indent=2, ensure_ascii=False)}"
 
 
 def _toml(value: Any) -> str:
+    import json
+
     if isinstance(value, dict):
         return (
             "{ " + ", ".join(f"{json.dumps(name)} = {_toml(each)}" for name, each in value.items()) + " }"

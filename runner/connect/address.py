@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from runner.connect.opening import Address
-from runner.settings.endpoint import AzureEndpoint, LocalEndpoint, OpenAIEndpoint, RemoteEndpoint
+from runner.settings.endpoint import AzureEndpoint, CustomEndpoint, LocalEndpoint, OpenAIEndpoint, RemoteEndpoint
 from runner.settings.profile import Profile, TranscriptionSettings
 
 _LOCAL_BASE = "http://local/v1"
@@ -36,7 +36,7 @@ def model_name(profile: Profile) -> str | None:
 def _path(endpoint: RemoteEndpoint) -> str:
     base = str(endpoint.base_url)
     if isinstance(endpoint, AzureEndpoint):
-        base = _extended(base, "/openai" if endpoint.api_version else "/openai/v1")
+        base = _extended(base, "/openai" if endpoint.speaks_preview else "/openai/v1")
     return _extended(base, "/realtime")
 
 
@@ -47,10 +47,12 @@ def _extended(url: str, path: str) -> str:
 
 def _own_query(profile: Profile, endpoint: RemoteEndpoint) -> dict[str, str]:
     query = _subject(profile)
-    if not isinstance(endpoint, AzureEndpoint) or not endpoint.api_version:
+    if isinstance(endpoint, CustomEndpoint) and profile.model and "intent" in query:
+        return {"model": profile.model.name, **query}
+    if not isinstance(endpoint, AzureEndpoint) or not endpoint.speaks_preview:
         return query
     name = query.pop("model", None) or _transcription_deployment(profile)
-    return {"api-version": endpoint.api_version, **({"deployment": name} if name else {}), **query}
+    return {"api-version": str(endpoint.api_version), **({"deployment": name} if name else {}), **query}
 
 
 def _subject(profile: Profile) -> dict[str, str]:

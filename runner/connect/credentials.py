@@ -12,11 +12,14 @@ import anyio.to_thread
 
 from runner import logs
 from runner.connect import secrets
+from runner.connect.network import hide_proxy_passwords
 from runner.errors import AccessRefused, EndpointUnreachable, ProfileError
 from runner.settings.auth import ApiKeyAuth, EntraAuth, NoAuth
-from runner.settings.endpoint import AzureEndpoint
+from runner.settings.endpoint import AzureEndpoint, Endpoint, LocalEndpoint
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from runner.settings.profile import Profile
 
 
@@ -27,20 +30,32 @@ async def credential_headers(profile: Profile) -> dict[str, str]:
         SecretError: a reference leads nowhere.
         AccessRefused: Entra ID refuses the credential.
         EndpointUnreachable: Entra ID did not answer in time.
-        ProfileError: azure-identity is not installed.
+        ProfileError: azure-identity is not installed, or cannot use what `auth` says.
     """
     match profile.auth:
         case NoAuth():
             return {}
         case EntraAuth() as auth:
-            return {"Authorization": f"Bearer {await _token(auth, getattr(profile.endpoint, 'ca_file', None))}"}
-        case ApiKeyAuth(api_key=reference, header=header):
+            return {"Authorization": f"Bearer {await _token(auth, profile.endpoint)}"}
+        case ApiKeyAuth(api_key=reference):
             key = await secrets.resolve(reference)
-            header = header or ("api-key" if isinstance(profile.endpoint, AzureEndpoint) else "bearer")
-            return {"api-key": key} if header == "api-key" else {"Authorization": f"Bearer {key}"}
+            name = credential_header(profile)
+            return {name: key if name == "api-key" else f"Bearer {key}"}
 
 
-async def _token(auth: EntraAuth, ca_file: Any) -> str:
+def credential_header(profile: Profile) -> str:
+    """The name of the header that says as whom a session connects; empty without a credential."""
+    match profile.auth:
+        case NoAuth():
+            return ""
+        case ApiKeyAuth(header=header):
+            is_azure = isinstance(profile.endpoint, AzureEndpoint)
+            return "api-key" if (header or ("api-key" if is_azure else "bearer")) == "api-key" else "Authorization"
+        case EntraAuth():
+            return "Authorization"
+
+
+async def _token(auth: EntraAuth, endpoint: Endpoint) -> str:
     try:
         from azure.core.exceptions import (
             AzureError,
@@ -53,21 +68,37 @@ async def _token(auth: EntraAuth, ca_file: Any) -> str:
         raise ProfileError(msg, hint="pip install 'rt-run[azure]'") from None
     secret = await secrets.resolve(auth.client_secret) if auth.client_secret else None
     auth = auth.model_copy(update={"client_secret": None})
+    network = (None, None) if isinstance(endpoint, LocalEndpoint) else (endpoint.ca_file, endpoint.proxy)
+    hide_proxy_passwords(network[1])
     try:
         with anyio.fail_after(auth.timeout_s):
-            token = await anyio.to_thread.run_sync(_fetch, auth, secret, ca_file, abandon_on_cancel=True)
+            token = await anyio.to_thread.run_sync(_fetch, auth, secret, *network, abandon_on_cancel=True)
     except TimeoutError:
         msg = f"Entra ID gave no token within {auth.timeout_s:g} s"
         raise EndpointUnreachable(msg) from None
     except (AzureError, ValueError, OSError) as error:
         # azure-identity calls a network that is down a failed authentication too; only the cause tells.
         lost = isinstance(error.__cause__ or error.__context__, (ServiceRequestError, ServiceResponseError))
+        lost = lost or _is_machine_silent(auth, error)
         if isinstance(error, ClientAuthenticationError) and not lost:
             raise _refusal(auth, error) from None
+        if isinstance(error, OSError) and error.filename:
+            msg = f"the credential `{auth.credential}` cannot read {error.filename}: {error.strerror}"
+            raise ProfileError(msg, hint="check `auth`, and what the credential reads") from None
         msg = f"no token from Entra ID: {_first_line(error)}"
         raise EndpointUnreachable(msg) from None
     logs.hide(token)
     return token
+
+
+def _is_machine_silent(auth: EntraAuth, error: Exception) -> bool:
+    """Whether the machine's own identity service is what fails: it may come up later than we do."""
+    text = str(error).lower()
+    return (
+        auth.credential == "managed-identity"
+        and getattr(error, "status_code", None) not in (400, 401, 403)
+        and not any(words in text for words in ("no identity", "identity not found", "no managed identity"))
+    )
 
 
 def _refusal(auth: EntraAuth, error: Exception) -> AccessRefused:
@@ -83,19 +114,27 @@ _one_at_a_time = threading.Lock()
 _NOWHERE = logging.NullHandler()
 
 
-def _fetch(auth: EntraAuth, secret: str | None, ca_file: Any) -> str:
+def _fetch(auth: EntraAuth, secret: str | None, ca_file: Path | None, proxy: str | None) -> str:
     # azure-identity caches a token, but fetches one for each of many cold callers.
     with _one_at_a_time:
-        return str(_credential(auth, secret, ca_file).get_token(auth.scope).token)
+        try:
+            credential = _credential(auth, secret, ca_file, proxy)
+        except (ValueError, OSError) as error:
+            msg = f"the credential `{auth.credential}` cannot be used: {_first_line(error)}"
+            raise ProfileError(msg, hint="check `auth`, and what the credential reads") from None
+        return str(credential.get_token(auth.scope).token)
 
 
 @functools.lru_cache(maxsize=16)
-def _credential(auth: EntraAuth, secret: str | None, ca_file: Any) -> Any:
+def _credential(auth: EntraAuth, secret: str | None, ca_file: Path | None, proxy: str | None) -> Any:
     import azure.identity
 
     # What it warns of is raised as well; without a handler Python would print it among our log lines, unredacted.
     logging.getLogger("azure").addHandler(_NOWHERE)
     options: dict[str, Any] = {"connection_verify": str(ca_file)} if ca_file else {}
+    if proxy:
+        # Entra ID is spoken to with TLS; the machine's own identity service is not, and no proxy leads to it.
+        options["proxies"] = {"https": proxy}
     if auth.authority:
         options |= {"authority": str(auth.authority).rstrip("/"), "disable_instance_discovery": True}
     client = {"client_id": auth.client_id} if auth.client_id else {}

@@ -8,14 +8,17 @@ import urllib.request
 from collections.abc import AsyncIterator, Iterable, Iterator
 from types import TracebackType
 from typing import Literal, Self
+from urllib.parse import unquote
 
 import anyio
 import httpcore
 import httpx
 
+from runner import logs
 from runner.errors import ProfileError
+from runner.settings.hosts import is_local_name
 
-_READ_BYTES = 65536
+_READ_BYTES = _WRITE_BYTES = 65536
 _RELEASE_TIMEOUT_S = 1.0
 _LOST = (
     httpcore.NetworkError,
@@ -43,7 +46,8 @@ class TcpBackend(httpcore.AnyIOBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Open one connection, as httpcore asks."""
+        """Open one connection, as httpcore asks; a name below `localhost` is this machine, not a name server's say."""
+        host = "localhost" if is_local_name(host) else host
         stream = await super().connect_tcp(host, port, timeout, local_address, socket_options)
         self._opened.append(stream)
         return stream
@@ -112,10 +116,17 @@ class Wire:
             return b""
 
     async def write(self, data: bytes, within_s: float) -> Literal["whole", "stuck", "lost"]:
-        """Write all of it, whatever is cancelled meanwhile; after any other answer nothing can follow."""
+        """Write all of it, whatever is cancelled meanwhile; after any other answer nothing can follow.
+
+        Args:
+            data: What goes out.
+            within_s: How long the peer may take nothing: the limit holds for each 64 KiB anew.
+        """
         try:
-            with anyio.move_on_after(within_s, shield=True):
-                await self._stream.write(data)
+            with anyio.move_on_after(within_s, shield=True) as limit:
+                for start in range(0, len(data), _WRITE_BYTES):
+                    limit.deadline = anyio.current_time() + within_s
+                    await self._stream.write(data[start : start + _WRITE_BYTES])
                 return "whole"
         except _LOST:
             return "lost"
@@ -133,12 +144,14 @@ class Wire:
             await self._stream.aclose()
 
 
-def is_loopback(host: str) -> bool:
-    """Whether the host is this machine by its very name, so that nothing of a connection leaves it."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
+def hide_proxy_passwords(proxy: str | None) -> None:
+    """Keep the password of the proxy that is set, and of those in the environment, out of every log line."""
+    proxies = urllib.request.getproxies()
+    for address in (proxy, *(proxies.get(scheme) for scheme in ("https", "http", "all"))):
+        with contextlib.suppress(httpx.InvalidURL):
+            user_info = httpx.URL(_with_scheme(address)).userinfo.decode() if address else ""
+            for password in {user_info.partition(":")[2], unquote(user_info.partition(":")[2])}:
+                logs.hide(password)
 
 
 def environment_proxy(url: httpx.URL) -> str | None:
@@ -147,7 +160,11 @@ def environment_proxy(url: httpx.URL) -> str | None:
     if any(_is_exempt(entry.strip().lower(), url) for entry in proxies.get("no", "").split(",")):
         return None
     proxy = proxies.get(url.scheme) or proxies.get("all")
-    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
+    return _with_scheme(proxy) if proxy else proxy
+
+
+def _with_scheme(proxy: str) -> str:
+    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 def _is_exempt(entry: str, url: httpx.URL) -> bool:

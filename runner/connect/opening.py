@@ -2,15 +2,12 @@
 
 import base64
 import contextlib
-import email.utils
 import hashlib
-import json
 import math
 import re
-import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import anyio
 import anyio.lowlevel
@@ -19,17 +16,25 @@ import httpx
 import httpx_ws
 import socksio
 
-from runner import __version__
-from runner.connect.network import TcpBackend, Transport, environment_proxy, explain, is_loopback, place
+from runner import __version__, logs
+from runner.connect.network import (
+    TcpBackend,
+    Transport,
+    environment_proxy,
+    explain,
+    hide_proxy_passwords,
+    place,
+)
+from runner.connect.refusal import explanation, retry_after_s
 from runner.connect.tls import tls_context
 from runner.connect.websocket import WebSocket
-from runner.errors import EndpointUnreachable, ProtocolError, RunnerError, SessionRefused
+from runner.errors import EndpointBusy, EndpointUnreachable, ProtocolError, RunnerError, SessionRefused
 from runner.protocol.severity import error_for_status
-from runner.settings.endpoint import Network
+from runner.settings.endpoint import OPEN_PARAMETERS, Network
+from runner.settings.hosts import is_loopback
 
 _ACCEPT_SUFFIX = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 _REFUSAL_LIMIT_BYTES = 64 * 1024
-_MESSAGE_LIMIT = 500
 _SHORTEST_SECRET = 8
 _OWN_HEADERS = re.compile(r"connection|upgrade|host|content-length|transfer-encoding|sec-websocket-.*", re.IGNORECASE)
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?|")
@@ -66,11 +71,27 @@ class Address:
 
     def redact(self, text: str) -> str:
         """A stranger's text without the secrets of this address, should they be echoed in it."""
-        values = [*self.headers.values(), *httpx.URL(self.url).params.values()]
-        words = {word for value in values for word in (value, *value.split()) if len(word) >= _SHORTEST_SECRET}
-        for word in sorted(words, key=len, reverse=True):
+        for word in sorted(self.secrets(), key=len, reverse=True):
             text = text.replace(word, "***")
         return text
+
+    def shown_url(self) -> str:
+        """The URL for people: what may be secret in its query is masked."""
+        parts = urlsplit(self.url)
+        query = [
+            (name, value if name in OPEN_PARAMETERS else "***")
+            for name, value in parse_qsl(parts.query, keep_blank_values=True)
+        ]
+        return urlunsplit(parts._replace(query=urlencode(query, quote_via=quote, safe="*")))
+
+    def secrets(self) -> set[str]:
+        """What may be secret: the values of headers and of the query, except what says where the session goes."""
+        url = httpx.URL(self.url)
+        query = url.params.multi_items()
+        values = [*self.headers.values(), *(value for name, value in query if name not in OPEN_PARAMETERS)]
+        known = " ".join([url.host, url.path, *(value for name, value in query if name in OPEN_PARAMETERS)])
+        words = {word for value in values for word in (value, *value.split()) if len(word) >= _SHORTEST_SECRET}
+        return {word for word in words if word not in known}
 
 
 @contextlib.asynccontextmanager
@@ -92,6 +113,9 @@ async def open_websocket(
     """
     network = network or Network()
     url = _checked_url(address, network, is_inside=backend is not None)
+    for word in address.secrets():
+        logs.hide(word)
+    hide_proxy_passwords(network.proxy)
     proxy = None if backend or url.scheme == "http" else network.proxy or environment_proxy(url)
     trust = tls_context(network.ca_file, network.client_certificate) if url.scheme == "https" else None
     with anyio.move_on_after(network.connect_timeout_s) as limit:
@@ -204,34 +228,10 @@ async def _refusal(address: Address, response: httpx.Response, where: str) -> Ru
             if len(body) == _REFUSAL_LIMIT_BYTES:
                 # Leaving the loop would leave the generators below to the garbage collector.
                 await response.extensions["network_stream"].aclose()
-    code, message = _explanation(body.decode(errors="replace"))
+    code, message = explanation(body.decode(errors="replace"))
     message = message or response.reason_phrase
-    return error_for_status(
-        status, address.redact(message), code=address.redact(code), retry_after_s=_retry_after_s(response.headers)
-    )
-
-
-def _explanation(body: str) -> tuple[str, str]:
-    """Code and message of a refusal, as OpenAI and Azure (`{"error": {…}}`) or gateways (flat, text) write it."""
-    try:
-        found: Any = json.loads(body)
-    except ValueError:
-        found = "" if body.lstrip().startswith("<") else body
-    if isinstance(found, dict):
-        found = found.get("error") or found
-    code: Any = ""
-    if isinstance(found, dict):
-        code, found = found.get("code"), found.get("message") or found.get("detail")
-    text = " ".join(found.split()) if isinstance(found, str) else ""
-    text = "".join(letter for letter in text if letter.isprintable())[:_MESSAGE_LIMIT]
-    return (code if isinstance(code, str) else ""), text
-
-
-def _retry_after_s(headers: httpx.Headers) -> float | None:
-    value = headers.get("retry-after", "")
-    wait_s = math.nan
-    with contextlib.suppress(ValueError):
-        wait_s = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
-    with contextlib.suppress(ValueError):
-        wait_s = float(value)
-    return max(0.0, wait_s) if math.isfinite(wait_s) else None
+    wait_s = retry_after_s(response.headers)
+    error = error_for_status(status, address.redact(message), code=address.redact(code), retry_after_s=wait_s)
+    if isinstance(error, EndpointBusy) and wait_s:
+        error.hint = "; ".join(each for each in (error.hint, f"try again in {math.ceil(wait_s)} s") if each)
+    return error

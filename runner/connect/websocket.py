@@ -1,7 +1,6 @@
 """A WebSocket session that is pulled: no task and no queue stands between the network and whoever receives."""
 
 import contextlib
-import math
 from collections import deque
 from collections.abc import AsyncIterator
 
@@ -11,16 +10,15 @@ import httpx
 import httpx_ws
 
 from runner.connect import frames
+from runner.connect.controls import Controls
+from runner.connect.keepalive import Keepalive
 from runner.connect.network import Wire
 from runner.errors import EndpointUnreachable, RunnerError
 from runner.protocol.severity import error_for_close
 
 CLOSE_TIMEOUT_S = 5.0
-_HASTY_CLOSE_TIMEOUT_S = 1.0
-_LAST_WORDS_S = 1.0
+_HASTY_CLOSE_TIMEOUT_S = _LAST_WORDS_S = 1.0
 _LINGER_S = 0.5
-_ATTENTION_S = 5.0
-_GRACE_S = 0.05
 
 
 class Closed(Exception):  # the end that was asked for is no error
@@ -30,8 +28,8 @@ class Closed(Exception):  # the end that was asked for is no error
 class WebSocket(httpx_ws.AsyncWebSocketSession):
     """One open connection; whoever calls `receive` reads from the network, answers pings and notices the end.
 
-    Of the inherited methods only those defined here are meant to be used. The first thing that ends the connection
-    is remembered, and every later call raises it: `Closed` after our own `close`, else one of the project's errors.
+    No inherited method is meant to be used. The first thing that ends the connection is remembered, and every later
+    call raises it: `Closed` after our own `close`, else one of the project's errors.
 
     Attributes:
         close_code: The code of the peer's close frame, 1006 if the connection ended without one, None while open.
@@ -53,24 +51,27 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
         self.close_code: int | None = None
         self.close_reason = ""
         self._reader = frames.FrameReader(max_message_size_bytes)
-        self._ping_interval_s = keepalive_ping_interval_seconds or math.inf
-        self._ping_timeout_s = keepalive_ping_timeout_seconds or math.inf
+        self._keepalive = Keepalive(
+            keepalive_ping_interval_seconds,
+            keepalive_ping_timeout_seconds,
+            attend=self._attend,
+            ping=lambda: self._owe("ping", frames.encode_ping()),
+        )
+        self._minding = anyio.CancelScope()
         self._inbox: deque[frames.Message] = deque()
         self._limit_bytes = self._room_bytes = max_message_size_bytes
-        self._reads = 0
         self._reading = anyio.Lock(fast_acquire=True)
         self._writing = anyio.Lock()
         self._end: RunnerError | Closed | None = None
-        self._asked = self._close_sent = self._answering = False
-        self._due: dict[str, bytes] = {}
+        self._asked = self._answering = False
+        self._controls = Controls(on_ping=self._keepalive.sent)
 
     @contextlib.asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncIterator["WebSocket"]:
         failure: BaseException | None = None
         async with anyio.create_task_group() as self._tasks:
             timeout_s = _HASTY_CLOSE_TIMEOUT_S
-            minding = anyio.CancelScope()
-            self._tasks.start_soon(self._mind, minding)
+            self._tasks.start_soon(self._mind)
             try:
                 yield self
                 timeout_s = CLOSE_TIMEOUT_S
@@ -79,7 +80,7 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
             except BaseException as error:  # noqa: BLE001  # raised below, where no task group wraps it
                 failure = error
             finally:
-                minding.cancel()
+                self._minding.cancel()
                 with anyio.CancelScope(shield=True):
                     await self.close(timeout_s=timeout_s)
         if failure is not None:
@@ -129,10 +130,11 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
         try:
             with anyio.move_on_after(timeout_s) as scope:
                 async with self._writing:
-                    if self._end is None and not self._close_sent:
-                        self._asked, self._due["close"] = True, farewell
-                    if "close" in self._due:
-                        await self._put(self._next_control(), scope.deadline - anyio.current_time())
+                    if self._end is None and not self._controls.is_close_sent:
+                        self._asked = True
+                        self._controls.owe("close", farewell)
+                    if self._controls.is_close_due:
+                        await self._put(self._controls.next(is_over=False), scope.deadline - anyio.current_time())
                 await self._read_to_the_end()
                 async with self._reading:
                     await self._wire.linger(_LINGER_S)
@@ -150,7 +152,8 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
         if self._end is None:
             self._end = Closed("the connection was closed by this side") if self._asked else end
             self.close_code = self.close_code or 1006
-        if answer_code and not self._close_sent:
+            self._minding.cancel()
+        if answer_code and not self._controls.is_close_sent:
             self._owe("close", frames.encode_close(answer_code))
 
     async def _pull(self) -> None:
@@ -160,7 +163,7 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
             self._finish(error_for_close(1006, ""))
             self._tasks.start_soon(self._wire.release)
             return
-        self._reads += 1
+        self._keepalive.heard()
         self._room_bytes -= len(data)
         self._reader.feed(data)
         try:
@@ -179,9 +182,9 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
         self._raise_if_ended()
         async with self._writing:
             self._raise_if_ended()
-            if self._close_sent:
+            if self._controls.is_close_sent:
                 raise Closed("the connection is being closed by this side")
-            if not await self._put(frame, self._ping_timeout_s):
+            if not await self._put(frame, self._keepalive.timeout_s):
                 self._raise_if_ended()
 
     async def _put(self, frame: bytes, within_s: float) -> bool:
@@ -204,7 +207,7 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
 
     def _owe(self, kind: str, frame: bytes) -> None:
         """Have a control frame written soon, in place of an earlier one of its kind that still waits."""
-        self._due[kind] = frame
+        self._controls.owe(kind, frame)
         if not self._answering:
             self._answering = True
             self._tasks.start_soon(self._answer)
@@ -213,41 +216,19 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
         """Write the control frames that are due, so that no reader ever waits for the peer to take data."""
         while self._answering:
             async with self._writing:
-                frame = self._next_control()
-                self._answering = bool(frame) and await self._put(frame, self._ping_timeout_s)
+                frame = self._controls.next(is_over=self._end is not None)
+                self._answering = bool(frame) and await self._put(frame, self._keepalive.timeout_s)
         if self._end is not None and not self._asked:
             async with self._reading:
                 await self._wire.linger(_LINGER_S)
             await self._wire.release()
 
-    def _next_control(self) -> bytes:
-        if "close" in self._due:
-            self._close_sent = True
-            return self._due.pop("close")
-        if self._close_sent or self._end is not None:
-            self._due.clear()
-        return self._due.popitem()[1] if self._due else b""
-
-    async def _mind(self, scope: anyio.CancelScope) -> None:
-        """Ping at the interval, end a connection that stays silent, and read for a receiver that is busy elsewhere."""
-        with scope:
-            ping_at_s, dead_at_s, reads = anyio.current_time() + self._ping_interval_s, math.inf, 0
-            while self._end is None:
-                await self._attend(min(ping_at_s, dead_at_s, anyio.current_time() + _ATTENTION_S))
-                now_s = anyio.current_time()
-                if self._reads != reads or self._room_bytes <= 0:
-                    dead_at_s = math.inf
-                if now_s >= dead_at_s:
-                    # After a stall of this process the answer may be here already, unread.
-                    await self._attend(now_s + _GRACE_S)
-                    if self._reads == reads:
-                        silence = f"the endpoint did not answer a ping within {self._ping_timeout_s:g} s"
-                        self._finish(EndpointUnreachable(silence))
-                        await self._wire.release()
-                elif now_s >= ping_at_s:
-                    ping_at_s = now_s + self._ping_interval_s
-                    reads, dead_at_s = self._reads, min(dead_at_s, now_s + self._ping_timeout_s)
-                    self._owe("ping", frames.encode_ping())
+    async def _mind(self) -> None:
+        """End a connection whose peer stays silent, and read for a receiver that is busy elsewhere."""
+        with self._minding:
+            silent_s = await self._keepalive.until_silence()
+            self._finish(EndpointUnreachable(f"the endpoint did not answer a ping within {silent_s:g} s"))
+            await self._wire.release()
 
     async def _attend(self, until_s: float) -> None:
         with anyio.CancelScope(deadline=until_s):
@@ -256,6 +237,8 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
                     while not (self._end or self._room_bytes <= 0 or self._reading.statistics().tasks_waiting):
                         await self._pull()
             await anyio.sleep_until(until_s)
+        if self._room_bytes <= 0:
+            self._keepalive.heard()  # what is not read cannot be an answer
 
     async def _read_to_the_end(self) -> None:
         while self._end is None:

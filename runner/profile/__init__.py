@@ -1,7 +1,31 @@
-"""From a profile's name to one validated `Profile` that knows where each of its values came from."""
+"""From a profile's name to one validated `Profile` that knows where each of its values came from.
 
-from runner.profile.faults import Fault, ProfileFaults
-from runner.profile.load import LoadedProfile, load_profile
-from runner.profile.origins import Origin, Origins
+The names below are imported when they are first used: a list of names needs no schema.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from runner.profile.faults import Fault, ProfileFaults
+    from runner.profile.load import LoadedProfile, load_profile
+    from runner.profile.origins import Origin, Origins
 
 __all__ = ["Fault", "LoadedProfile", "Origin", "Origins", "ProfileFaults", "load_profile"]
+
+_HOMES = {
+    "Fault": "runner.profile.faults",
+    "LoadedProfile": "runner.profile.load",
+    "Origin": "runner.profile.origins",
+    "Origins": "runner.profile.origins",
+    "ProfileFaults": "runner.profile.faults",
+    "load_profile": "runner.profile.load",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,13 +1,11 @@
 """Rules about where a session connects, as whom and with which model; `rules.py` has their codes."""
 
 from collections.abc import Iterator
-from ipaddress import ip_address
-
-from pydantic import HttpUrl
 
 from runner.profile.tables import Finding, Tables, is_hosted, speaks_preview
 from runner.settings.auth import EntraAuth, NoAuth
 from runner.settings.endpoint import AzureEndpoint, CustomEndpoint, LocalEndpoint, OpenAIEndpoint
+from runner.settings.hosts import is_loopback
 from runner.settings.profile import RealtimeSettings, TranscriptionSettings
 
 _CLIENT_SECRET_FIELDS = ("tenant_id", "client_id", "client_secret")
@@ -94,18 +92,10 @@ def plain_http(tables: Tables) -> Iterator[Finding]:
     """An address without TLS on another machine."""
     if isinstance(tables.endpoint, OpenAIEndpoint | AzureEndpoint | CustomEndpoint):
         url = tables.endpoint.base_url
-        if url.scheme == "http" and not _is_loopback(url):
+        if url.scheme == "http" and not is_loopback(url.host or ""):
             sent = "everything" if isinstance(tables.auth, NoAuth) else "the credential"
             problem = f"without TLS {sent} can be read on the way"
             yield ("endpoint", "base_url"), problem, "use https://; http:// is for loopback addresses", "value"
-
-
-def _is_loopback(url: HttpUrl) -> bool:
-    host = (url.host or "").strip("[]")
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def no_credential(tables: Tables) -> Iterator[Finding]:

@@ -42,11 +42,13 @@ class ProfileFaults(ProfileError):
 
     Args:
         faults: What is wrong, at least one.
+        warnings: What only looks wrong.
     """
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
+    def __init__(self, faults: Sequence[Fault], warnings: Sequence[Fault] = ()) -> None:
         super().__init__("\n".join(str(fault) for fault in faults), code=faults[0].code)
         self.faults = tuple(faults)
+        self.warnings = tuple(warnings)
 
 
 def fault_at(place: Place, key: Key, problem: str, hint: str = "", *, code: str) -> Fault:

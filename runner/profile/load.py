@@ -22,11 +22,11 @@ from runner.profile.references import resolved
 from runner.profile.refusals import refusals, unknown_key
 from runner.profile.rules import broken_rules
 from runner.profile.secrets import literal_secrets
+from runner.settings.auth import default_auth
 from runner.settings.profile import Profile
 
 _ABSENT = frozenset({"missing-key", "model-missing", "entra-fields"})
 """Faults that a parent which cannot be read might have prevented."""
-_KEY_VARIABLES = {"openai": "OPENAI_API_KEY", "azure": "AZURE_OPENAI_API_KEY"}
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,12 @@ def load_profile(
     environ = environment(environ)
     folder = Path(profiles_dir) if profiles_dir is not None else None
     path = locate(name, profiles_dir=folder, environ=environ)
-    files, faults = lineage(path, profiles_dir=folder, environ=environ)
-    whole = not faults
     from_environment, warnings = environment_layer(environ)
+    try:
+        files, faults = lineage(path, profiles_dir=folder, environ=environ)
+    except ProfileFaults as error:
+        raise ProfileFaults(error.faults, warnings) from None
+    whole = not faults
     from_flags, flag_faults = override_layer(sets)
     faults += flag_faults
     layers: list[Layer] = []
@@ -84,7 +87,7 @@ def load_profile(
         key = error.args[0]
         layer = next(each for each in reversed(layers) if each.kind != "file" and at(each.data, key) is not None)
         raise ProfileFaults(
-            [*ordered(faults), fault_at(layer.place(key), key, "there is no such element", code="index")]
+            [*ordered(faults), fault_at(layer.place(key), key, "there is no such element", code="index")], warnings
         ) from None
     profile, judged = _judge(tree, owners, {key for key, _ in secret})
     if not whole:
@@ -92,7 +95,7 @@ def load_profile(
     faults += [fault for fault, is_warning in judged if not is_warning]
     warnings += [fault for fault, is_warning in judged if is_warning]
     if faults or profile is None:
-        raise ProfileFaults(ordered(faults))
+        raise ProfileFaults(ordered(faults), warnings)
     return LoadedProfile(profile, path.stem, path, Origins(owners), warnings)
 
 
@@ -102,9 +105,7 @@ def _with_defaults(layers: list[Layer], file: Layer) -> tuple[dict[str, Any], Ow
     data: dict[str, Any] = {"input": {"kind": "stdin"}, "outputs": [{"kind": "stdout"}]}
     auth = tree.get("auth", {})
     if isinstance(auth, dict) and "kind" not in auth:
-        kind = at(tree, ("endpoint", "kind"))
-        variable = _KEY_VARIABLES.get(kind) if isinstance(kind, str) else None
-        data["auth"] = {"kind": "api-key", "api_key": {"env": variable}} if variable else {"kind": "none"}
+        data["auth"] = default_auth(at(tree, ("endpoint", "kind")))
     tree, owners = merged([Layer("default", data, Path("/")), *layers])
     return tree, {**owners, (): file}
 

@@ -3,7 +3,6 @@
 import re
 from typing import Any
 
-import toml_rs
 import tomli
 
 from runner.profile.keys import Key
@@ -27,6 +26,8 @@ class Positions:
         self._values: dict[Key, Position] = {}
         self._headers: dict[Key, Position] = {}
         self._inside: set[int] = set()
+        import toml_rs  # only messages need it
+
         try:
             nodes: Any = toml_rs.load_with_metadata(text).meta["nodes"]
         except ValueError:

@@ -18,9 +18,9 @@ _FILE_TEXT = {
 
 
 def author_schema() -> dict[str, Any]:
-    """What one file may say: nothing is required, since a parent, the environment or a flag may say the rest."""
+    """What one file may say: only tables in arrays must be whole, since parents, variables and flags say the rest."""
     schema = _schema()
-    for table in _tables(schema):
+    for table in _mergeable(schema):
         table.pop("required", None)
         if "oneOf" in table:  # without its `kind`, which the parent says, a table fits several
             table["anyOf"] = table.pop("oneOf")
@@ -73,16 +73,32 @@ def _without_null(value: Any) -> Any:
     return {name: each for name, each in value.items() if each is not None} if isinstance(value, dict) else value
 
 
-def _tables(schema: Any) -> list[dict[str, Any]]:
+def _mergeable(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every schema object of what merges with a parent's: not the tables in arrays, which replace."""
+    found: list[dict[str, Any]] = []
+    names: set[str] = set()
+    waiting = [schema]
+    while waiting:
+        tables = _tables(waiting.pop(), skipped=("items", "$defs"))
+        found += tables
+        named = [str(table["$ref"]).rpartition("/")[2] for table in tables if "$ref" in table]
+        waiting += [schema["$defs"][name] for name in dict.fromkeys(named) if name not in names]
+        names.update(named)
+    return found
+
+
+def _tables(schema: Any, *, skipped: tuple[str, ...] = ()) -> list[dict[str, Any]]:
     """Every schema object within a schema, inner ones first; `properties` and `$defs` hold names, not keywords."""
     found: list[dict[str, Any]] = []
     if isinstance(schema, list):
-        return [table for each in schema for table in _tables(each)]
+        return [table for each in schema for table in _tables(each, skipped=skipped)]
     if not isinstance(schema, dict):
         return found
     for word, value in schema.items():
+        if word in skipped:
+            continue
         if word in ("properties", "$defs", "patternProperties"):
-            found.extend(table for each in value.values() for table in _tables(each))
+            found.extend(table for each in value.values() for table in _tables(each, skipped=skipped))
         elif word in ("anyOf", "oneOf", "allOf", "items", "additionalProperties"):
-            found.extend(_tables(value))
+            found.extend(_tables(value, skipped=skipped))
     return [*found, schema]

@@ -3,10 +3,12 @@
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import unquote
 
 from runner.profile.faults import Fault, fault_at
 from runner.profile.keys import Key, at, leaves, looks_secret
 from runner.profile.layers import Layer
+from runner.settings.auth import KEY_VARIABLES
 from runner.settings.secret import KINDS
 
 CODE = "literal-secret"
@@ -23,6 +25,11 @@ _CREDENTIAL_HEADERS = frozenset(
         "ocp-apim-subscription-key",
     }
 )
+_SECRET_NAMES = re.compile(
+    r"(?<!idempotency[-_])key$|secret|token(?!s)|password|passphrase|bearer|signature|^sig$", re.IGNORECASE
+)
+"""Names of headers and query parameters that carry credentials: API gateways, signed URLs, identity services."""
+_PARAMETER = re.compile(r"[?&]([^=&#]+)=")
 _USER_INFO = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s]*@")
 _SETTINGS = frozenset({"kind", "header", "credential", "scope", "tenant_id", "client_id", "certificate_file"})
 
@@ -51,8 +58,10 @@ def _findings(data: dict[str, Any]) -> Iterator[tuple[Key, str]]:
 
 def _anywhere(data: dict[str, Any]) -> Iterator[tuple[Key, str]]:
     for key, value in leaves(data):
-        if _is_header(key) and isinstance(key[-1], str) and key[-1].lower() in _CREDENTIAL_HEADERS:
+        if _is_header(key) and isinstance(key[-1], str) and _names_credential(key[-1]):
             yield key, _IN_HEADER
+        elif (_is_parameter(key) and _names_credential(str(key[-1]))) or _has_credential_in_query(key, value):
+            yield key, _IN_QUERY
         elif key[:2] == ("session", "tools") and key[-1] == "authorization":
             yield key, _IN_TOOL
         elif isinstance(value, str) and key[0] in ("endpoint", "auth") and _USER_INFO.search(value):
@@ -69,16 +78,36 @@ def _is_header(key: Key) -> bool:
     return key[:2] == ("endpoint", "headers") or (key[:2] == ("session", "tools") and "headers" in key)
 
 
+def _is_parameter(key: Key) -> bool:
+    return key[:2] == ("endpoint", "query") and len(key) > 2
+
+
+def _has_credential_in_query(key: Key, value: Any) -> bool:
+    return (
+        key == ("endpoint", "base_url")
+        and isinstance(value, str)
+        and any(_names_credential(unquote(name)) for name in _PARAMETER.findall(value))
+    )
+
+
+def _names_credential(name: str) -> bool:
+    return name.lower() in _CREDENTIAL_HEADERS or _SECRET_NAMES.search(name) is not None
+
+
 _IN_HEADER = "a credential does not belong among the headers"
+_IN_QUERY = "a credential does not belong in the query"
 _IN_URL = "a URL must not carry a user name or password"
 _IN_TOOL = "a token does not belong in a profile, and this field takes no reference"
+_USE_AUTH = 'use [auth] with a reference, such as api_key = { env = "OPENAI_API_KEY" }'
 _HINTS = {
-    _IN_HEADER: 'use [auth] with a reference, such as api_key = { env = "OPENAI_API_KEY" }',
+    _IN_HEADER: _USE_AUTH,
+    _IN_QUERY: _USE_AUTH,
     _IN_URL: "use [auth] for the endpoint; a proxy that wants a password is given in HTTPS_PROXY",
     _IN_TOOL: "let a connector hold it (`connector_id`), or send the tool over the Python API",
 }
 
 
 def _hint(layer: Layer) -> str:
-    variable = "AZURE_OPENAI_API_KEY" if at(layer.data, ("endpoint", "kind")) == "azure" else "OPENAI_API_KEY"
+    kind = at(layer.data, ("endpoint", "kind"))
+    variable = KEY_VARIABLES["azure" if kind == "azure" else "openai"]
     return f'{{ env = "{variable}" }}'

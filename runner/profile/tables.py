@@ -65,7 +65,7 @@ def valid_tables(profile: Profile | None, tree: dict[str, Any], invalid: frozens
 
 def speaks_preview(tables: Tables) -> bool:
     """Whether the endpoint speaks the preview protocol."""
-    return isinstance(tables.endpoint, AzureEndpoint) and (tables.endpoint.api_version or "").endswith("-preview")
+    return isinstance(tables.endpoint, AzureEndpoint) and tables.endpoint.speaks_preview
 
 
 def is_hosted(tables: Tables) -> bool:

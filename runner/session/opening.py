@@ -47,7 +47,7 @@ async def open_session(
     profile = profile if not hasattr(profile, "profile") else profile.profile
     endpoint = profile.endpoint
     timeout_s = _LOCAL_TIMEOUT_S if isinstance(endpoint, LocalEndpoint) else endpoint.connect_timeout_s
-    preview = isinstance(endpoint, AzureEndpoint) and endpoint.api_version is not None
+    preview = isinstance(endpoint, AzureEndpoint) and endpoint.speaks_preview
     failure: BaseException | None = None
     async with _open_connection(profile) as websocket:
         dialects: dict[str, Dialect] = {"incoming": from_preview, "outgoing": to_preview} if preview else {}

@@ -1,7 +1,7 @@
 """As whom a session connects."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, HttpUrl
 
@@ -55,6 +55,16 @@ class NoAuth(Section):
     """No credential at all, for the local endpoint and for trusted gateways."""
 
     kind: Literal["none"]
+
+
+KEY_VARIABLES = {"openai": "OPENAI_API_KEY", "azure": "AZURE_OPENAI_API_KEY"}
+"""For each kind of endpoint that has one, the variable where its key is usually found."""
+
+
+def default_auth(endpoint_kind: Any) -> dict[str, Any]:
+    """The table `auth` of a profile that has none."""
+    variable = KEY_VARIABLES.get(endpoint_kind) if isinstance(endpoint_kind, str) else None
+    return {"kind": "api-key", "api_key": {"env": variable}} if variable else {"kind": "none"}
 
 
 Auth = Annotated[ApiKeyAuth | EntraAuth | NoAuth, Field(discriminator="kind")]

@@ -12,6 +12,9 @@ HttpProxy = Annotated[str, Field(pattern=r"^(https?|socks5h?)://[^\s]+$")]
 HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")]
 CallId = Annotated[str, Field(min_length=1, pattern=r"^[A-Za-z0-9_-]+$")]
 
+OPEN_PARAMETERS = frozenset({"model", "deployment", "intent", "api-version", "call_id"})
+"""The parameters of the query that say what the session is about; the values of others are never shown."""
+
 
 def _pattern(value: str) -> str:
     try:
@@ -80,6 +83,11 @@ class AzureEndpoint(Network):
     """Speak the deprecated preview protocol of this version; leave it out for the current one."""
     call_id: CallId | None = None
     """Join a running SIP or WebRTC call as its sideband."""
+
+    @property
+    def speaks_preview(self) -> bool:
+        """Whether the deprecated preview protocol is spoken here."""
+        return (self.api_version or "").endswith("-preview")
 
 
 class CustomEndpoint(Network):

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, JsonValue, Tag, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from runner.settings.auth import Auth
+from runner.settings.auth import Auth, default_auth
 from runner.settings.endpoint import Endpoint
 from runner.settings.run import Input, LoggingSettings, Output, RunSettings, StdinInput, StdoutOutput
 from runner.settings.section import Section
@@ -94,9 +94,7 @@ class Profile(BaseSettings):
     def _default_auth(cls, data: Any) -> Any:
         if not isinstance(data, dict) or "auth" in data or not isinstance(data.get("endpoint"), dict):
             return data
-        variable = {"openai": "OPENAI_API_KEY", "azure": "AZURE_OPENAI_API_KEY"}.get(data["endpoint"].get("kind"))
-        auth: dict[str, Any] = {"kind": "api-key", "api_key": {"env": variable}} if variable else {"kind": "none"}
-        return {**data, "auth": auth}
+        return {**data, "auth": default_auth(data["endpoint"].get("kind"))}
 
     @classmethod
     def settings_customise_sources(

@@ -1,8 +1,12 @@
 """`rt-run check` finds every fault and says so in its exit code."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 GOOD = 'version = 1\nendpoint.kind = "local"\n'
 BAD = GOOD + "[run]\ngrace = 1\n"
@@ -76,3 +80,58 @@ def test_a_literal_secret_is_never_shown(rt_run: Any, tmp_path: Path) -> None:
         code, out, err = rt_run("check", "s.toml", "--output", form)
         assert code == 78
         assert "planted" not in out + err
+
+
+def test_a_mistyped_variable_is_told_once_and_beside_faults(
+    rt_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be the cause of the faults."""
+    monkeypatch.setenv("RT_RUN_MODLE__NAME", "x")
+    (tmp_path / "profiles").mkdir()
+    for name, text in (("a", GOOD), ("b", BAD), ("c", GOOD)):
+        (tmp_path / f"profiles/{name}.toml").write_text(text)
+
+    assert rt_run("check", "b").out.count("warning: RT_RUN_MODLE__NAME: ") == 1
+    assert rt_run("check", "--all").out.count("warning: RT_RUN_MODLE__NAME: ") == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("check", "x"), ("show", "x"), ("list",), ("schema",), ("init", "y", "--kind", "local"), ("serve-local",)],
+)
+def test_a_profile_before_a_command_is_a_usage_error(rt_run: Any, command: tuple[str, ...]) -> None:
+    """No flag is ignored silently."""
+    code, out, err = rt_run("-p", "x", *command)
+
+    assert (code, out) == (2, "")
+    assert "--profile x stands before a command" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "absent"),
+    [
+        (["--version"], {"dataclasses", "inspect", "json", "pathlib", "pydantic", "toml_rs"}),
+        (["list", "--names"], {"pydantic", "toml_rs", "anyio"}),
+    ],
+)
+def test_a_command_imports_only_what_it_needs(tmp_path: Path, arguments: list[str], absent: set[str]) -> None:
+    """Shells ask for the version and for names while somebody waits."""
+    program = """
+import sys
+before = set(sys.modules)
+from runner.cli.main import run
+try:
+    run(sys.argv[1:])
+except SystemExit:
+    pass
+print(*sorted(set(sys.modules) - before), file=sys.stderr)
+"""
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", f"import sys; sys.path = {sys.path!r}{program}", *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    )
+
+    assert not absent & set(done.stderr.split())

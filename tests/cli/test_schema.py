@@ -40,7 +40,7 @@ def test_every_example_fits(path: Any) -> None:
     ],
 )
 def test_a_child_may_say_a_part(text: str) -> None:
-    """Nothing is required of one file."""
+    """Nothing is required of one file, except that tables in arrays are whole, since arrays replace."""
     jsonschema.validate(tomli.loads(text), author_schema())
 
 
@@ -51,10 +51,13 @@ def test_a_child_may_say_a_part(text: str) -> None:
         "[run]\ngrace = 1\n",
         "descripton = 'x'\n",
         "[session.audio.input]\nvoice = 'marin'\n",
+        "[[outputs]]\nkind = 'events'\n",
+        "[[outputs]]\npath = 'x'\n",
+        "[[session.tools]]\ntype = 'function'\n",
     ],
 )
 def test_an_editor_sees_the_same_mistakes(text: str) -> None:
-    """Literal secrets and unknown keys are marked while typing."""
+    """Literal secrets, unknown keys and tables in arrays that miss one are marked while typing."""
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(tomli.loads(text), author_schema())
 

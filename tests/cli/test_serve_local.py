@@ -32,7 +32,18 @@ def test_the_runner_is_one_of_its_clients(tmp_path: Path, endpoint: str) -> None
 
 
 @pytest.mark.parametrize(
-    "listen", ["0.0.0.0:0", "127.0.0.1", "127.0.0.1:http", "127.0.0.1:70000", "example.com:80", ""]
+    "listen",
+    [
+        "0.0.0.0:0",
+        "127.0.0.1",
+        "127.0.0.1:http",
+        "127.0.0.1:70000",
+        "example.com:80",
+        "localhost.example.com:0",
+        "[::1234]:0",
+        "::1234:0",
+        "",
+    ],
 )
 def test_it_stays_on_this_machine(tmp_path: Path, listen: str) -> None:
     """Only loopback addresses are served, and the message says what is expected."""
@@ -63,3 +74,14 @@ def test_a_profile_without_a_local_endpoint_is_refused(tmp_path: Path) -> None:
 
     assert ended.code == 2
     assert "kind openai" in ended.stderr
+
+
+def test_flags_before_the_command_hold(tmp_path: Path) -> None:
+    """`--profiles-dir` and `--set` find and change the profile that is served."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/foo.toml").write_text('version = 1\n[endpoint]\nkind = "local"\n')
+    before = ("--profiles-dir", "mine", "--set", "endpoint.delta_interval_ms=-1")
+    ended = Command(*before, "serve-local", "--listen", "127.0.0.1:0", "--profile", "foo", folder=tmp_path).end()
+
+    assert ended.code == 78
+    assert "--set endpoint.delta_interval_ms" in ended.stderr

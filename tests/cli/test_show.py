@@ -77,3 +77,38 @@ def test_a_broken_profile_is_not_shown(rt_run: Any, tmp_path: Path) -> None:
 
     assert (code, out) == (78, "")
     assert "p.toml:1:11: version: must be 1" in err
+
+
+def test_values_of_the_query_and_of_headers_are_masked(rt_run: Any, tmp_path: Path) -> None:
+    """They may be secret whatever they are called; what the session is about is not."""
+    query = 'query = { tag = "planted-tag", model = "of-the-gateway" }\n'
+    headers = 'headers = { X-Team = "planted-team" }\n'
+    (tmp_path / "p.toml").write_text(
+        f'version = 1\n[endpoint]\nkind = "custom"\nbase_url = "http://127.0.0.1:1/v1"\n{query}{headers}'
+    )
+    settings, as_json = rt_run("show", "p.toml").out, rt_run("show", "p.toml", "--output", "json").out
+    request = rt_run("show", "p.toml", "--request").out
+
+    assert "planted" not in settings + as_json + request
+    assert 'endpoint.query.tag = "***"' in settings
+    assert 'endpoint.query.model = "of-the-gateway"' in settings
+    assert "GET http://127.0.0.1:1/v1/realtime?tag=***&model=of-the-gateway\n" in request
+
+
+def test_each_table_begins_with_its_kind(rt_run: Any, profile: str) -> None:
+    """It says what the other keys mean."""
+    keys = [line.split(" = ")[0] for line in rt_run("show", profile).out.splitlines()]
+
+    for table in ("endpoint", "auth", "session", "input", "outputs.0"):
+        first = next(key for key in keys if key.startswith(f"{table}."))
+        assert first in (f"{table}.kind", f"{table}.type")
+
+
+@pytest.mark.parametrize(("header", "name"), [("", "api-key"), ('header = "bearer"', "Authorization")])
+def test_the_request_has_the_header_that_is_sent(rt_run: Any, tmp_path: Path, header: str, name: str) -> None:
+    """The same choice as when connecting."""
+    endpoint = 'kind = "azure"\nbase_url = "https://contoso.openai.azure.com"\n[model]\nname = "m"\n'
+    auth = f'[auth]\nkind = "api-key"\napi_key = {{ env = "A" }}\n{header}\n'
+    (tmp_path / "p.toml").write_text(f"version = 1\n[endpoint]\n{endpoint}{auth}")
+
+    assert f"headers: {name}\n" in rt_run("show", "p.toml", "--request").out

@@ -1,7 +1,10 @@
 """What the tests of connections share."""
 
+from collections.abc import Iterator
+
 import pytest
 
+from runner import logs
 from tests.connect.peers import Pki, make_pki
 
 
@@ -17,3 +20,12 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _what_is_hidden() -> Iterator[None]:
+    """Forget after each test what it has hidden from the logs."""
+    hidden = set(logs._hidden)
+    yield
+    logs._hidden.clear()
+    logs._hidden.update(hidden)

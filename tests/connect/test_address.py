@@ -42,6 +42,12 @@ PREVIEW = {**AZURE, "api_version": "2025-04-01-preview"}
             "https://contoso.openai.azure.com/openai/realtime?api-version=2025-04-01-preview&deployment=w&intent=transcription",
         ),
         (CUSTOM, {"model": {"name": "a b&c"}}, "http://127.0.0.1:8000/v1/realtime?model=a%20b%26c"),
+        (
+            CUSTOM,
+            {"model": MODEL, "session": TRANSCRIPTION},
+            "http://127.0.0.1:8000/v1/realtime?model=gpt-realtime-2&intent=transcription",
+        ),
+        (CUSTOM, {"session": TRANSCRIPTION}, "http://127.0.0.1:8000/v1/realtime?intent=transcription"),
         (CUSTOM, {}, "http://127.0.0.1:8000/v1/realtime"),
         ({**CUSTOM, "base_url": "http://[::1]:8000/v1"}, {"model": MODEL}, "http://[::1]:8000/v1/realtime?model=gpt-realtime-2"),
         ({**CUSTOM, "query": {"region": "ü", "model": "x"}}, {"model": MODEL}, "http://127.0.0.1:8000/v1/realtime?region=%C3%BC&model=gpt-realtime-2"),

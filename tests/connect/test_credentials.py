@@ -16,8 +16,9 @@ import pytest
 from runner import logs
 from runner.connect import credentials
 from runner.connect.credentials import credential_headers
-from runner.errors import AccessRefused, EndpointUnreachable, ProfileError, SecretError
+from runner.errors import AccessRefused, EndpointUnreachable, ProfileError, RunnerError, SecretError
 from runner.settings.profile import Profile
+from tests.connect.peers import Proxy, answering, listening
 
 pytestmark = pytest.mark.anyio
 
@@ -43,12 +44,14 @@ class Entra:
         """What was asked for, a line each."""
         return self.log.read_text().splitlines() if self.log.exists() else []
 
-    def profile(self, *, ca_file: str | None = "", timeout_s: float = 20, **auth: Any) -> Profile:
+    def profile(
+        self, *, ca_file: str | None = "", proxy: str | None = None, timeout_s: float = 20, **auth: Any
+    ) -> Profile:
         """A profile that asks here for its token."""
         trust = self.ca_file if ca_file == "" else ca_file
         application = {"tenant_id": "tenant", "client_id": "client", "authority": self.authority}
         table = {"kind": "entra", "timeout_s": timeout_s, **application, **auth}
-        endpoint = {**AZURE, **({"ca_file": trust} if trust else {})}
+        endpoint = {**AZURE, **({"ca_file": trust} if trust else {}), "proxy": proxy}
         return profile(endpoint, {key: value for key, value in table.items() if value is not None})
 
 
@@ -241,6 +244,74 @@ async def test_an_identity_that_is_not_set_up_is_refused(
         await credential_headers(wanted)
 
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("auth", "words"),
+    [
+        ({"credential": "workload-identity"}, "cannot be used: WorkloadIdentityCredential"),
+        ({"credential": "client-certificate", "certificate_file": "/nowhere/c.pem"}, "No such file"),
+    ],
+)
+async def test_a_credential_that_cannot_be_made_is_a_fault_of_the_profile(
+    entra: Entra, auth: dict[str, Any], words: str
+) -> None:
+    """No restart mends it (78)."""
+    with pytest.raises(ProfileError, match=words) as caught:
+        await credential_headers(entra.profile(**auth))
+
+    assert caught.value.exit_code == 78
+    assert entra.requests() == []
+
+
+async def test_a_projected_token_that_is_not_there_is_a_fault_of_the_profile(
+    entra: Entra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is read only when the token is asked for."""
+    monkeypatch.setenv("AZURE_FEDERATED_TOKEN_FILE", "/nowhere/token")
+    with pytest.raises(ProfileError, match="/nowhere/token"):
+        await credential_headers(entra.profile(credential="workload-identity"))
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "exit_code"),
+    [
+        ("200 OK", "starting up", EndpointUnreachable, 69),
+        (
+            "400 Bad Request",
+            '{"error": "invalid_request", "error_description": "Identity not found"}',
+            AccessRefused,
+            77,
+        ),
+    ],
+)
+async def test_a_machines_identity_service_may_come_up_later(
+    entra: Entra, monkeypatch: pytest.MonkeyPatch, status: str, body: str, kind: type[Exception], exit_code: int
+) -> None:
+    """At boot it may not serve yet, so it refuses nothing; that there is no such identity is its last word."""
+    answer = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}".encode()
+    async with listening(answering(answer)) as port:
+        monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", f"http://127.0.0.1:{port}")
+        wanted = entra.profile(credential="managed-identity", tenant_id=None, authority=None, client_id=None)
+        with pytest.raises(RunnerError) as caught:
+            await credential_headers(wanted)
+
+    assert (type(caught.value), caught.value.exit_code) == (kind, exit_code)
+
+
+async def test_entra_is_asked_through_the_endpoints_proxy(entra: Entra) -> None:
+    """With its password, which no log shows; the machine's own identity service is asked directly."""
+    port = int(entra.authority.rpartition(":")[2])
+    proxy = Proxy(port)
+    async with listening(proxy.connect) as proxy_port:
+        address = f"http://user:made-up-password@127.0.0.1:{proxy_port}"
+        wanted = entra.profile(proxy=address, credential="client-secret", client_secret={"env": "CLIENT_SECRET"})
+        headers = await credential_headers(wanted)
+
+    assert headers["Authorization"].startswith("Bearer tok-")
+    assert proxy.asked[0].startswith(b"CONNECT localhost:%d " % port)
+    assert b"Proxy-Authorization: Basic" in proxy.asked[0]
+    assert logs.redact("made-up-password") == "[hidden]"
 
 
 async def test_an_authority_that_is_not_trusted_is_out_of_reach(entra: Entra) -> None:

@@ -9,8 +9,11 @@ import httpx
 import pytest
 from httpx._utils import URLPattern, get_environment_proxies
 
-from runner.connect.network import core_proxy, environment_proxy, explain, is_loopback, place
+from runner import logs
+from runner.connect.network import TcpBackend, core_proxy, environment_proxy, explain, hide_proxy_passwords, place
 from runner.errors import ProfileError
+from runner.settings.hosts import is_loopback
+from tests.connect.peers import Peer, listening, websocket
 
 TARGETS = [
     "https://api.openai.com/v1",
@@ -102,11 +105,40 @@ def test_a_bad_proxy_is_refused_without_its_password(address: str) -> None:
         ("0.0.0.0", False),  # noqa: S104  # not bound to, only looked at
         ("10.0.0.1", False),
         ("127.0.0.1.example.com", False),
+        ("api.localhost", True),
+        ("[::1]", True),
+        (".localhost", False),
+        ("::1234", False),
+        ("", False),
     ],
 )
 def test_loopback_is_known_by_name(host: str, expected: bool) -> None:
     """Only names that cannot leave this machine count."""
     assert is_loopback(host) is expected
+
+
+@pytest.mark.anyio
+async def test_names_below_localhost_are_this_machine() -> None:
+    """No name server is asked, since what it says could be another machine."""
+
+    async def script(peer: Peer) -> None:
+        await peer.hang_up()
+
+    async with listening(websocket(script)) as port, TcpBackend() as backend:
+        stream = await backend.connect_tcp("no-name-server-knows-it.localhost", port, timeout=5)
+
+    assert stream is not None
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "ALL_PROXY", ""])
+def test_the_password_of_a_proxy_never_reaches_a_log(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Neither as it stands in the address nor decoded, whether it is set or comes from the environment."""
+    address = "http://user:h%40nter-two@proxy.example:3128"
+    if name:
+        monkeypatch.setenv(name, address)
+    hide_proxy_passwords(None if name else address)
+
+    assert logs.redact("a h%40nter-two, h@nter-two") == "a [hidden], [hidden]"
 
 
 def test_places_are_host_and_port() -> None:

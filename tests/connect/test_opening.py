@@ -18,6 +18,7 @@ import pytest
 import uvicorn
 from anyio.streams.tls import TLSStream
 
+from runner import logs
 from runner.connect.opening import Address, open_websocket
 from runner.connect.websocket import WebSocket
 from runner.errors import (
@@ -328,6 +329,21 @@ async def test_a_refusal_in_the_endpoints_own_words(code: int, body: str, kind: 
     assert pytest.raises(RunnerError, match=words).matches(error)
 
 
+async def test_a_refusal_names_the_model_but_no_secret() -> None:
+    """What the session is about is no secret, not even where a header's value is a part of it."""
+    body = {"error": {"code": "model_not_found", "message": "`gpt-realtime-9` at team-seven with tag-0123456 is not"}}
+    query = "model=gpt-realtime-9&api-version=2025-04-01-preview&tag=tag-0123456"
+    async with listening(answering(status(404, json.dumps(body)))) as port:
+        address = Address(f"http://127.0.0.1:{port}/?{query}", {"X-Kind": "realtime", "X-Team": "team-seven"})
+        with pytest.raises(SessionRefused) as caught:
+            async with open_websocket(address, None):
+                pass
+
+    assert "`gpt-realtime-9` at *** with *** is not" in str(caught.value)
+    assert logs.redact("realtime at team-seven with tag-0123456") == "realtime at [hidden] with [hidden]"
+    assert address.shown_url().endswith("?model=gpt-realtime-9&api-version=2025-04-01-preview&tag=***")
+
+
 async def test_a_refusals_code_is_kept() -> None:
     """The endpoint's own code decides, and is there for the logs."""
     body = json.dumps({"error": {"code": "insufficient_quota", "message": "You exceeded your quota."}})
@@ -350,6 +366,9 @@ async def test_retry_after_is_read(value: str, expected: float | None) -> None:
 
     assert isinstance(error, EndpointBusy)
     assert error.retry_after_s == (pytest.approx(expected, abs=3) if expected else expected)
+    assert ("try again in " in error.hint) is bool(expected)
+    if value == "1.5":
+        assert error.hint.endswith("try again in 2 s")
 
 
 async def test_redirects_are_not_followed() -> None:

@@ -506,6 +506,49 @@ async def test_a_peer_that_takes_no_data_is_lost() -> None:
             await session.receive()
 
 
+async def test_a_slow_peer_is_not_lost_in_a_large_message() -> None:
+    """As long as the peer takes data, a message may take longer than the ping timeout; pings wait for their turn."""
+    size_bytes = 4_000_000
+    took: list[float] = []
+
+    async def script(peer: Peer) -> None:
+        started_s, left_bytes = anyio.current_time(), size_bytes
+        while left_bytes > 0:
+            left_bytes -= len(await peer.stream.receive(65536))
+            await anyio.sleep(0.02)
+        took.append(anyio.current_time() - started_s)
+        await peer.stream.send(Frame(Opcode.TEXT, b"got it").serialize(mask=False))
+        await anyio.sleep_forever()
+
+    async with connected(script, ping_interval_s=0.1, ping_timeout_s=0.3) as session:
+        shrink(session)
+        await session.send(b"x" * size_bytes)
+
+        assert await session.receive() == "got it"
+        await session.close(timeout_s=0.1)
+
+    assert took[0] > 0.8
+
+
+async def test_a_close_without_patience_frees_a_sender_at_once() -> None:
+    """Whoever is in the middle of a large message is told that the connection is closed."""
+    freed_s: list[float] = []
+
+    async def fill(session: WebSocket) -> None:
+        with pytest.raises(Closed):
+            await session.send(b"x" * 4_000_000)
+        freed_s.append(anyio.current_time())
+
+    async with connected(deafness) as session, anyio.create_task_group() as tasks:
+        shrink(session)
+        tasks.start_soon(fill, session)
+        await anyio.sleep(0.1)
+        started_s = anyio.current_time()
+        await session.close(timeout_s=0)
+
+    assert freed_s[0] - started_s < 0.5
+
+
 async def test_a_silent_peer_is_lost() -> None:
     """A peer that does not answer pings ends a waiting receive, in time."""
     started_s = anyio.current_time()

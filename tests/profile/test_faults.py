@@ -83,6 +83,13 @@ def test_a_fault_has_its_place(faults_of: Any, text: str, expected: str) -> None
         OPENAI + f"[session.extra]\n{SECRET} = 1\n",
         OPENAI + f'[endpoint.headers]\nAuthorization = "Bearer {SECRET}"\n',
         OPENAI + f'[endpoint.headers]\nApi-Key = "{SECRET[3:]}"\n',
+        OPENAI + f'[endpoint.headers]\nX-Auth-Token = "{SECRET[3:]}"\n',
+        OPENAI + f'[endpoint.headers]\n"X-Goog-Api-Key" = "{SECRET[3:]}"\n',
+        OPENAI + f'[endpoint.headers]\nX-Client-Secret = "{SECRET[3:]}"\n',
+        OPENAI + f'[endpoint.query]\napi-key = "{SECRET[3:]}"\n',
+        OPENAI + f'[endpoint.query]\nkey = "{SECRET[3:]}"\n',
+        OPENAI + f'[endpoint.query]\nsig = "{SECRET[3:]}"\n',
+        OPENAI.replace("kind =", f'base_url = "https://api.openai.com/v1?x=1&subscription%2Dkey={SECRET[3:]}"\nkind ='),
         OPENAI.replace("kind =", f'base_url = "https://user:{SECRET[3:]}@api.openai.com/v1"\nkind ='),
         OPENAI.replace("kind =", f'proxy = "http://user:{SECRET[3:]}@proxy"\nkind ='),
         OPENAI + f'x = "{SECRET}\n',
@@ -97,6 +104,23 @@ def test_a_literal_secret_is_refused_and_never_shown(load: Any, text: str) -> No
     said = repr(raised.value) + "".join(report(form, raised.value.faults) for form in ("text", "json", "github"))
     assert "abcdefghijklmnop" not in said
     assert raised.value.__context__ is None or "abcdefghijklmnop" not in str(raised.value.__context__)
+
+
+def test_names_that_only_sound_secret_are_fine(load: Any) -> None:
+    """No credential is refused that is none."""
+    load(OPENAI + '[endpoint.headers]\nIdempotency-Key = "a"\nX-Team = "b"\n[endpoint.query]\nmax_tokens = "5"\n')
+
+
+def test_a_credential_among_headers_or_query_is_told_with_its_place(faults_of: Any) -> None:
+    """Wherever it is said; the code is that of every literal secret."""
+    use = "use [auth] with a reference"
+    (header,) = faults_of(OPENAI + '[endpoint.headers]\nX-Auth-Token = "abc"\n')
+    (query,) = faults_of(OPENAI, RT_RUN_ENDPOINT__QUERY__API_KEY="abc")
+
+    assert header.startswith("p.toml:7:16: endpoint.headers.X-Auth-Token: a credential does not belong among the head")
+    assert query.startswith("RT_RUN_ENDPOINT__QUERY__API_KEY: endpoint.query.api_key: a credential does not belong in")
+    assert use in header
+    assert use in query
 
 
 def test_a_literal_key_is_answered_with_a_reference(faults_of: Any) -> None:

@@ -4,10 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import HttpUrl
 
 from runner.errors import ProfileError
-from runner.profile import load_profile
+from runner.profile import ProfileFaults, load_profile
 from runner.settings.auth import ApiKeyAuth
+from runner.settings.endpoint import AzureEndpoint
 from runner.settings.secret import EnvSecret, FileSecret
 from tests.profile.conftest import OPENAI
 
@@ -199,3 +201,19 @@ def test_the_room_has_these_names() -> None:
 def test_a_flag_that_means_nothing_is_a_fault_that_names_it(faults_of: Any, flag: str, expected: str) -> None:
     """People see which of their flags is wrong."""
     assert faults_of(OPENAI, flag) == [expected]
+
+
+def test_warnings_are_told_beside_faults(load: Any) -> None:
+    """A mistyped variable may be why a key is missing, even where the file cannot be read at all."""
+    for text in ("version = 1\n", "version = \n"):
+        with pytest.raises(ProfileFaults) as raised:
+            load(text, RT_RUN_MODLE__NAME="x")
+        assert [each.file for each in raised.value.warnings] == ["RT_RUN_MODLE__NAME"]
+
+
+@pytest.mark.parametrize(("version", "expected"), [("2025-04-01-preview", True), ("2025-04-01", False), (None, False)])
+def test_only_a_previews_version_speaks_the_preview(version: str | None, expected: bool) -> None:
+    """The endpoint itself knows it."""
+    url = HttpUrl("https://contoso.openai.azure.com")
+
+    assert AzureEndpoint(kind="azure", base_url=url, api_version=version).speaks_preview is expected

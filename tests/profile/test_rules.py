@@ -35,6 +35,8 @@ BROKEN = [
     (OPENAI + '[auth]\nkind = "entra"\n', "entra-endpoint"),
     (AZURE + '[auth]\nkind = "entra"\ncredential = "client-secret"\n', "entra-fields"),
     (CUSTOM % "http://example.com/v1", "plain-http"),
+    (CUSTOM % "http://localhost.example.com/v1", "plain-http"),
+    (CUSTOM % "http://[::1234]/v1", "plain-http"),
     (OPENAI + '[auth]\nkind = "none"\n', "no-credential"),
     (OPENAI + '[[outputs]]\nkind = "stdout"\n' * 2, "stdout-twice"),
     (OPENAI + '[input]\nkind = "none"\n[run]\nuntil = "response-done"\n', "no-first-response"),
@@ -47,6 +49,7 @@ FINE = [
     AZURE.replace("gpt-realtime-2", "our-own") + '[session]\nreasoning = { effort = "low" }\n',
     CUSTOM % "http://127.0.0.1:8000/v1",
     CUSTOM % "http://[::1]:8000/v1",
+    CUSTOM % "http://api.localhost:8000/v1",
     OPENAI + '[input]\nkind = "none"\n[run]\nuntil = "input-end"\n',
 ]
 
