@@ -35,24 +35,31 @@ def run(arguments: Sequence[str]) -> int:
     if options.version:
         # argparse's own action says nothing where its output cannot be written.
         options.run = _print_version
+    try:
+        return _carry_out(parser, options)
+    except Exception as error:  # noqa: BLE001  # whatever it is, a person has to read it
+        return _told(error)
+
+
+def _told(error: Exception) -> int:
+    """Tell what went wrong; returns the exit code."""
     from runner.cli.failure import print_failure
     from runner.errors import OutputError, RunnerError
 
-    try:
-        return _carry_out(parser, options)
-    except RunnerError as error:
-        print_failure(error)
-        return error.exit_code
-    except BrokenPipeError:
-        return 0
-    except OSError as error:
-        print_failure(OutputError(_story(error)))
-        return OutputError.exit_code
-    except Exception:  # noqa: BLE001  # whatever it is, it is ours, and a person has to read it
-        from runner import logs
+    match error:
+        case RunnerError():
+            print_failure(error)
+            return error.exit_code
+        case BrokenPipeError():
+            return 0
+        case OSError():
+            print_failure(OutputError(_story(error)))
+            return OutputError.exit_code
+        case _:
+            from runner import logs
 
-        logs.logger().exception("internal_error")
-        return RunnerError.exit_code
+            logs.logger().error("internal_error", exc_info=error)
+            return RunnerError.exit_code
 
 
 def _carry_out(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
