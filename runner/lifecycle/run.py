@@ -14,6 +14,7 @@ import structlog
 from runner import logs
 from runner.errors import OutputError, RunnerError
 from runner.lifecycle import notify
+from runner.lifecycle.signals import watch
 from runner.protocol.effects import ResponseEnded
 from runner.protocol.state import SessionState
 from runner.session.chat import Chat, at_terminal
@@ -70,7 +71,7 @@ class _Run:
         structlog.contextvars.bind_contextvars(profile=self._loaded.name, run_id=self._run_id)
         notify.starting("connecting", within_s=_START_S)
         async with anyio.create_task_group() as tasks:
-            await tasks.start(self._watch_signals)
+            await tasks.start(watch, self._take_signal)
             try:
                 sinks = await self._outputs()
             except RunnerError as error:
@@ -171,17 +172,6 @@ class _Run:
             await _finished(session, by_s=cancel_at_s + farewell_s / 2)
         await session.close()
 
-    async def _watch_signals(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
-        with anyio.open_signal_receiver(*_ends()) as signals:
-            task_status.started()
-            try:
-                async with anyio.create_task_group() as tasks:
-                    async for number in signals:
-                        self._take_signal(number, tasks)
-            finally:
-                # The run is over, and leaving this block brings the default actions back.
-                signal.pthread_sigmask(signal.SIG_BLOCK, _ends())
-
     def _take_signal(self, number: signal.Signals, tasks: anyio.abc.TaskGroup) -> None:
         if self._signal is not None:
             self._forced_by = number
@@ -251,12 +241,6 @@ class _Run:
             cached_tokens=state.usage.cached_tokens,
             **{key: text for key, text in failure.items() if text},
         )
-
-
-def _ends() -> set[signal.Signals]:
-    """The signals that end a run; a hang-up does not where whoever started us said so, as nohup does."""
-    hang_up = set() if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else {signal.SIGHUP}
-    return {signal.SIGINT, signal.SIGTERM} | hang_up
 
 
 async def _finished(session: Session, *, by_s: float) -> bool:

@@ -282,11 +282,11 @@ async def test_an_invalid_profile_is_not_tried_again(box: Box) -> None:
 async def test_a_refused_key_is_not_tried_again_and_comes_from_a_credential(box: Box) -> None:
     """The secret reaches the request's header and nothing else: no environment, no journal; 77 stays failed."""
     secret = "sk-test-" + "x" * 24
-    (box.root / "root" / "key").write_text(f"{secret}\n")
-    (box.root / "root" / "key").chmod(0o600)
+    (box.root / "etc" / "rt-run" / "key").write_text(f"{secret}\n")
+    (box.root / "etc" / "rt-run" / "key").chmod(0o600)
     auth = '[auth]\nkind = "api-key"\napi_key = { credential = "openai" }\n'
     async with refusing("401 Unauthorized") as (port, requests):
-        drop_in = "[Service]\nLoadCredential=openai:/root/key\nRestartSec=100ms\n"
+        drop_in = "[Service]\nLoadCredential=openai:/etc/rt-run/key\nRestartSec=100ms\n"
         unit = box.install("refused", CUSTOM.format(port=port) + auth, drop_in=drop_in)
         await box.systemctl("start", "--no-block", unit)
         await box.until(unit, ActiveState="failed")
