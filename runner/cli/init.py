@@ -63,6 +63,9 @@ def _next_steps(path: Path, kind: str) -> list[str]:
         "azure-key": ["set endpoint.base_url and model.name in it", "export AZURE_OPENAI_API_KEY=…"],
         "custom": ["set endpoint.base_url in it"],
     }[kind]
-    schema = path.parent / "../schemas/profile.schema.json"
-    editor = [] if schema.exists() else ["for completion in your editor: rt-run schema > schemas/profile.schema.json"]
+    folder = path.parent.parent / "schemas"
+    schema = folder / "profile.schema.json"
+    editor = (
+        [] if schema.exists() else [f"for completion in your editor: mkdir -p {folder} && rt-run schema > {schema}"]
+    )
     return ["next:", *(f"  {step}" for step in [*steps, f"rt-run check {path}", f"rt-run --profile {path}", *editor])]

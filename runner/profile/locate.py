@@ -33,12 +33,19 @@ def locate(name: str, *, profiles_dir: Path | None, environ: Mapping[str, str]) 
 
 
 def searched(profiles_dir: Path | None, environ: Mapping[str, str]) -> Iterator[Path]:
-    """The folders that are searched for names, first match wins; each once, existing or not."""
+    """The folders that are searched for names, first match wins; each once.
+
+    Raises:
+        ProfileError: A folder that somebody named does not exist: another profile of the same name would be taken.
+    """
     config = environ.get("XDG_CONFIG_HOME", "")
     home = environ.get("HOME", "")
+    named = {"--profiles-dir": profiles_dir, DIRECTORY_VARIABLE: _variable(environ)}
+    for origin, folder in named.items():
+        if folder is not None and not folder.is_dir():
+            raise ProfileError(f"{origin}: there is no folder {shown(folder.absolute())}")
     candidates = [
-        profiles_dir,
-        Path(environ[DIRECTORY_VARIABLE]) if environ.get(DIRECTORY_VARIABLE) else None,
+        *named.values(),
         Path("profiles"),
         Path(config) / "rt-run" / "profiles" if config.startswith("/") else None,
         Path(home) / ".config" / "rt-run" / "profiles" if home and not config.startswith("/") else None,
@@ -49,6 +56,10 @@ def searched(profiles_dir: Path | None, environ: Mapping[str, str]) -> Iterator[
         if folder is not None and folder.absolute() not in seen:
             seen.add(folder.absolute())
             yield folder.absolute()
+
+
+def _variable(environ: Mapping[str, str]) -> Path | None:
+    return Path(environ[DIRECTORY_VARIABLE]) if environ.get(DIRECTORY_VARIABLE) else None
 
 
 def found(profiles_dir: Path | None, environ: Mapping[str, str]) -> Iterator[Path]:
@@ -81,7 +92,7 @@ def _near(name: str, folders: list[Path]) -> str:
     near = difflib.get_close_matches(name, sorted(names), n=3)
     if near:
         return f"did you mean {' or '.join(near)}?"
-    return f"there are {', '.join(sorted(names)[:10])}" if names else "`rt-run init NAME` writes one"
+    return f"there are {', '.join(sorted(names)[:10])}" if names else "`rt-run init NAME --kind local` writes one"
 
 
 def environment(environ: Mapping[str, str] | None) -> Mapping[str, str]:

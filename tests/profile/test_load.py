@@ -150,10 +150,20 @@ def test_instructions_come_from_a_file_beside_the_profile_that_says_so(write: An
     assert str(loaded.origins["session.instructions"]) == "base/parent.toml:7"
 
 
+@pytest.mark.parametrize("named", [{"profiles_dir": "nowhere"}, {"environ": {"RT_RUN_PROFILES_DIR": "nowhere"}}])
+def test_a_folder_that_is_named_must_be_there(write: Any, named: dict[str, Any]) -> None:
+    """A mistyped folder must not run another profile of the same name."""
+    write("profiles/support.toml", OPENAI)
+
+    with pytest.raises(ProfileError, match="there is no folder nowhere"):
+        load_profile("support", **{"environ": {}, **named})
+
+
 def test_a_name_is_searched_for_and_a_miss_lists_every_place(write: Any, tmp_path: Path) -> None:
     """The first folder wins; a miss suggests near names."""
     write("profiles/azure-prod.toml", OPENAI)
     write("mine/azure-prod.toml", OPENAI)
+    write("first/other.toml", OPENAI)
     environ = {"RT_RUN_PROFILES_DIR": "mine", "XDG_CONFIG_HOME": "/xdg", "HOME": "/home/me"}
 
     assert load_profile("azure-prod", environ=environ).path == tmp_path / "mine/azure-prod.toml"
