@@ -39,7 +39,7 @@ class Peer:
         """Answer the handshake."""
         while not (events := self.protocol.events_received()):
             self.protocol.receive_data(await self.stream.receive())
-        self.protocol.send_response(self.protocol.accept(events[0]))  # type: ignore[arg-type]
+        self.protocol.send_response(self.protocol.accept(events[0]))  # type: ignore[arg-type]  # the first event is the request
         await self.flush()
 
     async def flush(self) -> None:

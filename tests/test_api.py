@@ -54,4 +54,4 @@ async def test_what_is_no_event_is_told_as_such() -> None:
 
     async with serving(script) as (port, _), runner.open_session(profile_for(port)) as session:
         with pytest.raises(runner.RunnerError, match="not str"):
-            await session.send("Hello")  # type: ignore[arg-type]
+            await session.send("Hello")  # type: ignore[arg-type]  # that is the mistake

@@ -33,7 +33,7 @@ def add_parser(subparsers: Any, root: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, subparsers: Any, root: argparse.ArgumentParser) -> int:
     """Print the script; it asks `rt-run list --names` for the profiles."""
-    summaries = {choice.dest: choice.help or "" for choice in subparsers._choices_actions}  # noqa: SLF001
+    summaries = {choice.dest: choice.help or "" for choice in subparsers._choices_actions}  # noqa: SLF001  # argparse has no public way to list what it knows
     commands = [_command(name, parser, summaries.get(name, "")) for name, parser in subparsers.choices.items()]
     top = _command("", root, "")
     sys.stdout.write({"bash": _bash, "zsh": _zsh, "fish": _fish}[args.shell](top, commands))
@@ -41,8 +41,8 @@ def run(args: argparse.Namespace, subparsers: Any, root: argparse.ArgumentParser
 
 
 def _command(name: str, parser: argparse.ArgumentParser, summary: str) -> Command:
-    actions = [each for each in parser._actions if each.help != argparse.SUPPRESS]  # noqa: SLF001
-    groups = argparse._SubParsersAction  # noqa: SLF001
+    actions = [each for each in parser._actions if each.help != argparse.SUPPRESS]  # noqa: SLF001  # argparse has no public way to list what it knows
+    groups = argparse._SubParsersAction  # noqa: SLF001  # argparse has no public way to list what it knows
     positional = [each for each in actions if not each.option_strings and not isinstance(each, groups)]
     return Command(
         name,

@@ -159,8 +159,8 @@ class ServerSocket:
     def _whole(self, last: TextMessage | BytesMessage) -> Message:
         parts, self._parts, self._size = self._parts, [], 0
         if isinstance(last, TextMessage):
-            return {"type": "websocket.receive", "text": "".join(parts), "bytes": None}  # type: ignore[arg-type]
-        return {"type": "websocket.receive", "text": None, "bytes": b"".join(parts)}  # type: ignore[arg-type]
+            return {"type": "websocket.receive", "text": "".join(parts), "bytes": None}  # type: ignore[arg-type]  # a message is all text or all bytes
+        return {"type": "websocket.receive", "text": None, "bytes": b"".join(parts)}  # type: ignore[arg-type]  # a message is all text or all bytes
 
     async def _answer_close(self, found: CloseConnection) -> None:
         if not self._closing:

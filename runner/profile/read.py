@@ -37,7 +37,7 @@ def read_text(path: Path) -> str:
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        with open(descriptor, "rb") as file:  # noqa: PTH123 - the descriptor makes check and use one file
+        with open(descriptor, "rb") as file:  # noqa: PTH123  # the descriptor makes check and use one file
             mode = os.fstat(descriptor).st_mode
             if not stat.S_ISREG(mode):
                 msg = "is a directory" if stat.S_ISDIR(mode) else "is not a regular file"

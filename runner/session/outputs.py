@@ -52,14 +52,17 @@ class Sink:
         self._queue: ByteQueue[Update] = ByteQueue(max_queue_bytes)
         self._max_queue_bytes = max_queue_bytes
         self._fail = fail
+        self._behind = False
         self._failed = False
         self._in_thread = False
         self._finished = anyio.Event()
 
     def take(self, update: Update) -> None:
         """Queue an update; a queue that is full ends the session, because dropping would be silent."""
-        if not self._queue.put(update, update.size_bytes) and not self._failed:
-            self._failed = True
+        if not self._queue.put(update, update.size_bytes) and not self._behind:
+            # What was taken is still written, and nothing after the gap, which would hide it.
+            self._behind = True
+            self._queue.close()
             msg = f"{self.name} fell more than {self._max_queue_bytes} bytes behind the session"
             self._fail(OutputError(msg, hint="raise `max_queue_bytes`, or write to something faster"))
 

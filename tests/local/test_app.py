@@ -27,7 +27,7 @@ FROM_OPENAI = pytest.mark.filterwarnings(
 
 def one_turn(port: int) -> str:
     """A text turn with openai-python's blocking client; returns the answer."""
-    with OpenAI(api_key="none", base_url=f"http://127.0.0.1:{port}/v1") as client:  # noqa: SIM117
+    with OpenAI(api_key="none", base_url=f"http://127.0.0.1:{port}/v1") as client:  # noqa: SIM117  # the inner block belongs to the client
         with client.realtime.connect(model="gpt-realtime-2") as connection:
             connection.session.update(session={"type": "realtime", "output_modalities": ["text"]})
             connection.conversation.item.create(
@@ -57,7 +57,7 @@ async def test_openai_async_client_cancels_and_hears_audio(anyio_backend: str) -
     async with listening(LocalApp(settings(delta_interval_ms=5))) as port:
         client = AsyncOpenAI(api_key="none", websocket_base_url=f"ws://127.0.0.1:{port}/v1")
         async with client, client.realtime.connect(model="gpt-realtime-2") as connection:
-            await connection.send({"type": "conversation.item.create", "item": user_message("word " * 200)})  # type: ignore[arg-type]
+            await connection.send({"type": "conversation.item.create", "item": user_message("word " * 200)})  # type: ignore[arg-type]  # a plain dict, as users send it
             await connection.response.create()
             seen: list[str] = []
             async for event in connection:

@@ -113,7 +113,7 @@ async def test_what_it_cannot_do_is_refused() -> None:
         backend = InProcessBackend(LocalApp(settings()), tasks)
         stream = await backend.connect_tcp("local", 80)
         with pytest.raises(httpcore.ConnectError):
-            await stream.start_tls(None)  # type: ignore[arg-type]
+            await stream.start_tls(None)  # type: ignore[arg-type]  # it is refused whatever it is
         with pytest.raises(httpcore.ConnectError):
             await backend.connect_unix_socket("/nowhere")
         assert stream.get_extra_info("ssl_object") is None

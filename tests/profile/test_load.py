@@ -146,7 +146,7 @@ def test_instructions_come_from_a_file_beside_the_profile_that_says_so(write: An
 
     loaded = load_profile("child.toml", environ={})
 
-    assert loaded.profile.session.instructions == "Hällo"  # type: ignore[union-attr]
+    assert loaded.profile.session.instructions == "Hällo"  # type: ignore[union-attr]  # a realtime session
     assert str(loaded.origins["session.instructions"]) == "base/parent.toml:7"
 
 

@@ -13,7 +13,7 @@ from runner.protocol.effects import TextDelta
 from runner.session.opening import open_session
 from runner.session.outputs import OutputClosed, Sink, open_outputs
 from runner.session.update import Update
-from runner.settings.run import EventsOutput, TranscriptOutput
+from runner.settings.run import EventsOutput
 from tests.peer import Peer, profile_for, serving
 
 pytestmark = pytest.mark.anyio
@@ -56,9 +56,9 @@ async def test_a_file_is_appended_to_and_its_folder_made(tmp_path: Path) -> None
 
 
 async def test_an_output_that_falls_behind_ends_the_session_and_is_named(tmp_path: Path) -> None:
-    """The bound is the profile's, and reaching it is told once."""
+    """The bound is the profile's, reaching it is told once, and what came before the gap is written."""
     failures: list[RunnerError] = []
-    output = TranscriptOutput(kind="transcript", path=str(tmp_path / "t"), max_queue_bytes=65536)
+    output = EventsOutput(kind="events", path=str(tmp_path / "t"), max_queue_bytes=65536)
     (sink,) = open_outputs([output], NAMES, failures.append)
     for number in range(5):
         sink.take(update(number, size_bytes=30_000))
@@ -67,6 +67,8 @@ async def test_an_output_that_falls_behind_ends_the_session_and_is_named(tmp_pat
         f"the file {tmp_path / 't'} fell more than 65536 bytes behind the session"
     ]
     await write(sink)
+    lines = (tmp_path / "t").read_text().splitlines()
+    assert [json.loads(line)["number"] for line in lines] == [0, 1]
 
 
 @pytest.mark.parametrize(("path", "kind"), [("/dev/full", OutputError), ("pipe", OutputClosed)])
