@@ -5,6 +5,8 @@ import signal
 import sys
 from types import FrameType
 
+_THREAD_END_S = 0.3
+
 
 def _leave(number: int, _frame: FrameType | None) -> None:
     # Not an exception: whatever is being imported could swallow it. A run that has not begun has nothing to drain.
@@ -51,8 +53,11 @@ def _end(code: int) -> None:
             _discard(stream.fileno())
             code = code or 74
             sys.stderr.write(f"rt-run: standard output cannot be written: {error.strerror}\n")
-    if any(thread is not threading.current_thread() and not thread.daemon for thread in threading.enumerate()):
-        # A thread that hangs in a write would keep the process for ever.
+    threads = [each for each in threading.enumerate() if each is not threading.current_thread() and not each.daemon]
+    for thread in threads:
+        # Most are just about to end; only one that hangs, in a write say, would keep the process for ever.
+        thread.join(_THREAD_END_S / len(threads))
+    if any(thread.is_alive() for thread in threads):
         os._exit(code)
     sys.exit(code)
 
