@@ -1,8 +1,9 @@
 """WebSocket frames as a client reads and writes them (RFC 6455), without I/O."""
 
 import codecs
+import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from runner.errors import ProtocolError
@@ -11,18 +12,14 @@ _CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0
 _OPCODES = frozenset({_CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG})
 _FIN = 0x80
 _WHOLE_TEXT = _FIN | _TEXT
-_WHOLE = frozenset({_WHOLE_TEXT, _FIN | _BINARY})
+_WHOLE_BINARY = _FIN | _BINARY
 _CONTROL_LIMIT_BYTES = 125
 _SENDABLE_CODES = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})
-_XOR_TABLES = [bytes(byte ^ key for byte in range(256)) for key in range(256)]
-_TABLES_PAY_FROM_BYTES = 640
-
-Message = str | bytes
-"""A whole message: text as `str`, binary as `bytes`."""
+_C_PAYS_FROM_BYTES = 2048
 
 
 class BrokenFrames(ProtocolError):  # a ProtocolError is an error already
-    """The peer broke RFC 6455; `close_code` is the answer that the RFC asks for."""
+    """The peer broke RFC 6455, in an event of its own; `close_code` is the answer that the RFC asks for."""
 
     def __init__(self, message: str, *, close_code: int, hint: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -51,70 +48,95 @@ class Close:
     reason: str
 
 
-Event = str | bytes | Ping | Pong | Close
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """A whole binary message."""
+
+    payload: bytes
+
+
+Event = bytes | Binary | Ping | Pong | Close | BrokenFrames
+"""What frames say; `bytes` are a whole text message, valid UTF-8 that is left to its reader to decode."""
 
 
 class FrameReader:
-    """Turns the bytes of a server into events: `feed` it, then iterate until it stops.
+    """Turns the bytes of a server into events.
 
     Messages are reassembled, text is checked as it comes, and nothing is kept of a message that is too large.
     What follows a close frame is dropped.
 
     Args:
         max_message_bytes: The largest message that is accepted.
-
-    Raises:
-        BrokenFrames: In the iteration, after the events before the fault; the reader is of no use afterwards.
     """
+
+    __slots__ = ("_max_message_bytes", "_over", "_parts", "_rest", "_utf8", "_wanted_bytes")
 
     def __init__(self, max_message_bytes: int) -> None:
         self._max_message_bytes = max_message_bytes
-        self._buffer = bytearray()
+        self._rest = bytearray()
         self._wanted_bytes = 2
         self._parts: bytearray | None = None
         self._utf8: codecs.IncrementalDecoder | None = None
         self._over = False
 
-    def feed(self, data: bytes) -> None:
-        """Take what was read from the connection."""
-        if not self._over:
-            self._buffer += data
+    def feed(self, data: bytes) -> list[Event]:
+        """The events that these bytes complete; a fault is the last one, after which nothing more is read.
 
-    def __iter__(self) -> Iterator[Event]:
-        buffer, start, end = self._buffer, 0, len(self._buffer)
-        wanted_bytes, self._wanted_bytes = self._wanted_bytes, 2
+        A frame is cut out of `data` in one copy; only one that lies across two reads is put together first.
+        """
+        events: list[Event] = []
+        offset, rest = 0, self._rest
         try:
-            while end - start >= wanted_bytes and not self._over:
-                wanted_bytes = 2
-                first, length, payload_start = buffer[start], buffer[start + 1], start + 2
-                masked = length >= 128
-                if 126 <= length < 128:
-                    payload_start += 2 if length == 126 else 8
-                    if end < payload_start:
-                        wanted_bytes = payload_start - start
+            while offset < len(data) and not self._over:
+                if rest:
+                    piece = data[offset : offset + self._wanted_bytes - len(rest)]
+                    offset += len(piece)
+                    rest += piece
+                    if len(rest) < self._wanted_bytes:
                         break
-                    length = int.from_bytes(buffer[start + 2 : payload_start])
-                whole = first in _WHOLE and self._parts is None
-                if masked or not whole or length > self._max_message_bytes:
-                    self._check_header(first, length, masked=masked)
-                payload_end = payload_start + length
-                if payload_end > end:
-                    wanted_bytes = payload_end - start
-                    break
-                payload, start = buffer[payload_start:payload_end], payload_end
-                if whole:
-                    yield _text(payload) if first == _WHOLE_TEXT else bytes(payload)
-                elif (event := self._take(first, payload)) is not None:
-                    yield event
-        except BrokenFrames:
+                    block = bytes(rest)
+                    rest.clear()
+                    self._cut(block, 0, events)
+                else:
+                    start, offset = offset, len(data)
+                    self._cut(data, start, events)
+        except BrokenFrames as error:
             self._over = True
-            raise
-        finally:
-            self._wanted_bytes = wanted_bytes
-            if self._over:
-                buffer.clear()
-            else:
-                del buffer[:start]
+            events.append(error)
+        return events
+
+    def _cut(self, data: bytes, start: int, events: list[Event]) -> None:  # noqa: C901  # calls would double its cost
+        """Add the events of whole frames from `start` on; what follows them is kept, with how much of it is wanted."""
+        limit_bytes, end, wanted_bytes = self._max_message_bytes, len(data), 2
+        while end - start >= wanted_bytes:
+            first, length, payload_start = data[start], data[start + 1], start + 2
+            masked = length >= 128
+            if length == 126 and end - start >= 4:
+                length, payload_start = data[start + 2] << 8 | data[start + 3], start + 4
+            elif 126 <= length < 128:
+                payload_start += 2 if length == 126 else 8
+                if end < payload_start:
+                    wanted_bytes = payload_start - start
+                    break
+                length = int.from_bytes(data[start + 2 : payload_start])
+            whole_text = first == _WHOLE_TEXT and self._parts is None
+            if masked or not whole_text or length > limit_bytes:
+                self._check_header(first, length, masked=masked)
+            payload_end = payload_start + length
+            if payload_end > end:
+                wanted_bytes = payload_end - start
+                break
+            payload, start = data[payload_start:payload_end], payload_end
+            if whole_text:
+                if not payload.isascii():
+                    _check_text(payload)
+                events.append(payload)
+            elif (event := self._take(first, payload)) is not None:
+                events.append(event)
+                if self._over:
+                    return
+        self._rest += data[start:]
+        self._wanted_bytes = wanted_bytes
 
     def _check_header(self, first: int, length: int, *, masked: bool) -> None:
         opcode = first & 0x0F
@@ -137,32 +159,34 @@ class FrameReader:
         elif (opcode == _CONTINUATION) != (self._parts is not None):
             raise BrokenFrames("the endpoint sent the frames of a message out of order", close_code=1002)
 
-    def _take(self, first: int, payload: bytearray) -> Event | None:
+    def _take(self, first: int, payload: bytes) -> Event | None:
         opcode = first & 0x0F
         if opcode == _PING:
-            return Ping(bytes(payload))
+            return Ping(payload)
         if opcode == _PONG:
-            return Pong(bytes(payload))
+            return Pong(payload)
         if opcode == _CLOSE:
             close = _close(payload)
             self._over = True
             return close
+        if first == _WHOLE_BINARY:
+            return Binary(payload)
         if self._parts is None:
             self._parts = bytearray()
             self._utf8 = codecs.getincrementaldecoder("utf-8")() if opcode == _TEXT else None
         self._parts += payload
         if self._utf8 is not None:
             try:
-                self._utf8.decode(bytes(payload), final=first >= _FIN)
+                self._utf8.decode(payload, final=first >= _FIN)
             except UnicodeDecodeError as error:
                 raise _not_utf8(error) from None
         if first < _FIN:
             return None
         parts, self._parts = self._parts, None
-        return bytes(parts) if self._utf8 is None else _text(parts)
+        return Binary(bytes(parts)) if self._utf8 is None else bytes(parts)
 
 
-def _text(payload: bytearray) -> str:
+def _check_text(payload: bytes) -> str:
     try:
         return payload.decode()
     except UnicodeDecodeError as error:
@@ -173,12 +197,12 @@ def _not_utf8(error: UnicodeDecodeError) -> BrokenFrames:
     return BrokenFrames(f"the endpoint sent text that is not UTF-8: {error.reason}", close_code=1007)
 
 
-def _close(payload: bytearray) -> Close:
+def _close(payload: bytes) -> Close:
     if not payload:
         return Close(1005, "")
     if len(payload) == 1:
         raise BrokenFrames("the endpoint sent half a close code", close_code=1002)
-    code, reason = int.from_bytes(payload[:2]), _text(payload[2:])
+    code, reason = int.from_bytes(payload[:2]), _check_text(payload[2:])
     if not is_sendable(code):
         raise BrokenFrames(f"the endpoint sent the close code {code}, which must not be sent", close_code=1002)
     return Close(code, reason)
@@ -192,11 +216,6 @@ def is_sendable(code: int) -> bool:
 def encode_text(text: str | bytes) -> bytes:
     """A text message in one frame; `bytes` must be UTF-8 already."""
     return _encode(_TEXT, text.encode() if isinstance(text, str) else text)
-
-
-def encode_binary(data: bytes) -> bytes:
-    """A binary message in one frame."""
-    return _encode(_BINARY, data)
 
 
 def encode_ping(payload: bytes = b"") -> bytes:
@@ -235,11 +254,21 @@ def _encode(opcode: int, payload: bytes) -> bytes:
         header = bytes((_FIN | opcode, 0xFE)) + length.to_bytes(2) + mask
     else:
         header = bytes((_FIN | opcode, 0xFF)) + length.to_bytes(8) + mask
-    if length < _TABLES_PAY_FROM_BYTES:
-        key = int.from_bytes((mask * (length // 4 + 1))[:length])
-        return header + (int.from_bytes(payload) ^ key).to_bytes(length)
-    frame = bytearray(header)
-    frame += payload
-    for lane, key in enumerate(mask, len(header)):
-        frame[lane::4] = frame[lane::4].translate(_XOR_TABLES[key])
-    return bytes(frame)
+    return header + _masked(payload, mask)
+
+
+def _masked(payload: bytes, mask: bytes) -> bytes:
+    if len(payload) < _C_PAYS_FROM_BYTES:
+        key = int.from_bytes((mask * (len(payload) // 4 + 1))[: len(payload)])
+        return (int.from_bytes(payload) ^ key).to_bytes(len(payload))
+    return _fast_mask()(payload, mask)
+
+
+@functools.cache
+def _fast_mask() -> Callable[[bytes, bytes], bytes]:
+    """A loop in C, which the standard library lacks; imported late, since a session may never send so much."""
+    try:
+        from websockets.speedups import apply_mask
+    except ImportError:  # a platform without the compiled part
+        from websockets.utils import apply_mask
+    return apply_mask

@@ -1,13 +1,15 @@
 """Ways to an endpoint: streams that are always released, proxies, and what went wrong in plain words."""
 
+import asyncio
 import contextlib
 import ipaddress
+import os
 import socket
 import ssl
 import urllib.request
 from collections.abc import AsyncIterator, Iterable, Iterator
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 from urllib.parse import unquote
 
 import anyio
@@ -18,17 +20,6 @@ from runner import logs
 from runner.errors import ProfileError
 from runner.settings.hosts import is_local_name
 
-_READ_BYTES = _WRITE_BYTES = 65536
-_RELEASE_TIMEOUT_S = 1.0
-_LOST = (
-    httpcore.NetworkError,
-    httpcore.TimeoutException,
-    anyio.BrokenResourceError,
-    anyio.BusyResourceError,
-    anyio.ClosedResourceError,
-    anyio.EndOfStream,
-    OSError,
-)
 _DEFAULT_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 
 
@@ -48,7 +39,13 @@ class TcpBackend(httpcore.AnyIOBackend):
     ) -> httpcore.AsyncNetworkStream:
         """Open one connection, as httpcore asks; a name below `localhost` is this machine, not a name server's say."""
         host = "localhost" if is_local_name(host) else host
-        stream = await super().connect_tcp(host, port, timeout, local_address, socket_options)
+        stream: httpcore.AsyncNetworkStream
+        if _is_asyncio():
+            from runner.connect.asyncio_stream import connect
+
+            stream = await connect(host, port, timeout, local_address, socket_options or ())
+        else:
+            stream = await super().connect_tcp(host, port, timeout, local_address, socket_options)
         self._opened.append(stream)
         return stream
 
@@ -102,46 +99,12 @@ class _Body(httpx.AsyncByteStream):
         await self._answer.aclose()
 
 
-class Wire:
-    """A stream of bytes whose loss is an answer and not an exception."""
-
-    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
-        self._stream = stream
-
-    async def read(self) -> bytes:
-        """What has come, at most 64 KiB; nothing when the connection is over. A cancelled read loses nothing."""
-        try:
-            return await self._stream.read(_READ_BYTES)
-        except _LOST:
-            return b""
-
-    async def write(self, data: bytes, within_s: float) -> Literal["whole", "stuck", "lost"]:
-        """Write all of it, whatever is cancelled meanwhile; after any other answer nothing can follow.
-
-        Args:
-            data: What goes out.
-            within_s: How long the peer may take nothing: the limit holds for each 64 KiB anew.
-        """
-        try:
-            with anyio.move_on_after(within_s, shield=True) as limit:
-                for start in range(0, len(data), _WRITE_BYTES):
-                    limit.deadline = anyio.current_time() + within_s
-                    await self._stream.write(data[start : start + _WRITE_BYTES])
-                return "whole"
-        except _LOST:
-            return "lost"
-        return "stuck"
-
-    async def linger(self, for_s: float) -> None:
-        """Let the peer hang up first, as RFC 6455 asks: hanging up on unread data would cost it our last words."""
-        with anyio.move_on_after(for_s):
-            while await self.read():
-                pass
-
-    async def release(self) -> None:
-        """Hang up at once, even when cancelled."""
-        with anyio.move_on_after(_RELEASE_TIMEOUT_S, shield=True), contextlib.suppress(*_LOST):
-            await self._stream.aclose()
+def _is_asyncio() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def hide_proxy_passwords(proxy: str | None) -> None:
@@ -227,8 +190,8 @@ def explain(error: BaseException) -> tuple[str, str]:
         if isinstance(cause, ConnectionRefusedError):
             return "connection refused", ""
     for cause in causes:
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror.lower(), ""
+        if isinstance(cause, OSError) and cause.errno:
+            return os.strerror(cause.errno).lower(), ""
     return "the connection broke during the handshake", ""
 
 

@@ -1,24 +1,28 @@
-"""A WebSocket session that is pulled: no task and no queue stands between the network and whoever receives."""
+"""A WebSocket session that pushes: what comes is handed on in the callback that brought it, to whoever listens."""
 
 import contextlib
-from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextvars import copy_context
 
 import anyio
+import anyio.lowlevel
 import httpcore
 import httpx
 import httpx_ws
 
 from runner.connect import frames
-from runner.connect.controls import Controls
 from runner.connect.keepalive import Keepalive
-from runner.connect.network import Wire
+from runner.connect.wire import wire_below
 from runner.errors import EndpointUnreachable, RunnerError
 from runner.protocol.severity import error_for_close
 
 CLOSE_TIMEOUT_S = 5.0
-_HASTY_CLOSE_TIMEOUT_S = _LAST_WORDS_S = 1.0
+_HASTY_CLOSE_TIMEOUT_S = 1.0
 _LINGER_S = 0.5
+_BREATH_BYTES = 65536
+
+Take = Callable[[bytes], None]
+"""Gets one text message, in UTF-8; it must not wait."""
 
 
 class Closed(Exception):  # the end that was asked for is no error
@@ -26,7 +30,7 @@ class Closed(Exception):  # the end that was asked for is no error
 
 
 class WebSocket(httpx_ws.AsyncWebSocketSession):
-    """One open connection; whoever calls `receive` reads from the network, answers pings and notices the end.
+    """One open connection, which answers pings and notices its end by itself once somebody listens.
 
     No inherited method is meant to be used. The first thing that ends the connection is remembered, and every later
     call raises it: `Closed` after our own `close`, else one of the project's errors.
@@ -46,32 +50,29 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
         keepalive_ping_timeout_seconds: float | None = 20.0,
         response: httpx.Response | None = None,
     ) -> None:
-        super().__init__(stream, queue_size=queue_size, response=response)
-        self._wire = Wire(stream)
+        # The parent would build a second protocol machine, which nothing here uses.
+        self.stream = stream
+        self.response = response
         self.close_code: int | None = None
         self.close_reason = ""
+        self._wire = wire_below(stream)
         self._reader = frames.FrameReader(max_message_size_bytes)
-        self._keepalive = Keepalive(
-            keepalive_ping_interval_seconds,
-            keepalive_ping_timeout_seconds,
-            attend=self._attend,
-            ping=lambda: self._owe("ping", frames.encode_ping()),
-        )
+        self._keepalive = Keepalive(keepalive_ping_interval_seconds, keepalive_ping_timeout_seconds)
         self._minding = anyio.CancelScope()
-        self._inbox: deque[frames.Message] = deque()
-        self._limit_bytes = self._room_bytes = max_message_size_bytes
-        self._reading = anyio.Lock(fast_acquire=True)
-        self._writing = anyio.Lock()
-        self._end: RunnerError | Closed | None = None
-        self._asked = self._answering = False
-        self._controls = Controls(on_ping=self._keepalive.sent)
+        self._is_listening = False
+        self._deliver: Take = self._ignore
+        self._end: Exception | None = None
+        self._ended = anyio.Event()
+        self._lost = anyio.Event()
+        self._asked = self._close_sent = False
+        self._late_pong = b""
+        self._breathless_bytes = 0
 
     @contextlib.asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncIterator["WebSocket"]:
         failure: BaseException | None = None
         async with anyio.create_task_group() as self._tasks:
             timeout_s = _HASTY_CLOSE_TIMEOUT_S
-            self._tasks.start_soon(self._mind)
             try:
                 yield self
                 timeout_s = CLOSE_TIMEOUT_S
@@ -83,43 +84,78 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
                 self._minding.cancel()
                 with anyio.CancelScope(shield=True):
                     await self.close(timeout_s=timeout_s)
+                self._tasks.cancel_scope.cancel()
         if failure is not None:
             raise failure
 
-    async def receive(self) -> frames.Message:  # type: ignore[override]  # messages, not wsproto's events
-        """The next message; a cancelled call loses nothing.
+    async def listen(self, take: Take) -> None:
+        """Have every text message handed to `take` from now on, and pings answered and sent.
+
+        What `take` raises ends the connection, and leaves from `ended`.
+        """
+        self._is_listening = True
+        context = copy_context()
+
+        def deliver(data: bytes) -> None:
+            # Callbacks of a transport run in a context of their own; log lines need the caller's.
+            context.run(self._read, take, data)
+
+        self._deliver = deliver
+        self._tasks.start_soon(self._mind)
+        await self._wire.listen(self, self._tasks)
+
+    async def ended(self) -> None:
+        """Wait for the end of the connection and raise it.
 
         Raises:
             Closed: This side closed the connection.
             RunnerError: The peer closed it, broke the rules or was lost.
         """
-        while not self._inbox:
-            self._raise_if_ended()
-            async with self._reading:
-                if not self._inbox and self._end is None:
-                    self._room_bytes = self._limit_bytes
-                    await self._pull()
-        return self._inbox.popleft()
+        await self._ended.wait()
+        self._raise_if_ended()
 
-    async def send(self, message: frames.Message) -> None:  # type: ignore[override]  # messages, not wsproto's events
-        """Send one message, text as `str` and binary as `bytes`; it goes out whole or the connection ends.
+    async def send(self, message: str | bytes) -> None:  # type: ignore[override]  # text, not wsproto's events
+        """Send one text message, which may be encoded already, and wait until it is gone; `listen` comes first.
+
+        A call that is cancelled has sent the whole message or nothing of it.
 
         Raises:
             Closed: This side closed the connection.
             RunnerError: The connection has ended, or the peer took no data for the ping timeout.
         """
-        await self._send(frames.encode_text(message) if isinstance(message, str) else frames.encode_binary(message))
+        await self.ready()
+        self.put(message)
+        await self.settled()
 
-    async def send_bytes(self, data: bytes) -> None:
-        """Send a binary message; raises as `send` does."""
-        await self._send(frames.encode_binary(data))
+    async def ready(self) -> None:
+        """Wait until nothing waits to be sent; raises as `send` does."""
+        self._raise_if_ended()
+        if self._wire.waiting_bytes:
+            await self._settle()
 
-    async def send_text(self, data: str | bytes) -> None:
-        """Send a text message, which may be encoded already; raises as `send` does."""
-        await self._send(frames.encode_text(data))
+    def put(self, message: str | bytes) -> None:
+        """Have one text message sent, whole; raises as `send` does, but never waits."""
+        self._raise_if_ended()
+        if self._close_sent:
+            raise Closed("the connection is being closed by this side")
+        if not self._is_listening:
+            msg = "`listen` comes before anything is sent"
+            raise RuntimeError(msg)
+        frame = frames.encode_text(message)
+        self._breathless_bytes += len(frame)
+        self._wire.put(frame)
+
+    async def settled(self) -> None:
+        """Wait until everything that was put is gone; raises as `send` does."""
+        if self._wire.waiting_bytes:
+            await self._settle()
+        elif self._breathless_bytes > _BREATH_BYTES:
+            # A peer that takes everything at once must not keep the rest of this process waiting.
+            self._breathless_bytes = 0
+            await anyio.lowlevel.checkpoint()
 
     async def close(self, code: int = 1000, reason: str | None = None, timeout_s: float = CLOSE_TIMEOUT_S) -> None:
-        """Say goodbye, read on until the peer has said it too, and hang up; messages that still come can be received.
+        """Say goodbye, listen on until the peer has said it too, and hang up.
 
         Args:
             code: The close code, 1000 for a normal end.
@@ -128,123 +164,107 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
         """
         farewell = frames.encode_close(code, reason or "")
         try:
-            with anyio.move_on_after(timeout_s) as scope:
-                async with self._writing:
-                    if self._end is None and not self._controls.is_close_sent:
-                        self._asked = True
-                        self._controls.owe("close", farewell)
-                    if self._controls.is_close_due:
-                        await self._put(self._controls.next(is_over=False), scope.deadline - anyio.current_time())
-                await self._read_to_the_end()
-                async with self._reading:
-                    await self._wire.linger(_LINGER_S)
+            with anyio.move_on_after(timeout_s):
+                if not self._is_listening:
+                    await self.listen(self._ignore)
+                if self._end is None:
+                    self._asked = True
+                    await self._wire.settled()
+                    self._put_close(farewell)
+                    await self._ended.wait()
+                await self._hang_up()
         finally:
             self._asked = self._asked or self._end is None
             self._finish(Closed())
             await self._wire.release()
 
+    def data_received(self, data: bytes) -> None:
+        """Take bytes of the wire."""
+        self._keepalive.heard()
+        if self._end is None:
+            try:
+                self._deliver(data)
+            except Exception as error:  # noqa: BLE001  # it is raised where somebody waits for the end
+                self._finish(error, answer_code=1011)
+
+    def connection_lost(self) -> None:
+        """Take note of the end of the wire."""
+        self._lost.set()
+        self._finish(error_for_close(1006, ""))
+
+    def writable(self) -> None:
+        """Answer the last ping that came while the peer took no data."""
+        if self._late_pong and not self._close_sent:
+            self._wire.put(self._late_pong)
+        self._late_pong = b""
+
+    def _ignore(self, message: bytes) -> None:
+        """Listen to nothing."""
+
+    def _read(self, take: Take, data: bytes) -> None:
+        for event in self._reader.feed(data):
+            if type(event) is bytes:
+                take(event)
+            elif isinstance(event, frames.Ping):
+                self._answer(frames.encode_pong(event.payload))
+            elif isinstance(event, frames.Close):
+                self.close_code, self.close_reason = event.code, event.reason
+                self._finish(error_for_close(event.code, event.reason), answer_code=event.code)
+            elif isinstance(event, frames.Binary):
+                take(b"")  # nobody expects one, and no event is empty
+            elif isinstance(event, frames.BrokenFrames):
+                self._finish(event, answer_code=event.close_code)
+
+    def _answer(self, pong: bytes) -> None:
+        # A peer that pings and does not read must not fill our memory: the latest ping counts.
+        if self._wire.waiting_bytes:
+            self._late_pong = pong
+        elif not self._close_sent:
+            self._wire.put(pong)
+
     def _raise_if_ended(self) -> None:
         if self._end is not None:
             raise self._end.with_traceback(None)
 
-    def _finish(self, end: RunnerError | Closed, *, answer_code: int = 0) -> None:
-        """Remember the first end, and owe the peer a close frame with the code of the answer."""
-        if self._end is None:
-            self._end = Closed("the connection was closed by this side") if self._asked else end
-            self.close_code = self.close_code or 1006
-            self._minding.cancel()
-        if answer_code and not self._controls.is_close_sent:
-            self._owe("close", frames.encode_close(answer_code))
-
-    async def _pull(self) -> None:
-        """Read once and sort what came; needs `_reading`. Nothing is awaited between the read and the inbox."""
-        data = await self._wire.read()
-        if not data:
-            self._finish(error_for_close(1006, ""))
-            self._tasks.start_soon(self._wire.release)
+    def _finish(self, end: Exception, *, answer_code: int = 0) -> None:
+        """Remember the first end, and answer it with a close frame if a code is given."""
+        if self._end is not None:
             return
-        self._keepalive.heard()
-        self._room_bytes -= len(data)
-        self._reader.feed(data)
-        try:
-            for event in self._reader:
-                if isinstance(event, (str, bytes)):
-                    self._inbox.append(event)
-                elif isinstance(event, frames.Ping):
-                    self._owe("pong", frames.encode_pong(event.payload))
-                elif isinstance(event, frames.Close):
-                    self.close_code, self.close_reason = event.code, event.reason
-                    self._finish(error_for_close(event.code, event.reason), answer_code=event.code)
-        except frames.BrokenFrames as error:
-            self._finish(error, answer_code=error.close_code)
+        self._end = Closed("the connection was closed by this side") if self._asked else end
+        self.close_code = self.close_code or 1006
+        self._minding.cancel()
+        self._ended.set()
+        if answer_code:
+            self._put_close(frames.encode_close(answer_code))
+        if not self._asked:
+            self._tasks.start_soon(self._hang_up)
 
-    async def _send(self, frame: bytes) -> None:
-        self._raise_if_ended()
-        async with self._writing:
-            self._raise_if_ended()
-            if self._controls.is_close_sent:
-                raise Closed("the connection is being closed by this side")
-            if not await self._put(frame, self._keepalive.timeout_s):
-                self._raise_if_ended()
+    def _put_close(self, frame: bytes) -> None:
+        if not self._close_sent:
+            self._close_sent = True
+            self._wire.put(frame)
 
-    async def _put(self, frame: bytes, within_s: float) -> bool:
-        """Write one whole frame or end the connection, since nothing can follow half a frame; needs `_writing`."""
-        try:
-            outcome = await self._wire.write(frame, within_s)
-        except BaseException:
-            self._finish(EndpointUnreachable("the connection was given up in the middle of a message"))
-            self._tasks.start_soon(self._wire.release)
-            raise
-        if outcome == "whole":
-            return True
-        if outcome == "lost":
-            with anyio.move_on_after(_LAST_WORDS_S, shield=True):
-                await self._read_to_the_end()
-            self._finish(error_for_close(1006, ""))
-        self._finish(EndpointUnreachable(f"the endpoint took no data for {within_s:.3g} s"))
-        await self._wire.release()
-        return False
-
-    def _owe(self, kind: str, frame: bytes) -> None:
-        """Have a control frame written soon, in place of an earlier one of its kind that still waits."""
-        self._controls.owe(kind, frame)
-        if not self._answering:
-            self._answering = True
-            self._tasks.start_soon(self._answer)
-
-    async def _answer(self) -> None:
-        """Write the control frames that are due, so that no reader ever waits for the peer to take data."""
-        while self._answering:
-            async with self._writing:
-                frame = self._controls.next(is_over=self._end is not None)
-                self._answering = bool(frame) and await self._put(frame, self._keepalive.timeout_s)
-        if self._end is not None and not self._asked:
-            async with self._reading:
-                await self._wire.linger(_LINGER_S)
+    async def _settle(self) -> None:
+        """Wait until the peer has taken everything, or end the connection if it takes nothing."""
+        if not await self._wire.settle(self._keepalive.timeout_s):
+            self._finish(EndpointUnreachable(f"the endpoint took no data for {self._keepalive.timeout_s:.3g} s"))
             await self._wire.release()
+        if self._wire.is_over:
+            self._raise_if_ended()
 
     async def _mind(self) -> None:
-        """End a connection whose peer stays silent, and read for a receiver that is busy elsewhere."""
-        with self._minding:
-            silent_s = await self._keepalive.until_silence()
+        """End a connection whose peer stays silent."""
+        with self._minding, contextlib.suppress(Closed, RunnerError):
+            silent_s = await self._keepalive.until_silence(self._ping)
             self._finish(EndpointUnreachable(f"the endpoint did not answer a ping within {silent_s:g} s"))
             await self._wire.release()
 
-    async def _attend(self, until_s: float) -> None:
-        with anyio.CancelScope(deadline=until_s):
-            if not self._reading.locked():
-                async with self._reading:
-                    while not (self._end or self._room_bytes <= 0 or self._reading.statistics().tasks_waiting):
-                        await self._pull()
-            await anyio.sleep_until(until_s)
-        if self._room_bytes <= 0:
-            self._keepalive.heard()  # what is not read cannot be an answer
+    async def _ping(self) -> None:
+        await self.ready()
+        self._wire.put(frames.encode_ping())
 
-    async def _read_to_the_end(self) -> None:
-        while self._end is None:
-            async with self._reading:
-                if self._end is None:
-                    await self._pull()
-            if self._room_bytes <= 0:
-                self._inbox.clear()
-                self._room_bytes = self._limit_bytes
+    async def _hang_up(self) -> None:
+        """Let the peer hang up first, as RFC 6455 asks: hanging up on unread data would cost it our last words."""
+        with anyio.move_on_after(_LINGER_S):
+            await self._lost.wait()
+        await self._wire.release()

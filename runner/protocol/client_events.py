@@ -7,8 +7,9 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
+from runner.settings.api_object import ApiObject, Clearable
 from runner.settings.audio import ResponseAudio
-from runner.settings.conversation import ApiObject, Clearable, ConversationItem, InputItem
+from runner.settings.conversation import ConversationItem, InputItem
 from runner.settings.session import MaxOutputTokens, Modalities, Prompt, Reasoning, Session
 from runner.settings.tools import Tool, ToolChoice
 

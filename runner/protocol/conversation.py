@@ -29,6 +29,15 @@ class Item:
         """The whole item's text, its parts in order."""
         return "".join(piece for index in sorted(self.parts) for piece in self.parts[index])
 
+    def append(self, content_index: int, delta: str) -> None:
+        """Add a piece of text to a part."""
+        try:
+            self.parts[content_index].append(delta)
+        except KeyError:
+            if content_index > _MAX_CONTENT_INDEX:
+                raise BadField("content_index", f"at most {_MAX_CONTENT_INDEX}") from None
+            self.parts[content_index] = [delta]
+
 
 def _parts(item: JsonObject) -> dict[int, str]:
     if item.get("type") in {"function_call", "function_call_output"}:
@@ -44,7 +53,8 @@ class Conversation:
     """The items in the order in which the endpoint placed them."""
 
     def __init__(self) -> None:
-        self._items: dict[str, Item] = {}
+        self.by_id: dict[str, Item] = {}
+        """The items by their ids; to be read only."""
         self._order: list[str] = []
 
     def __len__(self) -> int:
@@ -52,21 +62,21 @@ class Conversation:
 
     def get(self, item_id: str) -> Item | None:
         """The item with this id, or None."""
-        return self._items.get(item_id)
+        return self.by_id.get(item_id)
 
     @property
     def items(self) -> tuple[Item, ...]:
         """All items, first to last."""
-        return tuple(self._items[each] for each in self._order)
+        return tuple(self.by_id[each] for each in self._order)
 
     def put(self, item: JsonObject, previous_item_id: str | None = None) -> Item:
         """Take in an item as an event describes it, new or known; raises `BadField` where it has no id."""
         item_id, kind, role = text(item, "id"), optional_text(item, "type"), optional_text(item, "role")
         parts, status = _parts(item), item.get("status")
-        known = self._items.get(item_id)
+        known = self.by_id.get(item_id)
         if known is None:
             self._place(item_id, previous_item_id)
-            known = self._items[item_id] = Item(item_id, kind, role)
+            known = self.by_id[item_id] = Item(item_id, kind, role)
         known.parts.update((index, [each]) for index, each in parts.items())
         match status:
             case "completed" | "incomplete":
@@ -80,21 +90,21 @@ class Conversation:
         """
         if content_index > _MAX_CONTENT_INDEX:
             raise BadField("content_index", f"at most {_MAX_CONTENT_INDEX}")
-        item = self._items.get(item_id) or self.put({"id": item_id, "type": "message", "role": "assistant"})
+        item = self.by_id.get(item_id) or self.put({"id": item_id, "type": "message", "role": "assistant"})
         if whole:
             item.parts[content_index] = [delta]
         else:
-            item.parts.setdefault(content_index, []).append(delta)
+            item.append(content_index, delta)
 
     def remove(self, item_id: str) -> None:
         """Forget an item; unknown ids are ignored."""
-        if self._items.pop(item_id, None) is not None:
+        if self.by_id.pop(item_id, None) is not None:
             self._order.remove(item_id)
 
     def _place(self, item_id: str, previous_item_id: str | None) -> None:
-        if previous_item_id in self._items:
+        if previous_item_id in self.by_id:
             self._order.insert(self._order.index(previous_item_id) + 1, item_id)
         else:
             self._order.append(item_id)
         if len(self._order) > MAX_ITEMS:
-            del self._items[self._order.pop(0)]
+            del self.by_id[self._order.pop(0)]

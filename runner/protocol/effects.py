@@ -1,9 +1,10 @@
 """What a server event means: the state machine makes effects, the engine and the outputs read them."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from runner.errors import RunnerError
+from runner.protocol.audio import decoded
 from runner.protocol.fields import JsonObject
 from runner.protocol.severity import Severity
 
@@ -33,13 +34,25 @@ class ResponseStarted:
     response_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class TextDelta:
+class TextDelta(NamedTuple):
     """A piece of an answer: of its text, or of the transcript of its audio."""
 
     response_id: str
     item_id: str
     text: str
+
+
+class AudioDelta(NamedTuple):
+    """A piece of an answer's audio, which is decoded only for whoever wants it."""
+
+    response_id: str
+    item_id: str
+    audio: str
+    """The bytes in base64, as they came."""
+
+    def decode(self) -> bytes:
+        """The audio, in the session's output format; raises `ValueError` where it is not base64."""
+        return decoded(self.audio)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +104,7 @@ Effect = (
     | Configured
     | ResponseStarted
     | TextDelta
+    | AudioDelta
     | ResponseEnded
     | TurnEnded
     | ErrorReported

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 from runner.errors import RunnerError
 from runner.protocol import severity
 from runner.protocol.conversation import Item
-from runner.protocol.effects import Effect, ResponseEnded, ResponseStarted, TextDelta, TurnEnded
+from runner.protocol.effects import AudioDelta, Effect, ResponseEnded, ResponseStarted, TextDelta, TurnEnded
 from runner.protocol.fields import BadField, JsonObject, count, optional_table, optional_text, table, tables, text
 
 if TYPE_CHECKING:
     from runner.protocol.state import SessionState
+
+_new = tuple.__new__
+"""Makes an effect in half the time of its constructor, which repeats the names of its fields."""
 
 Route = Callable[["SessionState", JsonObject], list[Effect]]
 
@@ -108,11 +111,28 @@ def _apart(state: SessionState, event: JsonObject) -> bool:
 
 
 def _delta(state: SessionState, event: JsonObject) -> list[Effect]:
-    item_id, delta = text(event, "item_id"), text(event, "delta")
-    response_id = optional_text(event, "response_id")
-    if not _apart(state, event) or state.conversation.get(item_id) is not None:
-        state.conversation.append(item_id, count(event, "content_index"), delta)
-    return [TextDelta(response_id, item_id, delta)]
+    get = event.get
+    item_id, response_id, delta, index = get("item_id"), get("response_id"), get("delta"), get("content_index")
+    if not (type(item_id) is type(response_id) is type(delta) is str and type(index) is int and index >= 0):
+        item_id, response_id, delta, index = *_piece(event), count(event, "content_index")
+    item = state.conversation.by_id.get(item_id)
+    if item is not None:
+        item.append(index, delta)
+    elif response_id in state.promises.active:
+        state.conversation.append(item_id, index, delta)
+    return [_new(TextDelta, (response_id, item_id, delta))]
+
+
+def _audio_delta(_state: SessionState, event: JsonObject) -> list[Effect]:
+    item_id, response_id, audio = event.get("item_id"), event.get("response_id"), event.get("delta")
+    if not type(item_id) is type(response_id) is type(audio) is str:
+        item_id, response_id, audio = _piece(event)
+    return [_new(AudioDelta, (response_id, item_id, audio))]
+
+
+def _piece(event: JsonObject) -> tuple[str, str, str]:
+    """The fields of a delta, checked one by one: what the quick look has not passed is named."""
+    return text(event, "item_id"), optional_text(event, "response_id"), text(event, "delta")
 
 
 def _whole(key: str) -> Route:
@@ -180,6 +200,7 @@ ROUTES: dict[str, Route] = {
     "response.output_item.done": _output_item_done,
     "response.output_text.delta": _delta,
     "response.output_text.done": _whole("text"),
+    "response.output_audio.delta": _audio_delta,
     "response.output_audio_transcript.delta": _delta,
     "response.output_audio_transcript.done": _whole("transcript"),
     "response.done": _response_done,
@@ -211,7 +232,6 @@ KNOWN_TYPES = frozenset(ROUTES) | {
     "response.mcp_call.in_progress",
     "response.mcp_call_arguments.delta",
     "response.mcp_call_arguments.done",
-    "response.output_audio.delta",
     "response.output_audio.done",
     "response.output_item.added",
     "session.created",

@@ -7,7 +7,11 @@ from runner.settings.profile import Profile
 
 def session_update(profile: Profile) -> dict[str, Any]:
     """The `session.update` event of a profile: only what it sets, `extra` merged in, never the model."""
-    session = profile.session.model_dump(mode="json", exclude_unset=True, exclude={"extra", "model"})
+    # Through the profile, whose serializer exists already; the session's own would have to be built first.
+    dumped = profile.model_dump(
+        mode="json", exclude_unset=True, include={"session"}, exclude={"session": {"extra", "model"}}
+    )
+    session = dumped.get("session", {})
     merged = _merged({"type": profile.session.type, **session}, dict(profile.session.extra))
     merged.pop("model", None)
     return {"type": "session.update", "session": merged}

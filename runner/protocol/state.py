@@ -22,7 +22,7 @@ from runner.protocol.effects import (
 )
 from runner.protocol.fields import BadField, JsonObject, count, optional_text, table, text
 from runner.protocol.promises import Promises
-from runner.protocol.routes import KNOWN_TYPES, ROUTES
+from runner.protocol.routes import KNOWN_TYPES, ROUTES, Route
 from runner.protocol.usage import Usage
 
 Phase = Literal["connecting", "configuring", "ready", "closed"]
@@ -131,18 +131,13 @@ class SessionState:
     def receive(self, event: JsonObject) -> list[Effect]:
         """Take in one server event and say what it means; never raises, whatever the event holds."""
         kind = event.get("type")
-        if not isinstance(kind, str):
+        if type(kind) is not str:
             return self.malformed("", "`type` is not a string")
+        route = _ROUTES.get(kind)
+        if route is None:
+            return self._unrouted(kind)
         try:
-            match kind:
-                case "session.created":
-                    return self._opened(event)
-                case "session.updated":
-                    return self._configured(event)
-                case "error":
-                    return self._error(event)
-                case _ if (route := ROUTES.get(kind)) is not None:
-                    return route(self, event)
+            return route(self, event)
         except BadField as bad:
             effects = self.malformed(kind, str(bad))
             if kind == "response.done" and (self.busy or self.promises.asides):
@@ -151,6 +146,8 @@ class SessionState:
                 problem = ProtocolError(f"the endpoint answered with an error that cannot be read: {bad}")
                 effects.append(ResponseEnded("", "refused", error=problem))
             return effects
+
+    def _unrouted(self, kind: str) -> list[Effect]:
         kind = kind[:_LONGEST_TYPE]
         if kind in KNOWN_TYPES or kind in self._unknown or len(self._unknown) >= _REMEMBERED_TYPES:
             return []
@@ -182,13 +179,15 @@ class SessionState:
         self.promises.abandon(response_id)
         return ResponseEnded(response_id, "failed", error=ProtocolError(problem))
 
-    def _opened(self, event: JsonObject) -> list[Effect]:
+    def opened(self, event: JsonObject) -> list[Effect]:
+        """The endpoint has greeted us."""
         session = table(event, "session")
         self.session_id, self.expires_at = optional_text(session, "id"), count(session, "expires_at")
         self.effective, self.greeted = session, True
         return [Opened(self.session_id, self.expires_at)]
 
-    def _configured(self, event: JsonObject) -> list[Effect]:
+    def configured(self, event: JsonObject) -> list[Effect]:
+        """The endpoint has confirmed a configuration."""
         self.effective = table(event, "session")
         self.expires_at = count(self.effective, "expires_at") or self.expires_at
         if not self.detects_turns:
@@ -197,7 +196,8 @@ class SessionState:
             self.phase = "ready"
         return [Configured(self.effective)]
 
-    def _error(self, event: JsonObject) -> list[Effect]:
+    def reported(self, event: JsonObject) -> list[Effect]:
+        """The endpoint reports an error."""
         details = table(event, "error")
         message, code, kind = text(details, "message"), optional_text(details, "code"), optional_text(details, "type")
         cause, cause_type = self._cause(details)
@@ -219,3 +219,11 @@ def out_of_band(event: JsonObject) -> bool:
     """Whether this `response.create` asks for a response outside the conversation, which may run beside another."""
     response = event.get("response")
     return isinstance(response, dict) and response.get("conversation") == "none"
+
+
+_ROUTES: dict[str, Route] = {
+    **ROUTES,
+    "session.created": SessionState.opened,
+    "session.updated": SessionState.configured,
+    "error": SessionState.reported,
+}

@@ -11,6 +11,7 @@ import anyio
 
 from runner.connect.websocket import Closed, WebSocket
 from runner.errors import EndpointUnreachable, IllegalEvent, RunnerError
+from runner.protocol.audio import append_message
 from runner.session.pump import Dialect, Pump, Reader
 from runner.session.queue import ByteQueue
 
@@ -33,8 +34,8 @@ class Session:
         connection: The open connection.
         readers: Called with each update by the pump; they must not wait.
         max_events_bytes: How far `async for event in session` may fall behind.
-        incoming: Translates a server event to the current protocol.
-        outgoing: Translates a client event from the current protocol.
+        incoming: Translates a server event to the current protocol, None where the endpoint speaks it.
+        outgoing: Translates a client event from the current protocol, None likewise.
 
     Attributes:
         draining: Whether no more questions may be asked; `say` and `respond` then raise `IllegalEvent`.
@@ -46,8 +47,8 @@ class Session:
         *,
         readers: Sequence[Reader] = (),
         max_events_bytes: int = MAX_EVENTS_BYTES,
-        incoming: Dialect = lambda event: event,
-        outgoing: Dialect = lambda event: event,
+        incoming: Dialect | None = None,
+        outgoing: Dialect | None = None,
     ) -> None:
         self.draining = False
         self.pump = Pump(connection, readers=[*readers, self._take], dialect=incoming)
@@ -107,6 +108,11 @@ class Session:
         """Cancel the response in flight; without one nothing happens."""
         if self.state.busy:
             await self.send({"type": "response.cancel"})
+
+    async def append_audio(self, audio: bytes | bytearray | memoryview) -> None:
+        """Send audio for the endpoint's input buffer, in the session's input format; raises as `send` does."""
+        event = self.state.identified({"type": "input_audio_buffer.append"})
+        await self._put([event], [append_message(event["event_id"], audio)])
 
     async def update(self, **session: Any) -> None:
         """Change the session's configuration; arguments are fields of the API's `session` object."""
@@ -171,22 +177,28 @@ class Session:
         await self._connection.close(timeout_s=0)
 
     async def _transmit(self, *events: Mapping[str, Any] | ClientEventBase) -> list[str]:
-        self.pump.check()
         plain = [self.state.identified(_plain(event)) for event in events]
-        messages = [_encoded(self._outgoing(event)) for event in plain]
-        for event in plain:
-            self.state.send(event)
-        # What the state has noted goes out, whoever is cancelled meanwhile; the connection bounds the time.
-        with anyio.CancelScope(shield=True):
-            for message in messages:
-                try:
-                    await self._connection.send(message)
-                except Closed:
-                    self.pump.check()
-                except RunnerError as error:
-                    self.pump.fail(error)
-                    raise
+        messages = [_encoded(event if self._outgoing is None else self._outgoing(event)) for event in plain]
+        await self._put(plain, messages)
         return [event["event_id"] for event in plain]
+
+    async def _put(self, events: Sequence[JsonObject], messages: Sequence[str | bytes]) -> None:
+        """Note events in the state and send them; nothing is waited for between the two, so what is noted goes out."""
+        self.pump.check()
+        try:
+            await self._connection.ready()
+            for event in events:
+                self.state.send(event)
+            for message in messages:
+                self._connection.put(message)
+            await self._connection.settled()
+        except Closed:
+            self.pump.check()
+        except IllegalEvent:
+            raise
+        except RunnerError as error:
+            self.pump.fail(error)
+            raise
 
     def _take(self, update: Update) -> None:
         if update.event is None:

@@ -1,7 +1,8 @@
 """What the pump of a session hands to its readers."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from pydantic_core import PydanticSerializationError, to_json
 
@@ -9,13 +10,12 @@ from runner.protocol.effects import Effect
 from runner.protocol.fields import JsonObject
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(NamedTuple):
     """One server event, or the end of the session, with what it means."""
 
     event: JsonObject | None
     """The event; None for effects that no event brought, at the end of the session."""
-    effects: tuple[Effect, ...]
+    effects: Sequence[Effect]
     at_s: float
     """When it came, in Unix seconds."""
     size_bytes: int

@@ -6,6 +6,7 @@ import datetime
 import hashlib
 import ipaddress
 import ssl
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from websockets.frames import Frame, Opcode
 from websockets.streams import StreamReader
+
+from runner.connect.websocket import WebSocket
 
 LIMIT_S = 10
 BROKEN = (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream, anyio.IncompleteRead, OSError)
@@ -61,6 +64,44 @@ class Peer:
     async def hang_up(self) -> None:
         """Cut the connection."""
         await self.stream.aclose()
+
+
+class Inbox:
+    """What a WebSocket hands on, to be waited for one by one."""
+
+    def __init__(self, session: WebSocket) -> None:
+        self._session = session
+        self._waiting: deque[str] = deque()
+        self._news = anyio.Event()
+
+    @classmethod
+    async def of(cls, session: WebSocket) -> "Inbox":
+        """Listen to a session."""
+        inbox = cls(session)
+        await session.listen(inbox.take)
+        return inbox
+
+    def take(self, message: bytes) -> None:
+        """Keep one message."""
+        self._waiting.append(message.decode())
+        self._news.set()
+
+    async def receive(self) -> str:
+        """The next message; raises what ended the connection once there is none left."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._until_ended)
+            while not self._waiting and self._session.close_code is None:
+                await self._news.wait()
+                self._news = anyio.Event()
+            tasks.cancel_scope.cancel()
+        if not self._waiting:
+            await self._session.ended()
+        return self._waiting.popleft()
+
+    async def _until_ended(self) -> None:
+        with contextlib.suppress(Exception):
+            await self._session.ended()
+        self._news.set()
 
 
 Script = Callable[[Peer], Awaitable[None]]

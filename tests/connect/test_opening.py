@@ -31,7 +31,7 @@ from runner.errors import (
     SessionRefused,
 )
 from runner.settings.endpoint import ClientCertificate, Network
-from tests.connect.peers import Peer, Pki, Proxy, answering, head, listening, upgrade, websocket
+from tests.connect.peers import Inbox, Peer, Pki, Proxy, answering, head, listening, upgrade, websocket
 
 pytestmark = pytest.mark.anyio
 
@@ -49,9 +49,7 @@ async def greet(peer: Peer) -> None:
 async def hello(url: str, network: Network | None = None, backend: httpcore.AsyncNetworkBackend | None = None) -> str:
     """Open a session with a credential and give its first message."""
     async with open_websocket(Address(url, HEADERS), network, backend=backend) as session:
-        message = await session.receive()
-        assert isinstance(message, str)
-        return message
+        return await (await Inbox.of(session)).receive()
 
 
 async def refusal(url: str, network: Network | None = None) -> RunnerError:
@@ -80,7 +78,7 @@ async def test_sends_the_credential_once_and_leaves_the_callers_headers_alone() 
     async with listening(websocket(script)) as port:
         address = Address(f"http://127.0.0.1:{port}/openai/v1/realtime?model=gpt-realtime&x=a%20b", headers)
         async with open_websocket(address, None) as session:
-            await session.receive()
+            await (await Inbox.of(session)).receive()
 
     assert headers == HEADERS
     (request,) = requests
@@ -528,10 +526,11 @@ async def test_speaks_with_uvicorn() -> None:
         uvicorn_server(app) as port,
         open_websocket(Address(f"http://127.0.0.1:{port}/", HEADERS), None) as session,
     ):
-        await session.send("hello")
-        assert await session.receive() == "HELLO"
+        inbox = await Inbox.of(session)
+        session.put("hello")
+        assert await inbox.receive() == "HELLO"
         with pytest.raises(AccessRefused) as caught:
-            await session.receive()
+            await inbox.receive()
 
     assert isinstance(session, WebSocket)
     assert (session.close_code, caught.value.code) == (3000, "invalid_api_key")

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from runner.profile.descriptions import describe
 from runner.protocol import client_events as events
-from runner.settings import audio, conversation, session, tools
+from runner.settings import api_object, audio, conversation, session, tools
 
 ADAPTER: TypeAdapter[Any] = TypeAdapter(events.ClientEvent)
 MESSAGE = conversation.UserMessage(content=[conversation.TextInput(text="Hello")])
@@ -131,7 +131,7 @@ def test_the_schema_names_no_field_that_is_missing() -> None:
     if not schema.exists():
         pytest.skip("the official schema is not beside this checkout")
     definitions = json.loads(schema.read_text())["$defs"]
-    models: dict[str, type[conversation.ApiObject]] = {
+    models: dict[str, type[api_object.ApiObject]] = {
         "RealtimeSessionCreateRequestGA": session.RealtimeSession,
         "RealtimeTranscriptionSessionCreateRequestGA": session.TranscriptionSession,
         "AudioTranscription": audio.Transcription,

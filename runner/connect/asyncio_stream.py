@@ -1,0 +1,177 @@
+"""TCP on asyncio's loops: what arrives is handed on in the loop's own callback, with no task in between."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterable
+from typing import Any, cast
+
+import anyio
+import anyio.abc
+import httpcore
+from aiohappyeyeballs import addr_to_addr_infos, start_connection
+
+from runner.connect.pushed_stream import PushedStream, in_time
+
+_HAPPY_EYEBALLS_S = 0.25  # RFC 8305, section 5
+_READ_BYTES = 65536
+
+
+class AsyncioStream(asyncio.Protocol, PushedStream):
+    """One TCP connection; made by `connect`."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        super().__init__()
+        self._socket = connected
+        self._transport: asyncio.Transport
+        self._unread = bytearray()
+        self._is_hasty = False
+        self._is_closed = False
+        self._fault: Exception | None = None
+        self._arrival = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._settled.set()
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109  # httpcore's interface
+        """Up to `max_bytes` bytes, or none at the end; `timeout` in seconds."""
+        with in_time(timeout, httpcore.ReadTimeout):
+            while not (self._unread or self._is_over or self._is_hasty):
+                self._arrival.clear()
+                await self._arrival.wait()
+        data = bytes(self._unread[:max_bytes])
+        del self._unread[:max_bytes]
+        if self._fault and not data:
+            raise httpcore.ReadError(str(self._fault)) from self._fault
+        if not self._is_over:
+            self._transport.resume_reading()
+        return data
+
+    def stop_waiting(self) -> None:
+        """Let `read` return at once from now on."""
+        self._is_hasty = True
+
+    async def _begin(self, tasks: anyio.abc.TaskGroup) -> None:
+        """Nothing more is needed: the transport calls us."""
+
+    def put(self, data: bytes) -> None:
+        """Send what the kernel takes now, and the rest as it takes more."""
+        if not self._is_over:
+            self._transport.write(data)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """What the kernel has not taken yet."""
+        return 0 if self._settled.is_set() else self._transport.get_write_buffer_size()
+
+    async def settled(self) -> None:
+        """Wait until the kernel has taken all of it."""
+        await self._settled.wait()
+
+    async def release(self) -> None:
+        """Hang up; what the kernel has taken is still delivered."""
+        self._transport.abort() if self.waiting_bytes else self._transport.close()
+        with anyio.CancelScope(shield=True):
+            while not self._is_closed:
+                self._arrival.clear()
+                await self._arrival.wait()
+
+    async def aclose(self) -> None:
+        """Hang up."""
+        await self.release()
+
+    def get_extra_info(self, info: str) -> Any:
+        """What httpcore and httpx want to know of a socket."""
+        match info:
+            case "socket":
+                return self._socket
+            case "client_addr":
+                return self._transport.get_extra_info("sockname")
+            case "server_addr":
+                return self._transport.get_extra_info("peername")
+            case "is_readable":
+                return bool(self._unread) or self._is_over
+        return super().get_extra_info(info)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the transport, as asyncio asks; nothing is left to wait in its buffer unseen."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=0)
+
+    def data_received(self, data: bytes) -> None:
+        """Hand bytes on, as asyncio asks, or keep them for `read`."""
+        if self._listener is not None:
+            self._listener.data_received(data)
+            return
+        self._unread += data
+        self._arrival.set()
+        if len(self._unread) >= _READ_BYTES:
+            self._transport.pause_reading()
+
+    def eof_received(self) -> None:
+        """Notice that the peer sends nothing more, as asyncio asks."""
+        self._end()
+
+    def pause_writing(self) -> None:
+        """Notice that the kernel takes no more, as asyncio asks."""
+        self._settled.clear()
+
+    def resume_writing(self) -> None:
+        """Notice that the kernel has taken everything, as asyncio asks."""
+        self._settled.set()
+        if self._listener is not None:
+            self._listener.writable()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Notice the end, as asyncio asks."""
+        self._fault, self._is_closed = error, True
+        if error is not None and not self._is_over:
+            self._read_last_words()
+        self._settled.set()
+        self._arrival.set()
+        self._end()
+
+    def _read_last_words(self) -> None:
+        """After a failed write, what the peer has sent before is still in the kernel, a close frame perhaps."""
+        with contextlib.suppress(OSError):
+            while data := self._socket.recv(_READ_BYTES):
+                self.data_received(data)
+
+    def _end(self) -> None:
+        super()._end()
+        self._arrival.set()
+
+
+async def connect(
+    host: str,
+    port: int,
+    timeout: float | None,  # noqa: ASYNC109  # httpcore's interface
+    local_address: str | None,
+    socket_options: Iterable[httpcore.SOCKET_OPTION],
+) -> AsyncioStream:
+    """Open one connection, trying the addresses of a name as RFC 8305 says; `timeout` in seconds.
+
+    Raises:
+        httpcore.ConnectError: None of them answers, or the name has none.
+        httpcore.ConnectTimeout: Not in time.
+    """
+    with in_time(timeout, httpcore.ConnectTimeout):
+        connected = await _connected(host, port, local_address)
+        try:
+            for option in socket_options:
+                connected.setsockopt(*option)
+            loop = asyncio.get_running_loop()
+            _, stream = await loop.create_connection(lambda: AsyncioStream(connected), sock=connected)
+        except BaseException:
+            connected.close()
+            raise
+    return stream
+
+
+async def _connected(host: str, port: int, local_address: str | None) -> socket.socket:
+    loop = asyncio.get_running_loop()
+    try:
+        infos = addr_to_addr_infos((host, port)) or await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        own = await loop.getaddrinfo(local_address, 0, type=socket.SOCK_STREAM) if local_address else None
+        return await start_connection(infos, local_addr_infos=own, happy_eyeballs_delay=_HAPPY_EYEBALLS_S)
+    except OSError as error:
+        raise httpcore.ConnectError(str(error)) from error

@@ -1,0 +1,168 @@
+"""What a WebSocket needs of a connection: bytes that come are pushed to it, bytes that go never make it wait."""
+
+import contextlib
+from abc import ABC, abstractmethod
+from typing import Protocol
+
+import anyio
+import anyio.abc
+import httpcore
+
+_READ_BYTES = _WRITE_BYTES = 65536
+_RELEASE_TIMEOUT_S = 1.0
+LOST = (
+    httpcore.NetworkError,
+    httpcore.TimeoutException,
+    anyio.BrokenResourceError,
+    anyio.BusyResourceError,
+    anyio.ClosedResourceError,
+    anyio.EndOfStream,
+    OSError,
+)
+"""How a stream says that its connection is over."""
+
+
+class Listener(Protocol):
+    """Who gets what comes over a wire; none of it may wait."""
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes have come."""
+
+    def connection_lost(self) -> None:
+        """Nothing more will come; called once."""
+
+    def writable(self) -> None:
+        """Everything that was put has been taken."""
+
+
+class Wire(ABC):
+    """One open connection, listened to from `listen` on."""
+
+    @abstractmethod
+    async def listen(self, listener: Listener, tasks: anyio.abc.TaskGroup) -> None:
+        """Push everything to the listener from now on, first what has come already."""
+
+    @abstractmethod
+    def put(self, data: bytes) -> None:
+        """Have bytes sent, after those that were put before; a connection that is over swallows them."""
+
+    @property
+    @abstractmethod
+    def waiting_bytes(self) -> int:
+        """How much of what was put the peer has still to take."""
+
+    @property
+    @abstractmethod
+    def is_over(self) -> bool:
+        """Whether nothing can be sent any more."""
+
+    @abstractmethod
+    async def settled(self) -> None:
+        """Wait until everything that was put has been taken, or the connection is over."""
+
+    @abstractmethod
+    async def release(self) -> None:
+        """Hang up at once; what is still waiting is dropped."""
+
+    async def settle(self, within_s: float) -> bool:
+        """Wait as `settled` does; False says that the peer has taken nothing for `within_s` seconds."""
+        while self.waiting_bytes:
+            before_bytes = self.waiting_bytes
+            with anyio.move_on_after(within_s):
+                await self.settled()
+                return True
+            if self.waiting_bytes >= before_bytes:
+                return False
+        return True
+
+
+def wire_below(stream: httpcore.AsyncNetworkStream) -> Wire:
+    """The wire of a stream: the one that its connection offers as "wire", else one that pulls."""
+    wire = stream.get_extra_info("wire")
+    return PulledWire(stream) if wire is None else wire.below(stream)
+
+
+class PulledWire(Wire):
+    """A wire over any stream of httpcore's, with a task that reads and one that writes.
+
+    Args:
+        stream: The open stream.
+    """
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+        self._outgoing = bytearray()
+        self._news = anyio.Event()
+        self._settled = anyio.Event()
+        self._settled.set()
+        self._is_over = False
+        self._life = anyio.CancelScope(shield=True)
+
+    async def listen(self, listener: Listener, tasks: anyio.abc.TaskGroup) -> None:
+        """Start the two tasks, which live until `release`: a goodbye needs them even when the caller is cancelled."""
+        tasks.start_soon(self._live, listener)
+
+    async def _live(self, listener: Listener) -> None:
+        with self._life:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._write, listener)
+                await self._read(listener)
+                tasks.cancel_scope.cancel()
+
+    def put(self, data: bytes) -> None:
+        """Leave bytes for the task that writes."""
+        if self._is_over or not data:
+            return
+        self._outgoing += data
+        self._news.set()
+        if self._settled.is_set():
+            self._settled = anyio.Event()
+
+    @property
+    def waiting_bytes(self) -> int:
+        """What the task that writes has not got rid of yet."""
+        return len(self._outgoing)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether reading or writing has failed, or `release` was called."""
+        return self._is_over
+
+    async def settled(self) -> None:
+        """Wait for the task that writes."""
+        await self._settled.wait()
+
+    async def release(self) -> None:
+        """Close the stream, which ends both tasks."""
+        self._end()
+        with anyio.move_on_after(_RELEASE_TIMEOUT_S, shield=True), contextlib.suppress(*LOST):
+            await self._stream.aclose()
+        self._life.cancel()
+
+    async def _read(self, listener: Listener) -> None:
+        with contextlib.suppress(*LOST):
+            while data := await self._stream.read(_READ_BYTES):
+                listener.data_received(data)
+        self._end()
+        listener.connection_lost()
+
+    async def _write(self, listener: Listener) -> None:
+        try:
+            while not self._is_over:
+                await self._news.wait()
+                while self._outgoing:
+                    piece = bytes(self._outgoing[:_WRITE_BYTES])
+                    await self._stream.write(piece)
+                    del self._outgoing[: len(piece)]
+                self._news = anyio.Event()
+                self._settled.set()
+                listener.writable()
+        except LOST:
+            # The reader finds out why: the peer's last words may still be unread.
+            self._end()
+
+    def _end(self) -> None:
+        self._is_over = True
+        self._outgoing.clear()
+        self._news.set()
+        self._settled.set()
