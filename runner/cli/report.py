@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -14,8 +13,8 @@ Form = Literal["text", "json", "github"]
 def report(form: Form, errors: Sequence["Fault"], warnings: Sequence["Fault"] = ()) -> str:
     """The faults as lines of text, as one JSON list, or as GitHub annotations; empty only for text and GitHub."""
     if form == "json":
-        listed = [{**asdict(each), "severity": "error"} for each in errors]
-        listed += [{**asdict(each), "severity": "warning"} for each in warnings]
+        listed = [{**each._asdict(), "severity": "error"} for each in errors]
+        listed += [{**each._asdict(), "severity": "warning"} for each in warnings]
         return json.dumps(listed, indent=2, ensure_ascii=False)
     if form == "github":
         lines = [_annotation("error", each) for each in errors] + [_annotation("warning", each) for each in warnings]

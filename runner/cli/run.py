@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 from concurrent.futures import ThreadPoolExecutor
 
 import anyio
@@ -30,6 +31,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _run(loaded: LoadedProfile, form: logs.Format) -> int:
+    # What is there by now stays to the end: no later collection needs to look at it.
+    gc.freeze()
+    gc.enable()
     try:
         outcome = anyio.run(_run_on_asyncio, loaded)
     except Exception:  # noqa: BLE001  # whatever it is, it is ours, and a person has to read it

@@ -4,7 +4,6 @@ import copy
 from typing import Any, Final, Literal
 
 from runner.local.refusal import Refusal
-from runner.settings.session import RealtimeSession, TranscriptionSession
 
 SessionKind = Literal["realtime", "transcription"]
 
@@ -113,13 +112,12 @@ class Configuration:
             }
         return {**self._identity, **shown}
 
-    def update(self, session: RealtimeSession | TranscriptionSession, *, spoke: bool) -> None:
-        """Merge an update; `spoke` says that the session has sent audio already.
+    def update(self, change: dict[str, Any], *, spoke: bool) -> None:
+        """Merge the `session` of a valid update; `spoke` says that the session has sent audio already.
 
         Raises:
             Refusal: The update touches what is fixed; nothing of it is taken over.
         """
-        change = session.model_dump(mode="json", exclude_unset=True)
         self._check_fixed(change, spoke=spoke)
         audio = change.pop("audio", None) or {}
         defaults = self._defaults()

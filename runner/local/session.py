@@ -132,7 +132,7 @@ class LocalSession:
         return [*events, event("rate_limits.updated", rate_limits=limits)]
 
     def _update(self, update: SessionUpdate) -> list[Event]:
-        self.configuration.update(update.session, spoke=self._spoke)
+        self.configuration.update(update.to_wire()["session"], spoke=self._spoke)
         return [event("session.updated", session=self.configuration.view())]
 
     @property

@@ -1,14 +1,13 @@
 """What is wrong with a profile: the place, the problem and the way out."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from runner.errors import ProfileError
 from runner.profile.keys import Key, dotted, redacted
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a value stands: a position in a file, or the name of a flag or of an environment variable."""
 
     file: str
@@ -19,8 +18,7 @@ class Place:
         return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(NamedTuple):
     """One fault of a profile; `line` and `column` count from 1 and are 0 where the place is not a file."""
 
     file: str

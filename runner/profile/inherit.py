@@ -1,6 +1,5 @@
 """A profile's file and its parents, from the eldest to the profile itself."""
 
-import difflib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -44,6 +43,8 @@ def _parent(name: str, child: Layer, profiles_dir: Path | None, environ: Mapping
         path = child.folder / name
         if path.is_file():
             return path.absolute()
+        import difflib
+
         near = difflib.get_close_matches(path.name, [each.name for each in path.parent.glob("*.toml")], n=1)
         raise ProfileError(
             f"there is no profile {shown(path)!r}",

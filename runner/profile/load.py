@@ -19,7 +19,6 @@ from runner.profile.merge import Owners, merged
 from runner.profile.origins import Origins
 from runner.profile.overrides import override_layer
 from runner.profile.references import resolved
-from runner.profile.refusals import refusals, unknown_key
 from runner.profile.rules import broken_rules
 from runner.profile.secrets import literal_secrets
 from runner.settings.auth import default_auth
@@ -113,7 +112,10 @@ def _with_defaults(layers: list[Layer], file: Layer) -> tuple[dict[str, Any], Ow
 def _judge(tree: dict[str, Any], owners: Owners, secret: set[Key]) -> tuple[Profile | None, list[tuple[Fault, bool]]]:
     found: list[tuple[Key, Fault]] = []
     unknown = [name for name in tree if name not in Profile.model_fields]
-    found += [((name,), unknown_key((name,), tree, owners)) for name in unknown]
+    if unknown:
+        from runner.profile.refusals import unknown_key
+
+        found += [((name,), unknown_key((name,), tree, owners)) for name in unknown]
     unusable = list(_unusable(tree, owners))
     found += unusable
     known = {name: value for name, value in tree.items() if name not in unknown}
@@ -121,6 +123,8 @@ def _judge(tree: dict[str, Any], owners: Owners, secret: set[Key]) -> tuple[Prof
     try:
         profile = Profile.model_validate(known)
     except ValidationError as error:
+        from runner.profile.refusals import refusals
+
         told = {key for key, _ in unusable}
         found += [each for each in refusals(error, known, owners) if each[0] not in told]
     broken = broken_rules(profile, known, frozenset(str(key[0]) for key, _ in found if key), owners)

@@ -1,6 +1,5 @@
 """Where profiles are: by path, or by name in the folders that are searched."""
 
-import difflib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -88,6 +87,8 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _near(name: str, folders: list[Path]) -> str:
+    import difflib
+
     names = {path.stem for folder in folders for path in _files(folder) if path.suffix == ".toml"}
     near = difflib.get_close_matches(name, sorted(names), n=3)
     if near:

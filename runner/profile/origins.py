@@ -1,15 +1,13 @@
 """Where each value of a loaded profile came from."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from runner.profile.keys import Key, dotted
 from runner.profile.merge import Owners
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Where one value came from: `default`, a file with its line, a variable, or a flag."""
 
     kind: Literal["default", "file", "environment", "flag"]

@@ -6,10 +6,8 @@ from typing import Any
 
 from runner.profile.environment import place
 from runner.profile.faults import Fault
-from runner.profile.fields import slot_at
 from runner.profile.keys import dotted, redacted, split
 from runner.profile.layers import Layer
-from runner.profile.literals import typed
 
 
 def override_layer(sets: Iterable[str]) -> tuple[Layer, list[Fault]]:
@@ -28,8 +26,15 @@ def override_layer(sets: Iterable[str]) -> tuple[Layer, list[Fault]]:
             faults.append(Fault(flag, 0, 0, "", "must be KEY=VALUE", "such as run.grace_s=5", code="flag"))
         elif key == ("extends",):
             faults.append(Fault(flag, 0, 0, "", "a parent can only be named in a file", code="flag"))
-        elif place(data, key, typed(value, slot_at(key), quotes=True)):
+        elif place(data, key, _value(key, value)):
             names[key] = f"--set {dotted(key)}"
         else:
             faults.append(Fault(flag, 0, 0, dotted(key), "contradicts another --set", code="flag"))
     return Layer("flag", data, Path.cwd(), names=names), faults
+
+
+def _value(key: tuple[str, ...], text: str) -> Any:
+    from runner.profile.fields import slot_at
+    from runner.profile.literals import typed
+
+    return typed(text, slot_at(key), quotes=True)

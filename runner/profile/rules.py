@@ -23,8 +23,7 @@
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from runner.profile import connection_rules, session_rules
 from runner.profile.faults import Fault, Place, fault_at
@@ -37,8 +36,7 @@ WARNINGS = frozenset({"azure-preview", "no-credential", "no-first-response"})
 """The codes that warn; all others refuse the profile."""
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):
     """One rule: its code, and the check that yields what breaks it."""
 
     code: str

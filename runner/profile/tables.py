@@ -1,8 +1,7 @@
 """The valid tables of a profile that may be invalid elsewhere."""
 
-from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -17,8 +16,7 @@ Finding = tuple[Key, str, str, Part]
 """What breaks a rule: the key at fault, the problem, the hint, and which part of the key's place is meant."""
 
 
-@dataclass(frozen=True)
-class Tables:
+class Tables(NamedTuple):
     """What rules may look at: None stands for a table that is invalid or, for `model`, absent."""
 
     tree: dict[str, Any]

@@ -3,7 +3,6 @@
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, JsonValue, Tag, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from runner.settings.auth import Auth, default_auth
 from runner.settings.endpoint import Endpoint
@@ -52,19 +51,8 @@ def _standard_output() -> list[Output]:
     return [StdoutOutput(kind="stdout")]
 
 
-class Profile(BaseSettings):
+class Profile(Section):
     """What a session is: where it connects, as whom, with which model, and what goes in and out."""
-
-    model_config = SettingsConfigDict(
-        env_prefix="RT_RUN_",
-        env_nested_delimiter="__",
-        case_sensitive=True,
-        extra="forbid",
-        frozen=True,
-        hide_input_in_errors=True,
-        validate_default=True,
-        defer_build=True,
-    )
 
     version: Literal[1]
     """The version of the profile's format."""
@@ -95,15 +83,3 @@ class Profile(BaseSettings):
         if not isinstance(data, dict) or "auth" in data or not isinstance(data.get("endpoint"), dict):
             return data
         return {**data, "auth": default_auth(data["endpoint"].get("kind"))}
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take only what is given: the profile room reads the sources, because it keeps where each value came from."""
-        return (init_settings,)

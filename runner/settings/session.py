@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from runner.settings.api_object import ApiObject, Clearable
 from runner.settings.audio import SessionAudio, TranscriptionAudio
-from runner.settings.conversation import ApiObject, Clearable
 from runner.settings.tools import Tool, ToolChoice
 
 RealtimeModel = Annotated[str, Field(min_length=1)]
