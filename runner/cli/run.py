@@ -4,12 +4,13 @@ import argparse
 import asyncio
 import gc
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 
 import anyio
 
 from runner import logs
 from runner.cli.failure import print_failure
-from runner.errors import RunnerError
+from runner.errors import ProfileError, RunnerError
 from runner.lifecycle.run import Outcome, run_profile
 from runner.profile import LoadedProfile, load_profile
 
@@ -31,11 +32,16 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _run(loaded: LoadedProfile, form: logs.Format) -> int:
+    loop = loaded.profile.run.loop
+    has_uvloop = loop != "asyncio" and find_spec("uvloop") is not None
+    if loop == "uvloop" and not has_uvloop:
+        print_failure(ProfileError("`run.loop` is uvloop, which is not installed", hint="pip install 'rt-run[fast]'"))
+        return ProfileError.exit_code
     # What is there by now stays to the end: no later collection needs to look at it.
     gc.freeze()
     gc.enable()
     try:
-        outcome = anyio.run(_run_on_asyncio, loaded)
+        outcome = anyio.run(_run_on_asyncio, loaded, backend_options={"use_uvloop": has_uvloop})
     except Exception:  # noqa: BLE001  # whatever it is, it is ours, and a person has to read it
         logs.logger().exception("internal_error")
         return RunnerError.exit_code
@@ -50,7 +56,9 @@ def _run(loaded: LoadedProfile, form: logs.Format) -> int:
 
 
 async def _run_on_asyncio(loaded: LoadedProfile) -> Outcome:
-    asyncio.get_running_loop().set_default_executor(_HastyExecutor())
+    loop = asyncio.get_running_loop()
+    logs.logger().debug("loop_started", loop=type(loop).__module__.partition(".")[0])
+    loop.set_default_executor(_HastyExecutor())
     return await run_profile(loaded)
 
 

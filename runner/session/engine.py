@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +11,8 @@ import anyio
 from runner.connect.websocket import Closed, WebSocket
 from runner.errors import EndpointUnreachable, IllegalEvent, RunnerError
 from runner.protocol.audio import append_message
+from runner.session.backlog import Backlog
 from runner.session.pump import Dialect, Pump, Reader
-from runner.session.queue import ByteQueue
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from runner.protocol.client_events import ClientEventBase
     from runner.protocol.fields import JsonObject
     from runner.protocol.state import SessionState
-    from runner.session.update import Update
 
 MAX_EVENTS_BYTES = 64 * 1024 * 1024
 """How far `async for event in session` may fall behind unless the caller says otherwise, in bytes."""
@@ -33,7 +31,7 @@ class Session:
     Args:
         connection: The open connection.
         readers: Called with each update by the pump; they must not wait.
-        max_events_bytes: How far `async for event in session` may fall behind.
+        max_events_bytes: How far `async for event in session` may fall behind; 0 keeps nothing for it.
         incoming: Translates a server event to the current protocol, None where the endpoint speaks it.
         outgoing: Translates a client event from the current protocol, None likewise.
 
@@ -51,14 +49,12 @@ class Session:
         outgoing: Dialect | None = None,
     ) -> None:
         self.draining = False
-        self.pump = Pump(connection, readers=[*readers, self._take], dialect=incoming)
+        self._backlog = Backlog(max_events_bytes) if max_events_bytes else None
+        own = [self._backlog.take] if self._backlog else []
+        self.pump = Pump(connection, readers=[*readers, *own], dialect=incoming)
         self._connection = connection
         self._outgoing = outgoing
         self._turn = anyio.Lock()
-        self._events: ByteQueue[JsonObject] = ByteQueue(max_events_bytes)
-        self._max_events_bytes = max_events_bytes
-        self._events_lost = False
-        self._unread: deque[JsonObject] = deque()
 
     @property
     def state(self) -> SessionState:
@@ -141,13 +137,11 @@ class Session:
         return self
 
     async def __anext__(self) -> JsonObject:
-        if not self._unread:
-            if self._events_lost:
-                msg = f"more than {self._max_events_bytes} bytes of events waited to be read"
-                raise RunnerError(msg, hint="read `async for event in session` as events come")
-            self._unread.extend(await self._events.get_all())
-        if self._unread:
-            return self._unread.popleft()
+        if self._backlog is None:
+            msg = "this session keeps no events to be read"
+            raise IllegalEvent(msg, hint="open it with `max_events_bytes` above 0")
+        if (event := await self._backlog.next()) is not None:
+            return event
         if self.failure:
             raise self.failure
         raise StopAsyncIteration
@@ -199,12 +193,6 @@ class Session:
         except RunnerError as error:
             self.pump.fail(error)
             raise
-
-    def _take(self, update: Update) -> None:
-        if update.event is None:
-            self._events.close()
-        elif not self._events.put(update.event, update.size_bytes):
-            self._events_lost = True
 
     async def _free(self) -> None:
         await self.settled()

@@ -39,7 +39,8 @@ async def open_session(
     Args:
         profile: A validated profile, such as `load_profile` returns.
         readers: Called with each update by the pump; they must not wait.
-        max_events_bytes: How far `async for event in session` may fall behind before events are lost, and that is told.
+        max_events_bytes: How far `async for event in session` may fall behind before events are lost, and that is told;
+            0 keeps nothing for it.
 
     Raises:
         RunnerError: the session cannot be opened; which branch of the tree says why.

@@ -89,6 +89,8 @@ class RunSettings(Section):
     answer is complete; `signal`: until SIGTERM or SIGINT."""
     grace_s: Annotated[float, Field(ge=0, le=3600)] = 10.0
     """After the first signal, the time for what is in flight to finish, in seconds."""
+    loop: Literal["auto", "asyncio", "uvloop"] = "auto"
+    """The event loop: `auto` is `uvloop` where it is installed (`pip install rt-run[fast]`) and `asyncio` elsewhere."""
 
 
 class LoggingSettings(Section):

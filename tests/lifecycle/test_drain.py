@@ -26,6 +26,7 @@ path = "said.jsonl"
 [run]
 grace_s = {grace_s}
 until = "{until}"
+loop = "{loop}"
 """
 pytestmark = pytest.mark.anyio
 
@@ -44,17 +45,20 @@ class Run:
         script: What the server does.
         grace_s: The profile's grace period.
         until: The profile's `run.until`.
+        loop: The profile's `run.loop`.
     """
 
-    def __init__(self, folder: Path, script: Script, *, grace_s: float = 2, until: str = "input-end") -> None:
-        self.folder, self.script, self.grace_s, self.until = folder, script, grace_s, until
+    def __init__(
+        self, folder: Path, script: Script, *, grace_s: float = 2, until: str = "input-end", loop: str = "auto"
+    ) -> None:
+        self.folder, self.script, self.grace_s, self.until, self.loop = folder, script, grace_s, until, loop
         self.peers: list[Peer] = []
         self.started_s = 0.0
 
     async def after(self, text: str, shown: str, *signals: signal.Signals, pause_s: float = 0.3) -> Ended:
         """Say something, wait until this shows, send the signals, and wait for the end."""
         async with serving(self.script) as (port, self.peers):
-            settings = PROFILE.format(port=port, grace_s=self.grace_s, until=self.until)
+            settings = PROFILE.format(port=port, grace_s=self.grace_s, until=self.until, loop=self.loop)
             command = Command("--profile", profile(self.folder, settings), folder=self.folder)
 
             def drive() -> Ended:
@@ -84,7 +88,8 @@ async def half(peer: Peer) -> None:
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_ten_drains_in_mid_answer_lose_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+async def test_ten_drains_in_mid_answer_lose_nothing(tmp_path: Path, loop: str) -> None:
     """Ten times SIGTERM while an answer streams: exit 0, the whole answer in the transcript, a close 1000."""
     closes = []
     for number in range(10):
@@ -98,7 +103,7 @@ async def test_ten_drains_in_mid_answer_lose_nothing(tmp_path: Path) -> None:
             await peer.end("half of it, all of it")
             await peer.to_the_end()
 
-        run = Run(folder, script)
+        run = Run(folder, script, loop=loop)
         ended = await run.after("Hello\n", "half of it", signal.SIGTERM, pause_s=0)
         closes.append(run.peers[0].close_code)
 

@@ -35,6 +35,36 @@ def test_it_is_a_filter(tmp_path: Path) -> None:
     assert ended.logged("session_closed")["responses"] == 2
 
 
+@pytest.mark.parametrize(("loop", "used"), [("asyncio", "asyncio"), ("uvloop", "uvloop"), ("auto", "uvloop")])
+def test_the_profile_chooses_the_loop(tmp_path: Path, loop: str, used: str) -> None:
+    """Uvloop is used where it is installed, unless the profile says otherwise."""
+    name = local(tmp_path, more=f'[run]\nloop = "{loop}"\n')
+
+    ended = Command("--profile", name, "-v", folder=tmp_path).end("Hello\n")
+
+    assert (ended.code, ended.stdout) == (0, "You said: Hello\n")
+    assert ended.logged("loop_started")["loop"] == used
+
+
+def test_a_loop_that_is_not_installed_is_named(tmp_path: Path) -> None:
+    """A profile that asks for uvloop says what to install where it is missing."""
+    name = local(tmp_path, more='[run]\nloop = "uvloop"\n')
+    without = "import sys; sys.modules['uvloop'] = None; from runner.__main__ import main; main()"
+
+    done = subprocess.run(
+        [sys.executable, "-c", without, "--profile", name],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 78
+    assert "`run.loop` is uvloop, which is not installed" in done.stderr
+    assert "pip install 'rt-run[fast]'" in done.stderr
+
+
 def test_events_go_in_and_out_as_json_lines(tmp_path: Path) -> None:
     """With `format = "events"` on both sides the command is the protocol itself; a second request waits its turn."""
     name = local(
