@@ -56,14 +56,14 @@ class Binary:
 
 
 Event = bytes | Binary | Ping | Pong | Close | BrokenFrames
-"""What frames say; `bytes` are a whole text message, valid UTF-8 that is left to its reader to decode."""
+"""What frames say; `bytes` are a whole text message, and whoever decodes it finds out whether it is UTF-8."""
 
 
 class FrameReader:
     """Turns the bytes of a server into events.
 
-    Messages are reassembled, text is checked as it comes, and nothing is kept of a message that is too large.
-    What follows a close frame is dropped.
+    Messages are reassembled, the text of fragments is checked as it comes, and nothing is kept of a message that is
+    too large. What follows a close frame is dropped.
 
     Args:
         max_message_bytes: The largest message that is accepted.
@@ -105,7 +105,7 @@ class FrameReader:
             events.append(error)
         return events
 
-    def _cut(self, data: bytes, start: int, events: list[Event]) -> None:  # noqa: C901  # calls would double its cost
+    def _cut(self, data: bytes, start: int, events: list[Event]) -> None:  # calls would double its cost
         """Add the events of whole frames from `start` on; what follows them is kept, with how much of it is wanted."""
         limit_bytes, end, wanted_bytes = self._max_message_bytes, len(data), 2
         while end - start >= wanted_bytes:
@@ -128,8 +128,6 @@ class FrameReader:
                 break
             payload, start = data[payload_start:payload_end], payload_end
             if whole_text:
-                if not payload.isascii():
-                    _check_text(payload)
                 events.append(payload)
             elif (event := self._take(first, payload)) is not None:
                 events.append(event)
@@ -179,7 +177,7 @@ class FrameReader:
             try:
                 self._utf8.decode(payload, final=first >= _FIN)
             except UnicodeDecodeError as error:
-                raise _not_utf8(error) from None
+                raise not_utf8(error) from None
         if first < _FIN:
             return None
         parts, self._parts = self._parts, None
@@ -190,10 +188,11 @@ def _check_text(payload: bytes) -> str:
     try:
         return payload.decode()
     except UnicodeDecodeError as error:
-        raise _not_utf8(error) from None
+        raise not_utf8(error) from None
 
 
-def _not_utf8(error: UnicodeDecodeError) -> BrokenFrames:
+def not_utf8(error: UnicodeDecodeError) -> BrokenFrames:
+    """The fault of a text message that cannot be decoded."""
     return BrokenFrames(f"the endpoint sent text that is not UTF-8: {error.reason}", close_code=1007)
 
 

@@ -22,7 +22,7 @@ _LINGER_S = 0.5
 _BREATH_BYTES = 65536
 
 Take = Callable[[bytes], None]
-"""Gets one text message, in UTF-8; it must not wait."""
+"""Gets one text message; it must not wait, and raises `UnicodeDecodeError` for one that is not UTF-8."""
 
 
 class Closed(Exception):  # the end that was asked for is no error
@@ -184,6 +184,8 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
         if self._end is None:
             try:
                 self._deliver(data)
+            except UnicodeDecodeError as error:
+                self._finish(frames.not_utf8(error), answer_code=1007)
             except Exception as error:  # noqa: BLE001  # it is raised where somebody waits for the end
                 self._finish(error, answer_code=1011)
 

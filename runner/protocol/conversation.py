@@ -29,15 +29,6 @@ class Item:
         """The whole item's text, its parts in order."""
         return "".join(piece for index in sorted(self.parts) for piece in self.parts[index])
 
-    def append(self, content_index: int, delta: str) -> None:
-        """Add a piece of text to a part."""
-        try:
-            self.parts[content_index].append(delta)
-        except KeyError:
-            if content_index > _MAX_CONTENT_INDEX:
-                raise BadField("content_index", f"at most {_MAX_CONTENT_INDEX}") from None
-            self.parts[content_index] = [delta]
-
 
 def _parts(item: JsonObject) -> dict[int, str]:
     if item.get("type") in {"function_call", "function_call_output"}:
@@ -94,7 +85,7 @@ class Conversation:
         if whole:
             item.parts[content_index] = [delta]
         else:
-            item.append(content_index, delta)
+            item.parts.setdefault(content_index, []).append(delta)
 
     def remove(self, item_id: str) -> None:
         """Forget an item; unknown ids are ignored."""

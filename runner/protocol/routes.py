@@ -111,16 +111,23 @@ def _apart(state: SessionState, event: JsonObject) -> bool:
 
 
 def _delta(state: SessionState, event: JsonObject) -> list[Effect]:
-    get = event.get
-    item_id, response_id, delta, index = get("item_id"), get("response_id"), get("delta"), get("content_index")
-    if not (type(item_id) is type(response_id) is type(delta) is str and type(index) is int and index >= 0):
-        item_id, response_id, delta, index = *_piece(event), count(event, "content_index")
-    item = state.conversation.by_id.get(item_id)
-    if item is not None:
-        item.append(index, delta)
-    elif response_id in state.promises.active:
-        state.conversation.append(item_id, index, delta)
-    return [_new(TextDelta, (response_id, item_id, delta))]
+    try:
+        item_id, response_id, delta = event["item_id"], event["response_id"], event["delta"]
+        pieces = state.conversation.by_id[item_id].parts[event["content_index"]]
+        # What is known already has the right type; only what is new must be looked at closely.
+        if response_id in state.promises.active and type(delta) is str:
+            pieces.append(delta)
+            return [_new(TextDelta, (response_id, item_id, delta))]
+    except (KeyError, TypeError):
+        pass
+    return _first_delta(state, event)
+
+
+def _first_delta(state: SessionState, event: JsonObject) -> list[Effect]:
+    item_id, response_id, delta = _piece(event)
+    if response_id in state.promises.active or item_id in state.conversation.by_id:
+        state.conversation.append(item_id, count(event, "content_index"), delta)
+    return [TextDelta(response_id, item_id, delta)]
 
 
 def _audio_delta(_state: SessionState, event: JsonObject) -> list[Effect]:
@@ -131,7 +138,7 @@ def _audio_delta(_state: SessionState, event: JsonObject) -> list[Effect]:
 
 
 def _piece(event: JsonObject) -> tuple[str, str, str]:
-    """The fields of a delta, checked one by one: what the quick look has not passed is named."""
+    """The fields of a delta, checked one by one."""
     return text(event, "item_id"), optional_text(event, "response_id"), text(event, "delta")
 
 

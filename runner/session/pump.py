@@ -1,9 +1,9 @@
 """The receiving side of a session: messages in, state and readers told, never waiting for anyone."""
 
 import json
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from time import time
 
 import anyio
 from pydantic_core import from_json
@@ -50,6 +50,8 @@ class Pump:
         self.failure: RunnerError | None = None
         self.refusal: RunnerError | None = None
         self.first_unanswered: RunnerError | None = None
+        self._receive = self.state.receive
+        self._is_over = False
         self._connection = connection
         self._readers = readers
         self._dialect = dialect
@@ -71,7 +73,7 @@ class Pump:
 
     def take(self, message: bytes) -> None:
         """Take in one message of the connection and pass on what it means: the hot path of the whole program."""
-        if self.state.phase == "closed":
+        if self._is_over:
             return
         try:
             event = from_json(message)
@@ -82,15 +84,15 @@ class Pump:
             return
         if self._dialect is not None:
             event = self._dialect(event)
-        effects = self.state.receive(event)
-        update = _new(Update, (event, effects, time.time(), len(message)))
-        if len(effects) == 1 and type(effects[0]) in PIECES:
+        self._malformed = 0
+        self._last_words = None
+        effects = self._receive(event)
+        update = _new(Update, (event, effects, time(), len(message)))
+        if effects and type(effects[0]) in PIECES:
             # Most events are pieces of an answer, which are neither logged nor waited for.
             for reader in self._readers:
                 reader(update)
             return
-        self._malformed = 0
-        self._last_words = None
         self._publish(update)
         for effect in effects:
             self._judge(effect)
@@ -146,9 +148,10 @@ class Pump:
             reader(update)
 
     def _end(self) -> None:
-        if self.state.phase != "closed":
+        if not self._is_over:
+            self._is_over = True
             effects = self.state.close()
-            self._publish(Update(None, effects, time.time(), 0))
+            self._publish(Update(None, effects, time(), 0))
         self._changed.set()
 
 
@@ -171,6 +174,7 @@ def _explained(end: RunnerError, cause: RunnerError | None) -> RunnerError:
 
 def _repaired(message: bytes) -> object:
     """What the first parser refuses: half a surrogate pair is legal JSON, and some servers cut text between them."""
+    text = message.decode()
     with suppress(ValueError, RecursionError):
-        return json.loads(message)
+        return json.loads(text)
     return None

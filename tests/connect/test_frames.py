@@ -30,10 +30,13 @@ CONTROL = {Opcode.CLOSE, Opcode.PING, Opcode.PONG}
 
 def read(pieces: list[bytes], limit_bytes: int = LIMIT_BYTES) -> tuple[list[Event], int | None]:
     """The events of our reader, and the close code of its complaint, if it has one."""
-    reader = FrameReader(limit_bytes)
-    events = [event for piece in pieces for event in reader.feed(piece)]
-    if events and isinstance(events[-1], BrokenFrames):
-        return events[:-1], events[-1].close_code
+    reader, events = FrameReader(limit_bytes), list[Event]()
+    for event in (event for piece in pieces for event in reader.feed(piece)):
+        if isinstance(event, BrokenFrames):
+            return events, event.close_code
+        if isinstance(event, bytes) and not _may_be_text(event, whole=True):
+            return events, 1007
+        events.append(event)
     return events, None
 
 

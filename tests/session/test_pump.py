@@ -8,10 +8,14 @@ from typing import Any
 import anyio
 import pytest
 import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic_core import from_json
 
 from runner import logs
 from runner.errors import AccessRefused, EndpointBusy, EndpointUnreachable, RunnerError, SessionRefused
 from runner.session.opening import open_session
+from runner.session.pump import MAX_MALFORMED_MESSAGES
 from tests.peer import Peer, profile_for, serving
 
 pytestmark = pytest.mark.anyio
@@ -147,3 +151,35 @@ async def test_what_cannot_be_read_is_logged_once(log: io.StringIO) -> None:
         ("", "a message is not a JSON object"),
         ("response.output_text.delta", "`delta` is not a string"),
     ]
+
+
+async def test_pieces_of_an_answer_between_malformed_messages_count() -> None:
+    """Only messages in a row that are no events end a session: a piece of an answer shows that the peer is sane."""
+    piece = {"type": "response.output_text.delta", "response_id": "r", "item_id": "i", "content_index": 0, "delta": "."}
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        for _ in range(MAX_MALFORMED_MESSAGES + 10):
+            await peer.send(["no", "event"])
+            await peer.send(piece)
+        await peer.send({"type": "response.created", "response": {"id": "last"}})
+        await peer.to_the_end()
+
+    async with serving(script) as (port, _), open_session(profile_for(port)) as session:
+        async for event in session:
+            if event["type"] == "response.created":
+                break
+
+        assert session.failure is None
+
+
+@given(st.binary(max_size=40) | st.text(max_size=20).map(lambda text: json.dumps(text, ensure_ascii=False).encode()))
+def test_what_the_parser_takes_is_utf_8(data: bytes) -> None:
+    """Frames leave the check of text to the parser, so that no message is looked at twice."""
+    for message in (data, b'{"' + data + b'": "' + data + b'"}', b"[" + data + b"]"):
+        try:
+            from_json(message)
+        except ValueError:
+            continue
+
+        assert message.decode()
