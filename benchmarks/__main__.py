@@ -7,11 +7,18 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from benchmarks import measure, report, startup
+from benchmarks import instructions, measure, receive, report, roundtrip, send, sessions, startup
 
 Module = Callable[[int | None], AbstractContextManager[list[measure.Comparison]]]
 
-MODULES: dict[str, Module] = {"startup": startup.comparisons}
+MODULES: dict[str, Module] = {
+    "startup": startup.comparisons,
+    "receive": receive.comparisons,
+    "send": send.comparisons,
+    "roundtrip": roundtrip.comparisons,
+    "sessions": sessions.comparisons,
+    "instructions": instructions.comparisons,
+}
 """Each gives its comparisons as a context, given the core on which its servers shall run."""
 
 
@@ -21,6 +28,7 @@ def main() -> int:
     parser.add_argument("modules", nargs="*", metavar="MODULE", help=f"some of: {', '.join(MODULES)} (default: all)")
     parser.add_argument("--rounds", type=int, default=20, metavar="N", help="how often each is measured (default 20)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all samples there")
+    parser.add_argument("--plots", type=Path, metavar="DIR", help="draw each comparison there, as SVG")
     parser.add_argument("--check", action="store_true", help="exit with 1 if a claim does not hold")
     options = parser.parse_args()
     if unknown := [name for name in options.modules if name not in MODULES]:
@@ -31,16 +39,20 @@ def main() -> int:
     server_core, pinned = _pin()
     details = report.machine()
     report.print_machine(details, pinned)
-    results: dict[str, dict[str, measure.Figures]] = {}
+    results: list[report.Result] = []
     hold = True
     for name in options.modules or MODULES:
         with MODULES[name](server_core) as comparisons:
             for comparison in comparisons:
-                figures = measure.run(comparison, rounds=options.rounds)
-                results[comparison.title] = figures
-                hold = report.print_comparison(comparison, figures) and hold
+                for part, figures in measure.run(comparison, rounds=options.rounds):
+                    results.append((part, figures))
+                    hold = report.print_comparison(part, figures) and hold
     if options.json:
         report.write_json(options.json, details, results, rounds=options.rounds)
+    if options.plots:
+        from benchmarks import plots  # matplotlib takes its time
+
+        plots.draw(options.plots, results)
     return 1 if options.check and not hold else 0
 
 

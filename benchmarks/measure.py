@@ -2,8 +2,8 @@
 
 import os
 import statistics
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -11,7 +11,8 @@ class Contender:
     """Something that is measured: each call does it once and returns what it took."""
 
     name: str
-    measure: Callable[[], float]
+    measure: Callable[[], float | Mapping[str, float]]
+    """Gives several figures by name where the comparison has parts."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,16 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class Part:
+    """One of several figures that a contender's run gives, by the name that it has there."""
+
+    name: str
+    title: str
+    unit: str
+    claims: Sequence[Claim] = ()
+
+
+@dataclass(frozen=True)
 class Comparison:
     """Contenders that are measured in turns, the first one being what the others are compared with."""
 
@@ -31,6 +42,10 @@ class Comparison:
     unit: str
     contenders: Sequence[Contender]
     claims: Sequence[Claim] = ()
+    parts: Sequence[Part] = ()
+    """Where a run gives several figures; each becomes a comparison of its own."""
+    most_rounds: int = 1_000_000
+    """How often it is measured at most: some take minutes, and some always give the same."""
 
 
 @dataclass(frozen=True)
@@ -47,30 +62,38 @@ class Figures:
     samples: tuple[float, ...]
 
 
-def run(comparison: Comparison, *, rounds: int, warm_ups: int = 2) -> dict[str, Figures]:
+def run(comparison: Comparison, *, rounds: int) -> list[tuple[Comparison, dict[str, Figures]]]:
     """Measure every contender once a round, so that a slow moment of the machine falls on all of them.
 
     Args:
         comparison: What to measure.
-        rounds: How often.
-        warm_ups: Rounds before that count for nothing: they fill caches, bytecode's among them.
+        rounds: How often. Two rounds more come before them, or as many as there are if those are fewer, that count for
+            nothing: they fill caches, bytecode's among them.
 
     Returns:
-        The figures by the contenders' names.
+        The comparison, or each of its parts as one, with the figures by the contenders' names.
     """
-    taken: dict[str, list[float]] = {each.name: [] for each in comparison.contenders}
+    rounds = min(rounds, comparison.most_rounds)
+    warm_ups = min(rounds, 2) if rounds < comparison.most_rounds else 0
+    taken: dict[str, list[Mapping[str, float]]] = {each.name: [] for each in comparison.contenders}
     for number in range(-warm_ups, rounds):
         # Whoever goes first after a pause meets a colder machine: everybody does in turn.
         start = number % len(comparison.contenders)
         for contender in (*comparison.contenders[start:], *comparison.contenders[:start]):
-            figure = contender.measure()
+            figures = contender.measure()
             if number >= 0:
-                taken[contender.name].append(figure)
-    baseline = taken[comparison.contenders[0].name]
-    return {name: _figures(samples, baseline) for name, samples in taken.items()}
+                taken[contender.name].append(figures if isinstance(figures, Mapping) else {"": figures})
+    parts = comparison.parts or [Part("", comparison.title, comparison.unit, comparison.claims)]
+    return [
+        (
+            replace(comparison, title=part.title, unit=part.unit, claims=part.claims, parts=()),
+            _all_figures({name: [each[part.name] for each in runs] for name, runs in taken.items()}),
+        )
+        for part in parts
+    ]
 
 
-def ratio(figures: dict[str, Figures], name: str, baseline: str) -> float:
+def ratio(figures: Mapping[str, Figures], name: str, baseline: str) -> float:
     """The median over rounds of one contender to another in the same round."""
     return _ratio(figures[name].samples, figures[baseline].samples)
 
@@ -84,6 +107,11 @@ def pin(core: int) -> str:
     except OSError as error:
         return f"not pinned: {error.strerror}"
     return f"pinned to core {core}"
+
+
+def _all_figures(taken: dict[str, list[float]]) -> dict[str, Figures]:
+    baseline = next(iter(taken.values()))
+    return {name: _figures(samples, baseline) for name, samples in taken.items()}
 
 
 def _figures(samples: list[float], baseline: list[float]) -> Figures:

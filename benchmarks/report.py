@@ -3,15 +3,20 @@
 import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import Comparison, Figures, ratio
+from benchmarks.measure import Claim, Comparison, Figures, ratio
 
-_PACKAGES = ("rt-run", "openai", "pydantic", "anyio", "httpx", "httpx-ws", "structlog", "trio", "rich")
+_PACKAGES = (
+    *("rt-run", "pydantic", "anyio", "httpx", "httpx-ws", "structlog", "trio", "uvloop"),
+    *("openai", "openai-agents", "websockets", "picows"),
+)
+
+Result = tuple[Comparison, Mapping[str, Figures]]
 
 
 def machine() -> dict[str, Any]:
@@ -37,23 +42,45 @@ def print_comparison(comparison: Comparison, figures: Mapping[str, Figures]) -> 
     print(f"\n{comparison.title} ({comparison.unit})")
     print(f"  {'':{names}}  {'median':>9}  {'quartiles':>19}  ratio")
     for name, each in figures.items():
-        print(f"  {name:{names}}  {each.median:9.4f}  {each.low:9.4f}-{each.high:9.4f}  {each.ratio:5.2f}")
+        median, low, high = (digits(figure) for figure in (each.median, each.low, each.high))
+        print(f"  {name:{names}}  {median:>9}  {f'{low} - {high}':>19}  {each.ratio:5.2f}")
     hold = True
     for claim in comparison.claims:
-        found = ratio(dict(figures), claim.name, claim.baseline)
+        found = _found(claim, figures)
+        if found is None:
+            hold = False
+            print(f"  {claim.name}: cannot be compared with {claim.baseline}, which is not installed")
+            continue
         holds = found <= claim.at_most
         hold = hold and holds
         verdict = "holds" if holds else "DOES NOT HOLD"
-        print(f"  {claim.name}: {found:.2f} of {claim.baseline}, claimed at most {claim.at_most:g}: {verdict}")
+        print(f"  {claim.name}: {found:.3f} of {claim.baseline}, claimed at most {claim.at_most:.3g}: {verdict}")
     return hold
 
 
-def write_json(
-    path: Path, details: Mapping[str, Any], results: Mapping[str, Mapping[str, Figures]], *, rounds: int
-) -> None:
+def write_json(path: Path, details: Mapping[str, Any], results: Sequence[Result], *, rounds: int) -> None:
     """Write all samples, so that they can be looked at again."""
-    comparisons = {title: {name: asdict(each) for name, each in figures.items()} for title, figures in results.items()}
+    comparisons = [
+        {
+            "title": comparison.title,
+            "unit": comparison.unit,
+            "claims": [{**asdict(claim), "found": _found(claim, figures)} for claim in comparison.claims],
+            "contenders": {name: asdict(each) for name, each in figures.items()},
+        }
+        for comparison, figures in results
+    ]
     path.write_text(json.dumps({"machine": details, "rounds": rounds, "comparisons": comparisons}, indent=2) + "\n")
+
+
+def _found(claim: Claim, figures: Mapping[str, Figures]) -> float | None:
+    if claim.name not in figures or claim.baseline not in figures:
+        return None
+    return ratio(figures, claim.name, claim.baseline)
+
+
+def digits(figure: float) -> str:
+    """Four digits that count."""
+    return f"{figure:,.0f}" if figure >= 1000 else f"{figure:.4g}"
 
 
 def _version(package: str) -> str:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.measure import Claim, Comparison, Contender
+from benchmarks.processes import environment
 
 TIMEOUT_S = 30.0
 _PARSE = "import argparse; argparse.ArgumentParser().parse_args([])"
@@ -73,7 +74,7 @@ def _session(folder: Path, base_url: str) -> Comparison:
         Contender("rt-run, served", _until_notified(folder, "served")),
         Contender("rt-run, endpoint of its own", _until_notified(folder, "own")),
     ]
-    claims = [Claim(each.name, contenders[0].name, at_most=1.0) for each in contenders[1:]]
+    claims = [Claim(each.name, contenders[0].name, at_most=0.55) for each in contenders[1:]]
     return Comparison("From the start of a process to a configured session", "s", contenders, claims)
 
 
@@ -82,14 +83,10 @@ def _rt_run() -> Sequence[str]:
     return [str(script)] if script.exists() else [sys.executable, "-m", "runner"]
 
 
-def _environment(more: Mapping[str, str]) -> dict[str, str]:
-    return {**{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}, **more}
-
-
 def _whole(*command: str) -> Callable[[], float]:
     def measure() -> float:
         started_s = time.perf_counter()
-        subprocess.run(command, env=_environment({}), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
+        subprocess.run(command, env=environment({}), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
         return time.perf_counter() - started_s
 
     return measure
@@ -130,9 +127,9 @@ def _until_printed(*command: str) -> Callable[[], float]:
 
 
 @contextmanager
-def _started(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def _started(command: Sequence[str], more: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, env=_environment(environment), stdin=pipe, stdout=pipe) as process:
+    with subprocess.Popen(command, env=environment(more), stdin=pipe, stdout=pipe) as process:
         try:
             yield process
         finally:
@@ -143,7 +140,7 @@ def _started(command: Sequence[str], environment: Mapping[str, str]) -> Iterator
 def _serving(core: int | None) -> Iterator[str]:
     command = [*_rt_run(), "serve-local", "--listen", "127.0.0.1:0"]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, env=_environment({}), stdout=pipe, stderr=subprocess.DEVNULL) as server:
+    with subprocess.Popen(command, env=environment({}), stdout=pipe, stderr=subprocess.DEVNULL) as server:
         try:
             if core is not None:
                 os.sched_setaffinity(server.pid, {core})

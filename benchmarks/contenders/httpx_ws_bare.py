@@ -1,0 +1,51 @@
+"""httpx-ws as it comes: a session of its own, the standard library's JSON and base64."""
+
+import base64
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from httpx_ws import AsyncWebSocketSession, aconnect_ws
+
+from benchmarks.contenders import SESSION, Client, Received, counted
+
+
+class _Client:
+    def __init__(self, websocket: AsyncWebSocketSession) -> None:
+        self._websocket = websocket
+
+    async def answer(self, metadata: dict[str, str]) -> Received:
+        received = Received()
+        await self._websocket.send_text(json.dumps({"type": "response.create", "response": {"metadata": metadata}}))
+        while True:
+            event = json.loads(await self._websocket.receive_text())
+            if event["type"] == "response.output_audio.delta":
+                received.events += 1
+                received.size_bytes += len(base64.b64decode(event["delta"]))
+            elif event["type"] == "response.output_text.delta":
+                received.events += 1
+                received.size_bytes += len(event["delta"])
+            elif event["type"] == "response.done":
+                return received
+
+    async def send_audio(self, pcm: bytes, events: int) -> int:
+        for _ in range(events):
+            audio = base64.b64encode(pcm).decode()
+            await self._websocket.send_text(json.dumps({"type": "input_audio_buffer.append", "audio": audio}))
+        await self._websocket.send_text(json.dumps({"type": "input_audio_buffer.commit"}))
+        return counted(json.loads(await self._websocket.receive_text())["item_id"])
+
+    async def round_trip(self) -> None:
+        await self._websocket.send_text(json.dumps({"type": "input_audio_buffer.clear"}))
+        assert json.loads(await self._websocket.receive_text())["type"] == "input_audio_buffer.cleared"
+
+
+@asynccontextmanager
+async def connected(base_url: str, _ca_file: str | None) -> AsyncIterator[Client]:
+    """A client whose session is configured."""
+    websocket: AsyncWebSocketSession
+    async with aconnect_ws(f"{base_url}/realtime?model=benchmark") as websocket:
+        await websocket.send_text(json.dumps({"type": "session.update", "session": SESSION}))
+        while json.loads(await websocket.receive_text())["type"] != "session.updated":
+            pass
+        yield _Client(websocket)

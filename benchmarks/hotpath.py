@@ -1,0 +1,98 @@
+"""`python -m benchmarks.hotpath TASK COUNT`: so many events through rt-run with no network below, to be counted."""
+
+import base64
+import itertools
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+
+import anyio
+import httpcore
+
+from benchmarks.answers import AUDIO_BYTES, answer, greeting
+from runner.connect.websocket import WebSocket
+from runner.protocol.effects import AudioDelta
+from runner.session.engine import Session
+from runner.session.update import Update
+
+_PCM = bytes(range(240)) * (AUDIO_BYTES // 240)
+_STARTED, _AUDIO = answer("audio", 1)[0], answer("audio", 1)[3]
+_TEXT = answer("text", 1)[3]
+_AUDIO_HEADER_BYTES = 4
+
+
+class _Stream(httpcore.AsyncNetworkStream):
+    """A connection that gives one frame a read and forgets what is written."""
+
+    def __init__(self, frames: Iterator[bytes]) -> None:
+        self._frames = frames
+        self.is_drained = anyio.Event()
+        self.is_over = anyio.Event()
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109  # httpcore's interface
+        frame = next(self._frames, b"")
+        if not frame:
+            self.is_drained.set()
+            await self.is_over.wait()
+        return frame
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109  # httpcore's interface
+        pass
+
+    async def aclose(self) -> None:
+        pass
+
+
+async def _session(frames: Iterable[bytes], reader: Callable[[Update], None], appended: int) -> None:
+    """Take in all frames, then append audio so often: all that this program knows of rt-run's inside."""
+    opening = (greeting("session.created"), greeting("session.updated"), _STARTED)
+    stream = _Stream(itertools.chain(opening, frames))
+    async with WebSocket(stream) as connection, anyio.create_task_group() as tasks:
+        session = Session(connection, readers=[reader], max_events_bytes=0)
+        tasks.start_soon(session.pump.run)
+        await stream.is_drained.wait()
+        for _ in range(appended):
+            await session.append_audio(_PCM)
+        stream.is_over.set()
+
+
+def _decode(update: Update) -> None:
+    for effect in update.effects:
+        if isinstance(effect, AudioDelta):
+            effect.decode()
+
+
+def _ignore(update: Update) -> None:
+    """What a reader does that has no use for an event."""
+
+
+def yardstick(count: int) -> None:
+    """The least that the standard library takes for an audio delta: JSON and base64."""
+    for frame in itertools.repeat(_AUDIO, count):
+        base64.b64decode(json.loads(frame[_AUDIO_HEADER_BYTES:])["delta"])
+
+
+def decoded(count: int) -> None:
+    """Audio deltas become PCM."""
+    anyio.run(_session, itertools.repeat(_AUDIO, count), _decode, 0)
+
+
+def undecoded(count: int) -> None:
+    """Audio deltas come that nobody decodes."""
+    anyio.run(_session, itertools.repeat(_AUDIO, count), _ignore, 0)
+
+
+def text(count: int) -> None:
+    """Text deltas come."""
+    anyio.run(_session, itertools.repeat(_TEXT, count), _ignore, 0)
+
+
+def sent(count: int) -> None:
+    """Audio is appended, 100 ms at a time."""
+    anyio.run(_session, (), _ignore, count)
+
+
+TASKS: dict[str, Callable[[int], None]] = {each.__name__: each for each in (yardstick, decoded, undecoded, text, sent)}
+
+if __name__ == "__main__":
+    TASKS[sys.argv[1]](int(sys.argv[2]))

@@ -1,0 +1,73 @@
+"""The benchmarks run: they must not rot, though no figure of so short a run says anything."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.hotpath import TASKS
+from benchmarks.server import serving
+
+
+def printed(repository: Path, module: str, *arguments: str) -> str:
+    """What a module of the benchmarks prints."""
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments], cwd=repository, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def base_url() -> Iterator[str]:
+    """The benchmarks' own server."""
+    with serving(None) as (address,):
+        yield f"{address}/v1"
+
+
+@pytest.mark.timeout(300)
+def test_events_are_measured(repository: Path, tmp_path: Path) -> None:
+    """One round gives a table and all samples."""
+    file = tmp_path / "figures.json"
+
+    table = printed(repository, "benchmarks", "startup", "send", "--rounds", "1", "--json", str(file))
+
+    figures = json.loads(file.read_text())
+    assert "From the start of a process to a configured session" in table
+    assert [each["unit"] for each in figures["comparisons"]] == ["s", "s", "client CPU µs an event", "events/s"]
+    assert {"processor", "python", "packages"} <= figures["machine"].keys()
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments", "figure"),
+    [("idle", ["3"], "memory_kb"), ("voices", ["2", "0.5"], "p99_late_ms")],
+)
+def test_crowds_are_measured(repository: Path, base_url: str, program: str, arguments: list[str], figure: str) -> None:
+    """Sessions of a crowd are opened, and say what they took."""
+    figures: dict[str, Any] = json.loads(
+        printed(repository, f"benchmarks.crowds.{program}", "rt-run", base_url, *arguments)
+    )
+
+    assert figure in figures
+
+
+def test_a_crowd_is_drained(repository: Path, base_url: str) -> None:
+    """SIGTERM closes every session with code 1000."""
+    command = [sys.executable, "-m", "benchmarks.crowds.drain", "rt-run", base_url, "3"]
+    with subprocess.Popen(command, cwd=repository, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+        process.terminate()
+        said, _ = process.communicate(timeout=30)
+
+    assert json.loads(said)["closed_percent"] == 100
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_hot_path_runs(repository: Path, task: str) -> None:
+    """What is counted can be run."""
+    printed(repository, "benchmarks.hotpath", task, "3")
