@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from benchmarks import instructions, measure, receive, report, roundtrip, send, sessions, startup
+from benchmarks import instructions, measure, receive, report, roundtrip, send, sessions, startup, steps
 
 Module = Callable[[int | None], AbstractContextManager[list[measure.Comparison]]]
 
@@ -17,6 +17,7 @@ MODULES: dict[str, Module] = {
     "send": send.comparisons,
     "roundtrip": roundtrip.comparisons,
     "sessions": sessions.comparisons,
+    "steps": steps.comparisons,
     "instructions": instructions.comparisons,
 }
 """Each gives its comparisons as a context, given the core on which its servers shall run."""

@@ -4,12 +4,13 @@ import base64
 import itertools
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 import anyio
-import httpcore
+from anyio.abc import TaskGroup
 
 from benchmarks.answers import AUDIO_BYTES, answer, greeting
+from runner.connect.pushed_stream import PushedStream
 from runner.connect.websocket import WebSocket
 from runner.protocol.effects import AudioDelta
 from runner.session.engine import Session
@@ -21,39 +22,47 @@ _TEXT = answer("text", 1)[3]
 _AUDIO_HEADER_BYTES = 4
 
 
-class _Stream(httpcore.AsyncNetworkStream):
-    """A connection that gives one frame a read and forgets what is written."""
-
-    def __init__(self, frames: Iterator[bytes]) -> None:
-        self._frames = frames
-        self.is_drained = anyio.Event()
-        self.is_over = anyio.Event()
+class _Stream(PushedStream):
+    """A connection that hands on one frame at a time and forgets what is sent."""
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109  # httpcore's interface
-        frame = next(self._frames, b"")
-        if not frame:
-            self.is_drained.set()
-            await self.is_over.wait()
-        return frame
+        return b""
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109  # httpcore's interface
+    def put(self, data: bytes) -> None:
         pass
 
-    async def aclose(self) -> None:
+    @property
+    def waiting_bytes(self) -> int:
+        return 0
+
+    async def settled(self) -> None:
         pass
+
+    async def release(self) -> None:
+        self._end()
+
+    async def _begin(self, tasks: TaskGroup) -> None:
+        pass
+
+    def play(self, frames: Iterable[bytes]) -> None:
+        """Hand on all frames, as a loop's transport would."""
+        assert self._listener
+        for frame in frames:
+            self._listener.data_received(frame)
 
 
 async def _session(frames: Iterable[bytes], reader: Callable[[Update], None], appended: int) -> None:
     """Take in all frames, then append audio so often: all that this program knows of rt-run's inside."""
-    opening = (greeting("session.created"), greeting("session.updated"), _STARTED)
-    stream = _Stream(itertools.chain(opening, frames))
+    stream = _Stream()
     async with WebSocket(stream) as connection, anyio.create_task_group() as tasks:
         session = Session(connection, readers=[reader], max_events_bytes=0)
         tasks.start_soon(session.pump.run)
-        await stream.is_drained.wait()
+        await anyio.wait_all_tasks_blocked()
+        stream.play((greeting("session.created"), greeting("session.updated"), _STARTED))
+        stream.play(frames)
         for _ in range(appended):
             await session.append_audio(_PCM)
-        stream.is_over.set()
+        await stream.release()
 
 
 def _decode(update: Update) -> None:

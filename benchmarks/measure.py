@@ -1,5 +1,6 @@
 """Contenders taking turns, and what their figures say."""
 
+import math
 import os
 import statistics
 from collections.abc import Callable, Mapping, Sequence
@@ -126,4 +127,5 @@ def _figures(samples: list[float], baseline: list[float]) -> Figures:
 
 
 def _ratio(samples: Sequence[float], baseline: Sequence[float]) -> float:
-    return statistics.median(one / other for one, other in zip(samples, baseline, strict=True))
+    pairs = zip(samples, baseline, strict=True)
+    return statistics.median(one / other if other else math.inf for one, other in pairs)

@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks.measure import Claim, Comparison, Figures, ratio
 
 _PACKAGES = (
-    *("rt-run", "pydantic", "anyio", "httpx", "httpx-ws", "structlog", "trio", "uvloop"),
+    *("rt-run", "pydantic", "pydantic-core", "pybase64", "anyio", "httpx", "httpx-ws", "structlog", "trio", "uvloop"),
     *("openai", "openai-agents", "websockets", "picows"),
 )
 

@@ -71,3 +71,10 @@ def test_a_crowd_is_drained(repository: Path, base_url: str) -> None:
 def test_the_hot_path_runs(repository: Path, task: str) -> None:
     """What is counted can be run."""
     printed(repository, "benchmarks.hotpath", task, "3")
+
+
+def test_every_step_is_measured(repository: Path) -> None:
+    """The steps of an event add up to what its reader sees."""
+    table = printed(repository, "benchmarks", "steps", "--rounds", "1")
+
+    assert [line.split()[0] for line in table.splitlines() if line.startswith("  ")].count("JSON") == 2

@@ -72,9 +72,12 @@ def _carry_out(parser: argparse.ArgumentParser, options: argparse.Namespace) -> 
         return 2
     # Imports leave no garbage, and looking for it takes a twentieth of a start; `run` turns it on again.
     gc.disable()
-    from runner.cli.run import run as run_profile
+    try:
+        from runner.cli.run import run as run_profile
 
-    return run_profile(options)
+        return run_profile(options)
+    finally:
+        gc.enable()
 
 
 def _print_version(_options: argparse.Namespace) -> int:

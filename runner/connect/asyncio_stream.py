@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import errno
+import ipaddress
 import socket
 from collections.abc import Iterable
 from typing import Any, cast
@@ -12,9 +14,9 @@ import httpcore
 from aiohappyeyeballs import addr_to_addr_infos, start_connection
 
 from runner.connect.pushed_stream import PushedStream, in_time
+from runner.connect.wire import READ_BYTES
 
 _HAPPY_EYEBALLS_S = 0.25  # RFC 8305, section 5
-_READ_BYTES = 65536
 
 
 class AsyncioStream(asyncio.Protocol, PushedStream):
@@ -25,9 +27,7 @@ class AsyncioStream(asyncio.Protocol, PushedStream):
         self._socket = connected
         self._transport: asyncio.Transport
         self._unread = bytearray()
-        self._is_hasty = False
         self._is_closed = False
-        self._fault: Exception | None = None
         self._arrival = asyncio.Event()
         self._settled = asyncio.Event()
         self._settled.set()
@@ -45,10 +45,6 @@ class AsyncioStream(asyncio.Protocol, PushedStream):
         if not self._is_over:
             self._transport.resume_reading()
         return data
-
-    def stop_waiting(self) -> None:
-        """Let `read` return at once from now on."""
-        self._is_hasty = True
 
     async def _begin(self, tasks: anyio.abc.TaskGroup) -> None:
         """Nothing more is needed: the transport calls us."""
@@ -75,10 +71,6 @@ class AsyncioStream(asyncio.Protocol, PushedStream):
                 self._arrival.clear()
                 await self._arrival.wait()
 
-    async def aclose(self) -> None:
-        """Hang up."""
-        await self.release()
-
     def get_extra_info(self, info: str) -> Any:
         """What httpcore and httpx want to know of a socket."""
         match info:
@@ -104,7 +96,7 @@ class AsyncioStream(asyncio.Protocol, PushedStream):
             return
         self._unread += data
         self._arrival.set()
-        if len(self._unread) >= _READ_BYTES:
+        if len(self._unread) >= READ_BYTES:
             self._transport.pause_reading()
 
     def eof_received(self) -> None:
@@ -133,7 +125,7 @@ class AsyncioStream(asyncio.Protocol, PushedStream):
     def _read_last_words(self) -> None:
         """After a failed write, what the peer has sent before is still in the kernel, a close frame perhaps."""
         with contextlib.suppress(OSError):
-            while data := self._socket.recv(_READ_BYTES):
+            while data := self._socket.recv(READ_BYTES):
                 self.data_received(data)
 
     def _end(self) -> None:
@@ -168,10 +160,32 @@ async def connect(
 
 
 async def _connected(host: str, port: int, local_address: str | None) -> socket.socket:
-    loop = asyncio.get_running_loop()
     try:
-        infos = addr_to_addr_infos((host, port)) or await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        own = await loop.getaddrinfo(local_address, 0, type=socket.SOCK_STREAM) if local_address else None
-        return await start_connection(infos, local_addr_infos=own, happy_eyeballs_delay=_HAPPY_EYEBALLS_S)
+        return await _first_connected(host, port, local_address)
     except OSError as error:
         raise httpcore.ConnectError(str(error)) from error
+
+
+async def _first_connected(host: str, port: int, local_address: str | None) -> socket.socket:
+    loop = asyncio.get_running_loop()
+    try:
+        # An address need not wait for the thread that resolves names.
+        known = addr_to_addr_infos((host, port)) if _is_address(host) else None
+        infos = known or await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        own = await loop.getaddrinfo(local_address, 0, type=socket.SOCK_STREAM) if local_address else None
+    except UnicodeError as error:
+        raise socket.gaierror(socket.EAI_NONAME, str(error)) from error
+    try:
+        return await start_connection(infos, local_addr_infos=own, happy_eyeballs_delay=_HAPPY_EYEBALLS_S)
+    except (OSError, RuntimeError) as error:  # uvloop has both for an address that cannot be reached
+        if getattr(error, "errno", None):
+            raise
+        raise OSError(errno.EHOSTUNREACH, str(error)) from error
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

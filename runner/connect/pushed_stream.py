@@ -10,9 +10,7 @@ import anyio
 import anyio.abc
 import httpcore
 
-from runner.connect.wire import Listener, Wire
-
-_READ_BYTES = 65536
+from runner.connect.wire import LOST, READ_BYTES, Listener, Wire
 
 
 class PushedStream(httpcore.AsyncNetworkStream, Wire):
@@ -21,9 +19,11 @@ class PushedStream(httpcore.AsyncNetworkStream, Wire):
     def __init__(self) -> None:
         self._outer: httpcore.AsyncNetworkStream = self
         self._listener: Listener | None = None
+        self._is_hasty = False
         self._is_over = False
+        self._fault: Exception | None = None
 
-    def below(self, outer: httpcore.AsyncNetworkStream) -> Self:
+    def under(self, outer: httpcore.AsyncNetworkStream) -> Self:
         """Have what another stream holds back, such as the bytes after the handshake's answer, pushed first."""
         self._outer = outer
         return self
@@ -33,18 +33,21 @@ class PushedStream(httpcore.AsyncNetworkStream, Wire):
         """Whether the peer sends nothing more, or the connection is lost."""
         return self._is_over
 
-    @abstractmethod
     def stop_waiting(self) -> None:
         """Let `read` return at once from now on."""
+        self._is_hasty = True
 
     async def listen(self, listener: Listener, tasks: anyio.abc.TaskGroup) -> None:
         """Push everything to the listener from now on, first what has come already."""
         self.stop_waiting()
-        while data := await self._outer.read(_READ_BYTES):
-            listener.data_received(data)
-        self._listener = listener
+        try:
+            while data := await self._outer.read(READ_BYTES):
+                listener.data_received(data)
+        except LOST:
+            self._end()
+        was_over, self._listener = self._is_over, listener
         await self._begin(tasks)
-        if self._is_over:
+        if was_over:
             listener.connection_lost()
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109  # httpcore's interface
@@ -53,7 +56,11 @@ class PushedStream(httpcore.AsyncNetworkStream, Wire):
         with in_time(timeout, httpcore.WriteTimeout):
             await self.settled()
         if self._is_over:
-            raise httpcore.WriteError("the connection is over")
+            raise httpcore.WriteError("the connection is over") from self._fault
+
+    async def aclose(self) -> None:
+        """Hang up."""
+        await self.release()
 
     async def start_tls(
         self,

@@ -1,5 +1,6 @@
 """A reference to a secret → the secret, known to the log's redaction before anyone else sees it."""
 
+import contextlib
 import os
 import subprocess
 from pathlib import Path
@@ -104,7 +105,8 @@ async def _run(command: list[str]) -> tuple[bytes, int]:
         async for part in process.stdout:
             output += part
             if len(output) > MAX_SECRET_BYTES:
-                process.kill()
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
                 break
         return bytes(output), await process.wait()
 

@@ -7,8 +7,7 @@ import anyio.abc
 import httpcore
 
 from runner.connect.pushed_stream import PushedStream
-
-_READ_BYTES = 65536
+from runner.connect.wire import READ_BYTES
 
 
 class TlsStream(PushedStream):
@@ -23,7 +22,6 @@ class TlsStream(PushedStream):
     def __init__(self, lower: PushedStream, context: ssl.SSLContext, hostname: str | None) -> None:
         super().__init__()
         self._lower = lower
-        self._is_hasty = False
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=hostname)
 
@@ -51,18 +49,22 @@ class TlsStream(PushedStream):
         """Up to `max_bytes` bytes, or none at the end; `timeout` in seconds."""
         while True:
             try:
-                return self._tls.read(max_bytes)
+                data = self._tls.read(max_bytes)
             except ssl.SSLWantReadError:
                 if not await self._more(timeout) and self._is_hasty:
                     return b""
+                continue
             except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
-                return b""
+                data = b""
             except ssl.SSLError as error:
                 raise httpcore.ReadError(str(error)) from error
+            if not data:
+                self._end()
+            return data
 
     def stop_waiting(self) -> None:
         """Let `read` return at once from now on."""
-        self._is_hasty = True
+        super().stop_waiting()
         self._lower.stop_waiting()
 
     async def _begin(self, tasks: anyio.abc.TaskGroup) -> None:
@@ -70,12 +72,13 @@ class TlsStream(PushedStream):
         await self._lower.listen(self, tasks)
 
     def data_received(self, data: bytes) -> None:
-        """Decrypt what has come and hand it on."""
+        """Decrypt what has come and hand it on; nothing to read means that the peer has said goodbye."""
         self._incoming.write(data)
         try:
-            while plain := self._tls.read(_READ_BYTES):
+            while plain := self._tls.read(READ_BYTES):
                 if self._listener is not None:
                     self._listener.data_received(plain)
+            self._end()
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLError:
@@ -112,12 +115,8 @@ class TlsStream(PushedStream):
 
     async def release(self) -> None:
         """Hang up."""
-        self._is_over = True
         await self._lower.release()
-
-    async def aclose(self) -> None:
-        """Hang up."""
-        await self.release()
+        self._end()
 
     def get_extra_info(self, info: str) -> Any:
         """What httpcore and httpx want to know of TLS, and of the socket below."""
@@ -131,7 +130,7 @@ class TlsStream(PushedStream):
     async def _more(self, timeout_s: float | None = None) -> bool:
         """Exchange records with the peer once; False says that none has come."""
         self._flush()
-        data = await self._lower.read(_READ_BYTES, timeout_s)
+        data = await self._lower.read(READ_BYTES, timeout_s)
         if data:
             self._incoming.write(data)
         elif not self._is_hasty:

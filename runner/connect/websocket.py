@@ -22,7 +22,7 @@ _LINGER_S = 0.5
 _BREATH_BYTES = 65536
 
 Take = Callable[[bytes], None]
-"""Gets one text message; it must not wait, and raises `UnicodeDecodeError` for one that is not UTF-8."""
+"""Gets one text message; it must not wait, and raises `frames.not_utf8` for one that is not UTF-8."""
 
 
 class Closed(Exception):  # the end that was asked for is no error
@@ -132,6 +132,8 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
         self._raise_if_ended()
         if self._wire.waiting_bytes:
             await self._settle()
+        if self._close_sent:
+            raise Closed("the connection is being closed by this side")
 
     def put(self, message: str | bytes) -> None:
         """Have one text message sent, whole; raises as `send` does, but never waits."""
@@ -160,23 +162,27 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
         Args:
             code: The close code, 1000 for a normal end.
             reason: At most 123 bytes; what is longer is cut.
-            timeout_s: Bound on all of it, in seconds; afterwards the connection is cut.
+            timeout_s: Bound on all of it, in seconds; afterwards the connection is cut, with 0 at once.
         """
         farewell = frames.encode_close(code, reason or "")
         try:
-            with anyio.move_on_after(timeout_s):
-                if not self._is_listening:
-                    await self.listen(self._ignore)
-                if self._end is None:
-                    self._asked = True
-                    await self._wire.settled()
-                    self._put_close(farewell)
-                    await self._ended.wait()
-                await self._hang_up()
+            if timeout_s > 0:
+                with anyio.move_on_after(timeout_s):
+                    await self._say_goodbye(farewell)
         finally:
             self._asked = self._asked or self._end is None
             self._finish(Closed())
-            await self._wire.release()
+            await self._release()
+
+    async def _say_goodbye(self, farewell: bytes) -> None:
+        if not self._is_listening:
+            await self.listen(self._ignore)
+        if self._end is None:
+            self._asked = True
+            await self._wire.settled()
+            self._put_close(farewell)
+            await self._ended.wait()
+        await self._hang_up()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes of the wire."""
@@ -184,9 +190,10 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
         if self._end is None:
             try:
                 self._deliver(data)
-            except UnicodeDecodeError as error:
-                self._finish(frames.not_utf8(error), answer_code=1007)
+            except frames.BrokenFrames as error:
+                self._finish(error, answer_code=error.close_code)
             except Exception as error:  # noqa: BLE001  # it is raised where somebody waits for the end
+                self._asked = False
                 self._finish(error, answer_code=1011)
 
     def connection_lost(self) -> None:
@@ -238,8 +245,6 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
         self._ended.set()
         if answer_code:
             self._put_close(frames.encode_close(answer_code))
-        if not self._asked:
-            self._tasks.start_soon(self._hang_up)
 
     def _put_close(self, frame: bytes) -> None:
         if not self._close_sent:
@@ -250,16 +255,18 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
         """Wait until the peer has taken everything, or end the connection if it takes nothing."""
         if not await self._wire.settle(self._keepalive.timeout_s):
             self._finish(EndpointUnreachable(f"the endpoint took no data for {self._keepalive.timeout_s:.3g} s"))
-            await self._wire.release()
+            await self._release()
         if self._wire.is_over:
             self._raise_if_ended()
 
     async def _mind(self) -> None:
-        """End a connection whose peer stays silent."""
+        """End a connection whose peer stays silent, and hang up after an end that we did not ask for."""
         with self._minding, contextlib.suppress(Closed, RunnerError):
             silent_s = await self._keepalive.until_silence(self._ping)
             self._finish(EndpointUnreachable(f"the endpoint did not answer a ping within {silent_s:g} s"))
-            await self._wire.release()
+            await self._release()
+        if not self._asked:
+            await self._hang_up()
 
     async def _ping(self) -> None:
         await self.ready()
@@ -269,4 +276,8 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
         """Let the peer hang up first, as RFC 6455 asks: hanging up on unread data would cost it our last words."""
         with anyio.move_on_after(_LINGER_S):
             await self._lost.wait()
+        await self._release()
+
+    async def _release(self) -> None:
         await self._wire.release()
+        self._lost.set()

@@ -8,7 +8,8 @@ import anyio
 import anyio.abc
 import httpcore
 
-_READ_BYTES = _WRITE_BYTES = 65536
+READ_BYTES = 65536
+_WRITE_BYTES = 65536
 _RELEASE_TIMEOUT_S = 1.0
 LOST = (
     httpcore.NetworkError,
@@ -79,7 +80,7 @@ class Wire(ABC):
 def wire_below(stream: httpcore.AsyncNetworkStream) -> Wire:
     """The wire of a stream: the one that its connection offers as "wire", else one that pulls."""
     wire = stream.get_extra_info("wire")
-    return PulledWire(stream) if wire is None else wire.below(stream)
+    return PulledWire(stream) if wire is None else wire.under(stream)
 
 
 class PulledWire(Wire):
@@ -135,13 +136,15 @@ class PulledWire(Wire):
     async def release(self) -> None:
         """Close the stream, which ends both tasks."""
         self._end()
-        with anyio.move_on_after(_RELEASE_TIMEOUT_S, shield=True), contextlib.suppress(*LOST):
-            await self._stream.aclose()
-        self._life.cancel()
+        try:
+            with anyio.move_on_after(_RELEASE_TIMEOUT_S, shield=True), contextlib.suppress(*LOST):
+                await self._stream.aclose()
+        finally:
+            self._life.cancel()
 
     async def _read(self, listener: Listener) -> None:
         with contextlib.suppress(*LOST):
-            while data := await self._stream.read(_READ_BYTES):
+            while data := await self._stream.read(READ_BYTES):
                 listener.data_received(data)
         self._end()
         listener.connection_lost()

@@ -8,6 +8,9 @@ from runner.protocol.audio import decoded
 from runner.protocol.fields import JsonObject
 from runner.protocol.severity import Severity
 
+make = tuple.__new__
+"""Makes a named tuple of the hot path in half the time of its constructor, which goes through its fields' names."""
+
 ResponseStatus = Literal["completed", "cancelled", "failed", "incomplete", "refused"]
 
 

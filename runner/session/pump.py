@@ -8,10 +8,10 @@ from time import time
 import anyio
 from pydantic_core import from_json
 
-from runner.connect.frames import BrokenFrames
+from runner.connect.frames import BrokenFrames, not_utf8
 from runner.connect.websocket import Closed, WebSocket
 from runner.errors import AccessRefused, EndpointBusy, IllegalEvent, ProtocolError, RunnerError, SessionRefused
-from runner.protocol.effects import AudioDelta, Effect, ErrorReported, Opened, ResponseEnded, TextDelta
+from runner.protocol.effects import AudioDelta, Effect, ErrorReported, Opened, ResponseEnded, TextDelta, make
 from runner.protocol.fields import JsonObject
 from runner.protocol.state import SessionState
 from runner.session import logbook
@@ -20,11 +20,8 @@ from runner.session.update import Update
 MAX_MALFORMED_MESSAGES = 100
 """After so many messages in a row that are no events, the peer is given up."""
 
-PIECES = frozenset({TextDelta, AudioDelta})
+_PIECES = frozenset({TextDelta, AudioDelta})
 """Effects that change nothing but the text or the audio of an answer."""
-
-_new = tuple.__new__
-"""Makes an update in half the time of its constructor, which repeats the names of its fields."""
 
 Dialect = Callable[[JsonObject], JsonObject]
 Reader = Callable[[Update], None]
@@ -67,7 +64,7 @@ class Pump:
         except Closed:
             pass
         except RunnerError as error:
-            self.fail(_explained(error, self._last_words))
+            self.fail(error)
         finally:
             self._end()
 
@@ -87,8 +84,8 @@ class Pump:
         self._malformed = 0
         self._last_words = None
         effects = self._receive(event)
-        update = _new(Update, (event, effects, time(), len(message)))
-        if effects and type(effects[0]) in PIECES:
+        update = make(Update, (event, effects, time(), len(message)))
+        if effects and type(effects[0]) in _PIECES:
             # Most events are pieces of an answer, which are neither logged nor waited for.
             for reader in self._readers:
                 reader(update)
@@ -100,8 +97,8 @@ class Pump:
 
     def fail(self, error: RunnerError) -> None:
         """End the session because of this; what came first counts."""
-        if self.state.phase != "closed":
-            self.failure = error
+        if not self._is_over:
+            self.failure = _explained(error, self._last_words)
         self._end()
 
     def check(self) -> None:
@@ -174,7 +171,10 @@ def _explained(end: RunnerError, cause: RunnerError | None) -> RunnerError:
 
 def _repaired(message: bytes) -> object:
     """What the first parser refuses: half a surrogate pair is legal JSON, and some servers cut text between them."""
-    text = message.decode()
+    try:
+        text = message.decode()
+    except UnicodeDecodeError as error:
+        raise not_utf8(error) from None
     with suppress(ValueError, RecursionError):
         return json.loads(text)
     return None

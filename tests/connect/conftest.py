@@ -1,11 +1,18 @@
 """What the tests of connections share."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from runner import logs
 from tests.connect.peers import Pki, make_pki
+
+
+@pytest.fixture(params=["asyncio", "trio", pytest.param(("asyncio", {"use_uvloop": True}), id="uvloop")])
+def anyio_backend(request: pytest.FixtureRequest) -> Any:
+    """Run each `anyio` test on every loop that connections are opened on."""
+    return request.param
 
 
 @pytest.fixture(scope="session")

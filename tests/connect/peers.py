@@ -23,6 +23,7 @@ from cryptography.x509.oid import NameOID
 from websockets.frames import Frame, Opcode
 from websockets.streams import StreamReader
 
+from runner.connect.frames import not_utf8
 from runner.connect.websocket import WebSocket
 
 LIMIT_S = 10
@@ -83,7 +84,10 @@ class Inbox:
 
     def take(self, message: bytes) -> None:
         """Keep one message."""
-        self._waiting.append(message.decode())
+        try:
+            self._waiting.append(message.decode())
+        except UnicodeDecodeError as error:
+            raise not_utf8(error) from None
         self._news.set()
 
     async def receive(self) -> str:

@@ -107,7 +107,7 @@ async def test_inner_spaces_are_allowed() -> None:
         ({"file": "nul\x00byte"}, "cannot be read: embedded null byte"),
         ({"credential": "key"}, "CREDENTIALS_DIRECTORY is not set"),
         ({"command": ["./no-such-program"]}, "cannot be started: No such file or directory"),
-        ({"command": ["nul\x00byte"]}, "cannot be started: embedded null byte"),
+        ({"command": ["nul\x00byte"]}, "cannot be started"),
         ({"command": [""]}, "cannot be started"),
         ({"command": ["false"]}, "the secret's command false failed with exit code 1"),
         ({"command": [*PYTHON, "import os; os.kill(os.getpid(), 9)"]}, "failed with exit code -9"),

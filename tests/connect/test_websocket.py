@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import socket
+import ssl
+import struct
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import ContextVar
 from typing import Any
 
@@ -58,7 +60,14 @@ async def polite(peer: Peer) -> None:
 
 async def deafness(peer: Peer) -> None:
     """Read nothing, for longer than any test."""
+    stop_reading(peer)
     await anyio.sleep_forever()
+
+
+def stop_reading(peer: Peer) -> None:
+    """Keep anyio, which reads ahead on asyncio until somebody has had to wait, from reading before it is asked to."""
+    if (transport := getattr(peer.stream, "_transport", None)) is not None:
+        transport.pause_reading()
 
 
 def shrink(session: WebSocket) -> None:
@@ -395,9 +404,9 @@ async def test_a_cancelled_send_still_goes_out_whole(pki: Pki, *, tls: bool) -> 
     assert frames == [1_500_000, 5]
 
 
-async def test_a_send_cut_off_by_asyncio_goes_out_whole(anyio_backend: str) -> None:
+async def test_a_send_cut_off_by_asyncio_goes_out_whole(anyio_backend: Any) -> None:
     """Asyncio's own timeout cannot be shielded from, and need not be: what was begun is sent all the same."""
-    if anyio_backend != "asyncio":
+    if anyio_backend == "trio":
         return
     frames: list[int] = []
 
@@ -511,6 +520,7 @@ async def test_a_cancelled_send_that_has_not_begun_costs_nothing() -> None:
     sizes: list[int] = []
 
     async def script(peer: Peer) -> None:
+        stop_reading(peer)
         await anyio.sleep(0.15)
         sizes.extend([len((await peer.frame()).data), len((await peer.frame()).data)])
 
@@ -697,12 +707,132 @@ async def test_a_cancelled_block_is_left_in_time() -> None:
         assert streams[0].get_extra_info("socket").fileno() == -1
 
 
-async def test_asyncios_own_timeout_passes_through(anyio_backend: str) -> None:
+async def test_asyncios_own_timeout_passes_through(anyio_backend: Any) -> None:
     """`asyncio.timeout` around the whole block works as it does around anything."""
-    if anyio_backend != "asyncio":
+    if anyio_backend == "trio":
         return
     async with listening(websocket(polite)) as port:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.2), open_websocket(Address(f"http://127.0.0.1:{port}/", {}), None) as session:
                 await (await Inbox.of(session)).receive()
         await checkpoint()
+
+
+@pytest.mark.parametrize("tls", [False, True])
+async def test_an_end_is_noticed_at_once(pki: Pki, *, tls: bool) -> None:
+    """A peer that hangs up ends the session without any wait, over TLS by its farewell there too."""
+
+    async def script(peer: Peer) -> None:
+        await peer.text("bye")
+        await peer.hang_up()
+
+    async with connected(script, pki if tls else None) as (session, inbox):
+        assert await inbox.receive() == "bye"
+        with anyio.fail_after(1), pytest.raises(EndpointUnreachable, match="lost without a close"):
+            await session.ended()
+
+
+@pytest.mark.parametrize("tls", [False, True])
+async def test_a_goodbye_on_both_sides_takes_no_time(pki: Pki, *, tls: bool) -> None:
+    """Nobody waits for what has been said already."""
+    async with connected(silence, pki if tls else None) as (session, _):
+        started_s = anyio.current_time()
+        await session.close()
+
+        assert anyio.current_time() - started_s < 0.3
+
+
+async def test_a_tls_peer_that_only_says_goodbye_has_ended(pki: Pki) -> None:
+    """The end of TLS is the end, even where the connection below stays open."""
+    over = threading.Event()
+
+    def serve(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = pki.server.wrap_bio(incoming, outgoing, server_side=True)
+
+        def exchange(step: Callable[[], Any]) -> Any:
+            while True:
+                try:
+                    done = step()
+                except ssl.SSLWantReadError:
+                    connection.sendall(outgoing.read())
+                    incoming.write(connection.recv(65536))
+                else:
+                    connection.sendall(outgoing.read())
+                    return done
+
+        with connection:
+            exchange(tls.do_handshake)
+            answer = upgrade(exchange(lambda: tls.read(65536)))
+            exchange(lambda: tls.write(answer))
+            with contextlib.suppress(ssl.SSLWantReadError):
+                tls.unwrap()
+            connection.sendall(outgoing.read())
+            over.wait(5)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        address = Address(f"https://127.0.0.1:{listener.getsockname()[1]}/", {})
+        try:
+            async with open_websocket(address, Network(ca_file=pki.authority)) as session:
+                await session.listen(lambda message: None)
+                with anyio.fail_after(1), pytest.raises(EndpointUnreachable, match="lost without a close"):
+                    await session.ended()
+        finally:
+            over.set()
+            thread.join()
+
+
+async def test_a_connection_that_breaks_before_anybody_listens_is_lost() -> None:
+    """What happened between the handshake and the first look is told as any other end."""
+
+    async def script(peer: Peer) -> None:
+        linger = struct.pack("ii", 1, 0)
+        raw = peer.stream.extra(anyio.abc.SocketAttribute.raw_socket)  # noqa: S610  # no Django here
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        await peer.hang_up()
+
+    async with (
+        listening(websocket(script)) as port,
+        open_websocket(Address(f"http://127.0.0.1:{port}/", {}), None) as session,
+    ):
+        await anyio.sleep(0.1)
+        await session.listen(lambda message: None)
+        with anyio.fail_after(1), pytest.raises(EndpointUnreachable, match="lost without a close"):
+            await session.ended()
+
+
+async def test_nothing_is_sent_after_a_goodbye() -> None:
+    """A sender in the middle of a close is told, instead of believing that its message went out."""
+
+    async def script(peer: Peer) -> None:
+        await anyio.sleep(0.2)
+
+    async with connected(script) as (session, _), anyio.create_task_group() as tasks:
+        tasks.start_soon(session.close)
+        await anyio.sleep(0.05)
+        with pytest.raises(Closed):
+            await session.ready()
+
+
+async def test_what_a_listener_raises_during_our_close_is_not_lost() -> None:
+    """A fault of ours counts more than an end that was asked for."""
+
+    async def script(peer: Peer) -> None:
+        await peer.frame()
+        await peer.text("last words")
+        await peer.close()
+
+    def take(_message: bytes) -> None:
+        raise LookupError("mine")
+
+    async with (
+        listening(websocket(script)) as port,
+        open_websocket(Address(f"http://127.0.0.1:{port}/", {}), None) as session,
+    ):
+        await session.listen(take)
+        await session.close()
+        with pytest.raises(LookupError, match="mine"):
+            await session.ended()
