@@ -25,7 +25,6 @@ VALIDATION = {"annotated_types", "pydantic", "pydantic_core", "tomli", "typing_e
 """What reads a profile and judges it."""
 
 CONNECTION = {
-    "aiohappyeyeballs",
     "anyio",
     "certifi",
     "h11",
@@ -48,6 +47,8 @@ ALLOWED = {
 """All that these commands import from outside the standard library."""
 
 TOLERATED = {
+    "_cython_3_3_0": "uvloop needs it",
+    "cython_runtime": "uvloop needs it",
     "attr": "trio needs it",
     "attrs": "trio needs it",
     "click": "httpx imports it, for a command of its own",
@@ -60,6 +61,7 @@ TOLERATED = {
     "sniffio": "anyio and trio import it",
     "sortedcontainers": "trio needs it",
     "trio": "httpcore imports it, for its backend",
+    "uvloop": "rt-run itself, where it is installed",
 }
 """What other packages import of their own accord wherever it is installed, as it is for development, and why."""
 

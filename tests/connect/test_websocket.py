@@ -392,6 +392,7 @@ async def test_a_cancelled_send_still_goes_out_whole(pki: Pki, *, tls: bool) -> 
     frames: list[int] = []
 
     async def script(peer: Peer) -> None:
+        stop_reading(peer)
         await anyio.sleep(0.15)
         frames.extend([len((await peer.frame()).data), len((await peer.frame()).data)])
 
@@ -411,6 +412,7 @@ async def test_a_send_cut_off_by_asyncio_goes_out_whole(anyio_backend: Any) -> N
     frames: list[int] = []
 
     async def script(peer: Peer) -> None:
+        stop_reading(peer)
         await anyio.sleep(0.3)
         frames.extend([len((await peer.frame()).data), len((await peer.frame()).data)])
 
