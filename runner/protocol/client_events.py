@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
+from runner.protocol.audio import MAX_APPEND_BYTES
 from runner.settings.api_object import ApiObject, Clearable
 from runner.settings.audio import ResponseAudio
 from runner.settings.conversation import ConversationItem, InputItem
@@ -14,8 +15,6 @@ from runner.settings.session import MaxOutputTokens, Modalities, Prompt, Reasoni
 from runner.settings.tools import Tool, ToolChoice
 
 MAX_EVENT_ID_CHARACTERS: Final = 512
-MAX_APPEND_BYTES: Final = 15 * 1024 * 1024
-"""The longest base64 text of one `input_audio_buffer.append`, in bytes."""
 
 Metadata = Annotated[
     dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]], Field(max_length=16)
