@@ -98,7 +98,10 @@ def test_the_version_is_in_the_changelog(repository: Path) -> None:
     assert f"\n## [{__version__}]" in (repository / "CHANGELOG.md").read_text()
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "docs/operations.md", "docs/architecture.md"])
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", "docs/operations.md", "docs/architecture.md", "docs/performance.md"]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_links_lead_somewhere(repository: Path, document: str) -> None:
     """Every relative link of a document is a file of the repository."""
     text = (repository / document).read_text()

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from runner.profile.descriptions import describe
 from runner.protocol import client_events as events
+from runner.protocol.audio import MAX_APPEND_BYTES
 from runner.settings import api_object, audio, conversation, session, tools
 
 ADAPTER: TypeAdapter[Any] = TypeAdapter(events.ClientEvent)
@@ -198,7 +199,7 @@ def test_bounds_of_a_session(fields: dict[str, Any]) -> None:
     "event",
     [
         {"type": "response.cancel", "event_id": "e" * 513},
-        {"type": "input_audio_buffer.append", "audio": "A" * (events.MAX_APPEND_BYTES + 1)},
+        {"type": "input_audio_buffer.append", "audio": "A" * (MAX_APPEND_BYTES + 1)},
         {"type": "conversation.item.truncate", "item_id": "i", "content_index": 0, "audio_end_ms": -1},
         {"type": "response.create", "response": {"metadata": {str(key): "" for key in range(17)}}},
         {"type": "response.create", "response": {"metadata": {"k": "v" * 513}}},

@@ -41,7 +41,9 @@ async def test_audio_goes_out_and_comes_back() -> None:
         (append,) = (each for each in peers[0].received if each["type"] == "input_audio_buffer.append")
 
     assert append["event_id"].startswith("event_")
-    assert [(each.response_id, each.item_id, each.audio) for each in heard] == [("r", "i", base64.b64encode(PCM).decode())]
+    assert [(each.response_id, each.item_id, each.audio) for each in heard] == [
+        ("r", "i", base64.b64encode(PCM).decode())
+    ]
     assert heard[0].decode() == PCM
 
 
