@@ -1,11 +1,10 @@
 """WebSocket frames as a client reads and writes them (RFC 6455), without I/O."""
 
 import codecs
-import functools
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 
+from runner.connect.masks import masked
 from runner.errors import ProtocolError
 
 _CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
@@ -15,7 +14,6 @@ _WHOLE_TEXT = _FIN | _TEXT
 _WHOLE_BINARY = _FIN | _BINARY
 _CONTROL_LIMIT_BYTES = 125
 _SENDABLE_CODES = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})
-_C_PAYS_FROM_BYTES = 2048
 
 
 class BrokenFrames(ProtocolError):  # a ProtocolError is an error already
@@ -253,21 +251,4 @@ def _encode(opcode: int, payload: bytes) -> bytes:
         header = bytes((_FIN | opcode, 0xFE)) + length.to_bytes(2) + mask
     else:
         header = bytes((_FIN | opcode, 0xFF)) + length.to_bytes(8) + mask
-    return header + _masked(payload, mask)
-
-
-def _masked(payload: bytes, mask: bytes) -> bytes:
-    if len(payload) < _C_PAYS_FROM_BYTES:
-        key = int.from_bytes((mask * (len(payload) // 4 + 1))[: len(payload)])
-        return (int.from_bytes(payload) ^ key).to_bytes(len(payload))
-    return _fast_mask()(payload, mask)
-
-
-@functools.cache
-def _fast_mask() -> Callable[[bytes, bytes], bytes]:
-    """A loop in C, which the standard library lacks; imported late, since a session may never send so much."""
-    try:
-        from websockets.speedups import apply_mask
-    except ImportError:  # a platform without the compiled part
-        from websockets.utils import apply_mask
-    return apply_mask
+    return header + masked(payload, mask)
