@@ -28,7 +28,7 @@ Reader = Callable[[Update], None]
 
 
 class Pump:
-    """The only reader of a connection.
+    """The only listener of a connection.
 
     Args:
         connection: The open connection.
