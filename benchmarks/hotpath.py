@@ -14,6 +14,7 @@ from runner.connect.pushed_stream import PushedStream
 from runner.connect.websocket import WebSocket
 from runner.protocol.effects import AudioDelta
 from runner.session.engine import Session
+from runner.session.link import Link
 from runner.session.update import Update
 
 _PCM = bytes(range(240)) * (AUDIO_BYTES // 240)
@@ -54,10 +55,11 @@ class _Stream(PushedStream):
 async def _session(frames: Iterable[bytes], reader: Callable[[Update], None], appended: int) -> None:
     """Take in all frames, then append audio so often: all that this program knows of rt-run's inside."""
     stream = _Stream()
-    async with WebSocket(stream) as connection, anyio.create_task_group() as tasks:
-        session = Session(connection, readers=[reader], max_events_bytes=0)
-        tasks.start_soon(session.pump.run)
-        await anyio.wait_all_tasks_blocked()
+    async with WebSocket(stream) as connection:
+        session = Session(readers=[reader], max_events_bytes=0)
+        link = Link(connection, session.state, session.changes, epoch=1)
+        session.attach(link)
+        await link.pump.listen()
         stream.play((greeting("session.created"), greeting("session.updated"), _STARTED))
         stream.play(frames)
         for _ in range(appended):

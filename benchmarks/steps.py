@@ -9,6 +9,7 @@ from pydantic_core import from_json
 
 from benchmarks.answers import answer, event
 from benchmarks.measure import Comparison, Contender
+from runner.connect.changes import Changes
 from runner.connect.frames import FrameReader
 from runner.protocol.effects import AudioDelta
 from runner.protocol.state import SessionState
@@ -68,7 +69,7 @@ def _state() -> Callable[[bytes], object]:
 
 def _session(reader: Callable[[Update], None]) -> Callable[[], Callable[[bytes], object]]:
     def step() -> Callable[[bytes], object]:
-        return Pump(None, readers=[reader], dialect=None).take  # type: ignore[arg-type]  # take needs no connection
+        return Pump(None, SessionState(), Changes(), readers=[reader], dialect=None).take  # type: ignore[arg-type]  # take needs no connection
 
     return step
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from runner.errors import RunnerError
+    from runner.lifecycle.opening import open_session
     from runner.profile import LoadedProfile, load_profile
     from runner.session.engine import Session
-    from runner.session.opening import open_session
 
 __version__ = "0.1.0"
 
@@ -20,7 +20,7 @@ _HOMES = {
     "RunnerError": "runner.errors",
     "Session": "runner.session.engine",
     "load_profile": "runner.profile",
-    "open_session": "runner.session.opening",
+    "open_session": "runner.lifecycle.opening",
 }
 
 

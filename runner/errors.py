@@ -25,15 +25,23 @@ class RunnerError(Exception):
         message: What happened, in one sentence without a final full stop.
         hint: What the user can do about it.
         code: The endpoint's own error code, where it sent one.
+        status: The HTTP status or the WebSocket close code that told of it, 0 for neither.
     """
 
     exit_code: ClassVar[int] = 70
 
-    def __init__(self, message: str, *, hint: str = "", code: str = "") -> None:
+    def __init__(self, message: str, *, hint: str = "", code: str = "", status: int = 0) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.code = code
+        self.status = status
+
+    @property
+    def facts(self) -> dict[str, str | int]:
+        """What a log line says of it."""
+        facts: dict[str, str | int] = {"error": self.message, "code": self.code, "status": self.status}
+        return {key: value for key, value in facts.items() if value}
 
 
 class UsageError(RunnerError):
@@ -72,6 +80,10 @@ class ProtocolError(RunnerError):
     exit_code = 76
 
 
+class BrokenWire(ProtocolError):
+    """What came over this connection is no WebSocket; another one may be sound."""
+
+
 class EndpointBusy(RunnerError):
     """The endpoint cannot serve the session now: rate limit, overload, or the session's own expiry.
 
@@ -79,13 +91,16 @@ class EndpointBusy(RunnerError):
         message: What happened.
         hint: What the user can do about it.
         code: The endpoint's own error code.
+        status: The HTTP status or the WebSocket close code.
         retry_after_s: The wait that the endpoint asked for, in seconds, where it did.
     """
 
     exit_code = 75
 
-    def __init__(self, message: str, *, hint: str = "", code: str = "", retry_after_s: float | None = None) -> None:
-        super().__init__(message, hint=hint, code=code)
+    def __init__(
+        self, message: str, *, hint: str = "", code: str = "", status: int = 0, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(message, hint=hint, code=code, status=status)
         self.retry_after_s = retry_after_s
 
 

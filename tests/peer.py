@@ -8,12 +8,16 @@ from typing import Any
 
 import anyio
 import anyio.abc
+from websockets.datastructures import Headers
 from websockets.frames import Frame, Opcode
+from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
 from runner.settings.profile import Profile
 
 Script = Callable[["Peer"], Awaitable[None]]
+Door = Callable[[Request], Response | None]
+"""Looks at a handshake; what it returns refuses it."""
 
 
 class Peer:
@@ -34,19 +38,25 @@ class Peer:
         self.closed = anyio.Event()
         self.pongs: list[bytes] = []
         self._waiting: list[dict[str, Any]] = []
+        self._sending = anyio.Lock()
 
-    async def accept(self) -> None:
-        """Answer the handshake."""
+    async def accept(self, door: Door | None = None) -> bool:
+        """Answer the handshake; returns whether the connection is open."""
         while not (events := self.protocol.events_received()):
             self.protocol.receive_data(await self.stream.receive())
-        self.protocol.send_response(self.protocol.accept(events[0]))  # type: ignore[arg-type]  # the first event is the request
+        request = events[0]
+        assert isinstance(request, Request)
+        refusal = door(request) if door else None
+        self.protocol.send_response(refusal or self.protocol.accept(request))
         await self.flush()
+        return refusal is None
 
     async def flush(self) -> None:
         """Send what the protocol wants to send."""
-        for data in self.protocol.data_to_send():
-            if data:
-                await self.stream.send(data)
+        async with self._sending:
+            for data in self.protocol.data_to_send():
+                if data:
+                    await self.stream.send(data)
 
     async def event(self) -> dict[str, Any] | None:
         """The next client event, None at the end."""
@@ -109,7 +119,7 @@ class Peer:
         await self.send({"type": "session.updated", "event_id": "event_2", "session": {**session, **update["session"]}})
 
     async def answer(
-        self, *pieces: str, response_id: str = "resp_1", item_id: str = "item_1", end: bool = True
+        self, *pieces: str, response_id: str = "resp_1", item_id: str = "item_1", end: bool = True, **response: Any
     ) -> None:
         """Stream a text response; `end=False` leaves it in flight."""
         ids = {"response_id": response_id, "item_id": item_id, "output_index": 0, "content_index": 0, "event_id": "e"}
@@ -119,7 +129,7 @@ class Peer:
         for piece in pieces:
             await self.send({"type": "response.output_text.delta", "delta": piece, **ids})
         if end:
-            await self.end("".join(pieces), response_id=response_id, item_id=item_id)
+            await self.end("".join(pieces), response_id=response_id, item_id=item_id, **response)
 
     async def end(self, text: str, *, response_id: str = "resp_1", item_id: str = "item_1", **response: Any) -> None:
         """End a text response, by default as completed."""
@@ -136,8 +146,8 @@ class Peer:
 
 
 @asynccontextmanager
-async def serving(script: Script) -> AsyncIterator[tuple[int, list[Peer]]]:
-    """Serve connections by a script on a loopback port; yields the port and the connections so far."""
+async def serving(script: Script, *, door: Door | None = None) -> AsyncIterator[tuple[int, list[Peer]]]:
+    """Serve connections by a script on a loopback port; yields the port and the open connections so far."""
     peers: list[Peer] = []
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
     port = listener.extra(anyio.abc.SocketAttribute.local_port)  # noqa: S610  # not Django
@@ -145,22 +155,37 @@ async def serving(script: Script) -> AsyncIterator[tuple[int, list[Peer]]]:
     async def handle(stream: anyio.abc.SocketStream) -> None:
         async with stream:
             peer = Peer(stream)
-            peers.append(peer)
             try:
-                await peer.accept()
-                await script(peer)
+                if await peer.accept(door):
+                    peers.append(peer)
+                    await script(peer)
             except (anyio.BrokenResourceError, anyio.EndOfStream, anyio.ClosedResourceError):
                 pass
 
+    failure: BaseException | None = None
     async with listener, anyio.create_task_group() as tasks:
         tasks.start_soon(listener.serve, handle)
         try:
             yield port, peers
+        except anyio.get_cancelled_exc_class():
+            raise
+        except BaseException as error:  # noqa: BLE001  # raised below, where no task group wraps it
+            failure = error
         finally:
             tasks.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
+
+
+def refusal(status: int, code: str = "", **headers: str) -> Response:
+    """The answer to a refused handshake, with the API's error as its body."""
+    body = json.dumps({"error": {"code": code, "message": f"no: {status}"}}).encode()
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Response(status, "No", Headers({"Content-Length": str(len(body)), "Connection": "close", **names}), body)
 
 
 def profile_for(port: int, **tables: Any) -> Profile:
-    """A profile for a server on a loopback port."""
+    """A profile for a server on a loopback port, which never connects again unless `run.reconnect` says so."""
     endpoint = {"kind": "custom", "base_url": f"http://127.0.0.1:{port}/v1", "connect_timeout_s": 5}
+    tables["run"] = {"reconnect": {"max_attempts": 0}, "max_response_retries": 0, **tables.get("run", {})}
     return Profile.model_validate({"version": 1, "endpoint": endpoint, "model": {"name": "test"}, **tables})

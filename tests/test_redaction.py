@@ -140,6 +140,10 @@ connect_timeout_s = 5
 name = "test"
 [session]
 output_modalities = ["text"]
+[run]
+max_response_retries = 0
+[run.reconnect]
+max_attempts = 0
 """
 
 
@@ -367,7 +371,7 @@ def test_a_fault_of_our_own_is_traced_without_secrets(
         msg = f"Bearer {KEY}"
         raise ExceptionGroup(msg, [ValueError(KEY.encode())]) from cause
 
-    monkeypatch.setattr(run_command, "run_profile", broken)
+    monkeypatch.setattr(run_command, "run_profiles", broken)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "p.toml").write_text(profile("https://api.invalid"))
 

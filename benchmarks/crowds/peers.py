@@ -87,7 +87,8 @@ class _RtRun:
 
     @property
     def close_code(self) -> int | None:
-        return self._session._connection.close_code  # noqa: SLF001  # the API tells failures only
+        link = self._session.link
+        return link.close_code if link is not None else None
 
 
 @asynccontextmanager

@@ -12,6 +12,7 @@ Run a realtime AI session from a profile.
 
   rt-run --profile local            a chat with the built-in endpoint: no key, no network
   echo "Hello" | rt-run -p local    the same as a filter
+  rt-run -p sales -p support        sessions of two profiles in one process
   rt-run init my-agent --kind openai
   rt-run check --all
 """
@@ -65,7 +66,7 @@ def _told(error: Exception) -> int:
 
 def _carry_out(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     if getattr(options, "run", None) is not None:
-        _refuse_profile(options.profile)
+        _refuse_profiles(options.profile)
         return int(options.run(options))
     if options.profile is None:
         parser.print_help(sys.stderr)
@@ -73,9 +74,9 @@ def _carry_out(parser: argparse.ArgumentParser, options: argparse.Namespace) -> 
     # Imports leave no garbage, and looking for it takes a twentieth of a start; `run` turns it on again.
     gc.disable()
     try:
-        from runner.cli.run import run as run_profile
+        from runner.cli.run import run as run_profiles
 
-        return run_profile(options)
+        return run_profiles(options)
     finally:
         gc.enable()
 
@@ -93,16 +94,16 @@ def _story(error: OSError) -> str:
     return f"standard output cannot be written: {error.strerror}"
 
 
-def _refuse_profile(name: str | None) -> None:
+def _refuse_profiles(names: Sequence[str] | None) -> None:
     from runner.errors import UsageError
 
-    if name is not None:
-        msg = f"--profile {name} stands before a command, which would ignore it"
+    if names:
+        msg = f"--profile {names[0]} stands before a command, which would ignore it"
         raise UsageError(msg, hint="leave out the command to run the profile, or name it after the command")
 
 
 def _parser() -> argparse.ArgumentParser:
-    from runner.cli import catalog, check, completion, init, schema, serve_local, show
+    from runner.cli import catalog, check, completion, init, replay, schema, serve_local, show
 
     parser = argparse.ArgumentParser(
         prog="rt-run",
@@ -112,13 +113,19 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
-    parser.add_argument("-p", "--profile", metavar="NAME|PATH", help="the profile to run")
+    parser.add_argument(
+        "-p",
+        "--profile",
+        action="append",
+        metavar="NAME|PATH",
+        help="the profile to run; given again, more profiles beside it",
+    )
     parser.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="override one value, such as model.name=gpt-realtime-2",
+        help="override one value, such as model.name=gpt-realtime-2, in every profile",
     )
     parser.add_argument("--profiles-dir", metavar="DIR", help="look for profiles here first")
     parser.add_argument(
@@ -127,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-v", "--verbose", action="store_true", help="log at level debug")
     parser.add_argument("-q", "--quiet", action="store_true", help="log warnings and errors only")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for command in (check, show, catalog, init, schema, serve_local):
+    for command in (check, show, catalog, init, schema, serve_local, replay):
         command.add_parser(commands)
     completion.add_parser(commands, parser)
     return parser

@@ -1,8 +1,10 @@
-"""`rt-run --profile NAME`: run one session."""
+"""`rt-run --profile NAME`: run the sessions of one or several profiles."""
 
 import argparse
 import asyncio
 import gc
+from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 
@@ -11,28 +13,80 @@ import anyio
 from runner import logs
 from runner.cli.failure import print_failure
 from runner.errors import ProfileError, RunnerError
-from runner.lifecycle.run import Outcome, run_profile
+from runner.lifecycle.fleet import run_profiles
+from runner.lifecycle.outcome import Outcome, exit_code
 from runner.profile import LoadedProfile, load_profile
+from runner.profile.faults import Fault, ProfileFaults
+from runner.settings.run import StdoutOutput
+
+_FAILURES_TOLD = 5
+"""So many different failures of several sessions are told at the end; the log has all of them."""
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the profile that the command line names; returns the exit code."""
+    """Run the profiles that the command line names; returns the exit code."""
     logs.configure(level=_level(options, "info"), format=options.log_format or "auto")
-    try:
-        loaded = load_profile(options.profile, profiles_dir=options.profiles_dir, sets=options.set)
-    except RunnerError as error:
+    profiles, failures = _load(options)
+    for error in failures:
         print_failure(error)
-        return error.exit_code
-    settings = loaded.profile.logging
+    if failures:
+        return failures[0].exit_code
+    settings = profiles[0].profile.logging
     form = options.log_format or settings.format
     logs.configure(level=_level(options, settings.level), format=form)
-    for warning in loaded.warnings:
-        logs.logger().warning("profile_suspicious", problem=str(warning))
-    return _run(loaded, form)
+    for warning in dict.fromkeys(str(each) for loaded in profiles for each in loaded.warnings):
+        logs.logger().warning("profile_suspicious", problem=warning)
+    if ignored := _disagreements(profiles):
+        logs.logger().warning("profiles_disagree", settings=ignored, followed=profiles[0].name)
+    return _run(profiles, form)
 
 
-def _run(loaded: LoadedProfile, form: logs.Format) -> int:
-    loop = loaded.profile.run.loop
+def _load(options: argparse.Namespace) -> tuple[list[LoadedProfile], list[RunnerError]]:
+    """Load every profile, and find what is wrong with any of them, each fault once."""
+    loaded: dict[str, LoadedProfile] = {}
+    errors: dict[str, RunnerError] = {}
+    faults: list[Fault] = []
+    for name in dict.fromkeys(options.profile):
+        try:
+            loaded[name] = load_profile(name, profiles_dir=options.profiles_dir, sets=options.set)
+        except ProfileFaults as error:
+            faults += error.faults
+        except RunnerError as error:
+            errors.setdefault(error.message, error)
+    failures = [*([ProfileFaults(list(dict.fromkeys(faults)))] if faults else []), *errors.values()]
+    profiles = [] if failures else [loaded[name] for name in options.profile]
+    return profiles, failures or _shared_files(profiles)
+
+
+def _shared_files(profiles: Sequence[LoadedProfile]) -> list[RunnerError]:
+    """The files that sessions of two profiles would write at the same time; those of one profile are a rule's."""
+    seen: dict[str, str] = {}
+    shared: dict[str, RunnerError] = {}
+    for loaded in profiles:
+        profile = loaded.profile
+        paths = [each.path for each in profile.outputs if not isinstance(each, StdoutOutput)]
+        for path in [*paths, *([profile.journal.path] if profile.journal else [])]:
+            if "{session}" not in path and "{run_id}" not in path:
+                file = path.replace("{profile}", loaded.name)
+                if file in seen:
+                    msg = f"{seen[file]} and {loaded.name} would both write {file}"
+                    hint = "put {profile}, {session} or {run_id} into the path"
+                    shared.setdefault(file, ProfileError(msg, hint=hint))
+                seen[file] = loaded.name
+    return list(shared.values())
+
+
+def _disagreements(profiles: Sequence[LoadedProfile]) -> list[str]:
+    """The settings of the process in which a profile differs from the first."""
+    values = [
+        {"logging.level": each.logging.level, "logging.format": each.logging.format, "run.loop": each.run.loop}
+        for each in (loaded.profile for loaded in profiles)
+    ]
+    return [key for key in values[0] if any(each[key] != values[0][key] for each in values)]
+
+
+def _run(profiles: Sequence[LoadedProfile], form: logs.Format) -> int:
+    loop = profiles[0].profile.run.loop
     has_uvloop = loop != "asyncio" and find_spec("uvloop") is not None
     if loop == "uvloop" and not has_uvloop:
         print_failure(ProfileError("`run.loop` is uvloop, which is not installed", hint="pip install 'rt-run[fast]'"))
@@ -41,25 +95,38 @@ def _run(loaded: LoadedProfile, form: logs.Format) -> int:
     gc.freeze()
     gc.enable()
     try:
-        outcome = anyio.run(_run_on_asyncio, loaded, backend_options={"use_uvloop": has_uvloop})
+        outcomes = anyio.run(_run_on_asyncio, profiles, backend_options={"use_uvloop": has_uvloop})
     except Exception:  # noqa: BLE001  # whatever it is, it is ours, and a person has to read it
         logs.logger().exception("internal_error")
         return RunnerError.exit_code
-    if (error := outcome.error) is not None:
+    _tell(outcomes, form)
+    return exit_code(outcomes)
+
+
+def _tell(outcomes: Sequence[Outcome], form: logs.Format) -> None:
+    """Tell why sessions failed: what several of a profile have in common once, the most frequent failures first."""
+    failed = {(each.profile, each.error.message): (each, each.error) for each in reversed(outcomes) if each.error}
+    counts = Counter((each.profile, each.error.message) for each in outcomes if each.error)
+    several = len(outcomes) > 1
+    for kind, count in counts.most_common(_FAILURES_TOLD):
+        outcome, error = failed[kind]
         if logs.for_people(form):
-            print_failure(error)
+            whose = f"{count} session{'s' if count > 1 else ''} of {outcome.profile}: " if several else ""
+            print_failure(RunnerError(whose + error.message, hint=error.hint))
         else:
-            told = {"error": error.message, "hint": error.hint, "code": error.code}
-            told = {key: text for key, text in told.items() if text}
-            logs.logger().error("run_failed", profile=loaded.name, **told, exit_code=outcome.exit_code)
-    return outcome.exit_code
+            told = {"error": error.message, "hint": error.hint, "code": error.code, "sessions": count * several}
+            told = {key: value for key, value in told.items() if value}
+            logs.logger().error("run_failed", profile=outcome.profile, **told, exit_code=outcome.exit_code)
+    if logs.for_people(form) and len(counts) > _FAILURES_TOLD:
+        others = sum(count for _, count in counts.most_common()[_FAILURES_TOLD:])
+        print_failure(RunnerError(f"{others} more sessions failed otherwise", hint="the log says how"))
 
 
-async def _run_on_asyncio(loaded: LoadedProfile) -> Outcome:
+async def _run_on_asyncio(profiles: Sequence[LoadedProfile]) -> list[Outcome]:
     loop = asyncio.get_running_loop()
     logs.logger().debug("loop_started", loop=type(loop).__module__.partition(".")[0])
     loop.set_default_executor(_HastyExecutor())
-    return await run_profile(loaded)
+    return await run_profiles(profiles)
 
 
 class _HastyExecutor(ThreadPoolExecutor):

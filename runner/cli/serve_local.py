@@ -7,6 +7,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from runner.local.asgi import Asgi
+    from runner.local.playback import PlaybackApp
     from runner.settings.endpoint import LocalEndpoint
 
 DEFAULT_LISTEN = "127.0.0.1:8765"
@@ -22,12 +24,28 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         help=f"a loopback address (default {DEFAULT_LISTEN}; port 0 takes a free one)",
     )
     parser.add_argument(
-        "-p", "--profile", dest="name", metavar="NAME|PATH", help="take script and limits from this profile's endpoint"
+        "-p",
+        "--profile",
+        dest="name",
+        metavar="NAME|PATH",
+        help="take script, limits and faults from this profile's endpoint",
     )
     parser.add_argument(
         "--set", action="append", default=[], dest="sets", metavar="KEY=VALUE", help="override one value of it"
     )
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        dest="faults",
+        metavar="KEY=VALUE,…",
+        help="let something go wrong, such as kind=drop,after_events=5 (repeatable; see docs/local-endpoint.md)",
+    )
     parser.add_argument("--profiles-dir", metavar="DIR", default=argparse.SUPPRESS, help="look for profiles here first")
+    parser.add_argument("--journal", metavar="FILE", help="play the server's side of this journal back instead")
+    parser.add_argument(
+        "--speed", type=float, metavar="N", help="how many times faster than recorded; 0 makes no pauses (default 1)"
+    )
     parser.set_defaults(run=run)
 
 
@@ -36,7 +54,9 @@ def run(options: argparse.Namespace) -> int:
     import anyio
 
     from runner import logs
+    from runner.cli.fault_flags import with_faults
     from runner.errors import UsageError
+    from runner.local.app import LocalApp
     from runner.settings.hosts import is_loopback
 
     host, _, port = options.listen.rpartition(":")
@@ -48,7 +68,38 @@ def run(options: argparse.Namespace) -> int:
         )
     level: logs.Level = "debug" if options.verbose else "warning" if options.quiet else "info"
     logs.configure(level=level, format=options.log_format or "auto")
-    return anyio.run(_serve, _endpoint(options), host, int(port))
+    if options.speed is not None and not options.journal:
+        msg = f"--speed {options.speed:g}: there is no journal to be played back"
+        raise UsageError(msg, hint="name one with --journal")
+    app = _playback(options) if options.journal else LocalApp(with_faults(_endpoint(options), options.faults))
+    return anyio.run(_serve, app, host, int(port))
+
+
+def _playback(options: argparse.Namespace) -> PlaybackApp:
+    import math
+    from pathlib import Path
+
+    from runner import logs
+    from runner.errors import InputError, UsageError
+    from runner.local.playback import PlaybackApp
+    from runner.session.journal_files import read_journal
+
+    if options.name is not None or options.faults:
+        msg = f"--journal and {'--fault' if options.faults else '--profile'} exclude each other"
+        raise UsageError(msg, hint="a journal holds all that the server said")
+    speed = 1.0 if options.speed is None else options.speed
+    if not (math.isfinite(speed) and speed >= 0):
+        msg = f"--speed {options.speed}: not a number of 0 or more"
+        raise UsageError(msg)
+
+    def warn(problem: str) -> None:
+        logs.logger().warning("line_left_out", problem=problem)
+
+    app = PlaybackApp(read_journal(Path(options.journal), warn), speed=speed)
+    if not app.connection_count:
+        msg = f"the journal {options.journal} holds no connection"
+        raise InputError(msg)
+    return app
 
 
 def _endpoint(options: argparse.Namespace) -> LocalEndpoint:
@@ -56,9 +107,12 @@ def _endpoint(options: argparse.Namespace) -> LocalEndpoint:
     from runner.profile import load_profile
     from runner.settings.endpoint import LocalEndpoint
 
-    if options.name is None:
-        return LocalEndpoint(kind="local")
     sets = [*options.set, *options.sets]
+    if options.name is None:
+        if sets:
+            msg = f"--set {sets[0]}: there is no profile whose value it would override"
+            raise UsageError(msg, hint="name one with --profile")
+        return LocalEndpoint(kind="local")
     endpoint = load_profile(options.name, profiles_dir=options.profiles_dir, sets=sets).profile.endpoint
     if not isinstance(endpoint, LocalEndpoint):
         msg = f"the profile {options.name} has no local endpoint but one of kind {endpoint.kind}"
@@ -66,32 +120,43 @@ def _endpoint(options: argparse.Namespace) -> LocalEndpoint:
     return endpoint
 
 
-async def _serve(endpoint: LocalEndpoint, host: str, port: int) -> int:
+async def _serve(app: Asgi, host: str, port: int) -> int:
+    import os
     import signal
 
     import anyio
 
     from runner import logs
     from runner.errors import UsageError
-    from runner.local.app import LocalApp
+    from runner.lifecycle.signals import watch
     from runner.local.server import serve
 
     problem = ""
     code = 0
+    serving = anyio.CancelScope()
+
+    def take(number: signal.Signals) -> None:
+        nonlocal code
+        if serving.cancel_called:
+            # Whoever signals twice does not want to wait for goodbyes.
+            os._exit(128 + number)
+        logs.logger().info("endpoint_stopping", signal=number.name)
+        code = 0 if number == signal.SIGTERM else 128 + number
+        serving.cancel()
+
     async with anyio.create_task_group() as tasks:
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            try:
-                bound = await tasks.start(serve, LocalApp(endpoint), host, port)
-            except OSError as error:
-                problem = f"cannot listen on {host}:{port}: {error.strerror or error}"
-            else:
-                url = f"http://{f'[{host}]' if ':' in host else host}:{bound}/v1"
-                sys.stdout.write(f"{url}\n")
-                sys.stdout.flush()
-                logs.logger().info("endpoint_listening", base_url=url, simulated=True)
-                number = await anext(signals)
-                logs.logger().info("endpoint_stopping", signal=number.name)
-                code = 130 if number == signal.SIGINT else 0
+        await tasks.start(watch, take)
+        with serving:
+            async with anyio.create_task_group() as servers:
+                try:
+                    bound = await servers.start(serve, app, host, port)
+                except OSError as error:
+                    problem = f"cannot listen on {host}:{port}: {error.strerror or error}"
+                else:
+                    url = f"http://{f'[{host}]' if ':' in host else host}:{bound}/v1"
+                    sys.stdout.write(f"{url}\n")
+                    sys.stdout.flush()
+                    logs.logger().info("endpoint_listening", base_url=url, simulated=True)
         tasks.cancel_scope.cancel()
     if problem:
         raise UsageError(problem, hint="port 0 takes a free one")

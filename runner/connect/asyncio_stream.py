@@ -13,6 +13,7 @@ import anyio.abc
 import httpcore
 from aiohappyeyeballs import addr_to_addr_infos, start_connection
 
+from runner.connect.changes import Changes
 from runner.connect.pushed_stream import PushedStream, in_time
 from runner.connect.wire import READ_BYTES
 
@@ -28,16 +29,14 @@ class AsyncioStream(asyncio.Protocol, PushedStream):
         self._transport: asyncio.Transport
         self._unread = bytearray()
         self._is_closed = False
-        self._arrival = asyncio.Event()
-        self._settled = asyncio.Event()
-        self._settled.set()
+        self._is_settled = True
+        self._changes = Changes()
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109  # httpcore's interface
         """Up to `max_bytes` bytes, or none at the end; `timeout` in seconds."""
         with in_time(timeout, httpcore.ReadTimeout):
             while not (self._unread or self._is_over or self._is_hasty):
-                self._arrival.clear()
-                await self._arrival.wait()
+                await self._changes.next()
         data = bytes(self._unread[:max_bytes])
         del self._unread[:max_bytes]
         if self._fault and not data:
@@ -57,19 +56,19 @@ class AsyncioStream(asyncio.Protocol, PushedStream):
     @property
     def waiting_bytes(self) -> int:
         """What the kernel has not taken yet."""
-        return 0 if self._settled.is_set() else self._transport.get_write_buffer_size()
+        return 0 if self._is_settled else self._transport.get_write_buffer_size()
 
     async def settled(self) -> None:
         """Wait until the kernel has taken all of it."""
-        await self._settled.wait()
+        while not self._is_settled:
+            await self._changes.next()
 
     async def release(self) -> None:
         """Hang up; what the kernel has taken is still delivered."""
         self._transport.abort() if self.waiting_bytes else self._transport.close()
         with anyio.CancelScope(shield=True):
             while not self._is_closed:
-                self._arrival.clear()
-                await self._arrival.wait()
+                await self._changes.next()
 
     def get_extra_info(self, info: str) -> Any:
         """What httpcore and httpx want to know of a socket."""
@@ -95,7 +94,7 @@ class AsyncioStream(asyncio.Protocol, PushedStream):
             self._listener.data_received(data)
             return
         self._unread += data
-        self._arrival.set()
+        self._changes.tell()
         if len(self._unread) >= READ_BYTES:
             self._transport.pause_reading()
 
@@ -105,21 +104,21 @@ class AsyncioStream(asyncio.Protocol, PushedStream):
 
     def pause_writing(self) -> None:
         """Notice that the kernel takes no more, as asyncio asks."""
-        self._settled.clear()
+        self._is_settled = False
 
     def resume_writing(self) -> None:
         """Notice that the kernel has taken everything, as asyncio asks."""
-        self._settled.set()
+        self._is_settled = True
+        self._changes.tell()
         if self._listener is not None:
             self._listener.writable()
 
     def connection_lost(self, error: Exception | None) -> None:
         """Notice the end, as asyncio asks."""
-        self._fault, self._is_closed = error, True
+        self._fault, self._is_closed, self._is_settled = error, True, True
         if error is not None and not self._is_over:
             self._read_last_words()
-        self._settled.set()
-        self._arrival.set()
+        self._changes.tell()
         self._end()
 
     def _read_last_words(self) -> None:
@@ -130,7 +129,7 @@ class AsyncioStream(asyncio.Protocol, PushedStream):
 
     def _end(self) -> None:
         super()._end()
-        self._arrival.set()
+        self._changes.tell()
 
 
 async def connect(

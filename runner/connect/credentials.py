@@ -23,8 +23,12 @@ if TYPE_CHECKING:
     from runner.settings.profile import Profile
 
 
-async def credential_headers(profile: Profile) -> dict[str, str]:
-    """Fetch a fresh credential and put it in the header that the endpoint wants.
+async def credential_headers(profile: Profile, *, is_fresh: bool = False) -> dict[str, str]:
+    """Fetch a credential and put it in the header that the endpoint wants.
+
+    Args:
+        profile: As whom, and for which endpoint.
+        is_fresh: Whether tokens that were cached for this credential count for nothing.
 
     Raises:
         SecretError: a reference leads nowhere.
@@ -36,7 +40,7 @@ async def credential_headers(profile: Profile) -> dict[str, str]:
         case NoAuth():
             return {}
         case EntraAuth() as auth:
-            return {"Authorization": f"Bearer {await _token(auth, profile.endpoint)}"}
+            return {"Authorization": f"Bearer {await _token(auth, profile.endpoint, is_fresh=is_fresh)}"}
         case ApiKeyAuth(api_key=reference):
             key = await secrets.resolve(reference)
             name = credential_header(profile)
@@ -55,7 +59,7 @@ def credential_header(profile: Profile) -> str:
             return "Authorization"
 
 
-async def _token(auth: EntraAuth, endpoint: Endpoint) -> str:
+async def _token(auth: EntraAuth, endpoint: Endpoint, *, is_fresh: bool) -> str:
     try:
         from azure.core.exceptions import (
             AzureError,
@@ -72,7 +76,7 @@ async def _token(auth: EntraAuth, endpoint: Endpoint) -> str:
     hide_proxy_passwords(network[1])
     try:
         with anyio.fail_after(auth.timeout_s):
-            token = await anyio.to_thread.run_sync(_fetch, auth, secret, *network, abandon_on_cancel=True)
+            token = await anyio.to_thread.run_sync(_fetch, auth, secret, *network, is_fresh, abandon_on_cancel=True)
     except TimeoutError:
         msg = f"Entra ID gave no token within {auth.timeout_s:g} s"
         raise EndpointUnreachable(msg) from None
@@ -114,9 +118,12 @@ _one_at_a_time = threading.Lock()
 _NOWHERE = logging.NullHandler()
 
 
-def _fetch(auth: EntraAuth, secret: str | None, ca_file: Path | None, proxy: str | None) -> str:
+def _fetch(auth: EntraAuth, secret: str | None, ca_file: Path | None, proxy: str | None, is_fresh: bool) -> str:
     # azure-identity caches a token, but fetches one for each of many cold callers.
     with _one_at_a_time:
+        if is_fresh:
+            # The cache of a credential lives and dies with it.
+            _credential.cache_clear()
         try:
             credential = _credential(auth, secret, ca_file, proxy)
         except (ValueError, OSError) as error:

@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass
 
 from runner.connect.masks import masked
-from runner.errors import ProtocolError
+from runner.errors import BrokenWire
 
 _CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 _OPCODES = frozenset({_CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG})
@@ -16,7 +16,7 @@ _CONTROL_LIMIT_BYTES = 125
 _SENDABLE_CODES = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})
 
 
-class BrokenFrames(ProtocolError):  # a ProtocolError is an error already
+class BrokenFrames(BrokenWire):  # a BrokenWire is an error already
     """The peer broke RFC 6455, in an event of its own; `close_code` is the answer that the RFC asks for."""
 
     def __init__(self, message: str, *, close_code: int, hint: str = "") -> None:

@@ -5,8 +5,9 @@ import contextlib
 import hashlib
 import math
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from types import TracebackType
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import anyio
@@ -119,27 +120,16 @@ async def open_websocket(
     proxy = None if backend or url.scheme == "http" else network.proxy or environment_proxy(url)
     trust = tls_context(network.ca_file, network.client_certificate) if url.scheme == "https" else None
     with anyio.move_on_after(network.connect_timeout_s) as limit:
-        async with contextlib.AsyncExitStack() as stack:
-            wires = await stack.enter_async_context(TcpBackend()) if backend is None else backend
-            client = httpx.AsyncClient(
+        async with (
+            TcpBackend() if backend is None else contextlib.nullcontext(backend) as wires,
+            httpx.AsyncClient(
                 transport=Transport(wires, trust, proxy),
                 trust_env=False,
                 timeout=None,  # noqa: S113  # one limit holds for all of it
                 event_hooks={"response": [lambda response: _check(address, response)]},
-            )
-            opening = httpx_ws.aconnect_ws(
-                address.url,
-                await stack.enter_async_context(client),
-                session_class=WebSocket,
-                max_message_size_bytes=network.max_message_bytes,
-                keepalive_ping_interval_seconds=network.ping_interval_s,
-                keepalive_ping_timeout_seconds=network.ping_timeout_s,
-                headers=_checked_headers(address),
-            )
-            try:
-                websocket = await stack.enter_async_context(opening)
-            except _FAULTS as fault:
-                raise _unreachable(url, proxy, fault) from None
+            ) as client,
+            _Handshake(address, network, client, lambda fault: _unreachable(url, proxy, fault)) as websocket,
+        ):
             limit.deadline = math.inf
             if limit.cancel_called:
                 await anyio.lowlevel.checkpoint()
@@ -147,6 +137,41 @@ async def open_websocket(
     if limit.cancelled_caught:
         msg = f"cannot reach {place(url)}{_through(proxy)} within {network.connect_timeout_s:g} s"
         raise EndpointUnreachable(msg)
+
+
+class _Handshake:
+    """A WebSocket for the length of the block; only the faults of its opening are explained."""
+
+    __slots__ = ("_explained", "_opening")
+
+    def __init__(
+        self,
+        address: Address,
+        network: Network,
+        client: httpx.AsyncClient,
+        explained: Callable[[BaseException], RunnerError],
+    ) -> None:
+        self._explained = explained
+        self._opening = httpx_ws.aconnect_ws(
+            address.url,
+            client,
+            session_class=WebSocket,
+            max_message_size_bytes=network.max_message_bytes,
+            keepalive_ping_interval_seconds=network.ping_interval_s,
+            keepalive_ping_timeout_seconds=network.ping_timeout_s,
+            headers=_checked_headers(address),
+        )
+
+    async def __aenter__(self) -> WebSocket:
+        try:
+            return await self._opening.__aenter__()
+        except _FAULTS as fault:
+            raise self._explained(fault) from None
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        return await self._opening.__aexit__(kind, error, traceback)
 
 
 def _checked_url(address: Address, network: Network, *, is_inside: bool) -> httpx.URL:

@@ -11,6 +11,7 @@ import httpx
 import httpx_ws
 
 from runner.connect import frames
+from runner.connect.changes import Changes
 from runner.connect.keepalive import Keepalive
 from runner.connect.wire import wire_below
 from runner.errors import EndpointUnreachable, RunnerError
@@ -23,6 +24,9 @@ _BREATH_BYTES = 65536
 
 Take = Callable[[bytes], None]
 """Gets one text message; it must not wait, and raises `frames.not_utf8` for one that is not UTF-8."""
+
+Over = Callable[[Exception], None]
+"""Gets what ended the connection, as `ended` raises it; it must not wait."""
 
 
 class Closed(Exception):  # the end that was asked for is no error
@@ -61,9 +65,10 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
         self._minding = anyio.CancelScope()
         self._is_listening = False
         self._deliver: Take = self._ignore
+        self._over: Over = self._ignore
         self._end: Exception | None = None
-        self._ended = anyio.Event()
-        self._lost = anyio.Event()
+        self._is_lost = False
+        self._changes = Changes()
         self._asked = self._close_sent = False
         self._late_pong = b""
         self._breathless_bytes = 0
@@ -88,19 +93,22 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
         if failure is not None:
             raise failure
 
-    async def listen(self, take: Take) -> None:
+    async def listen(self, take: Take, over: Over | None = None) -> None:
         """Have every text message handed to `take` from now on, and pings answered and sent.
 
-        What `take` raises ends the connection, and leaves from `ended`.
+        What `take` raises ends the connection; what `over` raises leaves from the block that holds the connection.
         """
         self._is_listening = True
-        context = copy_context()
+        # The end comes in the midst of a read, or not, and a context cannot be entered twice.
+        context, last_context = copy_context(), copy_context()
 
         def deliver(data: bytes) -> None:
             # Callbacks of a transport run in a context of their own; log lines need the caller's.
             context.run(self._read, take, data)
 
         self._deliver = deliver
+        if over is not None:
+            self._over = lambda end: last_context.run(over, end)
         self._tasks.start_soon(self._mind)
         await self._wire.listen(self, self._tasks)
 
@@ -111,7 +119,8 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
             Closed: This side closed the connection.
             RunnerError: The peer closed it, broke the rules or was lost.
         """
-        await self._ended.wait()
+        while self._end is None:
+            await self._changes.next()
         self._raise_if_ended()
 
     async def send(self, message: str | bytes) -> None:  # type: ignore[override]  # text, not wsproto's events
@@ -181,7 +190,8 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
             self._asked = True
             await self._wire.settled()
             self._put_close(farewell)
-            await self._ended.wait()
+            while self._end is None:
+                await self._changes.next()
         await self._hang_up()
 
     def data_received(self, data: bytes) -> None:
@@ -198,7 +208,8 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
 
     def connection_lost(self) -> None:
         """Take note of the end of the wire."""
-        self._lost.set()
+        self._is_lost = True
+        self._changes.tell()
         self._finish(error_for_close(1006, ""))
 
     def writable(self) -> None:
@@ -207,7 +218,7 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
             self._wire.put(self._late_pong)
         self._late_pong = b""
 
-    def _ignore(self, message: bytes) -> None:
+    def _ignore(self, message_or_end: object) -> None:
         """Listen to nothing."""
 
     def _read(self, take: Take, data: bytes) -> None:
@@ -242,9 +253,13 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
         self._end = Closed("the connection was closed by this side") if self._asked else end
         self.close_code = self.close_code or 1006
         self._minding.cancel()
-        self._ended.set()
+        self._changes.tell()
         if answer_code:
             self._put_close(frames.encode_close(answer_code))
+        try:
+            self._over(self._end)
+        except Exception as error:  # noqa: BLE001  # it is raised where the connection is held
+            self._tasks.start_soon(_fail, error)
 
     def _put_close(self, frame: bytes) -> None:
         if not self._close_sent:
@@ -275,9 +290,15 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
     async def _hang_up(self) -> None:
         """Let the peer hang up first, as RFC 6455 asks: hanging up on unread data would cost it our last words."""
         with anyio.move_on_after(_LINGER_S):
-            await self._lost.wait()
+            while not self._is_lost:
+                await self._changes.next()
         await self._release()
 
     async def _release(self) -> None:
         await self._wire.release()
-        self._lost.set()
+        self._is_lost = True
+        self._changes.tell()
+
+
+async def _fail(error: Exception) -> None:
+    raise error

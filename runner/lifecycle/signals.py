@@ -6,23 +6,30 @@ from collections.abc import Callable
 import anyio
 import anyio.abc
 
-Take = Callable[[signal.Signals, anyio.abc.TaskGroup], None]
+Take = Callable[[signal.Signals], None]
 
 
 async def watch(take: Take, *, task_status: anyio.abc.TaskStatus[None]) -> None:
-    """Hand every signal to `take`, with a task group for what it has to wait for, until cancelled.
+    """Hand every signal to `take` until cancelled.
 
     Afterwards these signals stay blocked: the run is over, and their default actions would change how it went.
     """
     ends = _ends()
-    with anyio.open_signal_receiver(*ends) as signals:
-        task_status.started()
-        try:
-            async with anyio.create_task_group() as tasks:
+    try:
+        with anyio.open_signal_receiver(*ends) as signals:
+            task_status.started()
+            try:
                 async for number in signals:
-                    take(number, tasks)
-        finally:
-            signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+                    take(number)
+            finally:
+                signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+    finally:
+        # One that came just before would now meet Python's own handler, which raises wherever we are.
+        signal.signal(signal.SIGINT, _ignore)
+
+
+def _ignore(_number: int, _frame: object) -> None:
+    """Do nothing; unlike being ignored, it is not passed on to programs that we start."""
 
 
 def _ends() -> set[signal.Signals]:

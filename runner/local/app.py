@@ -2,25 +2,24 @@
 
 import json
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
-from functools import partial
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 from urllib.parse import parse_qsl
 
 import anyio
 
 from runner import logs
+from runner.local.asgi import Receive, Scope, Send
 from runner.local.brain import Brain
 from runner.local.configuration import SessionKind
-from runner.local.response import Event, event
-from runner.local.session import LocalSession
+from runner.local.faults import ConnectionFaults, FaultPlan
+from runner.local.faulty import FaultySession
+from runner.local.nonsense import text_of
+from runner.local.pump import Pump
+from runner.local.response import event
+from runner.local.wire import EXTENSION
 from runner.settings.endpoint import LocalEndpoint
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-
+from runner.settings.faults import Delayed, Expire, Refuse
 
 _BETA_SHAPE: Final = "The beta shape of the Realtime API is switched off: connect without the OpenAI-Beta header."
 _DEFAULT_MODEL: Final = "gpt-realtime"
@@ -30,12 +29,14 @@ class LocalApp:
     """Answers `…/realtime` over WebSocket as the Realtime API does; no key is needed and any is accepted.
 
     Args:
-        settings: The script, the session's limit and the pace of answers.
+        settings: The script, the session's limit, the pace of answers and the faults, which are dealt out to the
+            connections that this application sees.
     """
 
     def __init__(self, settings: LocalEndpoint) -> None:
         self._settings = settings
         self._brain = Brain(settings.script)
+        self._plan = FaultPlan(settings.faults, settings.fault_seed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection, as ASGI defines it."""
@@ -67,83 +68,45 @@ class LocalApp:
         if kind == "realtime" and not model:
             body = error_body("You must provide a model parameter.", "missing_model", param="model")
             return await _deny(scope, send, 400, body)
+        faults = self._plan.next_connection()
+        if delayed := faults.claim(Delayed):
+            await anyio.sleep(delayed.delay_s)
+        if refused := faults.claim(Refuse):
+            return await _refuse(scope, send, refused)
         offered = scope.get("subprotocols", [])
         await send({"type": "websocket.accept", "subprotocol": "realtime" if "realtime" in offered else None})
         if _wants_beta(scope):
-            fault = {"type": "invalid_request_error", "code": "beta_api_shape_disabled", "message": _BETA_SHAPE}
-            await _send_event(send, event("error", error={**fault, "param": None, "event_id": None}))
-            await send(
-                {"type": "websocket.close", "code": 4000, "reason": "invalid_request_error.beta_api_shape_disabled"}
-            )
-            return None
-        expires_at = int(time.time() + self._settings.session_limit_s)
-        session = LocalSession(self._brain, kind=kind, model=model, expires_at=expires_at)
-        logs.logger().info("local_session_opened", session_id=session.id, kind=kind, model=model, simulated=True)
-        await _Pump(session, self._settings, receive, send).run()
-        logs.logger().debug("local_session_closed", session_id=session.id)
-        return None
+            return await _refuse_beta(send)
+        return await self._hold_session(scope, receive, send, faults=faults, kind=kind, model=model)
 
-
-class _Pump:
-    """Moves one session's events; the lock keeps them in the order in which they came about."""
-
-    def __init__(self, session: LocalSession, settings: LocalEndpoint, receive: Receive, send: Send) -> None:
-        self._session = session
-        self._settings = settings
-        self._receive = receive
-        self._send = send
-        self._order = anyio.Lock()
-        self._work = anyio.Event()
-
-    async def run(self) -> None:
-        """Until the client goes or the session's time is over."""
-        try:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._expire, tasks.cancel_scope)
-                tasks.start_soon(self._stream)
-                await self._read()
-                tasks.cancel_scope.cancel()
-        except* OSError:
-            # ASGI: sending to a client that has gone raises OSError.
-            logs.logger().info("client_lost", session_id=self._session.id)
-
-    async def _read(self) -> None:
-        await self._emit(self._session.open)
-        while True:
-            message = await self._receive()
-            if message["type"] == "websocket.disconnect":
-                return
-            text, data = message.get("text"), message.get("bytes")
-            content: str | bytes = text if text is not None else data or b""
-            await self._emit(partial(self._session.receive, content))
-            if self._session.busy:
-                self._work.set()
-
-    async def _stream(self) -> None:
-        while True:
-            await self._work.wait()
-            self._work = anyio.Event()
-            while self._session.busy:
-                await anyio.sleep(self._settings.delta_interval_ms / 1000)
-                await self._emit(self._session.advance)
-
-    async def _expire(self, scope: anyio.CancelScope) -> None:
+    async def _hold_session(
+        self, scope: Scope, receive: Receive, send: Send, *, faults: ConnectionFaults, kind: SessionKind, model: str
+    ) -> None:
         limit_s = self._settings.session_limit_s
-        await anyio.sleep(limit_s)
-        minutes = f"{limit_s / 60:.3g}"
-        reason = f"Your session hit the maximum duration of {minutes} minute{'' if minutes == '1' else 's'}."
-        await self._emit(partial(self._session.expire, reason))
-        await self._send({"type": "websocket.close", "code": 1001, "reason": reason})
-        scope.cancel()
+        if expire := faults.claim(Expire):
+            limit_s = min(limit_s, expire.after_s)
+        # Whole seconds, rounded down: what is shown is never later than the end.
+        expires_at = int(time.time() + limit_s)
+        session = FaultySession(self._brain, faults, kind=kind, model=model, expires_at=expires_at)
+        logs.logger().info("local_session_opened", session_id=session.id, kind=kind, model=model, simulated=True)
+        pump = Pump(
+            session,
+            receive,
+            send,
+            faults=faults,
+            wire=(scope.get("extensions") or {}).get(EXTENSION),
+            delta_interval_ms=self._settings.delta_interval_ms,
+            limit_s=limit_s,
+        )
+        await pump.run()
+        logs.logger().debug("local_session_closed", session_id=session.id)
 
-    async def _emit(self, produce: Callable[[], list[Event]]) -> None:
-        async with self._order:
-            for each in produce():
-                await _send_event(self._send, each)
 
-
-async def _send_event(send: Send, content: Event) -> None:
-    await send({"type": "websocket.send", "text": json.dumps(content, ensure_ascii=False, separators=(",", ":"))})
+async def _refuse_beta(send: Send) -> None:
+    body = {"type": "invalid_request_error", "code": "beta_api_shape_disabled", "message": _BETA_SHAPE}
+    error = event("error", error={**body, "param": None, "event_id": None})
+    await send({"type": "websocket.send", "text": text_of(error)})
+    await send({"type": "websocket.close", "code": 4000, "reason": "invalid_request_error.beta_api_shape_disabled"})
 
 
 async def _live(receive: Receive, send: Send) -> None:
@@ -154,19 +117,28 @@ async def _live(receive: Receive, send: Send) -> None:
             return
 
 
-async def _deny(scope: Scope, send: Send, status: int, body: bytes) -> None:
+async def _refuse(scope: Scope, send: Send, fault: Refuse) -> None:
+    headers = [] if fault.retry_after_s is None else [(b"retry-after", str(fault.retry_after_s).encode())]
+    kind = "server_error" if fault.status >= 500 else "invalid_request_error"
+    await _deny(scope, send, fault.status, error_body(fault.message, fault.code, kind=kind), headers)
+
+
+async def _deny(
+    scope: Scope, send: Send, status: int, body: bytes, more_headers: Sequence[tuple[bytes, bytes]] = ()
+) -> None:
     if "websocket.http.response" not in (scope.get("extensions") or {}):
         await send({"type": "websocket.close", "code": 1008, "reason": "invalid_request_error"})
         return
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *more_headers]
     await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
     await send({"type": "websocket.http.response.body", "body": body})
 
 
-def error_body(message: str, code: str, *, param: str | None = None) -> bytes:
+def error_body(
+    message: str, code: str | None, *, param: str | None = None, kind: str = "invalid_request_error"
+) -> bytes:
     """The JSON of an HTTP error as the API shapes it."""
-    error = {"message": message, "type": "invalid_request_error", "param": param, "code": code}
-    return json.dumps({"error": error}).encode()
+    return json.dumps({"error": {"message": message, "type": kind, "param": param, "code": code}}).encode()
 
 
 def _not_found(scope: Scope) -> tuple[int, bytes]:

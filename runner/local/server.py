@@ -1,6 +1,5 @@
 """A small server for the local endpoint over TCP, or over any other byte stream."""
 
-from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
@@ -11,13 +10,15 @@ import h11
 from anyio.abc import ByteStream, SocketAttribute, TaskStatus
 
 from runner import logs
-from runner.local.app import Message, Receive, Scope, Send, error_body
+from runner.local.app import error_body
+from runner.local.asgi import Asgi, Message, Scope
 from runner.local.websocket import GOING_AWAY, PeerGone, ServerSocket
+from runner.local.wire import EXTENSION, Wire
 
-Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 
+_PHRASES: Final = {each.value: each.phrase for each in HTTPStatus}
 _READ_BYTES: Final = 65536
 _REQUEST_TIMEOUT_S: Final = 10.0
 _LINGER_S: Final = 1.0
@@ -58,7 +59,7 @@ async def serve_stream(app: Asgi, stream: ByteStream, *, goodbye_s: float = _SHU
     if transport is not None:
         transport.pause_reading()
     try:
-        await _serve(app, stream, goodbye_s)
+        await _serve(app, Wire(stream), goodbye_s)
     except (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream, PeerGone):
         logs.logger().debug("connection_lost")
     except Exception:  # noqa: BLE001  # one broken connection must not end the others
@@ -67,7 +68,7 @@ async def serve_stream(app: Asgi, stream: ByteStream, *, goodbye_s: float = _SHU
         await anyio.aclose_forcefully(stream)
 
 
-async def _serve(app: Asgi, stream: ByteStream, goodbye_s: float) -> None:
+async def _serve(app: Asgi, stream: Wire, goodbye_s: float) -> None:
     parser = h11.Connection(h11.SERVER)
     try:
         with anyio.fail_after(_REQUEST_TIMEOUT_S):
@@ -123,7 +124,7 @@ async def _serve_socket(app: Asgi, exchange: "_Exchange", goodbye_s: float) -> N
 class _Exchange:
     """One HTTP request and its response, as ASGI sees them."""
 
-    def __init__(self, parser: h11.Connection, stream: ByteStream, request: h11.Request) -> None:
+    def __init__(self, parser: h11.Connection, stream: Wire, request: h11.Request) -> None:
         self.parser = parser
         self.stream = stream
         self.request = request
@@ -146,7 +147,7 @@ class _Exchange:
             "headers": list(self.request.headers),
             "client": None,
             "server": None,
-            "extensions": {"websocket.http.response": {}} if kind == "websocket" else {},
+            "extensions": {"websocket.http.response": {}, EXTENSION: self.stream} if kind == "websocket" else {},
             **more,
         }
 
@@ -191,7 +192,7 @@ async def _respond(stream: ByteStream, status: int, headers: Headers, body: byte
     """Answer and close: the rest of the request is read for a moment, so that the answer is not lost to a reset."""
     fields = {b"content-type": b"application/json", b"connection": b"close", **dict(headers)}
     fields[b"content-length"] = str(len(body)).encode()
-    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode()]
+    lines = [f"HTTP/1.1 {status} {_PHRASES.get(status, '')}".encode()]
     lines += [name + b": " + value for name, value in fields.items()]
     with anyio.move_on_after(_LINGER_S):
         await stream.send(b"\r\n".join([*lines, b"", b"" if head else body]))

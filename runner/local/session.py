@@ -12,7 +12,7 @@ from runner.local.identifiers import new_id
 from runner.local.intake import event_id_of, read_document, read_event
 from runner.local.ordering import check_conversation, order_for
 from runner.local.refusal import Refusal
-from runner.local.response import Event, Response, event
+from runner.local.response import Event, Order, Response, event
 from runner.local.tone import BYTES_PER_MS
 from runner.protocol.client_events import (
     ClientEventBase,
@@ -221,12 +221,15 @@ class LocalSession:
             warm_tokens=self._warm_tokens,
             spoke=self._spoke,
         )
-        response = Response(order, self.conversation if in_conversation else None)
+        response = self._new_response(order, self.conversation if in_conversation else None)
         if in_conversation:
             self._speaking = response
             self._warm_tokens = order.prompt.total
         self._in_flight.append(response)
         return response.begin()
+
+    def _new_response(self, order: Order, conversation: Conversation | None) -> Response:
+        return Response(order, conversation)
 
     def _cancel(self, cancel: ResponseCancel) -> list[Event]:
         wanted = cancel.response_id

@@ -5,7 +5,6 @@ from typing import Final
 
 import anyio
 import h11
-from anyio.abc import ByteStream
 from wsproto import ConnectionType, WSConnection
 from wsproto.connection import ConnectionState
 from wsproto.events import (
@@ -19,14 +18,14 @@ from wsproto.events import (
 )
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
-from runner.local.app import Message
+from runner.local.asgi import Message
+from runner.local.wire import Wire
 
 GOING_AWAY: Final = 1001
 MAX_MESSAGE_BYTES: Final = 32 * 1024 * 1024
 _TOO_LARGE: Final = 1009
 _ABNORMAL: Final = 1006
 _READ_BYTES: Final = 65536
-_WRITE_TIMEOUT_S: Final = 30.0
 _CLOSE_TIMEOUT_S: Final = 2.0
 
 
@@ -43,7 +42,7 @@ class ServerSocket:
         early: Bytes that came after the request.
     """
 
-    def __init__(self, stream: ByteStream, request: h11.Request, early: bytes) -> None:
+    def __init__(self, stream: Wire, request: h11.Request, early: bytes) -> None:
         self.accepted = False
         self._stream = stream
         self._wire = WSConnection(ConnectionType.SERVER)
@@ -58,6 +57,7 @@ class ServerSocket:
         self._writing = anyio.Lock()
         self._reading = anyio.Lock()
         self._frame = anyio.CancelScope()
+        self._finishes_frames = True
         self._broken = False
         self._closing = False
         self._ended: Message | None = None
@@ -114,7 +114,7 @@ class ServerSocket:
             with anyio.move_on_after(patience_s, shield=True):
                 async with self._writing:
                     pass
-            self._frame.shield = False
+            self._finishes_frames = self._frame.shield = False
 
     async def _fill(self) -> None:
         # Whoever closes the socket reads too, beside a reader that may be waiting already.
@@ -186,9 +186,9 @@ class ServerSocket:
                 raise PeerGone from None
             # A frame that is cut short cannot be followed by another, so a cancellation lets it finish.
             self._broken = True
-            self._frame = anyio.CancelScope(shield=True)
+            self._frame = anyio.CancelScope(shield=self._finishes_frames)
             try:
-                with self._frame, anyio.fail_after(_WRITE_TIMEOUT_S):
+                with self._frame:
                     await self._stream.send(data)
             except (TimeoutError, anyio.BrokenResourceError, anyio.ClosedResourceError):
                 self._end(_ABNORMAL, "")

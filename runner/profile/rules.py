@@ -20,19 +20,24 @@
 | `no-credential` | (warning) OpenAI or Azure without any credential |
 | `stdout-twice` | two outputs on standard output |
 | `no-first-response` | (warning) `until = "response-done"` with no input that could ask for a response |
+| `cost-without-prices` | `max_cost` where nothing has a price |
+| `sessions-share-file` | several sessions and a file with neither `{session}` nor `{run_id}` in its path |
+| `reconnect-delays` | a first wait that is longer than the longest |
+| `classify-sign` | a key of `classify` that is no HTTP status of a failure, no close code and no word |
+| `retry-without-history` | (warning) a lost response to be asked for again on a connection that knows no history |
 """
 
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from runner.profile import connection_rules, session_rules
+from runner.profile import connection_rules, run_rules, session_rules
 from runner.profile.faults import Fault, Place, fault_at
 from runner.profile.keys import Key
 from runner.profile.merge import Owners
 from runner.profile.tables import Finding, Part, Tables, valid_tables
 from runner.settings.profile import Profile
 
-WARNINGS = frozenset({"azure-preview", "no-credential", "no-first-response"})
+WARNINGS = frozenset({"azure-preview", "no-credential", "no-first-response", "retry-without-history"})
 """The codes that warn; all others refuse the profile."""
 
 
@@ -82,4 +87,9 @@ RULES = (
     Rule("no-credential", connection_rules.no_credential),
     Rule("stdout-twice", session_rules.stdout_twice),
     Rule("no-first-response", session_rules.no_first_response),
+    Rule("cost-without-prices", run_rules.cost_without_prices),
+    Rule("sessions-share-file", run_rules.sessions_share_file),
+    Rule("reconnect-delays", run_rules.reconnect_delays),
+    Rule("classify-sign", run_rules.classify_sign),
+    Rule("retry-without-history", run_rules.retry_without_history),
 )

@@ -1,5 +1,6 @@
-"""The conversation as the endpoint holds it, in text."""
+"""The conversation of a session, in text: what the endpoint holds, and what a next connection has to be told."""
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -9,11 +10,12 @@ MAX_ITEMS = 4096
 """How many items are remembered; the oldest are forgotten first."""
 
 _MAX_CONTENT_INDEX = 1024
+_ROOT = "root"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Item:
-    """One item of the conversation, with the text of its content parts."""
+    """One item of the conversation, with the text of its content parts; the same one whatever its id becomes."""
 
     id: str
     type: str
@@ -23,6 +25,20 @@ class Item:
     status: Literal["in_progress", "completed", "incomplete"] = "in_progress"
     told: bool = False
     """Whether the end of this turn was already reported."""
+    call_id: str = ""
+    """Of a function's call and of its output: what joins the two."""
+    name: str = ""
+    """Of a function's call: which function."""
+    response_id: str = ""
+    """The response that this item is a part of, while it is being made."""
+    asked_by: str = ""
+    """The id of our event that created this item, until the endpoint has confirmed it."""
+    audio_characters: int = 0
+    """How much audio has come of this item, in characters of base64."""
+    heard_ms: int | None = None
+    """Where the audio was cut, in milliseconds; None where all of it counts as heard."""
+    leaving: bool = False
+    """Whether we have asked for its removal."""
 
     @property
     def text(self) -> str:
@@ -30,18 +46,8 @@ class Item:
         return "".join(piece for index in sorted(self.parts) for piece in self.parts[index])
 
 
-def _parts(item: JsonObject) -> dict[int, str]:
-    if item.get("type") in {"function_call", "function_call_output"}:
-        return {0: optional_text(item, "arguments") or optional_text(item, "output")}
-    parts = {
-        index: optional_text(part, "text") or optional_text(part, "transcript")
-        for index, part in enumerate(tables(item, "content"))
-    }
-    return {index: each for index, each in parts.items() if each}
-
-
 class Conversation:
-    """The items in the order in which the endpoint placed them."""
+    """The items in the order in which the endpoint placed them; one for all connections of a session."""
 
     def __init__(self) -> None:
         self.by_id: dict[str, Item] = {}
@@ -60,22 +66,82 @@ class Conversation:
         """All items, first to last."""
         return tuple(self.by_id[each] for each in self._order)
 
+    def unconfirmed(self, event_ids: Container[str]) -> int:
+        """How many of the items that these events of ours create are still to be confirmed or refused."""
+        return sum(item.asked_by in event_ids for item in self.by_id.values())
+
+    def of_responses(self, response_ids: Container[str]) -> list[Item]:
+        """The items that these responses have made so far."""
+        return [item for item in self.items if item.response_id and item.response_id in response_ids]
+
+    def ends_with_words(self, *, but: Container[Item]) -> bool:
+        """Whether the last turn but these is the user's and its words are known, so that it can be answered anew."""
+        last = next((item for item in reversed(self.items) if item.type == "message" and item not in but), None)
+        return last is not None and last.role == "user" and bool(last.text)
+
     def put(self, item: JsonObject, previous_item_id: str | None = None) -> Item:
         """Take in an item as an event describes it, new or known; raises `BadField` where it has no id."""
-        item_id, kind, role = text(item, "id"), optional_text(item, "type"), optional_text(item, "role")
-        parts, status = _parts(item), item.get("status")
-        known = self.by_id.get(item_id)
+        read = _read(item)
+        known = self.by_id.get(read.id) or self._own(read)
         if known is None:
-            self._place(item_id, previous_item_id)
-            known = self.by_id[item_id] = Item(item_id, kind, role)
-        known.parts.update((index, [each]) for index, each in parts.items())
-        match status:
-            case "completed" | "incomplete":
-                known.status = status
+            return self._add(read, previous_item_id)
+        if known.asked_by and self._precedes(known.id, previous_item_id):
+            self._order.remove(known.id)
+            self._place(known.id, previous_item_id)
+        known.asked_by = known.asked_by if known.leaving else ""
+        known.parts.update(read.parts)
+        known.call_id, known.name = read.call_id or known.call_id, read.name or known.name
+        # A turn that was told as broken off stays so, also where a later connection is told of it.
+        if read.status != "in_progress" and not known.told:
+            known.status = read.status
         return known
 
-    def append(self, item_id: str, content_index: int, delta: str, *, whole: bool = False) -> None:
-        """Add a piece of text to a part of an item, or replace the part by its `whole` text.
+    def expect(self, item: JsonObject, previous_item_id: str | None, asked_by: str) -> None:
+        """Take in an item that we create and the endpoint has still to confirm, or to refuse if it cannot be read.
+
+        Of an item that a connection before this one knew, what the endpoint is told now is all there is.
+        """
+        try:
+            read = _read(item)
+        except BadField:
+            return
+        known = self.by_id.get(read.id)
+        if known is None:
+            known = self._add(read, previous_item_id)
+        else:
+            known.parts = read.parts
+            if known.heard_ms is not None:
+                known.heard_ms, known.audio_characters = None, 0
+        known.asked_by = asked_by
+
+    def refuse(self, asked_by: str) -> None:
+        """The endpoint does not do what this event of ours asked for: create an item, or remove one."""
+        for item in [each for each in self.by_id.values() if each.asked_by == asked_by]:
+            item.asked_by = ""
+            if item.leaving:
+                item.leaving = False
+            else:
+                self.remove(item.id)
+
+    def leave(self, item_id: object, asked_by: str) -> None:
+        """We have asked for an item's removal: no later connection is told of it."""
+        item = self.by_id.get(item_id) if isinstance(item_id, str) else None
+        if item:
+            item.leaving, item.asked_by = True, asked_by
+
+    def break_off(self, response_ids: Container[str], event_ids: Container[str]) -> None:
+        """A connection is over.
+
+        Args:
+            response_ids: Responses that will be asked for again: what they have said is forgotten.
+            event_ids: Our events: the items whose removal they have asked for are gone with the connection.
+        """
+        gone = [item for item in self.items if item.leaving and item.asked_by in event_ids]
+        for item in [*self.of_responses(response_ids), *gone]:
+            self.remove(item.id)
+
+    def append(self, item_id: str, content_index: int, delta: str, *, whole: bool = False) -> Item:
+        """Add a piece of text to a part of an item, or replace the part by its `whole` text; returns the item.
 
         A piece of an item that was never announced makes the item, since the announcement may have been lost.
         """
@@ -86,16 +152,61 @@ class Conversation:
             item.parts[content_index] = [delta]
         else:
             item.parts.setdefault(content_index, []).append(delta)
+        return item
 
     def remove(self, item_id: str) -> None:
         """Forget an item; unknown ids are ignored."""
         if self.by_id.pop(item_id, None) is not None:
             self._order.remove(item_id)
 
+    def _own(self, read: Item) -> Item | None:
+        """The item of ours that the endpoint has just confirmed under an id of its own, if it did that."""
+        if not (read.text or read.call_id):
+            # Whatever was said or shown looks the same without words.
+            return None
+        sign = read.type, read.role, read.call_id, read.text
+        for own in self.by_id.values():
+            if own.asked_by and not own.leaving and (own.type, own.role, own.call_id, own.text) == sign:
+                self._order[self._order.index(own.id)] = read.id
+                del self.by_id[own.id]
+                own.id = read.id
+                self.by_id[read.id] = own
+                return own
+        return None
+
+    def _precedes(self, item_id: str, previous_item_id: str | None) -> bool:
+        """Whether an item stands before the one that it follows at the endpoint."""
+        if previous_item_id not in self.by_id:
+            return False
+        return self._order.index(item_id) < self._order.index(previous_item_id)
+
+    def _add(self, item: Item, previous_item_id: str | None) -> Item:
+        self.by_id[item.id] = item
+        self._place(item.id, previous_item_id)
+        if len(self._order) > MAX_ITEMS:
+            del self.by_id[self._order.pop(0)]
+        return item
+
     def _place(self, item_id: str, previous_item_id: str | None) -> None:
-        if previous_item_id in self.by_id:
+        if previous_item_id == _ROOT:
+            self._order.insert(0, item_id)
+        elif previous_item_id in self._order:
             self._order.insert(self._order.index(previous_item_id) + 1, item_id)
         else:
             self._order.append(item_id)
-        if len(self._order) > MAX_ITEMS:
-            del self.by_id[self._order.pop(0)]
+
+
+def _read(item: JsonObject) -> Item:
+    """An item as an event describes it; raises `BadField` where it has no id or cannot be read."""
+    kind, status = optional_text(item, "type"), item.get("status")
+    if kind in {"function_call", "function_call_output"}:
+        texts = [optional_text(item, "arguments") or optional_text(item, "output")]
+    else:
+        texts = [optional_text(part, "text") or optional_text(part, "transcript") for part in tables(item, "content")]
+    read = Item(text(item, "id"), kind, optional_text(item, "role"))
+    read.parts = {index: [each] for index, each in enumerate(texts) if each}
+    read.call_id, read.name = optional_text(item, "call_id"), optional_text(item, "name")
+    match status:
+        case "completed" | "incomplete":
+            read.status = status
+    return read

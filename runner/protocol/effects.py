@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 from runner.errors import RunnerError
 from runner.protocol.audio import decoded
 from runner.protocol.fields import JsonObject
+from runner.protocol.rate_limits import RateLimitCrossed
 from runner.protocol.severity import Severity
 
 make = tuple.__new__
@@ -69,6 +70,19 @@ class ResponseEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class ResponseRepeats:
+    """A response has failed for a reason that may pass, and the same will be asked for again."""
+
+    response_id: str
+    error: RunnerError
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnded:
+    """The session is over, and not only one of its connections; nothing follows."""
+
+
+@dataclass(frozen=True, slots=True)
 class TurnEnded:
     """Somebody has finished saying something."""
 
@@ -80,11 +94,14 @@ class TurnEnded:
 
 @dataclass(frozen=True, slots=True)
 class ErrorReported:
-    """An `error` event, with the type of the client event that caused it where it is known."""
+    """An `error` event, with the client event that caused it where it is known."""
 
     severity: Severity
     error: RunnerError
     client_event_type: str = ""
+    client_event_id: str = ""
+    is_new: bool = True
+    """Whether a harmless error with this code comes for the first time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +126,9 @@ Effect = (
     | TextDelta
     | AudioDelta
     | ResponseEnded
+    | ResponseRepeats
+    | SessionEnded
+    | RateLimitCrossed
     | TurnEnded
     | ErrorReported
     | EventUnknown

@@ -62,3 +62,13 @@ def count(event: JsonObject, key: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 63:
         raise BadField(key, "a non-negative whole number")
     return value
+
+
+def number(event: JsonObject, key: str) -> float:
+    """The non-negative number under `key`, 0 where it is missing or null; raises `BadField` for anything else."""
+    value = event.get(key)
+    if value is None:
+        return 0.0
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 1 << 63:
+        raise BadField(key, "a non-negative number")
+    return float(value)

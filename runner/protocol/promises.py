@@ -1,6 +1,6 @@
 """What the endpoint still owes: the answers to our requests, and what its turn detection has promised."""
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from runner.protocol.fields import JsonObject
 
@@ -11,95 +11,136 @@ Turn = Literal["none", "speaking", "stopped", "committed"]
 """How far turn detection is with what somebody says; `committed` while the response to it has not begun."""
 
 
+class Asked(NamedTuple):
+    """One request of ours, or the one that turn detection made in our place."""
+
+    event_id: str
+    kind: Request
+    event: JsonObject
+    """The client event, by which the same can be asked again."""
+    failures: int = 0
+    """How often it has failed for a temporary reason."""
+
+
+RESPONSE: JsonObject = {"type": "response.create"}
+
+
 class Promises:
     """Requests, responses and turns that are not over; every one of them ends by an event, an error or the close."""
 
     def __init__(self) -> None:
-        self.requests: list[tuple[str, Request]] = []
-        """Our requests that were not answered yet, by `event_id`, the oldest first."""
-        self.active: set[str] = set()
-        """The responses in flight in the default conversation."""
-        self.asides: set[str] = set()
-        """The responses in flight out of band."""
+        self.requests: list[Asked] = []
+        """Our requests that were not answered yet, the oldest first."""
+        self.active: dict[str, Asked] = {}
+        """The responses in flight in the default conversation, by their ids."""
+        self.asides: dict[str, Asked] = {}
+        """The responses in flight out of band, by their ids."""
+        self.again: list[Asked] = []
+        """What has to be asked again: its response failed for a temporary reason, or its connection was lost."""
         self.transcribing: set[str] = set()
         """The items whose audio is still being written down."""
         self.turn: Turn = "none"
         """What turn detection hears."""
+        self.uncommitted = False
+        """Whether the input buffer holds audio that nobody has committed or cleared."""
         self._gave_up = False
-        self._doubtful = ""
+        self._doubtful: Asked | None = None
 
     @property
     def busy(self) -> bool:
-        """Whether a response of the default conversation is asked for or in flight."""
+        """Whether a response of the default conversation is asked for, in flight, or to be asked for again."""
+        return bool(self.active or self.again or self.requested_by)
+
+    @property
+    def occupied(self) -> bool:
+        """Whether a second response of the default conversation would be refused now."""
         return bool(self.active or self.requested_by)
+
+    @property
+    def awaits_endpoint(self) -> bool:
+        """Whether it is the endpoint's turn to say something, and not that of somebody who speaks."""
+        owed = self.active or self.asides or self.requests or self.transcribing
+        return bool(owed) or self.turn in {"stopped", "committed"}
 
     @property
     def pending(self) -> bool:
         """Whether anything is still to come: a response, a transcription, the end of what somebody says."""
-        return bool(self.requests or self.active or self.asides or self.transcribing) or self.turn != "none"
+        return (
+            bool(self.requests or self.active or self.asides or self.again or self.transcribing) or self.turn != "none"
+        )
 
     @property
     def requested_by(self) -> str:
         """The id of our `response.create` for the conversation that was not answered yet, or nothing."""
-        return next((event_id for event_id, kind in self.requests if kind == "response"), "")
+        return next((each.event_id for each in self.requests if each.kind == "response"), "")
+
+    def ask(self, event_id: str, kind: Request, event: JsonObject) -> None:
+        """We have asked for something; what had to be asked again is remembered as the same question."""
+        past = next((each for each in self.again if each.event == event), None)
+        if past:
+            self.again.remove(past)
+        self.requests.append(Asked(event_id, kind, event, past.failures if past else 0))
 
     def begin(self, response_id: str, response: JsonObject) -> None:
         """A response has begun: one that we asked for, or one that turn detection did."""
-        if response_id not in self.active | self.asides:
-            (self.active if self._claim(response) else self.asides).add(response_id)
+        if response_id not in self.active and response_id not in self.asides:
+            asked = self._claim(response)
+            (self.asides if asked.kind == "aside" else self.active)[response_id] = asked
 
-    def end(self, response_id: str, response: JsonObject) -> bool:
-        """A response is over; returns whether it belongs to the conversation.
+    def end(self, response_id: str, response: JsonObject) -> Asked | None:
+        """A response is over; returns the request that it answers, None where nobody waited for it.
 
         The end counts even where the beginning was lost, or nobody would ever be asked again.
         """
-        if response_id in self.active:
-            self.active.discard(response_id)
-            return True
-        if response_id in self.asides:
-            self.asides.discard(response_id)
-            return False
+        for flying in (self.active, self.asides):
+            if response_id in flying:
+                return flying.pop(response_id)
         expected = self._expected()
         if not expected or (_conversation(response) is None and "aside" not in expected):
-            return False
+            return None
         return self._claim(response)
+
+    def repeat(self, asked: Asked) -> None:
+        """A response has failed for a reason that may pass: the same has to be asked again."""
+        self.again.append(asked._replace(failures=asked.failures + 1))
 
     def abandon(self, response_id: str) -> None:
         """A response is over and cannot be read; where its id is unknown too, all responses count as over."""
-        if response_id in self.active | self.asides:
-            self.active.discard(response_id)
-            self.asides.discard(response_id)
+        if response_id in self.active or response_id in self.asides:
+            self.active.pop(response_id, None)
+            self.asides.pop(response_id, None)
             return
         self.active.clear()
         self.asides.clear()
-        self.requests = [each for each in self.requests if each[1] == "commit"]
+        self.requests = [each for each in self.requests if each.kind == "commit"]
         self.turn = "speaking" if self.turn == "speaking" else "none"
 
-    def refused(self, cause: str, cause_type: str) -> bool:
-        """An `error` event has come; returns whether it is the answer to a request for a response.
+    def refused(self, cause: str, cause_type: str) -> Asked | None:
+        """An `error` event has come; returns the request for a response that it answers, if it answers one.
 
         Some servers leave the cause out. The oldest request is then taken for it, with a doubt: if a response to it
         begins all the same, that response counts, and a later refusal of the request it was taken for counts too.
         """
-        if cause and cause == self._doubtful:
-            self._doubtful = ""
-            return True
+        if cause and self._doubtful and cause == self._doubtful.event_id:
+            asked, self._doubtful = self._doubtful, None
+            return asked
         if cause:
-            found = next((each for each in self.requests if each[0] == cause), None)
+            found = next((each for each in self.requests if each.event_id == cause), None)
             if cause_type.startswith("input_audio_buffer.") and self.turn == "speaking":
                 self.turn = "none"
         else:
-            found = min(self.requests, key=lambda each: each[1] == "commit", default=None)
-            self._gave_up = self._gave_up or (found is not None and found[1] == "response")
+            found = min(self.requests, key=lambda each: each.kind == "commit", default=None)
+            self._gave_up = self._gave_up or (found is not None and found.kind == "response")
             self.turn = "none"
         if found is None:
-            return False
+            return None
         self.requests.remove(found)
-        return found[1] != "commit"
+        return found if found.kind != "commit" else None
 
     def commit(self, *, answered: bool) -> None:
         """Audio was committed, by us or by turn detection; `answered` says whether the latter makes a response."""
-        own = next((each for each in self.requests if each[1] == "commit"), None)
+        self.uncommitted = False
+        own = next((each for each in self.requests if each.kind == "commit"), None)
         if own:
             self.requests.remove(own)
         if own is None or self.turn == "stopped":
@@ -109,6 +150,7 @@ class Promises:
 
     def drop_turn(self) -> None:
         """Nobody is heard any more; the response to what was committed still comes."""
+        self.uncommitted = False
         self.turn = "committed" if self.turn == "committed" else "none"
 
     def transcribed(self, item_id: str) -> None:
@@ -116,20 +158,29 @@ class Promises:
         # Some servers do not say which item they committed; it waits under no name.
         self.transcribing.discard(item_id if item_id in self.transcribing else "")
 
-    def clear(self) -> None:
-        """The session is over, and with it everything that was promised."""
+    def break_off(self) -> list[Asked]:
+        """The connection is over, and with it everything that was promised; returns the requests without an answer.
+
+        Those that turn detection made in our place have no `event_id`.
+        """
+        broken = [*self.active.values(), *self.asides.values()]
+        broken += [each for each in self.requests if each.kind != "commit"]
+        if self.turn == "committed":
+            broken.append(Asked("", "response", RESPONSE))
         self.requests.clear()
         self.active.clear()
         self.asides.clear()
         self.transcribing.clear()
         self.turn = "none"
+        self.uncommitted = False
+        return broken
 
     def _expected(self) -> list[Request]:
-        expected: list[Request] = [kind for _, kind in self.requests if kind != "commit"]
+        expected: list[Request] = [each.kind for each in self.requests if each.kind != "commit"]
         return [*expected, "response"] if self.turn in {"stopped", "committed"} else expected
 
-    def _claim(self, response: JsonObject) -> bool:
-        """Find the request that a response answers; returns whether the response belongs to the conversation.
+    def _claim(self, response: JsonObject) -> Asked:
+        """The request that a response answers, which is over with it.
 
         The API names the conversation, or says null out of band; some servers leave the field out or fill it in for
         every response. What we asked for therefore decides, and the field where that leaves a choice.
@@ -138,17 +189,16 @@ class Promises:
         kind: Request = "aside" if conversation is None else "response"
         if expected and (kind not in expected or conversation == ""):
             kind = expected[0]
-        found = next((each for each in self.requests if each[1] == kind), None)
+        found = next((each for each in self.requests if each.kind == kind), None)
         if found:
             self.requests.remove(found)
-        if kind == "aside":
-            return False
-        answers_turn = self.turn in {"stopped", "committed"}
-        self._doubtful = found[0] if found and (self._gave_up or answers_turn) else ""
-        self._gave_up = False
-        if answers_turn:
-            self.turn = "none"
-        return True
+        if kind == "response":
+            answers_turn = self.turn in {"stopped", "committed"}
+            self._doubtful = found if self._gave_up or answers_turn else None
+            self._gave_up = False
+            if answers_turn:
+                self.turn = "none"
+        return found or Asked("", kind, RESPONSE)
 
 
 def _conversation(response: JsonObject) -> str | None:

@@ -1,25 +1,32 @@
-"""The first event of every session: what a profile asks of the server."""
+"""The first event of every connection: what a profile asks of the server."""
 
-from typing import Any
+from __future__ import annotations
 
-from runner.settings.profile import Profile
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from runner.protocol.fields import JsonObject
+    from runner.settings.profile import Profile
 
 
-def session_update(profile: Profile) -> dict[str, Any]:
+def session_update(profile: Profile) -> JsonObject:
     """The `session.update` event of a profile: only what it sets, `extra` merged in, never the model."""
     # Through the profile, whose serializer exists already; the session's own would have to be built first.
     dumped = profile.model_dump(
         mode="json", exclude_unset=True, include={"session"}, exclude={"session": {"extra", "model"}}
     )
     session = dumped.get("session", {})
-    merged = _merged({"type": profile.session.type, **session}, dict(profile.session.extra))
-    merged.pop("model", None)
-    return {"type": "session.update", "session": merged}
+    asked = merged({"type": profile.session.type, **session}, dict(profile.session.extra))
+    asked.pop("model", None)
+    return {"type": "session.update", "session": asked}
 
 
-def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+def merged(under: JsonObject, over: JsonObject) -> JsonObject:
+    """One `session` object laid over another, field by field; an object of another `type` replaces the one below."""
     result = dict(under)
     for name, value in over.items():
         below = result.get(name)
-        result[name] = _merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+        if isinstance(below, dict) and isinstance(value, dict) and value.get("type") in {None, below.get("type")}:
+            value = merged(below, value)
+        result[name] = value
     return result

@@ -4,10 +4,12 @@ The codes come from the Realtime API's documentation and from captures of hosted
 listed is taken for recoverable: the API says that most errors are, and that the session stays open.
 """
 
+from collections.abc import Mapping
 from typing import Literal
 
 from runner.errors import (
     AccessRefused,
+    BrokenWire,
     EndpointBusy,
     EndpointUnreachable,
     ProtocolError,
@@ -16,6 +18,8 @@ from runner.errors import (
 )
 
 Severity = Literal["harmless", "recoverable", "fatal"]
+Fate = Literal["temporary", "expired", "hopeless"]
+"""What the end of a connection means for its session: try again, at once for one that was due, or never."""
 
 HARMLESS_CODES = frozenset(
     {
@@ -120,7 +124,8 @@ def error_for_close(close_code: int, reason: str) -> RunnerError:
         if close_code == 1006
         else f"the endpoint closed the session with {close_code}"
     )
-    return kind(f"{text}: {plain(reason)}" if reason else text, code=code, hint=_HINTS.get(code, ""))
+    message = f"{text}: {plain(reason)}" if reason else text
+    return kind(message, code=code, hint=_HINTS.get(code, ""), status=close_code)
 
 
 def error_for_status(status: int, message: str, *, code: str = "", retry_after_s: float | None = None) -> RunnerError:
@@ -138,5 +143,22 @@ def error_for_status(status: int, message: str, *, code: str = "", retry_after_s
         kind = EndpointBusy if status >= 500 else EndpointUnreachable
     hint = _HINTS.get(code, "")
     if kind is EndpointBusy:
-        return EndpointBusy(text, code=code, hint=hint, retry_after_s=retry_after_s)
-    return kind(text, code=code, hint=hint)
+        return EndpointBusy(text, code=code, hint=hint, status=status, retry_after_s=retry_after_s)
+    return kind(text, code=code, hint=hint, status=status)
+
+
+def fate(error: RunnerError, classified: Mapping[str, Literal["temporary", "hopeless"]]) -> Fate:
+    """Whether another connection may fare better than the one that failed like this.
+
+    Args:
+        error: Why a connection could not be opened, or why it ended before we ended it.
+        classified: The profile's own opinion, by error code, HTTP status or close code, in this order of precedence.
+    """
+    for sign in (error.code, str(error.status)):
+        if sign in classified:
+            return classified[sign]
+    if error.code == "session_expired" or (isinstance(error, EndpointBusy) and error.status == 1001):
+        return "expired"
+    if 300 <= error.status < 500 and not isinstance(error, EndpointBusy):
+        return "hopeless"
+    return "temporary" if isinstance(error, EndpointBusy | EndpointUnreachable | BrokenWire) else "hopeless"

@@ -4,53 +4,69 @@ The machine holds the conversation, the responses in flight and the usage. It ne
 sends; a caller of `send` that asks for what the state forbids gets `IllegalEvent`.
 """
 
-from collections import OrderedDict
 from typing import Literal
 
-from runner.errors import IllegalEvent, ProtocolError
+from runner.errors import EndpointBusy, IllegalEvent, ProtocolError
 from runner.protocol import severity
+from runner.protocol.configuration import Configuration
 from runner.protocol.conversation import Conversation
 from runner.protocol.effects import (
     Configured,
     Effect,
     ErrorReported,
-    EventMalformed,
-    EventUnknown,
     Opened,
     ResponseEnded,
+    ResponseRepeats,
     TurnEnded,
 )
 from runner.protocol.fields import BadField, JsonObject, count, optional_text, table, text
-from runner.protocol.promises import Promises
+from runner.protocol.oddities import Oddities
+from runner.protocol.promises import Asked, Promises, Request
+from runner.protocol.rate_limits import RateLimits
 from runner.protocol.routes import KNOWN_TYPES, ROUTES, Route
+from runner.protocol.sent import Sent
 from runner.protocol.usage import Usage
 
 Phase = Literal["connecting", "configuring", "ready", "closed"]
 
-_REMEMBERED_EVENTS = 1024
-_REMEMBERED_TYPES = 256
-_LONGEST_TYPE = 128
-
 
 class SessionState:
-    """What is known of one session on one connection."""
+    """What is known of one session on one connection.
 
-    def __init__(self) -> None:
+    Args:
+        before: The state on the session's connection before this one; conversation, usage and rate limits are the
+            session's and go on, as do the numbers of our events and the configuration that was asked for.
+        max_response_retries: How often a response that failed for a temporary reason is asked for again.
+        asks_again: Whether what the end of the connection leaves without an answer is owed on the next one.
+    """
+
+    def __init__(
+        self, before: "SessionState | None" = None, *, max_response_retries: int = 0, asks_again: bool = False
+    ) -> None:
+        self.max_response_retries = max_response_retries
         self.phase: Phase = "connecting"
         self.greeted = False
         """Whether the endpoint has sent `session.created`."""
+        self.heard_at_s = 0.0
+        """When the last event came, in Unix seconds; told by whoever calls `receive`."""
         self.session_id = ""
         self.expires_at = 0
-        self.effective: JsonObject = {}
-        self.conversation = Conversation()
-        self.usage = Usage()
-        self.rate_limits: list[JsonObject] = []
+        self.configuration: Configuration = Configuration(before.configuration if before else None)
+        self.conversation: Conversation = before.conversation if before else Conversation()
+        self.usage: Usage = before.usage if before else Usage()
+        self.rate_limits: RateLimits = before.rate_limits if before else RateLimits()
         self.promises = Promises()
         """What the endpoint still owes."""
-        self._sent: OrderedDict[str, str] = OrderedDict()
-        self._sent_count = 0
-        self._unknown: set[str] = set()
-        self._malformed: set[tuple[str, str]] = set()
+        self.unanswered: list[Asked] = []
+        """What the end of the connection has left without an answer, for good."""
+        self._sent: Sent = Sent(before._sent if before else None)  # noqa: SLF001  # of the same class
+        self._asks_again = asks_again
+        self._oddities: Oddities = before._oddities if before else Oddities()  # noqa: SLF001  # of the same class
+
+    @property
+    def effective(self) -> JsonObject:
+        """What the endpoint says holds for the session."""
+        return self.configuration.effective
 
     @property
     def busy(self) -> bool:
@@ -68,30 +84,14 @@ class SessionState:
         return self.promises.pending
 
     @property
-    def hearing(self) -> JsonObject:
-        """The effective settings of incoming audio, as far as they can be read."""
-        audio = self.effective.get("audio")
-        heard = audio.get("input") if isinstance(audio, dict) else None
-        return heard if isinstance(heard, dict) else {}
-
-    @property
-    def detects_turns(self) -> bool:
-        """Whether the endpoint finds out by itself when somebody has finished speaking."""
-        return isinstance(self.hearing.get("turn_detection"), dict)
-
-    @property
-    def answers_turns(self) -> bool:
-        """Whether the endpoint makes a response to every turn that it detects; our own commit makes none."""
-        detection = self.hearing.get("turn_detection")
-        conversing = self.effective.get("type") != "transcription"
-        return conversing and isinstance(detection, dict) and detection.get("create_response") is not False
+    def quiet(self) -> bool:
+        """Whether nothing would be lost if the connection were replaced now."""
+        unheard = self.promises.uncommitted and not self.configuration.detects_turns
+        return self.configuration.is_settled and not (self.pending or unheard)
 
     def identified(self, event: JsonObject) -> JsonObject:
-        """The client event with an `event_id`, its own or ours, by which the endpoint names it in an error."""
-        if isinstance(event.get("event_id"), str) and event["event_id"]:
-            return event
-        self._sent_count += 1
-        return {**event, "event_id": f"event_{self._sent_count:06d}"}
+        """The client event as it is to be sent, with an `event_id` and an item's id, its own or ours."""
+        return self._sent.identified(event)
 
     def send(self, event: JsonObject) -> JsonObject:
         """Note what a client event will change.
@@ -105,6 +105,19 @@ class SessionState:
         Raises:
             IllegalEvent: the state forbids it: a second response in the conversation, or anything after the end.
         """
+        self.check(event)
+        kind = event["type"]
+        aside = kind == "response.create" and out_of_band(event)
+        event = self.identified(event)
+        self._sent.note(event)
+        if kind == "input_audio_buffer.append":
+            self.promises.uncommitted = True
+        else:
+            self._note(kind, event, "aside" if aside else "response")
+        return event
+
+    def check(self, event: JsonObject) -> None:
+        """Raise `IllegalEvent` where `send` would, and note nothing."""
         kind = event.get("type")
         if not isinstance(kind, str):
             msg = "a client event needs a `type`"
@@ -112,21 +125,27 @@ class SessionState:
         if self.phase == "closed":
             msg = f"`{kind}` cannot be sent: the session is closed"
             raise IllegalEvent(msg)
-        aside = out_of_band(event)
-        if kind == "response.create" and not aside and self.busy:
+        if kind == "response.create" and self.promises.occupied and not out_of_band(event):
             msg = "`response.create` cannot be sent while a response is in flight"
             raise IllegalEvent(msg, hint="wait for its end, or cancel it first")
-        event = self.identified(event)
-        self._sent[event["event_id"]] = kind
-        if len(self._sent) > _REMEMBERED_EVENTS:
-            self._sent.popitem(last=False)
-        if kind == "response.create":
-            self.promises.requests.append((event["event_id"], "aside" if aside else "response"))
-        elif kind == "input_audio_buffer.commit":
-            self.promises.requests.append((event["event_id"], "commit"))
-        elif kind == "session.update" and self.phase == "connecting":
-            self.phase = "configuring"
-        return event
+
+    def _note(self, kind: str, event: JsonObject, response: Request) -> None:
+        event_id, session = event["event_id"], event.get("session")
+        match kind:
+            case "response.create":
+                self.promises.ask(event_id, response, {key: event[key] for key in event if key != "event_id"})
+            case "input_audio_buffer.commit":
+                self.promises.ask(event_id, "commit", {})
+            case "session.update" if isinstance(session, dict):
+                self.configuration.ask(event_id, session)
+                self.phase = "configuring" if self.phase == "connecting" else self.phase
+            case "conversation.item.create" if isinstance(event.get("item"), dict):
+                previous = event.get("previous_item_id")
+                self.conversation.expect(event["item"], previous if isinstance(previous, str) else None, event_id)
+            case "conversation.item.delete":
+                self.conversation.leave(event.get("item_id"), event_id)
+            case _:
+                pass
 
     def receive(self, event: JsonObject) -> list[Effect]:
         """Take in one server event and say what it means; never raises, whatever the event holds."""
@@ -135,41 +154,42 @@ class SessionState:
             return self.malformed("", "`type` is not a string")
         route = _ROUTES.get(kind)
         if route is None:
-            return self._unrouted(kind)
+            return [] if kind in KNOWN_TYPES else self._oddities.unknown(kind)
         try:
             return route(self, event)
         except BadField as bad:
             effects = self.malformed(kind, str(bad))
             if kind == "response.done" and (self.busy or self.promises.asides):
                 effects.append(self._abandon(event, f"the response ended in an event that cannot be read: {bad}"))
-            elif kind == "error" and self.promises.refused(*self._cause(event.get("error"))):
+            elif kind == "error" and self._refuse(*self._sent.cause(event.get("error"))):
                 problem = ProtocolError(f"the endpoint answered with an error that cannot be read: {bad}")
                 effects.append(ResponseEnded("", "refused", error=problem))
             return effects
 
-    def _unrouted(self, kind: str) -> list[Effect]:
-        kind = kind[:_LONGEST_TYPE]
-        if kind in KNOWN_TYPES or kind in self._unknown or len(self._unknown) >= _REMEMBERED_TYPES:
-            return []
-        self._unknown.add(kind)
-        return [EventUnknown(severity.plain(kind))]
-
     def malformed(self, kind: str, problem: str) -> list[Effect]:
         """Report what cannot be read, each problem of a type once; an empty type stands for no event at all."""
-        if (kind, problem) in self._malformed or len(self._malformed) >= _REMEMBERED_TYPES:
-            return []
-        self._malformed.add((kind, problem))
-        return [EventMalformed(kind, problem)]
+        return self._oddities.malformed(kind, problem)
 
     def close(self) -> list[Effect]:
-        """End the session, and report as incomplete what somebody was still saying."""
+        """End the connection, and report as incomplete what somebody was still saying."""
         self.phase = "closed"
-        self.promises.clear()
+        cut_short = self.promises.active.copy()
+        said = self.conversation.of_responses(cut_short)
+        answerable = self.conversation.ends_with_words(but=said)
+        again: list[Asked] = []
+        for each in self.promises.break_off():
+            repeats = self._asks_again and each.failures < self.max_response_retries and (each.event_id or answerable)
+            (again if repeats else self.unanswered).append(each)
         effects: list[Effect] = []
-        for item in self.conversation.items:
+        for item in said:
             if not item.told and item.role == "assistant" and item.text:
                 item.told, item.status = True, "incomplete"
                 effects.append(TurnEnded(item.role, item.text, item.id, "incomplete"))
+        # The halves of answers that are asked for again go, or the next ones would follow upon them.
+        broken_off = {response_id for response_id, asked in cut_short.items() if asked in again}
+        self.conversation.break_off(broken_off, self._sent)
+        for each in again:
+            self.promises.repeat(each)
         return effects
 
     def _abandon(self, event: JsonObject, problem: str) -> ResponseEnded:
@@ -183,14 +203,14 @@ class SessionState:
         """The endpoint has greeted us."""
         session = table(event, "session")
         self.session_id, self.expires_at = optional_text(session, "id"), count(session, "expires_at")
-        self.effective, self.greeted = session, True
+        self.configuration.effective, self.greeted = session, True
         return [Opened(self.session_id, self.expires_at)]
 
     def configured(self, event: JsonObject) -> list[Effect]:
         """The endpoint has confirmed a configuration."""
-        self.effective = table(event, "session")
+        self.configuration.confirm(table(event, "session"))
         self.expires_at = count(self.effective, "expires_at") or self.expires_at
-        if not self.detects_turns:
+        if not self.configuration.detects_turns:
             self.promises.drop_turn()
         if self.phase != "closed":
             self.phase = "ready"
@@ -200,19 +220,25 @@ class SessionState:
         """The endpoint reports an error."""
         details = table(event, "error")
         message, code, kind = text(details, "message"), optional_text(details, "code"), optional_text(details, "type")
-        cause, cause_type = self._cause(details)
+        cause, cause_type = self._sent.cause(details)
         if param := optional_text(details, "param"):
             message = f"{message} (at `{param}`)"
         error = severity.error_for_code(code, message, kind=kind)
-        effects: list[Effect] = [ErrorReported(severity.severity(code, kind=kind), error, cause_type)]
-        if self.promises.refused(cause, cause_type):
+        weight = severity.severity(code, kind=kind)
+        is_new = weight != "harmless" or self._oddities.harmless(code)
+        effects: list[Effect] = [ErrorReported(weight, error, cause_type, cause, is_new)]
+        if asked := self._refuse(cause, cause_type):
+            if isinstance(error, EndpointBusy) and asked.failures < self.max_response_retries:
+                self.promises.repeat(asked)
+                return [*effects, ResponseRepeats("", error)]
             effects.append(ResponseEnded("", "refused", code, error))
         return effects
 
-    def _cause(self, details: object) -> tuple[str, str]:
-        """The id and the type of the client event that an error names, empty where it names none."""
-        cause = details.get("event_id") if isinstance(details, dict) else None
-        return (cause, self._sent.get(cause, "")) if isinstance(cause, str) else ("", "")
+    def _refuse(self, cause: str, cause_type: str) -> Asked | None:
+        if cause:
+            self.conversation.refuse(cause)
+            self.configuration.refuse(cause)
+        return self.promises.refused(cause, cause_type)
 
 
 def out_of_band(event: JsonObject) -> bool:

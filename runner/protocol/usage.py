@@ -1,45 +1,120 @@
-"""What a session has used, added up from every `response.done`."""
+"""What a session has used, added up from every `response.done` and every finished transcription."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
-from runner.protocol.fields import JsonObject, count, optional_table
+from runner.protocol.fields import JsonObject, count, number, optional_table
+from runner.settings.limits import Prices
 
 
 @dataclass(slots=True)
 class Usage:
-    """Tokens by direction and modality, as the API reports them."""
+    """Tokens by direction and modality, as the API reports them; what it gives no modality of counts as text."""
 
     responses: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
+    """A part of the input tokens, as is each modality's."""
     input_text_tokens: int = 0
     input_audio_tokens: int = 0
+    input_image_tokens: int = 0
+    cached_text_tokens: int = 0
+    cached_audio_tokens: int = 0
+    cached_image_tokens: int = 0
     output_text_tokens: int = 0
     output_audio_tokens: int = 0
+    transcription_input_tokens: int = 0
+    transcription_audio_tokens: int = 0
+    """A part of what transcriptions read."""
+    transcription_output_tokens: int = 0
+    transcription_s: float = 0.0
+    """Audio transcribed, in seconds, where the endpoint counts those instead of tokens."""
+
+    @property
+    def total_tokens(self) -> int:
+        """Tokens of responses, in both directions."""
+        return self.input_tokens + self.output_tokens
+
+    @property
+    def audio_tokens(self) -> int:
+        """Tokens of audio, in both directions, transcriptions included."""
+        return self.input_audio_tokens + self.output_audio_tokens + self.transcription_audio_tokens
 
     def add(self, usage: JsonObject) -> None:
         """Add the `usage` object of one response; raises `BadField` and changes nothing where it is malformed."""
         incoming = optional_table(usage, "input_token_details")
-        outgoing = optional_table(usage, "output_token_details")
-        amounts = (
-            count(usage, "input_tokens"),
-            count(usage, "output_tokens"),
-            count(incoming, "cached_tokens"),
-            count(incoming, "text_tokens"),
-            count(incoming, "audio_tokens"),
-            count(outgoing, "text_tokens"),
-            count(outgoing, "audio_tokens"),
+        input_tokens, output_tokens = count(usage, "input_tokens"), count(usage, "output_tokens")
+        cached_tokens = count(incoming, "cached_tokens")
+        read = _modalities(incoming, total=input_tokens)
+        written = _modalities(optional_table(usage, "output_token_details"), total=output_tokens)
+        details = optional_table(incoming, "cached_tokens_details")
+        cached = _modalities(details, total=0) if details else _shared_out(cached_tokens, read)
+        self._add(
+            Usage(
+                input_tokens=input_tokens or sum(read),
+                output_tokens=output_tokens or sum(written),
+                cached_tokens=cached_tokens or sum(cached),
+                input_text_tokens=read[0],
+                input_audio_tokens=read[1],
+                input_image_tokens=read[2],
+                cached_text_tokens=cached[0],
+                cached_audio_tokens=cached[1],
+                cached_image_tokens=cached[2],
+                output_text_tokens=written[0],
+                output_audio_tokens=written[1],
+            )
         )
-        self.input_tokens += amounts[0]
-        self.output_tokens += amounts[1]
-        self.cached_tokens += amounts[2]
-        self.input_text_tokens += amounts[3]
-        self.input_audio_tokens += amounts[4]
-        self.output_text_tokens += amounts[5]
-        self.output_audio_tokens += amounts[6]
 
-    @property
-    def total_tokens(self) -> int:
-        """Tokens in both directions."""
-        return self.input_tokens + self.output_tokens
+    def add_transcription(self, usage: JsonObject) -> None:
+        """Add the `usage` object of one transcription, in tokens or in seconds; raises as `add` does."""
+        details = optional_table(usage, "input_token_details")
+        read = count(usage, "input_tokens")
+        self._add(
+            Usage(
+                transcription_input_tokens=read,
+                transcription_audio_tokens=count(details, "audio_tokens") if details else read,
+                transcription_output_tokens=count(usage, "output_tokens"),
+                transcription_s=number(usage, "seconds"),
+            )
+        )
+
+    def cost(self, prices: Prices) -> float:
+        """What all of it costs, in the currency of the prices."""
+        tokens = (
+            max(0, self.input_text_tokens - self.cached_text_tokens) * prices.input_text
+            + max(0, self.input_audio_tokens - self.cached_audio_tokens) * prices.input_audio
+            + max(0, self.input_image_tokens - self.cached_image_tokens) * prices.input_image
+            + self.cached_text_tokens * prices.cached_text
+            + self.cached_audio_tokens * prices.cached_audio
+            + self.cached_image_tokens * prices.cached_image
+            + self.output_text_tokens * prices.output_text
+            + self.output_audio_tokens * prices.output_audio
+            + self.transcription_input_tokens * prices.transcription_input
+            + self.transcription_output_tokens * prices.transcription_output
+        )
+        return tokens / 1_000_000 + self.transcription_s / 60 * prices.transcription_minute
+
+    def as_log(self) -> dict[str, int | float]:
+        """What was used at all, by the names of the attributes; seconds to the millisecond."""
+        amounts = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: round(amount, 3) for name, amount in amounts.items() if amount}
+
+    def _add(self, other: "Usage") -> None:
+        for each in fields(self):
+            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
+
+
+_Modalities = tuple[int, int, int]
+"""Tokens of text, audio and images."""
+
+
+def _modalities(details: JsonObject, *, total: int) -> _Modalities:
+    found = count(details, "text_tokens"), count(details, "audio_tokens"), count(details, "image_tokens")
+    return found if any(found) else (total, 0, 0)
+
+
+def _shared_out(cached: int, read: _Modalities) -> _Modalities:
+    """Cached tokens of unknown modality: text as far as there is any, then audio, then images."""
+    text = min(cached, read[0])
+    audio = min(cached - text, read[1])
+    return text, audio, min(cached - text - audio, read[2])

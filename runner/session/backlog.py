@@ -3,6 +3,7 @@
 from collections import deque
 
 from runner.errors import RunnerError
+from runner.protocol.effects import SessionEnded
 from runner.protocol.fields import JsonObject
 from runner.session.queue import ByteQueue
 from runner.session.update import Update
@@ -24,7 +25,8 @@ class Backlog:
     def take(self, update: Update) -> None:
         """Keep the event of an update; what comes after the first that has no room is lost, and that is told."""
         if update.event is None:
-            self._arriving.close()
+            if any(isinstance(each, SessionEnded) for each in update.effects):
+                self._arriving.close()
         elif not self._arriving.put(update.event, update.size_bytes):
             self._is_cut = True
 

@@ -61,7 +61,7 @@ class Chat:
         with suppress(RunnerError):
             # The endpoint cancels only what it has begun.
             while self._session.state.requested_by:
-                await self._session.pump.change()
+                await self._session.changes.next()
             await self._session.cancel()
 
     async def _line(self) -> str | None:

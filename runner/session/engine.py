@@ -1,70 +1,57 @@
-"""One live session: what a program can ask of it, on top of the pump that receives."""
+"""One session as a program sees it: one conversation, whatever connections it is carried by."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import cached_property
+from time import time
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from runner.connect.websocket import Closed, WebSocket
-from runner.errors import EndpointUnreachable, IllegalEvent, RunnerError
-from runner.protocol.audio import append_message
+from runner.errors import IllegalEvent
 from runner.session.backlog import Backlog
-from runner.session.pump import Dialect, Pump, Reader
+from runner.session.carried import CarriedSession
+from runner.session.client_event import appended_audio
+from runner.session.link import Link, NotSent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runner.protocol.client_events import ClientEventBase
     from runner.protocol.fields import JsonObject
-    from runner.protocol.state import SessionState
+    from runner.session.pump import Reader
 
 MAX_EVENTS_BYTES = 64 * 1024 * 1024
 """How far `async for event in session` may fall behind unless the caller says otherwise, in bytes."""
 
 
-class Session:
-    """A session that is open and configured; made by `open_session`.
+class Session(CarriedSession):
+    """A session that outlives its connections; made by `open_session`.
+
+    Between two connections everything that is said waits: text until the next one is there, audio as long as it may.
 
     Args:
-        connection: The open connection.
-        readers: Called with each update by the pump; they must not wait.
+        readers: Called with each update; they must not wait.
         max_events_bytes: How far `async for event in session` may fall behind; 0 keeps nothing for it.
-        incoming: Translates a server event to the current protocol, None where the endpoint speaks it.
-        outgoing: Translates a client event from the current protocol, None likewise.
+        max_audio_age_s: How long audio may wait for a connection, in seconds.
 
     Attributes:
         draining: Whether no more questions may be asked; `say` and `respond` then raise `IllegalEvent`.
     """
 
     def __init__(
-        self,
-        connection: WebSocket,
-        *,
-        readers: Sequence[Reader] = (),
-        max_events_bytes: int = MAX_EVENTS_BYTES,
-        incoming: Dialect | None = None,
-        outgoing: Dialect | None = None,
+        self, *, readers: Sequence[Reader] = (), max_events_bytes: int = MAX_EVENTS_BYTES, max_audio_age_s: float = 0.0
     ) -> None:
-        self.draining = False
         self._backlog = Backlog(max_events_bytes) if max_events_bytes else None
-        own = [self._backlog.take] if self._backlog else []
-        self.pump = Pump(connection, readers=[*readers, *own], dialect=incoming)
-        self._connection = connection
-        self._outgoing = outgoing
-        self._turn = anyio.Lock()
+        readers = [*readers, *([self._backlog.take] if self._backlog else [])]
+        super().__init__(readers=readers, max_audio_age_s=max_audio_age_s)
+        self.draining = False
 
-    @property
-    def state(self) -> SessionState:
-        """What is known of the session."""
-        return self.pump.state
-
-    @property
-    def failure(self) -> RunnerError | None:
-        """What ended the session before we did."""
-        return self.pump.failure
+    @cached_property
+    def _turn(self) -> anyio.Lock:
+        """Who asks first is answered first; a session in which nobody asks needs no lock."""
+        return anyio.Lock()
 
     async def send(self, event: Mapping[str, Any] | ClientEventBase) -> str:
         """Send one client event.
@@ -79,16 +66,20 @@ class Session:
             IllegalEvent: the session's state does not allow it.
             RunnerError: the session has ended.
         """
-        (event_id,) = await self._transmit(event)
-        return event_id
+        is_waiting = self.link is None or self._is_undecided or self._waiting_audio is not None
+        if is_waiting and (audio := appended_audio(event)):
+            self._keep(audio)
+            return ""
+        return (await self._transmit(event))[0]
 
     async def say(self, text: str) -> None:
         """Say something as the user and ask for an answer, after all answers that were asked for before."""
         content = [{"type": "input_text", "text": text}]
         item = {"type": "message", "role": "user", "content": content}
         async with self._turn:
-            await self._free()
-            await self._transmit({"type": "conversation.item.create", "item": item}, {"type": "response.create"})
+            await self._transmit(
+                {"type": "conversation.item.create", "item": item}, {"type": "response.create"}, when_free=True
+            )
 
     async def respond(self, **response: Any) -> None:
         """Ask for a response, after all that were asked for before; arguments are the API's `response` object."""
@@ -96,19 +87,27 @@ class Session:
         if response:
             event["response"] = response
         async with self._turn:
-            if response.get("conversation") != "none":
-                await self._free()
-            await self.send(event)
+            await self._transmit(event, when_free=response.get("conversation") != "none")
 
     async def cancel(self) -> None:
         """Cancel the response in flight; without one nothing happens."""
+        self.state.promises.again.clear()
         if self.state.busy:
             await self.send({"type": "response.cancel"})
 
     async def append_audio(self, audio: bytes | bytearray | memoryview) -> None:
-        """Send audio for the endpoint's input buffer, in the session's input format; raises as `send` does."""
-        event = self.state.identified({"type": "input_audio_buffer.append"})
-        await self._put([event], [append_message(event["event_id"], audio)])
+        """Send audio for the endpoint's input buffer, in the session's input format; raises as `send` does.
+
+        Between two connections it waits, as long as `run.reconnect.max_audio_age_s` says, and is then dropped.
+        """
+        if self.link is not None and self._waiting_audio is None:
+            try:
+                await self.link.append_audio(audio)
+            except NotSent:
+                pass
+            else:
+                return
+        self._keep(audio)
 
     async def update(self, **session: Any) -> None:
         """Change the session's configuration; arguments are fields of the API's `session` object."""
@@ -117,20 +116,20 @@ class Session:
 
     async def settled(self) -> None:
         """Wait until no response is asked for or in flight; raises the session's failure if it ends before."""
-        while self.state.busy:
-            await self.pump.change()
-        self.pump.check()
+        while (self.state.busy or self._is_undecided) and not self._is_over:
+            await self.changes.next()
+        self.check()
 
     async def finished(self) -> None:
         """Wait for all that was asked for, transcriptions too; raises the session's failure if it ends before."""
-        while self.state.pending:
-            await self.pump.change()
-        self.pump.check()
+        while (self.state.pending or self._is_undecided or self._has_unsent_audio) and not self._is_over:
+            await self.changes.next()
+        self.check()
 
     async def ended(self) -> None:
         """Wait until the session has ended by the endpoint's doing or by ours."""
-        while self.state.phase != "closed":
-            await self.pump.change()
+        while not self._is_over:
+            await self.changes.next()
 
     def __aiter__(self) -> Session:
         """Every server event since the session was opened; ends with it, or raises what ended it."""
@@ -146,90 +145,43 @@ class Session:
             raise self.failure
         raise StopAsyncIteration
 
-    async def configure(self, update: JsonObject, *, timeout_s: float) -> None:
-        """Wait for the endpoint's greeting, send the configuration, and wait for its confirmation.
-
-        Args:
-            update: The first `session.update`.
-            timeout_s: How long the endpoint may take for each of the two, in seconds.
-
-        Raises:
-            SessionRefused: the endpoint answers with an error.
-            EndpointUnreachable: it answers nothing in time.
-        """
-        await self._awaited("session.created", lambda: self.state.greeted, timeout_s)
-        await self.send(update)
-        await self._awaited("session.updated", lambda: self.state.phase == "ready", timeout_s)
-
     async def close(self) -> None:
         """End the session: the closing handshake with code 1000, within a bounded time; last events still count."""
-        await self._connection.close()
-        await self.ended()
+        self.is_closing = True
+        if not self._is_over and self.link is not None:
+            self.link.note({"type": "connection.closed", "by": "client", "code": 1000, "reason": ""})
+            await self.link.close()
+        self.end()
 
     async def abort(self) -> None:
         """Cut the connection without a farewell, whatever is being sent."""
-        await self._connection.close(timeout_s=0)
+        self.is_closing = True
+        if self.link is not None:
+            await self.link.abort()
+        self.end()
 
-    async def _transmit(self, *events: Mapping[str, Any] | ClientEventBase) -> list[str]:
-        plain = [self.state.identified(_plain(event)) for event in events]
-        messages = [_encoded(event if self._outgoing is None else self._outgoing(event)) for event in plain]
-        await self._put(plain, messages)
-        return [event["event_id"] for event in plain]
+    async def _transmit(self, *events: Mapping[str, Any] | ClientEventBase, when_free: bool = False) -> list[str]:
+        while True:
+            link = await self._carrier(when_free=when_free)
+            try:
+                return await link.send(*events)
+            except NotSent:
+                # Its end has not been dealt with yet.
+                await link.over()
+                while self.link is link and not self._is_over:
+                    await self.changes.next()
 
-    async def _put(self, events: Sequence[JsonObject], messages: Sequence[str | bytes]) -> None:
-        """Note events in the state and send them; nothing is waited for between the two, so what is noted goes out."""
-        self.pump.check()
-        try:
-            await self._connection.ready()
-            for event in events:
-                self.state.send(event)
-            for message in messages:
-                self._connection.put(message)
-            await self._connection.settled()
-        except Closed:
-            self.pump.check()
-        except IllegalEvent:
-            raise
-        except RunnerError as error:
-            self.pump.fail(error)
-            raise
-
-    async def _free(self) -> None:
-        await self.settled()
-        if self.draining:
-            msg = "the session is being drained and takes no more questions"
-            raise IllegalEvent(msg)
-
-    async def _awaited(self, what: str, reached: Callable[[], bool], timeout_s: float) -> None:
-        with anyio.move_on_after(timeout_s) as scope:
-            while not reached():
-                self.pump.check()
-                if self.pump.refusal:
-                    raise self.pump.refusal
-                await self.pump.change()
-        if scope.cancelled_caught:
-            msg = f"the endpoint sent no `{what}` within {timeout_s:g} s"
-            raise EndpointUnreachable(msg, hint="does it speak the Realtime protocol?")
-
-
-def _plain(event: Mapping[str, Any] | ClientEventBase) -> JsonObject:
-    if isinstance(event, Mapping):
-        return dict(event)
-    if not hasattr(event, "to_wire"):
-        msg = f"a client event is a mapping or a typed event, not {type(event).__name__}"
-        raise IllegalEvent(msg)
-    return event.to_wire()
-
-
-def _encoded(event: JsonObject) -> str:
-    try:
-        message = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
-    except (TypeError, ValueError, RecursionError) as error:
-        msg = f"`{event.get('type')}` cannot be written as JSON: {error}"
-        raise IllegalEvent(msg) from None
-    try:
-        message.encode()
-    except UnicodeEncodeError:
-        # Half a surrogate pair is legal in JSON, as an escape only.
-        return json.dumps(event, separators=(",", ":"))
-    return message
+    async def _carrier(self, *, when_free: bool) -> Link:
+        """The connection to send on; `when_free` also waits until nothing is in the way of a new turn."""
+        while True:
+            self.check()
+            if when_free and self.draining:
+                msg = "the session is being drained and takes no more questions"
+                raise IllegalEvent(msg)
+            if self.link is None or self._waiting_audio or (when_free and (self.is_holding or self.state.busy)):
+                await self.changes.next()
+            elif when_free and (wait_s := self.state.rate_limits.wait_s(time())) > 0:
+                with anyio.move_on_after(wait_s):
+                    await self.changes.next()
+            else:
+                return self.link

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable
 
 import anyio
 import anyio.to_thread
@@ -11,33 +11,35 @@ from pydantic_core import from_json
 from runner.errors import InputError
 from runner.protocol.state import out_of_band
 from runner.session.engine import Session
-from runner.settings.run import Input, NoInput, StdinInput
+from runner.settings.run import StdinInput
 
 STDIN = 0
+Line = tuple[int, bytes]
+"""The number of a line, from 1, and the line without its break."""
 _CHUNK_BYTES = 64 * 1024
 
 
-async def feed(session: Session, settings: Input) -> None:
-    """Send everything that the input holds; returns at its end.
+async def feed(session: Session, settings: StdinInput, source: AsyncIterable[Line]) -> None:
+    """Send everything that the lines of a source hold; returns at their end.
+
+    Args:
+        session: Where to send it.
+        settings: What the lines are.
+        source: The lines of standard input.
 
     Raises:
-        InputError: a line is too long, is not UTF-8, or is no JSON object where events are expected.
+        InputError: a line cannot be read, is not UTF-8, or is no JSON object where events are expected.
         RunnerError: the session ended first.
     """
-    match settings:
-        case NoInput():
-            await anyio.sleep_forever()
-        case StdinInput(format="text", max_line_bytes=max_line_bytes):
-            async for number, line in lines(STDIN, max_line_bytes=max_line_bytes):
-                if text := _text(number, line).strip():
-                    await session.say(text)
-        case StdinInput(max_line_bytes=max_line_bytes):
-            async for number, line in lines(STDIN, max_line_bytes=max_line_bytes):
-                if text := _text(number, line).strip():
-                    await _send_event(session, number, text)
-            if session.state.promises.turn == "speaking":
-                # No silence follows that would tell turn detection that this was all.
-                await session.send({"type": "input_audio_buffer.commit"})
+    async for number, line in source:
+        if text := _text(number, line).strip():
+            if settings.format == "text":
+                await session.say(text)
+            else:
+                await _send_event(session, number, text)
+    if settings.format == "events" and session.state.promises.turn == "speaking":
+        # No silence follows that would tell turn detection that this was all.
+        await session.send({"type": "input_audio_buffer.commit"})
 
 
 async def _send_event(session: Session, number: int, line: str) -> None:
@@ -62,7 +64,7 @@ def _text(number: int, line: bytes) -> str:
         raise InputError(msg) from None
 
 
-async def lines(descriptor: int, *, max_line_bytes: int) -> AsyncIterator[tuple[int, bytes]]:
+async def lines(descriptor: int, *, max_line_bytes: int) -> AsyncGenerator[Line, None]:
     """The lines of a file descriptor with their numbers, from 1; the last may lack its line break.
 
     Waiting can be cancelled, which a thread that blocks in `read` could not.
@@ -77,16 +79,17 @@ async def lines(descriptor: int, *, max_line_bytes: int) -> AsyncIterator[tuple[
         if found:
             for line in rest.split(b"\n"):
                 number += 1
-                _check_length(number, line, max_line_bytes)
+                check_length(number, line, max_line_bytes)
                 yield number, bytes(line)
             rest = bytearray()
         rest += tail
-        _check_length(number + 1, rest, max_line_bytes)
+        check_length(number + 1, rest, max_line_bytes)
     if rest:
         yield number + 1, bytes(rest)
 
 
-def _check_length(number: int, line: bytearray, max_line_bytes: int) -> None:
+def check_length(number: int, line: bytes | bytearray, max_line_bytes: int) -> None:
+    """Refuse a line that is too long, or has become so before its end; raises `InputError`."""
     if len(line) > max_line_bytes:
         msg = f"stdin:{number}: longer than {max_line_bytes} bytes"
         raise InputError(msg, hint="raise `input.max_line_bytes`")

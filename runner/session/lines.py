@@ -33,19 +33,11 @@ class TextLines:
                 pieces += self._pieces(effect)
             if update.event is None and self._current is not None:
                 pieces += self._ended(self._current)
-        text = self._joined("".join(pieces))
-        return text.translate(_CONTROLS) if self._terminal else text
-
-    def _joined(self, text: str) -> str:
-        """Join the halves of characters that an endpoint cut in two, also over two events."""
-        text, self._half = self._half + text, ""
+        text, self._half = self._half + "".join(pieces), ""
         if text and "\ud800" <= text[-1] <= "\udbff":
+            # The other half of a character that an endpoint cut in two comes with a later event.
             text, self._half = text[:-1], text[-1]
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        return text
+        return _shown(text, terminal=self._terminal)
 
     def _pieces(self, effect: Effect) -> list[str]:
         match effect:
@@ -90,6 +82,23 @@ class TextLines:
         return pieces
 
 
+class AnswerLines:
+    """The text of answers, each whole and on lines of its own, for an output that several sessions share.
+
+    Args:
+        terminal: As for `TextLines`.
+    """
+
+    def __init__(self, *, terminal: bool) -> None:
+        self._terminal = terminal
+
+    def render(self, updates: Sequence[Update]) -> str:
+        """The answers that these updates complete."""
+        turns = (each for update in updates for each in update.effects if isinstance(each, TurnEnded))
+        text = "".join(f"{turn.text}\n" for turn in turns if turn.role == "assistant" and turn.text)
+        return _shown(text, terminal=self._terminal)
+
+
 class EventLines:
     """Every server event as one line of JSON."""
 
@@ -107,7 +116,22 @@ class TranscriptLines:
         return "".join(_line(turn, at_s) for turn, at_s in turns)
 
 
+def _shown(text: str, *, terminal: bool) -> str:
+    """The text as it is written: halves of characters joined, and nothing in it that could rewrite a terminal."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text.translate(_CONTROLS) if terminal else text
+
+
 def _line(turn: TurnEnded, at_s: float) -> str:
     time = datetime.fromtimestamp(at_s, UTC).isoformat(timespec="milliseconds")
     line = {"time": time, "role": turn.role, "text": turn.text, "status": turn.status, "item_id": turn.item_id}
-    return json.dumps(line, ensure_ascii=False) + "\n"
+    text = json.dumps(line, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        # Half a surrogate pair can only be written as an escape.
+        text = json.dumps(line)
+    return f"{text}\n"

@@ -13,13 +13,21 @@ from runner.protocol.effects import (
     EventUnknown,
     Opened,
     ResponseEnded,
+    ResponseRepeats,
     ResponseStarted,
 )
+from runner.protocol.rate_limits import RateLimitCrossed
 
 
-def bind(**context: str) -> None:
+def bind(**context: str | int) -> None:
     """Add keys to every later log line of this session."""
     structlog.contextvars.bind_contextvars(**context)
+
+
+def introduce(session_id: str) -> None:
+    """Add the id of the session to every later log line, unless they have that of its first connection already."""
+    if "session_id" not in structlog.contextvars.get_contextvars():
+        bind(session_id=session_id)
 
 
 def unbind(*keys: str) -> None:
@@ -40,20 +48,32 @@ def _record(effect: Effect) -> None:
             log.debug("session_created", id=session_id, expires_at=expires_at)
         case Configured():
             log.debug("session_updated")
+        case ErrorReported(severity=severity, error=error, client_event_type=cause, client_event_id=event_id):
+            write = log.warning if severity != "harmless" else log.info if effect.is_new else log.debug
+            write("error_reported", error=error.message, code=error.code, client_event=cause, client_event_id=event_id)
+        case EventUnknown(type=kind):
+            log.info("event_unknown", type=kind)
+        case EventMalformed(type=kind, problem=problem):
+            log.warning("event_malformed", type=kind, problem=problem)
+        case RateLimitCrossed(name=name, limit=limit, remaining=remaining, reset_s=reset_s):
+            write = log.warning if effect.is_low else log.info
+            write("rate_limit_crossed", name=name, limit=limit, remaining=remaining, reset_s=reset_s)
+        case _:
+            _record_response(effect)
+
+
+def _record_response(effect: Effect) -> None:
+    log = logs.logger()
+    match effect:
         case ResponseStarted(response_id=response_id):
             log.debug("response_started", response_id=response_id)
+        case ResponseRepeats(response_id=response_id, error=error):
+            log.warning("response_failed", response_id=response_id, error=error.message, code=error.code, repeats=True)
         case ResponseEnded(status="failed", response_id=response_id, error=error) if error:
             log.error("response_failed", response_id=response_id, error=error.message, code=error.code)
         case ResponseEnded(status="incomplete", response_id=response_id, reason=reason):
             log.warning("response_incomplete", response_id=response_id, reason=reason)
         case ResponseEnded(response_id=response_id, status=status):
             log.debug("response_ended", response_id=response_id, status=status)
-        case ErrorReported(severity=severity, error=error, client_event_type=cause):
-            write = log.debug if severity == "harmless" else log.warning
-            write("error_reported", error=error.message, code=error.code, client_event=cause)
-        case EventUnknown(type=kind):
-            log.info("event_unknown", type=kind)
-        case EventMalformed(type=kind, problem=problem):
-            log.warning("event_malformed", type=kind, problem=problem)
         case _:
             pass

@@ -1,28 +1,25 @@
 """Where results go: each output writes in a thread of its own turn, behind a queue bounded in bytes."""
 
-import os
-import select
-import stat
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
-from functools import partial
 from io import FileIO
 from pathlib import Path
 from typing import Protocol
 
 import anyio
-import anyio.to_thread
 
 from runner.errors import OutputError, RunnerError
-from runner.session.lines import EventLines, TextLines, TranscriptLines
-from runner.session.queue import ByteQueue
+from runner.session.appended import appended, finish, is_regular, put_all
+from runner.session.lines import AnswerLines, EventLines, TextLines, TranscriptLines
 from runner.session.update import Update
-from runner.settings.run import EventsOutput, Output, StdoutOutput
+from runner.session.writer import Writer
+from runner.settings.run import EventsOutput, Output, StdoutOutput, TranscriptOutput
 
-
-class OutputClosed(OutputError):
-    """The reader of our standard output has gone; nobody is left to write for."""
+Fail = Callable[[RunnerError], None]
+"""Told what went wrong with an output; it must not wait."""
 
 
 class Lines(Protocol):
@@ -32,142 +29,150 @@ class Lines(Protocol):
         """The text to write for these updates, in order."""
 
 
+class StandardOutput:
+    """Standard output, on which all sessions of a process take turns: nobody's lines are torn by another's.
+
+    Args:
+        is_shared: Whether there are several; answers are then shown when they are whole.
+
+    Attributes:
+        threads: Lets one thread of theirs write, so that a slow reader of ours keeps no others waiting in theirs.
+        lock: Held while a session writes; an abandoned thread may still do so.
+    """
+
+    def __init__(self, *, is_shared: bool) -> None:
+        self.threads = anyio.CapacityLimiter(1)
+        self.lock = threading.Lock()
+        self._is_shared = is_shared
+        self._fails: list[Fail] = []
+
+    def sink(self, output: StdoutOutput, fail: Fail) -> "Sink":
+        """A session's output; when one of them cannot be written, all are told so."""
+        terminal = sys.stdout.isatty()
+        lines: Lines = AnswerLines(terminal=terminal) if self._is_shared else TextLines(terminal=terminal)
+        if output.format == "events":
+            lines = EventLines()
+        file = FileIO(1, "wb", closefd=False)
+        self._fails.append(fail)
+        return Sink("standard output", file, lines, max_queue_bytes=output.max_queue_bytes, fail=fail, shared=self)
+
+    def fail(self, error: RunnerError) -> None:
+        """Tell every session, once, that nothing can be written any more."""
+        fails, self._fails = self._fails, []
+        for fail in fails:
+            fail(error)
+
+
 class Sink:
-    """One output: a queue that the pump fills and a task that empties it into a file.
+    """One output: what the pump tells it is written beside the session.
 
     Args:
         name: What messages call it.
         file: The open file, unbuffered; closed by `run`.
         lines: What to show.
         max_queue_bytes: How far the file may fall behind.
-        fail: Called once with what went wrong; it must not wait.
+        fail: Called once with what went wrong.
+        shared: What the file is shared through, None where it is this output's own.
     """
 
     def __init__(
-        self, name: str, file: FileIO, lines: Lines, *, max_queue_bytes: int, fail: Callable[[RunnerError], None]
+        self,
+        name: str,
+        file: FileIO,
+        lines: Lines,
+        *,
+        max_queue_bytes: int,
+        fail: Fail,
+        shared: StandardOutput | None = None,
     ) -> None:
         self.name = name
-        self._file = file
-        self._lines = lines
-        self._queue: ByteQueue[Update] = ByteQueue(max_queue_bytes)
-        self._max_queue_bytes = max_queue_bytes
-        self._fail = fail
-        self._behind = False
-        self._failed = False
-        self._in_thread = False
-        self._finished = anyio.Event()
+        # Regular files are soon written; anything else may wait for its reader, and only its own session shall.
+        own = None if is_regular(file) else anyio.CapacityLimiter(1)
+        self._writer = Writer(
+            name,
+            _Rendered(file, lines, shared.lock if shared else nullcontext()),
+            max_queue_bytes=max_queue_bytes,
+            fail=fail,
+            broken=shared.fail if shared else fail,
+            threads=shared.threads if shared else own,
+        )
 
     def take(self, update: Update) -> None:
         """Queue an update; a queue that is full ends the session, because dropping would be silent."""
-        if not self._queue.put(update, update.size_bytes) and not self._behind:
-            # What was taken is still written, and nothing after the gap, which would hide it.
-            self._behind = True
-            self._queue.close()
-            msg = f"{self.name} fell more than {self._max_queue_bytes} bytes behind the session"
-            self._fail(OutputError(msg, hint="raise `max_queue_bytes`, or write to something faster"))
+        self._writer.put(update, update.size_bytes)
 
     def close(self) -> None:
         """Let `run` end once everything taken is written."""
-        self._queue.close()
+        self._writer.close()
 
     @property
     def is_finished(self) -> bool:
         """Whether `run` has ended."""
-        return self._finished.is_set()
+        return self._writer.is_finished
 
     async def finished(self) -> None:
         """Wait for the end of `run`: everything is written and on the disk."""
-        await self._finished.wait()
+        await self._writer.finished()
 
     async def flushed(self) -> None:
         """Wait until everything taken is written."""
-        await self._queue.drained()
+        await self._writer.flushed()
 
     async def run(self) -> None:
         """Write until closed; an error is reported through `fail`, and what comes after it is discarded."""
-        try:
-            while updates := await self._queue.get_all():
-                if not self._failed:
-                    await anyio.to_thread.run_sync(self._write, updates, abandon_on_cancel=True)
-                self._queue.done()
-            await anyio.to_thread.run_sync(self._finish, abandon_on_cancel=True)
-        finally:
-            self._queue.done()
-            self._finished.set()
-            if not self._in_thread:
-                self._file.close()
-
-    def _write(self, updates: Sequence[Update]) -> None:
-        self._in_thread = True
-        data = memoryview(self._lines.render(updates).encode(errors="backslashreplace"))
-        try:
-            while data:
-                written = self._file.write(data)
-                if written is None:
-                    # Somebody who shares the descriptor made it non-blocking.
-                    select.select([], [self._file], [])
-                data = data[written or 0 :]
-        except OSError as error:
-            self._report(error)
-        self._in_thread = False
-
-    def _finish(self) -> None:
-        try:
-            with self._file:
-                if not self._failed and stat.S_ISREG(os.fstat(self._file.fileno()).st_mode):
-                    os.fsync(self._file.fileno())
-        except OSError as error:
-            self._report(error)
-
-    def _report(self, error: OSError) -> None:
-        if self._failed:
-            return
-        self._failed = True
-        kind = OutputClosed if isinstance(error, BrokenPipeError) else OutputError
-        anyio.from_thread.run_sync(self._fail, kind(f"{self.name} cannot be written: {error.strerror or error}"))
+        await self._writer.run()
 
 
-def open_outputs(
-    outputs: Sequence[Output], names: Mapping[str, str], fail: Callable[[RunnerError], None]
-) -> list[Sink]:
-    """Open every output of a profile before anything connects.
+class _Rendered:
+    """Puts updates into a file as an output shows them."""
+
+    def __init__(self, file: FileIO, lines: Lines, lock: AbstractContextManager[object]) -> None:
+        self._file = file
+        self._lines = lines
+        self._lock = lock
+
+    def write(self, items: Sequence[Update]) -> None:
+        data = self._lines.render(items).encode(errors="backslashreplace")
+        with self._lock:
+            put_all(self._file, data)
+
+    def finish(self) -> None:
+        finish(self._file)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def open_outputs(outputs: Sequence[Output], names: Mapping[str, str], fail: Fail, stdout: StandardOutput) -> list[Sink]:
+    """Open every output of a session before anything connects.
 
     Args:
         outputs: The profile's outputs.
         names: The values of the placeholders in paths.
         fail: Called with what goes wrong later.
+        stdout: What the sessions of the process share.
 
     Raises:
         OutputError: a file cannot be opened.
     """
-    return [_open(output, names, fail) for output in outputs]
+    return [
+        stdout.sink(each, fail) if isinstance(each, StdoutOutput) else _file_sink(each, names, fail) for each in outputs
+    ]
 
 
-def _open(output: Output, names: Mapping[str, str], fail: Callable[[RunnerError], None]) -> Sink:
-    lines: Lines
-    if isinstance(output, StdoutOutput):
-        lines = EventLines() if output.format == "events" else TextLines(terminal=sys.stdout.isatty())
-        file, name = FileIO(os.dup(1), "wb"), "standard output"
-    else:
-        lines = EventLines() if isinstance(output, EventsOutput) else TranscriptLines()
-        file = _appended(output.path, names)
-        name = f"the file {file.name}"
-    return Sink(name, file, lines, max_queue_bytes=output.max_queue_bytes, fail=fail)
-
-
-def _appended(template: str, names: Mapping[str, str]) -> FileIO:
-    path = Path(template.format_map(names))
+def _file_sink(output: EventsOutput | TranscriptOutput, names: Mapping[str, str], fail: Fail) -> Sink:
+    lines: Lines = EventLines() if isinstance(output, EventsOutput) else TranscriptLines()
+    path = Path(output.path.format_map(names))
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # What is said in a session is nobody else's business.
-        return FileIO(path, "ab", opener=partial(os.open, mode=0o600))
+        file = appended(path)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         msg = f"the output file {path} cannot be opened: {reason}"
         raise OutputError(msg) from None
+    return Sink(f"the file {path}", file, lines, max_queue_bytes=output.max_queue_bytes, fail=fail)
 
 
-def placeholders(profile: str, run_id: str) -> dict[str, str]:
-    """The values that paths of outputs may contain, for a run that starts now."""
+def placeholders(profile: str, run_id: str, session: int = 1) -> dict[str, str]:
+    """The values that paths of outputs may contain, for a session that starts now."""
     started = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    return {"profile": profile, "run_id": run_id, "started": started}
+    return {"profile": profile, "run_id": run_id, "session": str(session), "started": started}

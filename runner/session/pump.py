@@ -5,14 +5,24 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from time import time
 
-import anyio
 from pydantic_core import from_json
 
+from runner.connect.changes import Changes
 from runner.connect.frames import BrokenFrames, not_utf8
 from runner.connect.websocket import Closed, WebSocket
-from runner.errors import AccessRefused, EndpointBusy, IllegalEvent, ProtocolError, RunnerError, SessionRefused
-from runner.protocol.effects import AudioDelta, Effect, ErrorReported, Opened, ResponseEnded, TextDelta, make
+from runner.errors import AccessRefused, EndpointBusy, ProtocolError, RunnerError, SessionRefused
+from runner.protocol.effects import (
+    AudioDelta,
+    Effect,
+    ErrorReported,
+    Opened,
+    ResponseEnded,
+    ResponseRepeats,
+    TextDelta,
+    make,
+)
 from runner.protocol.fields import JsonObject
+from runner.protocol.severity import severity
 from runner.protocol.state import SessionState
 from runner.session import logbook
 from runner.session.update import Update
@@ -20,6 +30,7 @@ from runner.session.update import Update
 MAX_MALFORMED_MESSAGES = 100
 """After so many messages in a row that are no events, the peer is given up."""
 
+_MAX_DEPTH = 200
 _PIECES = frozenset({TextDelta, AudioDelta})
 """Effects that change nothing but the text or the audio of an answer."""
 
@@ -32,45 +43,47 @@ class Pump:
 
     Args:
         connection: The open connection.
+        state: What is known of the session on this connection.
+        changes: Told of everything but pieces of answers.
         readers: Called with each update, in order; they must not wait.
         dialect: Translates a server event to the current protocol, None where it speaks that.
 
     Attributes:
-        state: What is known of the session.
-        failure: What ended the session before we did.
+        failure: What ended the connection before we did.
         refusal: Why the endpoint refused the session's configuration, if it did.
         first_unanswered: Why the first request that got no answer got none.
     """
 
-    def __init__(self, connection: WebSocket, *, readers: Sequence[Reader], dialect: Dialect | None) -> None:
-        self.state = SessionState()
+    def __init__(
+        self,
+        connection: WebSocket,
+        state: SessionState,
+        changes: Changes,
+        *,
+        readers: Sequence[Reader],
+        dialect: Dialect | None,
+    ) -> None:
         self.failure: RunnerError | None = None
         self.refusal: RunnerError | None = None
         self.first_unanswered: RunnerError | None = None
-        self._receive = self.state.receive
-        self._is_over = False
+        self._state = state
+        self._receive = state.receive
+        self.is_over = False
+        """Whether nothing more will come."""
         self._connection = connection
         self._readers = readers
         self._dialect = dialect
-        self._changed = anyio.Event()
+        self._changes = changes
         self._malformed = 0
         self._last_words: RunnerError | None = None
 
-    async def run(self) -> None:
-        """Receive until the connection ends; what the endpoint did wrong is `failure` afterwards."""
-        try:
-            await self._connection.listen(self.take)
-            await self._connection.ended()
-        except Closed:
-            pass
-        except RunnerError as error:
-            self.fail(error)
-        finally:
-            self._end()
+    async def listen(self) -> None:
+        """Receive from now on until the connection ends; what the endpoint did wrong is `failure` afterwards."""
+        await self._connection.listen(self.take, self._take_end)
 
     def take(self, message: bytes) -> None:
         """Take in one message of the connection and pass on what it means: the hot path of the whole program."""
-        if self._is_over:
+        if self.is_over:
             return
         try:
             event = from_json(message)
@@ -83,56 +96,58 @@ class Pump:
             event = self._dialect(event)
         self._malformed = 0
         self._last_words = None
+        self._state.heard_at_s = now_s = time()
         effects = self._receive(event)
-        update = make(Update, (event, effects, time(), len(message)))
+        update = make(Update, (event, effects, now_s, len(message)))
         if effects and type(effects[0]) in _PIECES:
             # Most events are pieces of an answer, which are neither logged nor waited for.
             for reader in self._readers:
                 reader(update)
             return
         self._publish(update)
+        repeats = any(isinstance(each, ResponseRepeats) for each in effects)
         for effect in effects:
-            self._judge(effect)
-        self._changed.set()
+            self._judge(effect, repeats=repeats)
+        self._changes.tell()
+
+    def read_by(self, readers: Sequence[Reader]) -> None:
+        """Hand updates to other readers from now on."""
+        self._readers = readers
 
     def fail(self, error: RunnerError) -> None:
-        """End the session because of this; what came first counts."""
-        if not self._is_over:
+        """Give the connection up because of this; what came first counts."""
+        if not self.is_over:
             self.failure = _explained(error, self._last_words)
         self._end()
 
-    def check(self) -> None:
-        """Raise what ended the session, or `IllegalEvent` where we did; do nothing while it lives."""
-        if self.failure:
-            raise self.failure
-        if self.state.phase == "closed":
-            msg = "the session is closed"
-            raise IllegalEvent(msg)
-
-    async def change(self) -> None:
-        """Wait until something has come, or the session has ended."""
-        if self._changed.is_set():
-            self._changed = anyio.Event()
-        await self._changed.wait()
+    def _take_end(self, end: Exception) -> None:
+        if isinstance(end, RunnerError):
+            self.fail(end)
+            return
+        self._end()
+        if not isinstance(end, Closed):
+            raise end
 
     def _take_malformed(self) -> None:
         self._malformed += 1
-        logbook.record(self.state.malformed("", "a message is not a JSON object"))
+        logbook.record(self._state.malformed("", "a message is not a JSON object"))
         if self._malformed >= MAX_MALFORMED_MESSAGES:
             self.fail(ProtocolError(f"{MAX_MALFORMED_MESSAGES} messages in a row were no JSON objects"))
 
-    def _judge(self, effect: Effect) -> None:
+    def _judge(self, effect: Effect, *, repeats: bool) -> None:
         match effect:
             case Opened(session_id=session_id):
-                logbook.bind(session_id=session_id)
+                logbook.introduce(session_id)
             case ErrorReported(severity="fatal", error=error):
                 self.fail(error)
-            case ErrorReported(error=error, client_event_type=cause, severity=severity):
+            case ResponseEnded(status="failed", error=RunnerError() as error) if severity(error.code) == "fatal":
+                self.fail(error)
+            case ErrorReported(error=error, client_event_type=cause, severity=weight):
                 if not cause:
                     self._last_words = error
-                if self.state.phase == "configuring" and cause in {"session.update", ""}:
+                if self._state.phase == "configuring" and cause in {"session.update", ""}:
                     self.refusal = _refusal(error)
-                elif cause and severity != "harmless":
+                elif cause and weight != "harmless" and not repeats:
                     self.first_unanswered = self.first_unanswered or error
             case ResponseEnded(status="failed" | "refused", error=error):
                 self.first_unanswered = self.first_unanswered or error
@@ -145,11 +160,11 @@ class Pump:
             reader(update)
 
     def _end(self) -> None:
-        if not self._is_over:
-            self._is_over = True
-            effects = self.state.close()
+        if not self.is_over:
+            self.is_over = True
+            effects = self._state.close()
             self._publish(Update(None, effects, time(), 0))
-        self._changed.set()
+        self._changes.tell()
 
 
 def _refusal(error: RunnerError) -> RunnerError:
@@ -166,7 +181,7 @@ def _explained(end: RunnerError, cause: RunnerError | None) -> RunnerError:
     how, _, reason = end.message.partition(": ")
     msg = f"{how} after the error: {cause.message}" + (f" ({reason})" if reason else "")
     kind = type(end) if type(cause) is ProtocolError else type(cause)
-    return kind(msg, hint=cause.hint or end.hint, code=cause.code or end.code)
+    return kind(msg, hint=cause.hint or end.hint, code=cause.code or end.code, status=end.status)
 
 
 def _repaired(message: bytes) -> object:
@@ -176,5 +191,20 @@ def _repaired(message: bytes) -> object:
     except UnicodeDecodeError as error:
         raise not_utf8(error) from None
     with suppress(ValueError, RecursionError):
-        return json.loads(text)
+        event = json.loads(text)
+        return event if _is_shallow(event) else None
     return None
+
+
+def _is_shallow(value: object) -> bool:
+    """Whether it is nested no deeper than the first parser takes it, so that whoever walks through it can."""
+    level = [value]
+    for _ in range(_MAX_DEPTH):
+        level = [
+            each
+            for outer in level
+            for each in (outer.values() if isinstance(outer, dict) else outer if isinstance(outer, list) else ())
+        ]
+        if not level:
+            return True
+    return False

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, HttpUrl
 
+from runner.settings.faults import Fault
 from runner.settings.section import Section
 
 HttpProxy = Annotated[str, Field(pattern=r"^(https?|socks5h?)://[^\s]+$")]
@@ -119,6 +120,10 @@ class LocalEndpoint(Section):
     """After this time the session ends as hosted ones do: close 1001, in seconds."""
     delta_interval_ms: Annotated[float, Field(ge=0, le=10000)] = 15.0
     """Time between two pieces of an answer, in milliseconds."""
+    faults: list[Fault] = []
+    """What goes wrong on purpose, and on which connections."""
+    fault_seed: int | None = None
+    """Makes the faults' `chance` fall the same way every time."""
 
 
 Endpoint = Annotated[OpenAIEndpoint | AzureEndpoint | CustomEndpoint | LocalEndpoint, Field(discriminator="kind")]

@@ -6,6 +6,7 @@ from pydantic import Discriminator, Field, JsonValue, Tag, model_validator
 
 from runner.settings.auth import Auth, default_auth
 from runner.settings.endpoint import Endpoint
+from runner.settings.journal import JournalSettings
 from runner.settings.run import Input, LoggingSettings, Output, RunSettings, StdinInput, StdoutOutput
 from runner.settings.section import Section
 from runner.settings.session import RealtimeSession, TranscriptionSession
@@ -74,6 +75,8 @@ class Profile(Section):
     """What comes out, and where to."""
     run: RunSettings = Field(default_factory=RunSettings)
     """How long it runs and how it ends."""
+    journal: JournalSettings | None = None
+    """A record of every event in both directions."""
     logging: LoggingSettings = Field(default_factory=LoggingSettings)
     """What is logged."""
 

@@ -5,9 +5,11 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from runner.settings.continuity import History, Reconnect, Rollover
+from runner.settings.limits import Limits
 from runner.settings.section import Section
 
-PLACEHOLDERS = frozenset({"profile", "run_id", "started"})
+PLACEHOLDERS = frozenset({"profile", "run_id", "session", "started"})
 """The names that an output's path may contain in braces."""
 
 
@@ -53,7 +55,8 @@ class StdoutOutput(Section):
 
     kind: Literal["stdout"]
     format: Literal["text", "events"] = "text"
-    """`text`: the answers' text as it streams; `events`: every server event as a JSON line."""
+    """`text`: the answers' text as it streams, or each answer whole where several sessions write; `events`: every
+    server event as a JSON line."""
     max_queue_bytes: QueueBytes = 64 * 1024 * 1024
     """How far a slow reader may fall behind before the session ends with an error, in bytes."""
 
@@ -63,7 +66,7 @@ class EventsOutput(Section):
 
     kind: Literal["events"]
     path: PathTemplate
-    """The file, appended to; may contain `{profile}`, `{run_id}` and `{started}`; folders are made."""
+    """The file, appended to; may contain `{profile}`, `{run_id}`, `{session}` and `{started}`; folders are made."""
     max_queue_bytes: QueueBytes = 64 * 1024 * 1024
     """How far a slow disk may fall behind before the session ends with an error, in bytes."""
 
@@ -73,7 +76,7 @@ class TranscriptOutput(Section):
 
     kind: Literal["transcript"]
     path: PathTemplate
-    """The file, appended to; may contain `{profile}`, `{run_id}` and `{started}`; folders are made."""
+    """The file, appended to; may contain `{profile}`, `{run_id}`, `{session}` and `{started}`; folders are made."""
     max_queue_bytes: QueueBytes = 64 * 1024 * 1024
     """How far a slow disk may fall behind before the session ends with an error, in bytes."""
 
@@ -91,6 +94,23 @@ class RunSettings(Section):
     """After the first signal, the time for what is in flight to finish, in seconds."""
     loop: Literal["auto", "asyncio", "uvloop"] = "auto"
     """The event loop: `auto` is `uvloop` where it is installed (`pip install rt-run[fast]`) and `asyncio` elsewhere."""
+    sessions: Annotated[int, Field(ge=1, le=100_000)] = 1
+    """How many sessions of this profile run beside each other, each with its own connection; every one of them gets
+    every line of standard input."""
+    on_drift: Literal["ignore", "warn", "fail"] = "warn"
+    """What to do where the endpoint's configuration is not what the profile asked for."""
+    stall_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 60.0
+    """An endpoint that owes something and says nothing for this long, in seconds, means a lost connection."""
+    max_response_retries: Annotated[int, Field(ge=0, le=100)] = 2
+    """How often a response that failed for a temporary reason, or was lost with its connection, is asked for again."""
+    reconnect: Reconnect = Field(default_factory=Reconnect)
+    """What happens when a connection fails."""
+    rollover: Rollover = Field(default_factory=Rollover)
+    """When a connection is replaced before it expires."""
+    history: History = Field(default_factory=History)
+    """What a new connection is told of the conversation so far."""
+    limits: Limits = Field(default_factory=Limits)
+    """What the session may spend."""
 
 
 class LoggingSettings(Section):

@@ -6,19 +6,23 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
+from websockets.http11 import Request, Response
 
 from runner import logs
 from runner.connect import credentials
 from runner.connect.credentials import credential_headers
 from runner.errors import AccessRefused, EndpointUnreachable, ProfileError, RunnerError, SecretError
+from runner.lifecycle.opening import open_session
 from runner.settings.profile import Profile
 from tests.connect.peers import Proxy, answering, listening
+from tests.peer import Peer, profile_for, refusal, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -65,11 +69,10 @@ def entra_program(repository: Path) -> Path:
     return program
 
 
-@pytest.fixture(scope="session")
-def running_entra(entra_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Entra]:
-    """A running stand-in, ended with the tests."""
-    folder = tmp_path_factory.mktemp("entra")
-    process = subprocess.Popen([sys.executable, entra_program, folder], stdout=subprocess.PIPE, text=True)
+@contextmanager
+def stand_in(program: Path, folder: Path, *arguments: str) -> Iterator[Entra]:
+    """A running stand-in; the first argument is how long its tokens live, in seconds."""
+    process = subprocess.Popen([sys.executable, program, folder, *arguments], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     guard = threading.Timer(15, process.kill)
     guard.start()
@@ -87,6 +90,13 @@ def running_entra(entra_program: Path, tmp_path_factory: pytest.TempPathFactory)
         process.kill()
         process.wait(5)
         process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def running_entra(entra_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Entra]:
+    """A running stand-in, ended with the tests."""
+    with stand_in(entra_program, tmp_path_factory.mktemp("entra")) as found:
+        yield found
 
 
 @pytest.fixture
@@ -199,6 +209,48 @@ async def test_a_token_is_fetched_once(entra: Entra) -> None:
 
     assert (len(found), len(set(found))) == (51, 1)
     assert len([line for line in entra.requests() if line.startswith("POST")]) == 1
+
+
+async def test_a_refused_token_is_fetched_past_the_cache(entra: Entra) -> None:
+    """Once more than azure-identity would."""
+    wanted = entra.profile(credential="client-secret", client_secret={"env": "CLIENT_SECRET"})
+
+    cached = [await credential_headers(wanted) for _ in range(2)]
+    fresh = await credential_headers(wanted, is_fresh=True)
+
+    assert cached[0] == cached[1] != fresh
+
+
+@pytest.mark.timeout(120)
+async def test_tokens_of_a_minute_serve_twenty_reconnects(entra: Entra, entra_program: Path, tmp_path: Path) -> None:
+    """Each connection comes with a token of its own, which no other connection has shown."""
+    seen: set[str] = set()
+
+    def door(request: Request) -> Response | None:
+        token = request.headers["Authorization"]
+        if token in seen:
+            return refusal(401, "expired_token")
+        seen.add(token)
+        return None
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        await peer.until("response.create")
+        await peer.answer("yes", response_id=f"resp_{len(seen)}", item_id=f"item_{len(seen)}")
+
+    with stand_in(entra_program, tmp_path, "60") as minute:
+        auth = minute.profile(credential="client-secret", client_secret={"env": "CLIENT_SECRET"}).auth
+        reconnect = {"max_attempts": 1000, "initial_delay_s": 0.01, "max_delay_s": 0.01}
+        run = {"reconnect": reconnect, "history": {"max_items": 0}}
+        async with serving(script, door=door) as (port, _):
+            wanted = profile_for(port, run=run).model_copy(update={"auth": auth.model_copy()})
+            endpoint = wanted.endpoint.model_copy(update={"ca_file": Path(minute.ca_file)})
+            async with open_session(wanted.model_copy(update={"endpoint": endpoint})) as session:
+                while session.epoch <= 20:
+                    await session.say("Still there?")
+                    await session.settled()
+
+    assert len(seen) >= 21
 
 
 async def test_a_managed_identity_asks_the_machine(entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:

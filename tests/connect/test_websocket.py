@@ -506,6 +506,53 @@ async def test_a_listener_runs_in_the_context_of_its_caller() -> None:
     assert seen == ["caller"]
 
 
+@pytest.mark.parametrize("broken", [False, True], ids=["in the midst of a read", "without one"])
+async def test_the_end_is_told_once_and_in_the_context_of_the_caller(broken: bool) -> None:
+    """The end may come with a frame or without one."""
+    name: ContextVar[str] = ContextVar("name", default="nobody")
+    told: list[tuple[str, Exception]] = []
+
+    async def script(peer: Peer) -> None:
+        if broken:
+            await peer.hang_up()
+        else:
+            await peer.close(1013)
+            await peer.frame()
+
+    async with (
+        listening(websocket(script)) as port,
+        open_websocket(Address(f"http://127.0.0.1:{port}/", {}), None) as session,
+    ):
+        name.set("caller")
+        await session.listen(lambda message: None, lambda end: told.append((name.get(), end)))
+        with pytest.raises(RunnerError) as caught:
+            await session.ended()
+
+    assert told == [("caller", caught.value)]
+
+
+async def test_what_goes_wrong_at_the_end_leaves_from_the_block() -> None:
+    """Nobody needs to wait for it."""
+
+    async def script(peer: Peer) -> None:
+        await peer.close()
+        await peer.frame()
+
+    def over(_end: Exception) -> None:
+        raise LookupError("mine")
+
+    async def held(port: int) -> None:
+        async with open_websocket(Address(f"http://127.0.0.1:{port}/", {}), None) as session:
+            await session.listen(lambda message: None, over)
+            await anyio.sleep_forever()
+
+    async with listening(websocket(script)) as port:
+        with pytest.raises(ExceptionGroup) as caught:
+            await held(port)
+
+    assert caught.group_contains(LookupError, match="mine")
+
+
 async def test_a_binary_message_is_handed_on_as_nothing() -> None:
     """The protocol has none, and no event is empty."""
 

@@ -24,6 +24,8 @@ base_url = "http://127.0.0.1:{port}/v1"
 name = "test"
 [input]
 kind = "none"
+[run.reconnect]
+max_attempts = 0
 """
 WAIT_S = 20.0
 
@@ -119,6 +121,43 @@ async def test_a_session_that_never_opens_is_never_ready(manager: Manager, tmp_p
     assert ended.code == 69
     assert manager.heard("STATUS=connecting")
     assert not manager.heard("READY=1")
+
+
+async def test_many_sessions_are_ready_together(manager: Manager, tmp_path: Path) -> None:
+    """READY=1 waits for the last session that can be opened, failures beside it count, and the status counts all."""
+    go_on = anyio.Event()
+    first = anyio.Event()
+
+    async def script(peer: Peer) -> None:
+        if first.is_set():
+            await go_on.wait()
+        first.set()
+        await peer.greet()
+        await peer.to_the_end()
+
+    async with serving(script) as (port, peers):
+        names = profile(tmp_path, CUSTOM.format(port=port)), profile(tmp_path, CUSTOM.format(port=9), name="away")
+        command = Command(
+            *("-p", names[0], "-p", names[0], "-p", names[1]),
+            folder=tmp_path,
+            environment={"NOTIFY_SOCKET": manager.address},
+            stdin=subprocess.DEVNULL,
+        )
+        counted = await anyio.to_thread.run_sync(manager.until, "STATUS=1 of 3 sessions open")
+        early = await anyio.to_thread.run_sync(lambda: manager.until("READY=1", within_s=0.5))
+        go_on.set()
+        ready = await anyio.to_thread.run_sync(manager.until, "READY=1")
+        command.process.send_signal(signal.SIGTERM)
+        stopping = await anyio.to_thread.run_sync(manager.until, "STOPPING=1")
+        ended = await anyio.to_thread.run_sync(command.end)
+        manager.until("STATUS=ended: 1 of 3 sessions failed")
+
+    assert (counted, early, ready, stopping, ended.code) == (True, False, True, True, 69)
+    assert manager.heard("STATUS=2 of 3 sessions open")
+    assert manager.heard("STATUS=draining: 2 of 3 sessions left")
+    assert manager.heard("STATUS=ended: 1 of 3 sessions failed")
+    assert sum("READY=1" in message for message in manager.messages) == 1
+    assert [peer.close_code for peer in peers] == [1000] * 2
 
 
 @pytest.mark.parametrize("address", ["", "relative", "/nowhere/at/all", "vsock:2:1234", "@" + "x" * 300])

@@ -37,6 +37,8 @@ kind = "stdout"
 [[outputs]]
 kind = "transcript"
 path = "/var/lib/rt-run/{{profile}}/said.jsonl"
+[run.reconnect]
+max_attempts = 0
 """
 
 analyze = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze here")

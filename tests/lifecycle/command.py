@@ -58,6 +58,13 @@ class Command:
             data += more
         return data.decode(errors="ignore")
 
+    def release(self) -> None:
+        """Close what is left of a process that has ended."""
+        self._guard.cancel()
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if stream:
+                stream.close()
+
     def send_signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
         self.process.send_signal(number)

@@ -27,6 +27,9 @@ path = "said.jsonl"
 grace_s = {grace_s}
 until = "{until}"
 loop = "{loop}"
+max_response_retries = 0
+[run.reconnect]
+max_attempts = 0
 """
 pytestmark = pytest.mark.anyio
 

@@ -284,7 +284,7 @@ def test_an_unreachable_endpoint_is_69(tmp_path: Path) -> None:
     """Host and port are named."""
     name = profile(tmp_path, '[endpoint]\nkind = "custom"\nbase_url = "http://127.0.0.1:9/v1"\n[model]\nname = "x"\n')
 
-    ended = Command("--profile", name, folder=tmp_path).end()
+    ended = Command("--profile", name, "--set", "run.reconnect.max_attempts=0", folder=tmp_path).end()
 
     assert ended.code == 69
     assert "127.0.0.1:9" in ended.logged("run_failed")["error"]

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from runner.local import websocket
+from runner.local import websocket, wire
 from runner.local.app import LocalApp
 from tests.local.wire import dial, heard, heard_until, in_thread, listening, settings, told, user_message
 
@@ -143,7 +143,7 @@ async def test_broken_frames_end_the_connection(frame: bytes, code: int) -> None
 
 async def test_a_client_that_does_not_read_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that stops reading loses its connection; the server waits on it, and holds nothing for it."""
-    monkeypatch.setattr(websocket, "_WRITE_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(wire, "_WRITE_TIMEOUT_S", 0.3)
     app = LocalApp(settings(delta_interval_ms=0))
     async with listening(app) as port:
 

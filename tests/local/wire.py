@@ -18,8 +18,9 @@ from pydantic import BaseModel, TypeAdapter
 from websockets.sync.client import ClientConnection, connect
 
 from runner.local.app import LocalApp
+from runner.local.asgi import Asgi
 from runner.local.brain import Brain
-from runner.local.server import Asgi, serve
+from runner.local.server import serve
 from runner.local.session import LocalSession
 from runner.settings.endpoint import LocalEndpoint
 

@@ -54,6 +54,11 @@ base_url = "{url}/v1"
 kind = "api-key"
 api_key = {{ env = "AIMOCK_KEY" }}
 {rest}
+[run]
+on_drift = "ignore"
+max_response_retries = 0
+[run.reconnect]
+max_attempts = 0
 """
 CONVERSATION = '[model]\nname = "gpt-realtime-2"\n[session]\noutput_modalities = ["text"]\n'
 
@@ -220,7 +225,6 @@ path = "said.jsonl"
     ("question", "expected"),
     [
         ("fail", (75, "the response failed: it fell over", "server_error")),
-        ("quota", (77, "the response failed: no money left", "insufficient_quota")),
         ("nothing like it", (76, "the response failed: No fixture matched", "no_fixture_match")),
     ],
 )
@@ -233,6 +237,14 @@ def test_a_failed_response_is_told_and_the_next_question_answered(
     assert failure(ended) == expected
     assert ended.stdout == f"{LONG}\n"
     assert ended.logged("response_failed")["error"] == expected[1]
+
+
+def test_a_quota_that_is_gone_ends_the_session(aimock: str, tmp_path: Path) -> None:
+    """No other question would be answered either."""
+    ended = started(aimock, tmp_path).end("quota\ncount\n")
+
+    assert failure(ended) == (77, "the response failed: no money left", "insufficient_quota")
+    assert ended.stdout == ""
 
 
 def test_a_cut_stream_keeps_what_was_said(aimock: str, tmp_path: Path) -> None:
@@ -305,7 +317,7 @@ def test_a_signal_in_mid_answer_drains(aimock: str, tmp_path: Path) -> None:
 
 def test_a_server_that_cannot_cancel_is_left_in_time(aimock: str, tmp_path: Path) -> None:
     """Aimock finishes an answer whatever it is told; the end of the grace period comes first and is not exceeded."""
-    command = started(aimock, tmp_path, rest=f"{CONVERSATION}[run]\ngrace_s = 0.3\n")
+    command = started(aimock, tmp_path, arguments=("--set", "run.grace_s=0.3"))
     command.write("slow\n")
     begun = command.read(5)
     started_s = time.monotonic()

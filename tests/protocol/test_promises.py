@@ -133,7 +133,7 @@ def test_a_turn_that_nobody_answers_promises_nothing(state: SessionState) -> Non
     """Only what is going to come is waited for."""
     for event in (STARTED, STOPPED, COMMITTED):
         state.receive(event)
-        assert state.pending == (event is STARTED and state.detects_turns)
+        assert state.pending == (event is STARTED and state.configuration.detects_turns)
 
 
 def test_a_turn_that_is_written_down_is_pending_until_then() -> None:
@@ -288,6 +288,6 @@ def test_an_unreadable_end_of_one_response_leaves_the_other() -> None:
     state.receive(created("resp_2"))
 
     state.receive({"type": "response.done", "response": {"id": "resp_2", "status": 5}})
-    assert (state.promises.active, state.promises.asides) == ({"resp_1"}, set())
+    assert ([*state.promises.active], [*state.promises.asides]) == (["resp_1"], [])
     state.receive({"type": "response.done", "response": {"id": 5}})
     assert not state.pending

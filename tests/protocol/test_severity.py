@@ -1,16 +1,21 @@
 """What a refusal means, by status, close code and error code."""
 
+from typing import Literal
+
 import pytest
 
 from runner.errors import (
     AccessRefused,
+    BrokenWire,
     EndpointBusy,
     EndpointUnreachable,
+    IllegalEvent,
     ProtocolError,
     RunnerError,
+    SecretError,
     SessionRefused,
 )
-from runner.protocol.severity import HARMLESS_CODES, error_for_close, error_for_code, error_for_status, severity
+from runner.protocol.severity import HARMLESS_CODES, error_for_close, error_for_code, error_for_status, fate, severity
 
 FATAL = [
     ("beta_api_shape_disabled", ProtocolError),
@@ -162,3 +167,68 @@ def test_a_code_goes_before_a_type() -> None:
     assert isinstance(error_for_code("insufficient_quota", "m", kind="server_error"), AccessRefused)
     assert severity("response_cancel_not_active", kind="insufficient_quota") == "harmless"
     assert severity(None, kind="insufficient_quota") == "fatal"
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (EndpointUnreachable("lost"), "temporary"),
+        (BrokenWire("garbage"), "temporary"),
+        (EndpointBusy("busy"), "temporary"),
+        (ProtocolError("what"), "hopeless"),
+        (AccessRefused("no"), "hopeless"),
+        (SessionRefused("no"), "hopeless"),
+        (SecretError("none"), "hopeless"),
+        (IllegalEvent("bug"), "hopeless"),
+        (error_for_close(1006, ""), "temporary"),
+        (error_for_close(1000, ""), "temporary"),
+        (error_for_close(1001, "over"), "expired"),
+        (error_for_close(1008, "x.session_expired"), "expired"),
+        (error_for_close(1001, "x.invalid_api_key"), "hopeless"),
+        (error_for_close(1008, "policy"), "hopeless"),
+        (error_for_close(1011, "oops"), "temporary"),
+        (error_for_close(1012, "restart"), "temporary"),
+        (error_for_close(3000, "x"), "hopeless"),
+        (error_for_code("session_expired", "m"), "expired"),
+        (error_for_code("insufficient_quota", "m"), "hopeless"),
+        (error_for_code("server_error", "m"), "temporary"),
+        (error_for_code("rate_limit_exceeded", "m"), "temporary"),
+        (error_for_code("novelty", "m"), "hopeless"),
+        *((error_for_status(each, "m"), "hopeless") for each in (301, 400, 401, 403, 404, 407, 418)),
+        *((error_for_status(each, "m"), "temporary") for each in (408, 429, 500, 503)),
+        (error_for_status(429, "m", code="insufficient_quota"), "hopeless"),
+    ],
+    ids=str,
+)
+def test_the_fate_of_a_session(error: RunnerError, expected: str) -> None:
+    """Whether another connection may fare better."""
+    assert fate(error, {}) == expected
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (error_for_close(1008, "policy"), "temporary"),
+        (error_for_close(1001, "over"), "hopeless"),
+        (error_for_status(404, "m"), "temporary"),
+        (error_for_status(503, "m"), "hopeless"),
+        (error_for_status(404, "m", code="novelty"), "hopeless"),
+        (error_for_status(503, "m", code="oddity"), "temporary"),
+        (error_for_code("oddity", "m"), "temporary"),
+        (error_for_status(401, "m"), "hopeless"),
+        (EndpointUnreachable("lost"), "temporary"),
+    ],
+    ids=str,
+)
+def test_a_profile_may_know_better(error: RunnerError, expected: str) -> None:
+    """By code before status."""
+    classified: dict[str, Literal["temporary", "hopeless"]] = {
+        "novelty": "hopeless",
+        "oddity": "temporary",
+        "404": "temporary",
+        "503": "hopeless",
+        "1008": "temporary",
+        "1001": "hopeless",
+    }
+
+    assert fate(error, classified) == expected

@@ -9,10 +9,10 @@ from jsonschema import Draft202012Validator
 from openai.types.realtime import RealtimeClientEvent
 from pydantic import TypeAdapter
 
+from runner.lifecycle.opening import open_session
 from runner.profile import load_profile
 from runner.protocol.client_events import CLIENT_EVENT_TYPES, ConversationItemDelete, InputAudioBufferAppend
 from runner.protocol.session_update import session_update
-from runner.session.opening import open_session
 from tests.peer import Peer, profile_for, serving
 
 SCHEMA_FILE = Path(__file__).resolve().parents[3] / "shared" / "spec" / "realtime.schema.json"

@@ -6,9 +6,9 @@ import anyio
 import pytest
 
 from runner.errors import EndpointBusy, EndpointUnreachable, IllegalEvent, ProtocolError, SessionRefused
+from runner.lifecycle.opening import open_session
 from runner.protocol.client_events import ResponseCancel
 from runner.session import engine, pump
-from runner.session.opening import open_session
 from tests.peer import Peer, profile_for, serving
 
 pytestmark = pytest.mark.anyio

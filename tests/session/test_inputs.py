@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.errors import InputError
-from runner.session import inputs
-from runner.session.inputs import lines
-from runner.session.opening import open_session
+from runner.lifecycle.opening import open_session
+from runner.session.inputs import feed, lines
 from runner.settings.run import StdinInput
 from tests.peer import Peer, profile_for, serving
 
@@ -89,7 +88,7 @@ async def test_waiting_for_input_can_be_cancelled() -> None:
         os.close(sending)
 
 
-async def test_what_is_being_said_at_the_end_of_input_is_committed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_is_being_said_at_the_end_of_input_is_committed() -> None:
     """Turn detection waits for a silence that will never come; the last words are asked for instead."""
 
     async def script(peer: Peer) -> None:
@@ -103,7 +102,6 @@ async def test_what_is_being_said_at_the_end_of_input_is_committed(monkeypatch: 
         await peer.to_the_end()
 
     receiving, sending = os.pipe()
-    monkeypatch.setattr(inputs, "STDIN", receiving)
     audio = {"input": {"transcription": {"model": "x"}, "turn_detection": {"type": "server_vad"}}}
     try:
         async with serving(script) as (port, peers):
@@ -112,9 +110,10 @@ async def test_what_is_being_said_at_the_end_of_input_is_committed(monkeypatch: 
                 os.write(sending, b'{"type": "input_audio_buffer.append", "audio": "AAAA"}\n')
                 with anyio.fail_after(5):
                     async with anyio.create_task_group() as tasks:
-                        tasks.start_soon(inputs.feed, session, StdinInput(kind="stdin", format="events"))
+                        settings = StdinInput(kind="stdin", format="events")
+                        tasks.start_soon(feed, session, settings, lines(receiving, max_line_bytes=1000))
                         while session.state.promises.turn != "speaking":
-                            await session.pump.change()
+                            await session.changes.next()
                         os.close(sending)
                     await session.finished()
         assert peers[0].received[-1]["type"] == "input_audio_buffer.commit"

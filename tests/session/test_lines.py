@@ -3,7 +3,7 @@
 import json
 
 from runner.protocol.effects import Effect, ResponseEnded, TextDelta, TurnEnded
-from runner.session.lines import EventLines, TextLines, TranscriptLines
+from runner.session.lines import AnswerLines, EventLines, TextLines, TranscriptLines
 from runner.session.update import Update
 
 
@@ -67,6 +67,16 @@ def test_an_answer_cannot_rewrite_the_terminal() -> None:
 
     assert TextLines(terminal=True).render([effects]) == "a[2Jb1mc\td\n"
     assert TextLines(terminal=False).render([effects]) == "a\x1b[2Jb\x9b1mc\td\n"
+
+
+def test_answers_of_many_sessions_come_whole() -> None:
+    """Nothing of an answer shows before its end, which may be the session's; what users said never does."""
+    lines = AnswerLines(terminal=True)
+
+    assert lines.render([update(TextDelta("r", "i", "Hel"))]) == ""
+    ends = [TurnEnded("user", "Hi", "u", "completed"), TurnEnded("assistant", "H\ud83d\udc4b\x1b[2J", "i", "completed")]
+    assert lines.render([update(*ends, ResponseEnded("r", "completed"))]) == "H\N{WAVING HAND SIGN}[2J\n"
+    assert lines.render([Update(None, (TurnEnded("assistant", "Hel", "j", "incomplete"),), 0.0, 0)]) == "Hel\n"
 
 
 def test_events_are_one_line_each() -> None:

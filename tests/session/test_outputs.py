@@ -9,11 +9,12 @@ import anyio
 import pytest
 
 from runner.errors import OutputError, RunnerError
+from runner.lifecycle.opening import open_session
 from runner.protocol.effects import TextDelta
-from runner.session.opening import open_session
-from runner.session.outputs import OutputClosed, Sink, open_outputs
+from runner.session.outputs import Sink, StandardOutput, open_outputs
 from runner.session.update import Update
-from runner.settings.run import EventsOutput
+from runner.session.writer import OutputClosed
+from runner.settings.run import EventsOutput, StdoutOutput
 from tests.peer import Peer, profile_for, serving
 
 pytestmark = pytest.mark.anyio
@@ -47,7 +48,7 @@ async def test_a_file_is_appended_to_and_its_folder_made(tmp_path: Path) -> None
     failures: list[RunnerError] = []
     output = EventsOutput(kind="events", path=str(tmp_path / "{profile}" / "{started}.jsonl"))
     for number in range(2):
-        (sink,) = open_outputs([output], NAMES, failures.append)
+        (sink,) = open_outputs([output], NAMES, failures.append, StandardOutput(is_shared=False))
         await write(sink, update(number))
 
     lines = (tmp_path / "p" / "s.jsonl").read_text().splitlines()
@@ -59,7 +60,7 @@ async def test_an_output_that_falls_behind_ends_the_session_and_is_named(tmp_pat
     """The bound is the profile's, reaching it is told once, and what came before the gap is written."""
     failures: list[RunnerError] = []
     output = EventsOutput(kind="events", path=str(tmp_path / "t"), max_queue_bytes=65536)
-    (sink,) = open_outputs([output], NAMES, failures.append)
+    (sink,) = open_outputs([output], NAMES, failures.append, StandardOutput(is_shared=False))
     for number in range(5):
         sink.take(update(number, size_bytes=30_000))
 
@@ -81,7 +82,9 @@ async def test_what_cannot_be_written_is_told_once(tmp_path: Path, path: str, ki
         target = tmp_path / path
         os.mkfifo(target)
         reading = os.open(target, os.O_RDONLY | os.O_NONBLOCK)
-    (sink,) = open_outputs([EventsOutput(kind="events", path=str(target))], NAMES, failures.append)
+    (sink,) = open_outputs(
+        [EventsOutput(kind="events", path=str(target))], NAMES, failures.append, StandardOutput(is_shared=False)
+    )
     if reading >= 0:
         os.close(reading)
     sink.take(update(1))
@@ -97,7 +100,9 @@ async def test_a_stuck_output_never_delays_a_pong(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     failures: list[RunnerError] = []
-    (sink,) = open_outputs([EventsOutput(kind="events", path=str(pipe))], NAMES, failures.append)
+    (sink,) = open_outputs(
+        [EventsOutput(kind="events", path=str(pipe))], NAMES, failures.append, StandardOutput(is_shared=False)
+    )
     latencies_s: list[float] = []
 
     async def script(peer: Peer) -> None:
@@ -134,3 +139,50 @@ async def test_a_stuck_output_never_delays_a_pong(tmp_path: Path) -> None:
         assert not failures
     finally:
         os.close(reading)
+
+
+async def test_outputs_that_are_stuck_hold_up_no_other(tmp_path: Path) -> None:
+    """More pipes that nobody reads than threads are shared: a file beside them is written all the same."""
+    failures: list[RunnerError] = []
+    stdout = StandardOutput(is_shared=True)
+    pipes = [tmp_path / f"pipe{number}" for number in range(45)]
+    reading = []
+    for each in pipes:
+        os.mkfifo(each)
+        reading.append(os.open(each, os.O_RDONLY | os.O_NONBLOCK))
+    paths = [*pipes, tmp_path / "file"]
+    outputs = [EventsOutput(kind="events", path=str(each)) for each in paths]
+    *stuck, free = open_outputs(outputs, NAMES, failures.append, stdout)
+    large = Update({"type": "x", "text": "x" * 200_000}, (), 0.0, 200_000)
+    async with anyio.create_task_group() as tasks:
+        for sink in stuck:
+            sink.take(large)
+            tasks.start_soon(sink.run)
+        await anyio.sleep(0.2)
+        with anyio.fail_after(10):
+            await write(free, update(1))
+        for descriptor in reading:
+            os.close(descriptor)
+        for sink in stuck:
+            sink.close()
+
+    assert "number" in (tmp_path / "file").read_text()
+    assert {type(each) for each in failures} == {OutputClosed}
+
+
+async def test_standard_output_that_breaks_is_told_to_all(capfd: pytest.CaptureFixture[str]) -> None:
+    """Each session hears of it once, also those that were not writing; the descriptor stays open."""
+    failures: list[list[RunnerError]] = [[], [], []]
+    stdout = StandardOutput(is_shared=True)
+    sinks = [
+        open_outputs([StdoutOutput(kind="stdout", format="events")], NAMES, each.append, stdout)[0] for each in failures
+    ]
+    await write(sinks[0], update(1))
+    stdout.fail(OutputClosed("gone"))
+    stdout.fail(OutputClosed("gone"))
+    for sink in sinks[1:]:
+        await write(sink)
+
+    assert [[type(error) for error in each] for each in failures] == [[OutputClosed]] * 3
+    assert json.loads(capfd.readouterr().out)["number"] == 1
+    os.fstat(1)

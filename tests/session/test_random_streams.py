@@ -13,10 +13,10 @@ import structlog
 
 from runner import logs
 from runner.errors import IllegalEvent, RunnerError
+from runner.lifecycle.opening import open_session
 from runner.protocol.routes import KNOWN_TYPES
 from runner.session.engine import Session
 from runner.session.lines import EventLines, TextLines, TranscriptLines
-from runner.session.opening import open_session
 from runner.session.outputs import Lines
 from runner.session.update import Update
 from tests.peer import Peer, profile_for, serving

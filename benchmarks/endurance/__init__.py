@@ -1,0 +1,1 @@
+"""Trials of what a session lives through: faults, rollovers, crowds and time."""

@@ -1,0 +1,161 @@
+"""Opens the connections of one session, one after another, as often as its profile allows."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack, nullcontext
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.abc
+
+from runner import logs
+from runner.errors import RunnerError, SessionRefused
+from runner.protocol.drift import Drift, differences
+from runner.protocol.preview import from_preview, to_preview
+from runner.protocol.session_update import session_update
+from runner.protocol.state import SessionState
+from runner.session import logbook
+from runner.session.connector import Connector
+from runner.session.link import Link
+from runner.settings.endpoint import AzureEndpoint, LocalEndpoint
+
+if TYPE_CHECKING:
+    from runner.lifecycle.backoff import Backoff
+    from runner.protocol.fields import JsonObject
+    from runner.session.engine import Session
+    from runner.session.link import Recorder
+    from runner.session.pump import Dialect
+    from runner.settings.profile import Profile
+
+CONFIRMATION_S = 5.0
+"""How long an endpoint may take to confirm what it is told of a conversation, in seconds."""
+
+_LOCAL_TIMEOUT_S = 10.0
+_FAREWELL_S = 2.0
+
+
+class Dialer:
+    """The way to the next connection: attempts, configuration, and what it is told of the conversation.
+
+    Args:
+        profile: Where to, as whom, and how persistently.
+        session: The session that the connections are for.
+        tasks: Where the connections live, a task each, until they are released.
+        backoff: Says how long to wait after a failure.
+        recorder: Keeps a record of all events.
+        slots: Held by each attempt, None where sessions need not wait for each other.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        session: Session,
+        tasks: anyio.abc.TaskGroup,
+        backoff: Backoff,
+        recorder: Recorder | None,
+        slots: anyio.Semaphore | None,
+    ) -> None:
+        self._profile = profile
+        self._settings = profile.run
+        self._session = session
+        self._tasks = tasks
+        self._recorder = recorder
+        self._connector = Connector(profile)
+        self._backoff = backoff
+        self._slots = slots or nullcontext()
+        self._epoch = 0
+        self._drift: list[Drift] = []
+
+    async def open(self) -> Link:
+        """A connection that is configured and knows of the conversation, after as many attempts as are allowed."""
+        while True:
+            self._epoch += 1
+            started_s = anyio.current_time()
+            try:
+                async with self._slots:
+                    link: Link = await self._tasks.start(self._hold, self._epoch)
+            except RunnerError as error:
+                delay_s = self._backoff.delay_s(error)
+                if self._recorder:
+                    self._recorder.note({"type": "connection.failed", **error.facts}, epoch=self._epoch)
+                if delay_s is None:
+                    if self._backoff.attempt:
+                        logs.logger().error("connecting_given_up", attempts=self._backoff.attempt, **error.facts)
+                    raise
+                logs.logger().warning(
+                    "connection_failed",
+                    epoch=self._epoch,
+                    attempt=self._backoff.attempt,
+                    max_attempts=self._settings.reconnect.max_attempts,
+                    retry_in_s=round(delay_s, 3),
+                    **error.facts,
+                )
+                await anyio.sleep(delay_s)
+            else:
+                took_s = anyio.current_time() - started_s
+                logs.logger().debug(
+                    "connection_opened",
+                    epoch=link.epoch,
+                    endpoint_session_id=link.state.session_id,
+                    took_s=round(took_s, 3),
+                    items=link.told_items,
+                )
+                return link
+
+    async def _hold(self, epoch: int, *, task_status: anyio.abc.TaskStatus[Link]) -> None:
+        """One connection, from its opening to its close, in a task of its own."""
+        session, state = self._session, self._state()
+        logbook.bind(epoch=epoch, **({"session_id": session.id} if session.id else {}))
+        if not session.id:
+            session.state = state
+        async with AsyncExitStack() as stack:
+            websocket = await self._connector.open(stack)
+            dialects = self._dialects()
+            link = Link(websocket, state, session.changes, epoch=epoch, recorder=self._recorder, **dialects)
+            if not session.id:
+                link.read_by(session.readers)
+            link.note({"type": "connection.opened", "endpoint": self._profile.endpoint.kind})
+            try:
+                await link.pump.listen()
+                await self._prepare(link)
+                task_status.started(link)
+                await link.released()
+            finally:
+                with anyio.move_on_after(_FAREWELL_S, shield=True):
+                    await link.close()
+
+    async def _prepare(self, link: Link) -> None:
+        """Configure a connection and tell it of the conversation so far."""
+        endpoint = self._profile.endpoint
+        timeout_s = _LOCAL_TIMEOUT_S if isinstance(endpoint, LocalEndpoint) else endpoint.connect_timeout_s
+        asked: JsonObject = self._session.state.configuration.asked or session_update(self._profile)["session"]
+        await link.configure({"type": "session.update", "session": asked}, timeout_s=timeout_s)
+        self._compare(asked, link)
+        if self._session.id:
+            await link.prime(self._session.state.configuration.wanted, self._settings.history, timeout_s=CONFIRMATION_S)
+        if link.pump.failure:
+            raise link.pump.failure
+
+    def _compare(self, asked: JsonObject, link: Link) -> None:
+        """Tell, once, or refuse where the endpoint's configuration is not what was asked for."""
+        drift = differences(asked, link.state.effective) if self._settings.on_drift != "ignore" else []
+        if drift and drift != self._drift:
+            for each in drift:
+                logs.logger().warning("configuration_drifted", drift=str(each))
+            if self._settings.on_drift == "fail":
+                keys = ", ".join(each.path for each in drift)
+                msg = f"the endpoint's configuration is not what the profile asks for: {keys}"
+                raise SessionRefused(msg, hint='change the profile, or set `run.on_drift = "warn"`')
+        self._drift = drift
+
+    def _state(self) -> SessionState:
+        return SessionState(
+            self._session.state,
+            max_response_retries=self._settings.max_response_retries,
+            asks_again=self._settings.reconnect.response_in_flight == "retry",
+        )
+
+    def _dialects(self) -> dict[str, Dialect]:
+        endpoint = self._profile.endpoint
+        preview = isinstance(endpoint, AzureEndpoint) and endpoint.speaks_preview
+        return {"incoming": from_preview, "outgoing": to_preview} if preview else {}

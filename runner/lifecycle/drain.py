@@ -1,0 +1,37 @@
+"""The end of a session within its grace period: answers finish, or are cancelled in time for a farewell."""
+
+import anyio
+
+from runner import logs
+from runner.session.engine import Session
+
+_FAREWELL_SHARE = 0.25
+_FAREWELL_MOST_S = 2.0
+
+
+async def drain(session: Session, *, reason: str, until_s: float) -> None:
+    """Let what is in flight finish, then close; what takes longer is cancelled a little before the time is up.
+
+    Args:
+        session: The session, which takes no more questions.
+        reason: Why it ends.
+        until_s: When the grace period ends, on the event loop's clock, in seconds.
+
+    Raises:
+        RunnerError: the session has failed, before or meanwhile.
+    """
+    if session.failure is not None:
+        raise session.failure
+    farewell_s = min(_FAREWELL_MOST_S, max(0.0, until_s - anyio.current_time()) * _FAREWELL_SHARE)
+    cancel_at_s = until_s - farewell_s
+    if not await _finished(session, by_s=cancel_at_s) and session.state.busy:
+        logs.logger().warning("response_cancelled", reason=reason)
+        await session.cancel()
+        await _finished(session, by_s=cancel_at_s + farewell_s / 2)
+    await session.close()
+
+
+async def _finished(session: Session, *, by_s: float) -> bool:
+    with anyio.CancelScope(deadline=by_s):
+        await session.finished()
+    return not session.state.pending

@@ -1,0 +1,105 @@
+"""All runs of a process: started together, drained by one signal, each with an end of its own."""
+
+import signal
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import anyio
+import structlog
+
+from runner import logs
+from runner.lifecycle.notices import Notices
+from runner.lifecycle.outcome import Outcome
+from runner.lifecycle.run import FLUSH_LEAST_S, Run, Shared
+from runner.lifecycle.signals import watch
+from runner.session.broadcast import Broadcast
+from runner.session.inputs import STDIN
+from runner.session.outputs import StandardOutput
+from runner.settings.run import StdinInput
+
+if TYPE_CHECKING:
+    from runner.profile.load import LoadedProfile
+
+OPENING_AT_ONCE = 50
+"""So many sessions are opened at a time: enough to hide a round trip behind the handshakes of the others, and few
+enough that each is answered well within its timeout and no endpoint takes it for an attack."""
+
+
+async def run_profiles(profiles: "Sequence[LoadedProfile]") -> list[Outcome]:
+    """Run all sessions of these profiles to their ends, which SIGTERM and SIGINT bring about.
+
+    Args:
+        profiles: At least one; each has `run.sessions` sessions.
+
+    Returns:
+        How each session ended, in the order in which they did.
+    """
+    fleet = _Fleet(profiles)
+    await fleet.execute()
+    return fleet.outcomes
+
+
+class _Fleet:
+    def __init__(self, profiles: "Sequence[LoadedProfile]") -> None:
+        each_run = [loaded for loaded in profiles for _ in range(loaded.profile.run.sessions)]
+        inputs = [loaded.profile.input for loaded in profiles]
+        line_bytes = [each.max_line_bytes for each in inputs if isinstance(each, StdinInput)]
+        grace_s = max(loaded.profile.run.grace_s for loaded in profiles)
+        self.outcomes: list[Outcome] = []
+        self._profiles = profiles
+        self._signal: signal.Signals | None = None
+        self._stdin = Broadcast(STDIN, max_line_bytes=max(line_bytes, default=0))
+        shared = Shared(
+            runs=len(each_run),
+            stdin=self._stdin,
+            stdout=StandardOutput(is_shared=len(each_run) > 1),
+            opening=anyio.Semaphore(OPENING_AT_ONCE),
+            connecting=anyio.Semaphore(OPENING_AT_ONCE),
+        )
+        self._notices = Notices(len(each_run), within_s=grace_s + FLUSH_LEAST_S)
+        self._runs = [Run(loaded, number, shared, self._notices.note) for number, loaded in enumerate(each_run, 1)]
+
+    async def execute(self) -> None:
+        if self._is_one:
+            structlog.contextvars.bind_contextvars(**self._runs[0].context)
+        else:
+            from runner.lifecycle import open_files
+
+            open_files.allow(self._profiles)
+        self._notices.start()
+        async with anyio.create_task_group() as tasks:
+            await tasks.start(watch, self._take_signal)
+            tasks.start_soon(self._stdin.run)
+            tasks.start_soon(self._notices.run)
+            async with anyio.create_task_group() as runs:
+                for run in self._runs:
+                    runs.start_soon(self._execute, run)
+            tasks.cancel_scope.cancel()
+        if not self._is_one:
+            self._sum_up()
+
+    @property
+    def _is_one(self) -> bool:
+        return len(self._runs) == 1
+
+    async def _execute(self, run: Run) -> None:
+        self.outcomes.append(await run.execute())
+
+    def _take_signal(self, number: signal.Signals) -> None:
+        if self._signal is not None:
+            logs.logger().warning("forced", signal=number.name)
+            for run in self._runs:
+                run.force(number)
+        elif number != signal.SIGINT or not any(run.interrupt() for run in self._runs):
+            self._signal = number
+            logs.logger().info("signal_received", signal=number.name)
+            self._notices.leave()
+            for run in self._runs:
+                run.drain(number)
+
+    def _sum_up(self) -> None:
+        failed = sum(each.error is not None for each in self.outcomes)
+        codes = Counter(str(each.exit_code) for each in self.outcomes)
+        self._notices.end(f"ended: {failed} of {len(self.outcomes)} sessions failed")
+        logs.logger().info("sessions_ended", total=len(self.outcomes), failed=failed, exit_codes=dict(codes))

@@ -1,0 +1,38 @@
+"""How many files and sockets the process may have open."""
+
+import resource
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from runner import logs
+from runner.settings.endpoint import LocalEndpoint
+from runner.settings.run import StdoutOutput
+
+if TYPE_CHECKING:
+    from runner.profile.load import LoadedProfile
+    from runner.settings.profile import Profile
+
+_SOCKETS = 2
+"""Of one session: its connection, and beside it the one that replaces it."""
+_OTHERS = 256
+"""The process's own, and attempts to connect that run beside each other."""
+
+
+def allow(profiles: "Sequence[LoadedProfile]") -> None:
+    """Raise the soft limit to what all sessions of these profiles need; a hard limit below that is told."""
+    needed = _OTHERS + sum(_needed(loaded.profile) for loaded in profiles)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or needed <= soft:
+        return
+    limit = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    # Not to the hard limit, which may be a thousand million: programs that we start may go through all numbers.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    if limit < needed:
+        hint = "raise it with `ulimit -Hn`, or LimitNOFILE= in the unit; some sessions may fail to open"
+        logs.logger().warning("open_files_limited", limit=limit, needed=needed, hint=hint)
+
+
+def _needed(profile: "Profile") -> int:
+    sockets = 0 if isinstance(profile.endpoint, LocalEndpoint) else _SOCKETS
+    files = sum(not isinstance(each, StdoutOutput) for each in profile.outputs)
+    return profile.run.sessions * (sockets + files + (profile.journal is not None))

@@ -1,0 +1,64 @@
+"""Asks again for responses that failed for a reason that may pass, or were lost with a connection."""
+
+from __future__ import annotations
+
+import math
+import random
+from time import time
+from typing import TYPE_CHECKING
+
+from runner import logs
+from runner.errors import IllegalEvent
+from runner.session.link import NotSent
+
+if TYPE_CHECKING:
+    from runner.protocol.promises import Asked
+    from runner.session.link import Link
+    from runner.settings.continuity import Reconnect
+
+
+class Repetition:
+    """What is owed on one connection, asked again one after another.
+
+    Args:
+        link: The connection.
+        settings: The bounds of the back-off after a failure.
+
+    Attributes:
+        next_s: When to look again, in seconds of the event loop's clock.
+    """
+
+    def __init__(self, link: Link, settings: Reconnect) -> None:
+        self.next_s = math.inf
+        self._link = link
+        self._settings = settings
+        self._asked: Asked | None = None
+        self._owed_before = [*link.state.promises.again]
+        """What an earlier connection left: it has waited for this one already."""
+
+    async def look(self, now_s: float) -> bool:
+        """Ask again for the first that is owed, if its time has come and nothing is in its way; returns whether."""
+        promises = self._link.state.promises
+        asked = promises.again[0] if promises.again else None
+        if asked is None or (asked.kind == "response" and promises.occupied):
+            self.next_s, self._asked = math.inf, None
+            return False
+        if asked is not self._asked:
+            self._asked, self.next_s = asked, now_s + self._delay_s(asked)
+        if now_s < self.next_s:
+            return False
+        self.next_s, self._asked = math.inf, None
+        logs.logger().info("response_repeated", failures=asked.failures, epoch=self._link.epoch)
+        try:
+            await self._link.send(asked.event)
+        except (NotSent, IllegalEvent):
+            # The connection was lost, which is dealt with elsewhere, or turn detection was first: it is still owed.
+            return False
+        return True
+
+    def _delay_s(self, asked: Asked) -> float:
+        wait_s = self._link.state.rate_limits.wait_s(time())
+        if asked in self._owed_before:
+            return wait_s
+        bound_s = min(self._settings.max_delay_s, self._settings.initial_delay_s * 2.0 ** min(asked.failures - 1, 60))
+        return max(wait_s, random.uniform(bound_s / 2, bound_s))  # noqa: S311  # spreads clients, hides nothing

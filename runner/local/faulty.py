@@ -1,0 +1,78 @@
+"""A session of the local endpoint in which the script lets requests fail or come out otherwise."""
+
+from typing import Any
+
+from runner.local.brain import Brain
+from runner.local.configuration import SessionKind
+from runner.local.conversation import Conversation
+from runner.local.faults import ConnectionFaults
+from runner.local.refusal import Refusal
+from runner.local.response import Event, Order, Response, event
+from runner.local.session import LocalSession
+from runner.protocol.client_events import SessionUpdate
+from runner.settings.faults import Drift, RefuseUpdate, ResponseFailed
+
+
+class FaultySession(LocalSession):
+    """A session whose updates and responses may go wrong.
+
+    Args:
+        brain: What answers.
+        faults: What may go wrong.
+        kind: A conversation or a transcription.
+        model: The model that the client asked for.
+        expires_at: When the session ends, in Unix seconds.
+    """
+
+    def __init__(
+        self, brain: Brain, faults: ConnectionFaults, *, kind: SessionKind, model: str, expires_at: int
+    ) -> None:
+        super().__init__(brain, kind=kind, model=model, expires_at=expires_at)
+        self._faults = faults
+        self._failed = 0
+
+    def _update(self, update: SessionUpdate) -> list[Event]:
+        if refused := self._faults.claim(RefuseUpdate):
+            raise Refusal(refused.message, code=refused.code, param=refused.param)
+        events = super()._update(update)
+        if drift := self._faults.claim(Drift):
+            for each in events:
+                each["session"] = _merged(each["session"], drift.settings)
+        return events
+
+    def _new_response(self, order: Order, conversation: Conversation | None) -> Response:
+        fault = self._faults.claim(ResponseFailed)
+        if fault and (not fault.responses or self._failed < fault.responses):
+            self._failed += 1
+            return _FailingResponse(order, conversation, fault)
+        return super()._new_response(order, conversation)
+
+
+class _FailingResponse(Response):
+    """A response that is created, and then failed before it had any item."""
+
+    def __init__(self, order: Order, conversation: Conversation | None, fault: ResponseFailed) -> None:
+        super().__init__(order, conversation)
+        self._error = {"type": fault.type, "code": fault.code, "message": fault.message}
+
+    def begin(self) -> list[Event]:
+        return [event("response.created", response=self._view("in_progress"))]
+
+    def advance(self) -> list[Event]:
+        return self._end("failed", error=self._error)
+
+    def cancel(self) -> list[Event]:
+        return self._end("cancelled", reason="client_cancelled")
+
+    def _end(self, status: str, **details: Any) -> list[Event]:
+        self.done = True
+        shown = self._view(status, status_details={"type": status, **details}, usage=self.usage())
+        return [event("response.done", response=shown)]
+
+
+def _merged(shown: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    merged = {**shown, **change}
+    for name, value in change.items():
+        if isinstance(value, dict) and isinstance(shown.get(name), dict):
+            merged[name] = _merged(shown[name], value)
+    return merged

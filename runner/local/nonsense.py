@@ -1,0 +1,39 @@
+"""What no server should ever send: the messages and bytes of the faults that are said rather than done."""
+
+import json
+from typing import Final
+
+from runner.local.response import Event, event
+from runner.settings.faults import Binary, ErrorEvent, Malformed, Oversized, RateLimited, UnknownEvent
+
+UNKNOWN_TYPE: Final = "session.unheard_of"
+NOT_UTF8: Final = b"\x81\x04\xc3\x28\xa0\xa1"
+"""A whole text frame."""
+GARBAGE: Final = b"\xf3\x7fThese are no frames of a WebSocket.\r\n"
+"""Reserved bits, and an opcode that WebSocket does not have."""
+
+
+def nonsense(fault: UnknownEvent | Oversized | Malformed | Binary | ErrorEvent | RateLimited) -> str | bytes:
+    """The message that a fault sends: a text, or the bytes of a binary one."""
+    match fault:
+        case Malformed():
+            return '{"type": "response.done", "response": '
+        case Binary():
+            return b"\x00\x01\x02\xff"
+        case UnknownEvent():
+            return text_of(event(UNKNOWN_TYPE, unheard_of={"depth": [1, None, "two"]}, session=None))
+        case Oversized():
+            bare = text_of(event(UNKNOWN_TYPE, padding=""))
+            return f"{bare[:-2]}{'x' * (fault.size_bytes - len(bare))}{bare[-2:]}"
+        case ErrorEvent():
+            error = {"type": fault.type, "code": fault.code, "message": fault.message}
+            return text_of(event("error", error={**error, "param": None, "event_id": None}))
+        case RateLimited():
+            limits = [{"name": "requests", "limit": 10_000}, {"name": "tokens", "limit": 1_000_000}]
+            spent = {"remaining": 0, "reset_seconds": fault.reset_seconds}
+            return text_of(event("rate_limits.updated", rate_limits=[{**each, **spent} for each in limits]))
+
+
+def text_of(content: Event) -> str:
+    """An event as it is sent."""
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,121 @@
+"""What one connection sends once its handshake is done: the session's events, and the faults among them."""
+
+from collections.abc import Callable
+from typing import Final
+
+import anyio
+
+from runner import logs
+from runner.local.asgi import Send
+from runner.local.faults import ConnectionFaults
+from runner.local.nonsense import GARBAGE, NOT_UTF8, nonsense, text_of
+from runner.local.response import Event
+from runner.local.wire import Wire
+from runner.settings.faults import (
+    AnySessionFault,
+    Close,
+    Deaf,
+    Drop,
+    Duplicate,
+    Garbage,
+    NoPong,
+    NotUtf8,
+    Silent,
+    Slow,
+    Stall,
+)
+
+_SERVER_ERROR: Final = 1011
+
+
+class Outlet:
+    """Sends events, counts them, and lets the faults happen whose moment has come.
+
+    Args:
+        faults: What may go wrong.
+        wire: The connection's bytes; without them some faults cannot happen, and close the connection instead.
+        send: ASGI's way to the client.
+        end: Called when the connection is over.
+    """
+
+    def __init__(self, faults: ConnectionFaults, wire: Wire | None, send: Send, end: Callable[[], None]) -> None:
+        self._faults = faults
+        self._wire = wire
+        self._send = send
+        self._end = end
+        self._opened_at = anyio.current_time()
+        self._sent = 0
+        self._latest = ""
+        self._muted = False
+        self._over = False
+
+    async def open(self) -> None:
+        """Let those faults happen that come before the first event."""
+        if slow := self._faults.claim(Slow):
+            await self._break_wire(slow)
+        self._muted = self._faults.claim(Silent) is not None
+        await self._befall()
+
+    async def send(self, event: Event) -> None:
+        """Send an event, and what is due after it."""
+        if self._muted or self._over:
+            return
+        self._latest = text_of(event)
+        await self._say(self._latest)
+        self._sent += 1
+        await self._befall()
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close the connection."""
+        self._over = True
+        await self._send({"type": "websocket.close", "code": code, "reason": reason})
+        self._end()
+
+    async def watch_clock(self) -> None:
+        """Let the faults happen whose moment comes by the clock."""
+        for moment_s in self._faults.moments_s():
+            await anyio.sleep_until(self._opened_at + moment_s)
+            await self._befall(age_s=moment_s)
+
+    async def _befall(self, *, age_s: float = 0.0) -> None:
+        for fault in self._faults.due(events=self._sent, age_s=age_s):
+            await self._do(fault)
+            if self._over:
+                return  # the faults after it wait for the next connection
+
+    async def _do(self, fault: AnySessionFault) -> None:
+        match fault:
+            case Close():
+                await self.close(fault.code, fault.reason)
+            case Stall():
+                self._muted = True
+            case Duplicate():
+                await self._say(self._latest)
+            case Drop() | NoPong() | Deaf() | NotUtf8() | Garbage():
+                await self._break_wire(fault)
+            case _:
+                await self._say(nonsense(fault))
+
+    async def _break_wire(self, fault: Drop | NoPong | Deaf | NotUtf8 | Garbage | Slow) -> None:
+        if self._wire is None:
+            logs.logger().error("fault_impossible", kind=fault.kind, reason="it needs rt-run's own server")
+            return await self.close(_SERVER_ERROR, f"The fault {fault.kind} needs rt-run's own server.")
+        match fault:
+            case Drop():
+                self._over = True
+                await self._wire.cut()
+                self._end()
+            case NoPong():
+                self._wire.stop_sending()
+            case Deaf():
+                self._wire.stop_reading()
+            case NotUtf8():
+                await self._wire.send(NOT_UTF8)
+            case Garbage():
+                await self._wire.send(GARBAGE)
+            case Slow():
+                self._wire.drip(fault.bytes_per_s)
+        return None
+
+    async def _say(self, content: str | bytes) -> None:
+        await self._send({"type": "websocket.send", "text" if isinstance(content, str) else "bytes": content})

@@ -1,0 +1,59 @@
+"""Rules about how a session lives on and what it may spend; `rules.py` has their codes."""
+
+import re
+from collections.abc import Iterator
+
+from runner.profile.keys import Key, at
+from runner.profile.tables import Finding, Tables
+
+_SIGN = re.compile(r"[45]\d\d|[1-4]\d{3}|[A-Za-z].*")
+
+
+def cost_without_prices(tables: Tables) -> Iterator[Finding]:
+    """A limit on money where nothing costs any."""
+    limits = tables.run.limits if tables.run else None
+    if limits and limits.max_cost is not None:
+        prices = limits.prices.model_dump().values() if limits.prices else ()
+        if not any(prices):
+            hint = "write what tokens cost in [run.limits.prices], or remove it"
+            yield ("run", "limits", "max_cost"), "can never be reached: nothing has a price", hint, "key"
+
+
+def sessions_share_file(tables: Tables) -> Iterator[Finding]:
+    """Several sessions that would write into one file."""
+    if not tables.run or tables.run.sessions == 1:
+        return
+    keys: list[Key] = [("outputs", index, "path") for index in range(len(tables.outputs or ()))]
+    for key in (*keys, ("journal", "path")):
+        path = at(tables.tree, key)
+        if isinstance(path, str) and "{session}" not in path and "{run_id}" not in path:
+            yield key, f"{tables.run.sessions} sessions would write this file", "put {session} into its name", "value"
+
+
+def reconnect_delays(tables: Tables) -> Iterator[Finding]:
+    """A first wait longer than the longest."""
+    reconnect = tables.run.reconnect if tables.run else None
+    if reconnect and reconnect.initial_delay_s > reconnect.max_delay_s:
+        given = "initial_delay_s" if "initial_delay_s" in reconnect.model_fields_set else "max_delay_s"
+        first_s, longest_s = reconnect.initial_delay_s, reconnect.max_delay_s
+        problem = f"the first wait ({first_s:g} s) is longer than the longest ({longest_s:g} s)"
+        yield ("run", "reconnect", given), problem, "initial_delay_s must not exceed max_delay_s", "value"
+
+
+def classify_sign(tables: Tables) -> Iterator[Finding]:
+    """A sign that no refusal and no close can ever show."""
+    for sign in tables.run.reconnect.classify if tables.run else ():
+        if not _SIGN.fullmatch(sign):
+            hint = "an HTTP status is 400 to 599, a close code 1000 to 4999, an error code a word"
+            yield ("run", "reconnect", "classify", sign), "no connection fails with this", hint, "key"
+
+
+def retry_without_history(tables: Tables) -> Iterator[Finding]:
+    """A response that would be asked for again on a connection that does not know the question."""
+    run = tables.run
+    if run and run.reconnect.max_attempts and run.reconnect.response_in_flight == "retry":
+        for name in ("max_items", "max_tokens"):
+            if getattr(run.history, name) == 0:
+                problem = "a response asked for again after a loss would answer a question that is gone"
+                yield ("run", "history", name), problem, 'write run.reconnect.response_in_flight = "drop"', "value"
+                break

@@ -1,0 +1,184 @@
+"""The assistant's side of a timeline: responses with their latencies, and the tools they call."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from runner.protocol.audio_format import AudioFormat
+from runner.protocol.fields import JsonObject, count, optional_table, optional_text, table, tables, text
+from runner.protocol.journal import audio_bytes
+from runner.protocol.rows import Row, Rows
+from runner.protocol.speech import said
+from runner.protocol.usage import Usage
+
+_CALLS: Final = frozenset({"function_call", "mcp_call"})
+
+
+@dataclass(slots=True)
+class _Answer:
+    """A response that is being made."""
+
+    row: Row
+    asked_at_s: float | None
+    audio_bytes: int = 0
+
+
+class Answers:
+    """Follows every response from its request to its end.
+
+    Attributes:
+        form: The format of the audio.
+        usage: What all responses have used.
+        firsts_s: From each request to the first piece of its answer, in seconds.
+        spoken_s: How much audio came, in seconds.
+        failures: How many responses failed.
+    """
+
+    def __init__(self, rows: Rows) -> None:
+        self.form = AudioFormat({}, "output")
+        self.usage = Usage()
+        self.firsts_s: list[float] = []
+        self.spoken_s = 0.0
+        self.failures = 0
+        self._rows = rows
+        self._requests: list[tuple[str, float]] = []
+        self._turn_at_s: float | None = None
+        self._open: dict[str, _Answer] = {}
+        self._items: dict[str, Row] = {}
+        self._calls: dict[str, tuple[Row, float]] = {}
+
+    @property
+    def speaking(self) -> bool:
+        """Whether a response is in flight."""
+        return bool(self._open)
+
+    def requested(self, event: JsonObject) -> None:
+        """The client asks for a response."""
+        self._requests.append((optional_text(event, "event_id"), self._rows.now_s))
+
+    def refused(self, event_id: str) -> None:
+        """The endpoint has answered a client event with an error, perhaps a request for a response."""
+        self._requests = [each for each in self._requests if not event_id or each[0] != event_id]
+
+    def turn_began(self, _event: JsonObject) -> None:
+        """Somebody speaks; nothing is owed for what was said before."""
+        self._turn_at_s = None
+
+    def turn_ended(self, _event: JsonObject) -> None:
+        """Somebody has finished, which may make the endpoint answer by itself."""
+        self._turn_at_s = self._rows.now_s if self._turn_at_s is None else self._turn_at_s
+
+    def began(self, event: JsonObject) -> None:
+        """A response has begun."""
+        self._answer(text(table(event, "response"), "id"))
+
+    def piece(self, event: JsonObject) -> None:
+        """A piece of a response has come, of whatever kind."""
+        answer = self._answer(text(event, "response_id"))
+        row, kind = answer.row, event["type"]
+        self._items[optional_text(event, "item_id")] = row
+        if answer.asked_at_s is not None and "first_s" not in row.facts:
+            row.facts["first_s"] = self._rows.since_s(answer.asked_at_s)
+            self.firsts_s.append(row.facts["first_s"])
+        if kind.endswith(("text.delta", "transcript.delta")):
+            row.text += text(event, "delta")
+        elif kind.endswith("audio.delta"):
+            answer.audio_bytes += audio_bytes(event.get("delta"))
+
+    def item_ended(self, event: JsonObject) -> None:
+        """An item of a response is complete; calls of tools get rows of their own."""
+        self._call(table(event, "item"))
+
+    def ended(self, event: JsonObject) -> None:
+        """A response is over."""
+        response = table(event, "response")
+        response_id = text(response, "id")
+        answer = self._answer(response_id)
+        del self._open[response_id]
+        for item in tables(response, "output"):
+            self._call(item)
+            self._items[optional_text(item, "id")] = answer.row
+            if optional_text(item, "type") == "function_call":
+                answer.row.facts.setdefault("calls", []).append(optional_text(item, "name"))
+        answer.row.text = answer.row.text or " ".join(map(said, tables(response, "output"))).strip()
+        self._sum_up(answer, response)
+
+    def truncated(self, event: JsonObject) -> None:
+        """The client says how much of an answer was heard before somebody interrupted it."""
+        if row := self._items.get(text(event, "item_id")):
+            row.facts["heard_s"] = count(event, "audio_end_ms") / 1000
+            row.facts["status"] = "interrupted"
+
+    def returned(self, item: JsonObject) -> bool:
+        """The client returns what a tool said; False where that is known already."""
+        call_id, output = optional_text(item, "call_id"), optional_text(item, "output")
+        row, called_at_s = self._calls.get(call_id, (None, 0.0))
+        if row is None:
+            self._calls[call_id] = self._rows.add("tool", "", output=output), self._rows.now_s
+        elif "output" in row.facts:
+            return False
+        else:
+            row.facts |= {"output": output, "took_s": self._rows.since_s(called_at_s)}
+        return True
+
+    def abandon(self, epoch: int) -> None:
+        """A connection has ended, and with it what was in flight on it."""
+        for response_id in [each for each, answer in self._open.items() if answer.row.epoch == epoch]:
+            self._finish(self._open.pop(response_id), "lost")
+
+    def _answer(self, response_id: str) -> _Answer:
+        if response_id not in self._open:
+            asked_at_s = self._requests.pop(0)[1] if self._requests else self._turn_at_s
+            self._turn_at_s = None
+            self._open[response_id] = _Answer(self._rows.add("assistant", ""), asked_at_s)
+        return self._open[response_id]
+
+    def _call(self, item: JsonObject) -> None:
+        if optional_text(item, "type") not in _CALLS:
+            return
+        call_id = optional_text(item, "call_id") or optional_text(item, "id")
+        if call_id not in self._calls:
+            call = f"{optional_text(item, 'name')}({optional_text(item, 'arguments')})"
+            error = optional_text(optional_table(item, "error"), "message")
+            row = self._rows.add("tool", call, output=optional_text(item, "output"), error=error)
+            self._calls[call_id] = row, self._rows.now_s
+
+    def _sum_up(self, answer: _Answer, response: JsonObject) -> None:
+        details, usage = optional_table(response, "status_details"), optional_table(response, "usage")
+        status, reason = optional_text(response, "status"), optional_text(details, "reason")
+        self._finish(answer, "interrupted" if reason == "turn_detected" else status)
+        facts = answer.row.facts
+        if status in {"failed", "incomplete"} and reason:
+            facts["reason"] = reason
+        if status == "failed":
+            self.failures += 1
+            error = optional_table(details, "error")
+            facts["error"] = optional_text(error, "message") or optional_text(error, "code")
+        self.usage.add(usage)
+        if usage:
+            cached = count(optional_table(usage, "input_token_details"), "cached_tokens")
+            facts |= {"input_tokens": count(usage, "input_tokens"), "cached_tokens": cached}
+            facts["output_tokens"] = count(usage, "output_tokens")
+
+    def _finish(self, answer: _Answer, status: str) -> None:
+        facts = answer.row.facts
+        facts.setdefault("status", status)
+        if answer.asked_at_s is not None:
+            facts["done_s"] = self._rows.since_s(answer.asked_at_s)
+        if answer.audio_bytes:
+            facts["audio_s"] = round(self.form.seconds(answer.audio_bytes), 3)
+            self.spoken_s += facts["audio_s"]
+
+
+IN_ROUTES: Final[dict[str, Callable[[Answers, JsonObject], None]]] = {
+    "input_audio_buffer.speech_started": Answers.turn_began,
+    "input_audio_buffer.speech_stopped": Answers.turn_ended,
+    "input_audio_buffer.committed": Answers.turn_ended,
+    "response.created": Answers.began,
+    "response.output_item.done": Answers.item_ended,
+    "response.done": Answers.ended,
+}
+OUT_ROUTES: Final[dict[str, Callable[[Answers, JsonObject], None]]] = {
+    "response.create": Answers.requested,
+    "conversation.item.truncate": Answers.truncated,
+}

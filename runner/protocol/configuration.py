@@ -1,0 +1,81 @@
+"""What a session was asked to be, and what the endpoint says holds."""
+
+from collections import OrderedDict
+from functools import reduce
+
+from runner.protocol.fields import JsonObject
+from runner.protocol.session_update import merged
+
+_REMEMBERED_UPDATES = 256
+
+
+class Configuration:
+    """The `session` object on one connection, as asked for and as confirmed.
+
+    Args:
+        before: The configuration on the session's connection before this one; what was asked for goes on.
+    """
+
+    def __init__(self, before: "Configuration | None" = None) -> None:
+        self.asked: JsonObject = before.asked if before else {}
+        """What was asked for and granted, all updates together."""
+        self.effective: JsonObject = {}
+        """What holds on this connection, in the endpoint's words."""
+        self._updates: OrderedDict[str, JsonObject] = OrderedDict()
+
+    @property
+    def wanted(self) -> JsonObject:
+        """What was asked for, with the updates that the endpoint has still to answer."""
+        return reduce(merged, self._updates.values(), self.asked)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every update was confirmed or refused."""
+        return not self._updates
+
+    def ask(self, event_id: str, session: JsonObject) -> None:
+        """We have sent a `session.update`."""
+        self._updates[event_id] = session
+        if len(self._updates) > _REMEMBERED_UPDATES:
+            self._updates.popitem(last=False)
+
+    def confirm(self, effective: JsonObject) -> None:
+        """The endpoint has granted the oldest update that it had not answered, if there is one."""
+        self.effective = effective
+        if self._updates:
+            self.asked = merged(self.asked, self._updates.popitem(last=False)[1])
+
+    def refuse(self, event_id: str) -> None:
+        """The endpoint has answered an event with an error; if it was an update, nothing of it holds."""
+        self._updates.pop(event_id, None)
+
+    @property
+    def hearing(self) -> JsonObject:
+        """The settings of incoming audio, as far as they can be read."""
+        return _below(self.effective, "audio", "input")
+
+    @property
+    def audio_format(self) -> str:
+        """The format of the assistant's audio."""
+        kind = _below(self.effective, "audio", "output", "format").get("type")
+        return kind if isinstance(kind, str) else "audio/pcm"
+
+    @property
+    def detects_turns(self) -> bool:
+        """Whether the endpoint finds out by itself when somebody has finished speaking."""
+        return isinstance(self.hearing.get("turn_detection"), dict)
+
+    @property
+    def answers_turns(self) -> bool:
+        """Whether the endpoint makes a response to every turn that it detects; our own commit makes none."""
+        detection = self.hearing.get("turn_detection")
+        conversing = self.effective.get("type") != "transcription"
+        return conversing and isinstance(detection, dict) and detection.get("create_response") is not False
+
+
+def _below(session: JsonObject, *path: str) -> JsonObject:
+    """The object under these keys, an empty one where there is none."""
+    for key in path:
+        value = session.get(key)
+        session = value if isinstance(value, dict) else {}
+    return session

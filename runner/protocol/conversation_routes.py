@@ -1,0 +1,118 @@
+"""Server events of the conversation and of what is heard: how they change a session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner.protocol.effects import Effect, TurnEnded
+from runner.protocol.fields import JsonObject, count, optional_table, optional_text, table, text
+
+if TYPE_CHECKING:
+    from runner.protocol.conversation import Item
+    from runner.protocol.state import SessionState
+
+
+def _item_placed(state: SessionState, event: JsonObject) -> list[Effect]:
+    previous = optional_text(event, "previous_item_id") or None
+    item = state.conversation.put(table(event, "item"), previous)
+    return told(item) if item.role != "assistant" else []
+
+
+def _item_done(state: SessionState, event: JsonObject) -> list[Effect]:
+    return finished(state, table(event, "item"))
+
+
+def _truncated(state: SessionState, event: JsonObject) -> list[Effect]:
+    item = state.conversation.get(text(event, "item_id"))
+    if item:
+        item.heard_ms = count(event, "audio_end_ms")
+    return []
+
+
+def _item_deleted(state: SessionState, event: JsonObject) -> list[Effect]:
+    item_id = text(event, "item_id")
+    state.conversation.remove(item_id)
+    state.promises.transcribing.discard(item_id)
+    return []
+
+
+def _speech_started(state: SessionState, _event: JsonObject) -> list[Effect]:
+    if state.configuration.detects_turns:
+        state.promises.turn = "speaking"
+    return []
+
+
+def _speech_stopped(state: SessionState, _event: JsonObject) -> list[Effect]:
+    # Where nobody answers or writes down what was said, nothing more is to come of it.
+    followed = state.configuration.answers_turns or (
+        state.configuration.detects_turns and state.configuration.hearing.get("transcription")
+    )
+    state.promises.turn = "stopped" if followed else "none"
+    return []
+
+
+def _cleared(state: SessionState, _event: JsonObject) -> list[Effect]:
+    state.promises.drop_turn()
+    return []
+
+
+def _committed(state: SessionState, event: JsonObject) -> list[Effect]:
+    state.promises.commit(answered=state.configuration.answers_turns)
+    if state.configuration.hearing.get("transcription"):
+        state.promises.transcribing.add(optional_text(event, "item_id"))
+    return []
+
+
+def _unheard(state: SessionState, event: JsonObject) -> list[Effect]:
+    _transcribed(state, text(event, "item_id"))
+    return []
+
+
+def _transcribed(state: SessionState, item_id: str) -> None:
+    state.promises.transcribed(item_id)
+    if not state.configuration.answers_turns and state.promises.turn == "stopped":
+        state.promises.turn = "none"
+
+
+def _heard(state: SessionState, event: JsonObject) -> list[Effect]:
+    item_id = text(event, "item_id")
+    _transcribed(state, item_id)
+    transcript = text(event, "transcript")
+    state.usage.add_transcription(optional_table(event, "usage"))
+    state.conversation.append(item_id, count(event, "content_index"), transcript, whole=True)
+    item = state.conversation.get(item_id)
+    return told(item) if item else []
+
+
+def finished(state: SessionState, incoming: JsonObject) -> list[Effect]:
+    """Take in an item to which nothing more is added, and tell the turn that it ends."""
+    item = state.conversation.put(incoming)
+    if item.status == "in_progress":
+        item.status = "completed"
+    return told(item)
+
+
+def told(item: Item) -> list[Effect]:
+    """The end of a turn, once: by whom, and what was said, as far as it is known already."""
+    if item.told or item.type != "message" or not item.text:
+        return []
+    item.told = True
+    if item.status == "in_progress":
+        item.status = "completed"
+    return [TurnEnded(item.role, item.text, item.id, item.status)]
+
+
+CONVERSATION_ROUTES = {
+    "conversation.item.created": _item_placed,
+    "conversation.item.added": _item_placed,
+    "conversation.item.done": _item_done,
+    "conversation.item.deleted": _item_deleted,
+    "conversation.item.truncated": _truncated,
+    "conversation.item.input_audio_transcription.completed": _heard,
+    "conversation.item.input_audio_transcription.failed": _unheard,
+    "input_audio_buffer.cleared": _cleared,
+    "input_audio_buffer.committed": _committed,
+    "input_audio_buffer.speech_started": _speech_started,
+    "input_audio_buffer.speech_stopped": _speech_stopped,
+}
+"""The events of items, of turn detection and of transcription."""

@@ -1,0 +1,165 @@
+"""Where the endpoint's configuration is not what the profile asked for."""
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from runner.protocol.fields import JsonObject
+from runner.protocol.severity import plain
+
+_LONGEST_TEXT = 80
+_SECRET = frozenset({"authorization", "headers"})
+"""What tools carry for their servers: never compared and never shown, wherever it stands."""
+_UNLIMITED = (None, "inf", math.inf)
+
+_Shown = Mapping[str, frozenset[str]]
+
+_SHOWN: _Shown = {
+    "": frozenset(
+        {"audio", "include", "instructions", "max_output_tokens", "output_modalities", "prompt", "reasoning"}
+        | {"tool_choice", "tools", "tracing", "truncation"}
+    ),
+    "audio": frozenset({"input", "output"}),
+    "audio.input": frozenset({"format", "noise_reduction", "transcription", "turn_detection"}),
+    "audio.input.noise_reduction": frozenset({"type"}),
+    "audio.input.transcription": frozenset({"language", "languages", "model", "prompt"}),
+    "audio.input.turn_detection": frozenset(
+        {"type", "threshold", "prefix_padding_ms", "silence_duration_ms", "idle_timeout_ms", "eagerness"}
+        | {"create_response", "interrupt_response"}
+    ),
+    "audio.output": frozenset({"format", "speed", "voice"}),
+}
+"""What the API's schema of a configuration shows of these objects; of all others, whatever was asked for."""
+_SHOWN_IN_TRANSCRIPTION: _Shown = {
+    "audio.input.turn_detection": frozenset({"type", "threshold", "prefix_padding_ms", "silence_duration_ms"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One setting that is not as it was asked for; as text, one line of bounded length."""
+
+    path: str
+    """The setting below `session`, such as `audio.output.speed`; an element of a list by name or position."""
+    asked: object
+    """What the profile says, without secrets; None for what it clears, and for a tool that it does not name."""
+    effective: object
+    """What the endpoint says, without secrets; None where it says nothing."""
+    shown: bool = True
+    """Whether the endpoint shows the setting at all."""
+
+    def __str__(self) -> str:
+        now = f"is {_brief(self.effective)}" if self.shown else "is missing"
+        wanted = "asked for was none" if self.asked is None else f"asked for was {_brief(self.asked)}"
+        return plain(f"`session.{_cut(self.path)}` {now}, {wanted}")
+
+
+def differences(asked: JsonObject, effective: JsonObject) -> list[Drift]:
+    """Compare what was asked for with what holds; whatever was not asked for is the endpoint's to choose.
+
+    Args:
+        asked: The `session` object of a `session.update`.
+        effective: The one of the `session.updated` that answered it.
+    """
+    transcribes = asked.get("type") == "transcription"
+    shown = {**_SHOWN, **_SHOWN_IN_TRANSCRIPTION} if transcribes else _SHOWN
+    return list(_in_object("", asked, effective, shown))
+
+
+def _in_object(path: str, asked: JsonObject, effective: JsonObject, shown: _Shown) -> Iterator[Drift]:
+    for name, value in asked.items():
+        if name in _SECRET:
+            continue
+        below = f"{path}.{name}" if path else name
+        if name in effective:
+            yield from _in_value(below, value, effective[name], shown)
+        elif name in shown.get(path, asked) and not _is_clear(value) and not _is_unlimited(below, value):
+            yield Drift(below, _public(value), None, shown=False)
+
+
+def _in_value(path: str, asked: Any, effective: Any, shown: _Shown) -> Iterator[Drift]:
+    if isinstance(asked, dict) and isinstance(effective, dict):
+        yield from _in_object(path, asked, effective, shown)
+    elif isinstance(asked, list) and isinstance(effective, list):
+        yield from _in_list(path, asked, effective, shown)
+    elif _is_unlimited(path, asked) and _is_unlimited(path, effective):
+        return
+    elif not (_is_clear(asked) and _is_clear(effective)) and not _same(asked, effective):
+        yield Drift(path, _public(asked), _public(effective))
+
+
+def _in_list(path: str, asked: list[Any], effective: list[Any], shown: _Shown) -> Iterator[Drift]:
+    wanted, present = _by_name(asked), _by_name(effective)
+    if path == "tools" and wanted is not None and present is not None:
+        for name, tool in wanted.items():
+            if name in present:
+                yield from _in_object(f"{path}.{name}", tool, present[name], shown)
+            else:
+                yield Drift(f"{path}.{name}", _public(tool), None, shown=False)
+        for name, tool in present.items():
+            if name not in wanted:
+                yield Drift(f"{path}.{name}", None, _public(tool))
+    elif len(asked) == len(effective):
+        for index, (one, other) in enumerate(zip(asked, effective, strict=True)):
+            yield from _in_value(f"{path}.{index}", one, other, shown)
+    else:
+        yield Drift(path, _public(asked), _public(effective))
+
+
+def _by_name(tools: list[Any]) -> JsonObject | None:
+    """Tools by name, MCP servers by label; None where one has neither or two have the same."""
+    named = {
+        name: each
+        for each in tools
+        if isinstance(each, dict) and isinstance(name := each.get("name") or each.get("server_label"), str)
+    }
+    return named if len(named) == len(tools) else None
+
+
+def _is_clear(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(_is_clear(each) for each in value.values())
+    return value is None or value in ("", [])
+
+
+def _is_unlimited(path: str, value: Any) -> bool:
+    return path == "max_output_tokens" and value in _UNLIMITED
+
+
+def _same(asked: Any, effective: Any) -> bool:
+    if isinstance(effective, str):
+        asked = _word(asked)
+    elif isinstance(asked, str):
+        effective = _word(effective)
+    if isinstance(asked, bool) or isinstance(effective, bool):
+        return asked is effective
+    if isinstance(asked, float | int) and isinstance(effective, float | int):
+        try:
+            return asked == effective or math.isclose(asked, effective, rel_tol=1e-6, abs_tol=1e-9)
+        except OverflowError:
+            return False
+    return bool(asked == effective)
+
+
+def _word(value: Any) -> Any:
+    """The word that an object stands for: `{"id": "voice_1"}` and `{"type": "auto"}` also come as strings."""
+    match value:
+        case {"id": word, **rest} | {"type": word, **rest} if not rest:
+            return word
+    return value
+
+
+def _public(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _public(each) for name, each in value.items() if name not in _SECRET}
+    return [_public(each) for each in value] if isinstance(value, list) else value
+
+
+def _brief(value: object) -> str:
+    return _cut(json.dumps(value, ensure_ascii=False))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"

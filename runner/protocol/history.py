@@ -1,0 +1,96 @@
+"""What a new connection is told of the conversation so far, as client events."""
+
+from collections.abc import Iterator
+from unicodedata import east_asian_width
+
+from runner.protocol.conversation import Conversation, Item
+from runner.protocol.fields import JsonObject
+from runner.settings.continuity import History
+
+_CHARACTERS_PER_TOKEN = 4
+_ITEM_TOKENS = 4
+_CONTENT_TYPES = {"user": "input_text", "system": "input_text", "assistant": "output_text"}
+_PCM_BYTES_PER_MS = 48
+_G711_BYTES_PER_MS = 8
+
+
+def replay(conversation: Conversation, bounds: History, *, audio_format: str = "audio/pcm") -> list[JsonObject]:
+    """The `conversation.item.create` events that rebuild a conversation, the oldest item first.
+
+    Turns are told as text: what was typed, the transcript of what was said, and of an answer what was heard of it. The
+    output of a function is never told without its call. What is not finished is left out, and what has no text, such
+    as audio that nobody wrote down.
+
+    Args:
+        conversation: The conversation as it is now.
+        bounds: How much of it is told; the newest items come first, and the last question is always among them.
+        audio_format: The format of the assistant's audio, by which the part that was heard is found.
+    """
+    chosen: list[JsonObject] = []
+    tokens, has_question = 0, not (bounds.max_items and bounds.max_tokens)
+    for item in reversed(conversation.items):
+        told = _told(item, audio_format)
+        if told is None:
+            continue
+        tokens += _ITEM_TOKENS + len(item.text) // _CHARACTERS_PER_TOKEN
+        if has_question and (len(chosen) >= bounds.max_items or tokens > bounds.max_tokens):
+            break
+        chosen.append(told)
+        # Without the last question, an answer that is asked for again would be one to something else.
+        has_question = has_question or item.role == "user"
+    return [{"type": "conversation.item.create", "item": item} for item in _paired(reversed(chosen))]
+
+
+def heard(item: Item, audio_format: str) -> dict[int, str]:
+    """The text of an item by content index, without what was cut off before anybody heard it."""
+    texts = {index: "".join(item.parts[index]) for index in sorted(item.parts)}
+    if item.heard_ms is None or not item.audio_characters:
+        return texts
+    bytes_per_ms = _PCM_BYTES_PER_MS if audio_format == "audio/pcm" else _G711_BYTES_PER_MS
+    audio_ms = item.audio_characters * 3 / 4 / bytes_per_ms
+    # Speech is even enough: nothing says which word was heard when.
+    left = round(sum(map(len, texts.values())) * min(1.0, item.heard_ms / audio_ms))
+    kept = {}
+    for index, text in texts.items():
+        kept[index] = text if len(text) <= left else _whole_words(text, left)
+        left = max(0, left - len(text))
+    return kept
+
+
+def _whole_words(text: str, length: int) -> str:
+    while 0 < length < len(text) and not (_parts_words(text[length - 1]) or _parts_words(text[length])):
+        length -= 1
+    return text[:length].rstrip()
+
+
+def _parts_words(character: str) -> bool:
+    """Whether a word may end beside this character: a space, or a letter of a script that writes no spaces."""
+    return character.isspace() or east_asian_width(character) in {"W", "F"}
+
+
+def _told(item: Item, audio_format: str) -> JsonObject | None:
+    if item.leaving or (item.response_id and item.status == "in_progress"):
+        return None
+    match item.type:
+        case "message" if item.role in _CONTENT_TYPES:
+            kind = _CONTENT_TYPES[item.role]
+            texts = [text for text in heard(item, audio_format).values() if text]
+            content = [{"type": kind, "text": text} for text in texts]
+            message = {"id": item.id, "type": "message", "role": item.role, "content": content}
+            return message if texts else None
+        case "function_call" if item.call_id:
+            call = {"call_id": item.call_id, "name": item.name, "arguments": item.text}
+            return {"id": item.id, "type": "function_call", **call}
+        case "function_call_output" if item.call_id:
+            return {"id": item.id, "type": "function_call_output", "call_id": item.call_id, "output": item.text}
+    return None
+
+
+def _paired(items: Iterator[JsonObject]) -> Iterator[JsonObject]:
+    """The items without outputs whose calls are left out."""
+    calls: set[str] = set()
+    for item in items:
+        if item["type"] == "function_call":
+            calls.add(item["call_id"])
+        if item["type"] != "function_call_output" or item["call_id"] in calls:
+            yield item

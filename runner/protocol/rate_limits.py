@@ -1,0 +1,91 @@
+"""What the endpoint's rate limits leave, and when that is little."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from runner.protocol.fields import BadField, JsonObject, count, number, text
+from runner.protocol.severity import plain
+
+LONGEST_WAIT_S = 300.0
+"""No response waits longer for a limit to be reset, whatever the endpoint says."""
+
+_THRESHOLDS = (0.2, 0.05, 0.0)
+_MOST_LIMITS = 32
+_LONGEST_NAME = 128
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimitCrossed:
+    """Little or nothing is left of a rate limit, or enough again."""
+
+    name: str
+    """What is limited, such as `requests` or `tokens`."""
+    limit: int
+    remaining: int
+    reset_s: float
+    """How long until the limit is whole again, in seconds."""
+    share: float
+    """What remains of the limit, 0 to 1."""
+
+    @property
+    def is_low(self) -> bool:
+        """Whether little is left, rather than enough again."""
+        return self.share <= _THRESHOLDS[0]
+
+
+class _Limit(NamedTuple):
+    reset_at_s: float
+    used_up: bool
+    told: int
+    """How many thresholds were reported since more than the first remained."""
+
+
+class RateLimits:
+    """The latest state of each rate limit."""
+
+    def __init__(self) -> None:
+        self._limits: dict[str, _Limit] = {}
+
+    def update(self, limits: list[JsonObject], at_s: float) -> list[RateLimitCrossed]:
+        """Take in the list of one `rate_limits.updated`.
+
+        Args:
+            limits: The API's objects: `name`, `limit`, `remaining` and `reset_seconds`.
+            at_s: Now, in seconds of any clock that `wait_s` is asked by too.
+
+        Returns:
+            The limits of which no more than 20 %, 5 % or nothing remains and this was not said before, and those that
+            have recovered above 20 % since.
+
+        Raises:
+            BadField: An entry is malformed; nothing has changed.
+        """
+        crossed = []
+        for incoming in [_read(each) for each in limits[:_MOST_LIMITS]]:
+            before = self._limits.pop(incoming.name, None)
+            told = before.told if before else 0
+            now = sum(incoming.share <= threshold for threshold in _THRESHOLDS)
+            if now > told or (told and not now):
+                crossed.append(incoming)
+                told = now
+            self._limits[incoming.name] = _Limit(
+                at_s + min(incoming.reset_s, LONGEST_WAIT_S), incoming.share == 0, told
+            )
+            if len(self._limits) > _MOST_LIMITS:
+                del self._limits[next(iter(self._limits))]
+        return crossed
+
+    def wait_s(self, at_s: float) -> float:
+        """How long a new response should wait for a limit that is used up, in seconds, at most `LONGEST_WAIT_S`."""
+        waits = [each.reset_at_s - at_s for each in self._limits.values() if each.used_up]
+        return max([0.0, *waits])
+
+
+def _read(entry: JsonObject) -> RateLimitCrossed:
+    limit, remaining = count(entry, "limit"), count(entry, "remaining")
+    if entry.get("remaining") is None:
+        raise BadField("remaining", "a non-negative whole number")
+    # A limit of nothing would be no service at all: who sends it means that there is none.
+    share = min(1.0, remaining / limit) if limit else 1.0
+    name = plain(text(entry, "name"))[:_LONGEST_NAME]
+    return RateLimitCrossed(name, limit, remaining, number(entry, "reset_seconds"), share)

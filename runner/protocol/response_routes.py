@@ -1,0 +1,154 @@
+"""Server events of responses: how they change a session, pieces of answers first of all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner.errors import EndpointBusy, RunnerError
+from runner.protocol import severity
+from runner.protocol.conversation_routes import finished
+from runner.protocol.effects import (
+    AudioDelta,
+    Effect,
+    ResponseEnded,
+    ResponseRepeats,
+    ResponseStarted,
+    TextDelta,
+    make,
+)
+from runner.protocol.fields import BadField, JsonObject, count, optional_table, optional_text, table, tables, text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runner.protocol.state import SessionState
+
+
+def _response_created(state: SessionState, event: JsonObject) -> list[Effect]:
+    response = table(event, "response")
+    response_id = text(response, "id")
+    state.promises.begin(response_id, response)
+    return [ResponseStarted(response_id)]
+
+
+def _response_id(state: SessionState, event: JsonObject) -> str:
+    """The response in the conversation that an event is a part of, nothing where it is out of band or not known."""
+    response_id = optional_text(event, "response_id")
+    return response_id if response_id in state.promises.active else ""
+
+
+def _output_item_added(state: SessionState, event: JsonObject) -> list[Effect]:
+    if response_id := _response_id(state, event):
+        state.conversation.put(table(event, "item")).response_id = response_id
+    return []
+
+
+def _output_item_done(state: SessionState, event: JsonObject) -> list[Effect]:
+    incoming, response_id = table(event, "item"), _response_id(state, event)
+    if response_id:
+        state.conversation.put(incoming).response_id = response_id
+    elif state.conversation.get(text(incoming, "id")) is None:
+        # What a response says out of band never becomes part of the conversation.
+        return []
+    return finished(state, incoming)
+
+
+def _delta(state: SessionState, event: JsonObject) -> list[Effect]:
+    try:
+        item_id, response_id, delta = event["item_id"], event["response_id"], event["delta"]
+        index = event["content_index"]
+        pieces = state.conversation.by_id[item_id].parts[index]
+        # What is known already has the right type; only what is new must be looked at closely.
+        if response_id in state.promises.active and type(delta) is str and type(index) is int:
+            pieces.append(delta)
+            return [make(TextDelta, (response_id, item_id, delta))]
+    except (KeyError, TypeError):
+        pass
+    return _first_delta(state, event)
+
+
+def _first_delta(state: SessionState, event: JsonObject) -> list[Effect]:
+    item_id, response_id, delta = _piece(event)
+    known = item_id in state.conversation.by_id
+    if known or response_id in state.promises.active:
+        item = state.conversation.append(item_id, count(event, "content_index"), delta)
+        item.response_id = item.response_id if known else response_id
+    return [TextDelta(response_id, item_id, delta)]
+
+
+def _audio_delta(state: SessionState, event: JsonObject) -> list[Effect]:
+    item_id, response_id, audio = event.get("item_id"), event.get("response_id"), event.get("delta")
+    if not type(item_id) is type(response_id) is type(audio) is str:
+        item_id, response_id, audio = _piece(event)
+    item = state.conversation.by_id.get(item_id)
+    if item is not None:
+        item.audio_characters += len(audio)
+    return [make(AudioDelta, (response_id, item_id, audio))]
+
+
+def _piece(event: JsonObject) -> tuple[str, str, str]:
+    """The fields of a delta, checked one by one."""
+    return text(event, "item_id"), optional_text(event, "response_id"), text(event, "delta")
+
+
+def _whole(key: str) -> Callable[[SessionState, JsonObject], list[Effect]]:
+    def route(state: SessionState, event: JsonObject) -> list[Effect]:
+        item_id = text(event, "item_id")
+        if state.conversation.get(item_id) is not None:
+            state.conversation.append(item_id, count(event, "content_index"), text(event, key), whole=True)
+        return []
+
+    return route
+
+
+def _response_done(state: SessionState, event: JsonObject) -> list[Effect]:
+    response = table(event, "response")
+    response_id, status = text(response, "id"), text(response, "status")
+    asked = state.promises.end(response_id, response)
+    in_conversation = asked is not None and asked.kind == "response"
+    effects: list[Effect] = []
+    try:
+        state.usage.add(optional_table(response, "usage"))
+        for each in tables(response, "output") if in_conversation else ():
+            effects += finished(state, each)
+    except BadField as bad:
+        effects += state.malformed("response.done", str(bad))
+    state.usage.responses += 1
+    ending = _ending(response_id, status, response.get("status_details"))
+    if asked and isinstance(ending.error, EndpointBusy) and asked.failures < state.max_response_retries:
+        state.promises.repeat(asked)
+        return [*effects, ResponseRepeats(response_id, ending.error)]
+    return [*effects, ending]
+
+
+def _ending(response_id: str, status: str, details: object) -> ResponseEnded:
+    details = details if isinstance(details, dict) else {}
+    reason, failure = details.get("reason"), details.get("error")
+    reason = reason if isinstance(reason, str) else ""
+    match status:
+        case "completed" | "cancelled" | "incomplete":
+            return ResponseEnded(response_id, status, reason)
+        case _:
+            return ResponseEnded(response_id, "failed", reason, _failure(failure if isinstance(failure, dict) else {}))
+
+
+def _failure(details: JsonObject) -> RunnerError:
+    code, kind, message = (
+        each if isinstance(each := details.get(key), str) else "" for key in ("code", "type", "message")
+    )
+    problem = f"the response failed: {severity.plain(message) or code or kind or 'the endpoint gives no reason'}"
+    return severity.error_for_code(code, problem, kind=kind)
+
+
+RESPONSE_ROUTES = {
+    "response.created": _response_created,
+    "response.output_item.added": _output_item_added,
+    "response.output_item.done": _output_item_done,
+    "response.output_text.delta": _delta,
+    "response.output_text.done": _whole("text"),
+    "response.output_audio.delta": _audio_delta,
+    "response.output_audio_transcript.delta": _delta,
+    "response.output_audio_transcript.done": _whole("transcript"),
+    "response.done": _response_done,
+}
+"""The events of responses, in the conversation and out of band."""

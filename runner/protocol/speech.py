@@ -1,0 +1,94 @@
+"""The user's side of a timeline: what was typed, spoken and written down."""
+
+from collections.abc import Callable
+from typing import Final
+
+from runner.protocol.audio_format import AudioFormat
+from runner.protocol.fields import JsonObject, optional_text, table, tables, text
+from runner.protocol.journal import audio_bytes
+from runner.protocol.rows import Row, Rows
+
+_PARTS: Final = {"input_image": "[image]", "input_audio": "[audio]", "output_audio": "[audio]", "audio": "[audio]"}
+
+
+class Speech:
+    """Follows the items that the client makes and the audio that it sends.
+
+    Attributes:
+        form: The format of the audio.
+        heard_s: How much audio was sent, in seconds.
+    """
+
+    def __init__(self, rows: Rows) -> None:
+        self.form = AudioFormat({}, "input")
+        self.heard_s = 0.0
+        self._rows = rows
+        self._spoken: dict[str, Row] = {}
+        self._ended_at_s: dict[str, float] = {}
+        self._waiting_s = 0.0
+
+    def appended(self, event: JsonObject) -> None:
+        """The client has sent audio."""
+        seconds = self.form.seconds(audio_bytes(event.get("audio")))
+        self._waiting_s += seconds
+        self.heard_s += seconds
+
+    def cleared(self, _event: JsonObject) -> None:
+        """The endpoint has thrown away what was not committed."""
+        self._waiting_s = 0.0
+
+    def started(self, event: JsonObject) -> None:
+        """Turn detection hears somebody."""
+        self._spoken[optional_text(event, "item_id")] = self._rows.add("user", "")
+
+    def stopped(self, event: JsonObject) -> None:
+        """Turn detection hears nobody any more."""
+        item_id = optional_text(event, "item_id")
+        self._ended_at_s[item_id] = self._rows.now_s
+        if row := self._spoken.get(item_id):
+            row.facts["spoke_s"] = round(self._rows.offset_s(self._rows.now_s) - row.at_s, 3)
+
+    def committed(self, event: JsonObject) -> None:
+        """Audio has become an item."""
+        item_id = optional_text(event, "item_id")
+        if item_id not in self._spoken:
+            self._spoken[item_id] = self._rows.add("user", "", audio_s=round(self._waiting_s, 3))
+            self._ended_at_s[item_id] = self._rows.now_s
+        self._waiting_s = 0.0
+
+    def transcribed(self, event: JsonObject) -> None:
+        """The endpoint has written an item down."""
+        item_id = text(event, "item_id")
+        row = self._spoken.get(item_id) or self._rows.add("user", "")
+        row.text = text(event, "transcript")
+        if item_id in self._ended_at_s:
+            row.facts["transcribed_s"] = self._rows.since_s(self._ended_at_s[item_id])
+
+    def not_transcribed(self, event: JsonObject) -> None:
+        """The endpoint cannot write an item down."""
+        message = optional_text(table(event, "error"), "message")
+        if row := self._spoken.get(text(event, "item_id")):
+            row.facts["error"] = message
+
+
+def said(item: JsonObject) -> str:
+    """The text of a message item; what is no text is named in brackets."""
+    pieces = []
+    for part in tables(item, "content"):
+        spoken = optional_text(part, "text") or optional_text(part, "transcript")
+        pieces.append(spoken or _PARTS.get(optional_text(part, "type"), ""))
+    return " ".join(filter(None, pieces))
+
+
+IN_ROUTES: Final[dict[str, Callable[[Speech, JsonObject], None]]] = {
+    "input_audio_buffer.cleared": Speech.cleared,
+    "input_audio_buffer.speech_started": Speech.started,
+    "input_audio_buffer.speech_stopped": Speech.stopped,
+    "input_audio_buffer.committed": Speech.committed,
+    "conversation.item.input_audio_transcription.completed": Speech.transcribed,
+    "conversation.item.input_audio_transcription.failed": Speech.not_transcribed,
+}
+OUT_ROUTES: Final[dict[str, Callable[[Speech, JsonObject], None]]] = {
+    "input_audio_buffer.append": Speech.appended,
+    "session.input_audio_buffer.append": Speech.appended,
+}

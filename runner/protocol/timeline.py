@@ -1,0 +1,237 @@
+"""A journal's records as a timeline that people can read: who spoke when, how long answers took, what went wrong."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from statistics import median
+from typing import Any, Final
+
+from runner.protocol import answers, speech
+from runner.protocol.audio_format import AudioFormat
+from runner.protocol.fields import BadField, JsonObject, optional_table, optional_text, table
+from runner.protocol.journal import MASK, Record, audio_bytes
+from runner.protocol.rows import Header, Row, Rows, Summary, Who
+
+_REMEMBERED_EVENTS: Final = 65536
+_PAUSE_S: Final = 2.0
+_SHOWN_BY_TEXT: Final = frozenset({"type", "by"})
+
+
+def timelines(records: Iterable[Record]) -> Iterator["Timeline"]:
+    """One timeline for each session of a journal; a note of `session.started` begins the next one."""
+    current: Timeline | None = None
+    for record in records:
+        if current is None or (record.direction == "note" and record.event.get("type") == "session.started"):
+            if current is not None:
+                yield current
+            current = Timeline()
+        current.take(record)
+    if current is not None:
+        yield current
+
+
+class Timeline:
+    """One session, told record by record; what cannot be read is left out."""
+
+    def __init__(self) -> None:
+        self.header = Header()
+        self._rows = Rows()
+        self._speech = speech.Speech(self._rows)
+        self._answers = answers.Answers(self._rows)
+        self._sent: OrderedDict[str, tuple[str, float]] = OrderedDict()
+        self._streams: dict[Who, tuple[Row, float]] = {}
+        self._asked: JsonObject = {}
+        self._connections: dict[int, Row] = {}
+        self._lost = False
+        self._restoring = False
+        self._restored = 0
+        self._items: set[str] = set()
+        """The ids of the items that were seen."""
+        self._reconnects = 0
+        self._translated_s = 0.0
+
+    @property
+    def rows(self) -> list[Row]:
+        """What happened, in order."""
+        return self._rows.all
+
+    def summary(self) -> Summary:
+        """The numbers so far."""
+        who = [row.who for row in self.rows]
+        firsts_s, usage = self._answers.firsts_s, self._answers.usage
+        return Summary(
+            turns=who.count("user"),
+            responses=who.count("assistant"),
+            interruptions=sum(row.facts.get("status") == "interrupted" for row in self.rows),
+            tool_calls=who.count("tool"),
+            errors=who.count("error") + self._answers.failures,
+            reconnects=self._reconnects,
+            rollovers=max(0, len(self._connections) - 1 - self._reconnects),
+            median_first_s=round(median(firsts_s), 3) if firsts_s else None,
+            max_first_s=max(firsts_s, default=None),
+            input_tokens=usage.input_tokens,
+            cached_tokens=usage.cached_tokens,
+            output_tokens=usage.output_tokens,
+            heard_s=round(self._speech.heard_s, 3),
+            spoken_s=round(self._answers.spoken_s + self._translated_s, 3),
+        )
+
+    def take(self, record: Record) -> None:
+        """Take in the next record."""
+        if not self.header.started_s:
+            self.header.started_s = self._rows.start_s = record.at_s
+        self._rows.now_s, self._rows.epoch = record.at_s, record.epoch
+        self.header.duration_s = max(self.header.duration_s, self._rows.offset_s(record.at_s))
+        kind = record.event.get("type")
+        if record.epoch and record.epoch not in self._connections and kind != "connection.failed":
+            self._connect(record)
+        if isinstance(kind, str):
+            with suppress(BadField):
+                {"in": self._receive, "out": self._send, "note": self._note}[record.direction](kind, record.event)
+                if item_id := optional_text(optional_table(record.event, "item"), "id"):
+                    self._items.add(item_id)
+
+    def _receive(self, kind: str, event: JsonObject) -> None:
+        if kind == "input_audio_buffer.speech_started":
+            self._restoring = False
+        if route := speech.IN_ROUTES.get(kind):
+            route(self._speech, event)
+        if kind == "input_audio_buffer.speech_started" and self._answers.speaking:
+            self.rows[-1].facts["interrupts"] = True
+        if reply := answers.IN_ROUTES.get(kind):
+            reply(self._answers, event)
+        elif kind.startswith("response.") and kind.endswith(".delta"):
+            self._answers.piece(event)
+        elif own := _ROUTES.get(kind):
+            own(self, event)
+
+    def _send(self, kind: str, event: JsonObject) -> None:
+        self._sent[optional_text(event, "event_id")] = kind, self._rows.now_s
+        if len(self._sent) > _REMEMBERED_EVENTS:
+            self._sent.popitem(last=False)
+        if kind == "conversation.item.create":
+            self._create(table(event, "item"))
+        elif kind == "session.update":
+            self._asked = table(event, "session")
+        elif route := speech.OUT_ROUTES.get(kind):
+            route(self._speech, event)
+        elif reply := answers.OUT_ROUTES.get(kind):
+            self._restoring = False
+            reply(self._answers, event)
+
+    def _note(self, kind: str, note: JsonObject) -> None:
+        shown = (key for key, value in note.items() if not isinstance(value, dict | list))
+        plain = {key: note[key] for key in shown if key not in _SHOWN_BY_TEXT}
+        match kind:
+            case "session.started":
+                self.header.profile = optional_text(note, "profile")
+            case "connection.opened":
+                self._connection["note"] = plain
+            case "connection.closed":
+                ours, code = note.get("by") == "client", note.get("code")
+                self._lost = not ours
+                how = "closed by us" if ours else "lost" if code in (None, 1006) else "closed by the endpoint"
+                self._rows.add("connection", f"connection {self._rows.epoch} {how}", note=plain)
+                self._answers.abandon(self._rows.epoch)
+            case _:
+                self._rows.add("session", kind.replace(".", " "), note=plain)
+
+    @property
+    def _connection(self) -> JsonObject:
+        """What is known of the connection of the record in hand."""
+        row = self._connections.get(self._rows.epoch)
+        return {} if row is None else row.facts
+
+    def _connect(self, record: Record) -> None:
+        follows = bool(self._connections)
+        how = "opened after a loss" if self._lost else "takes over" if follows else "opened"
+        self._reconnects += self._lost
+        self._connections[record.epoch] = self._rows.add("connection", f"connection {record.epoch} {how}")
+        self.header.connections += 1
+        self._restoring, self._restored, self._lost = follows, 0, False
+
+    def _create(self, item: JsonObject) -> None:
+        kind, role = optional_text(item, "type"), optional_text(item, "role")
+        known = kind == "function_call"
+        if kind == "function_call_output":
+            known = not self._answers.returned(item)
+        elif kind == "message":
+            who: Who = "assistant" if role == "assistant" else "system" if role == "system" else "user"
+            known = optional_text(item, "id") in self._items
+            if not (known and self._restoring):
+                self._rows.add(who, speech.said(item))
+        if known and self._restoring:
+            self._restored += 1
+            self._connection["restored_items"] = self._restored
+
+    def greeted(self, event: JsonObject) -> None:
+        """The endpoint has opened a session."""
+        session = table(event, "session")
+        session_id = optional_text(session, "id")
+        self.header.session_id = self.header.session_id or session_id
+        self.header.model = self.header.model or optional_text(session, "model")
+        self._connection["session_id"] = session_id
+        self._use_formats(session)
+
+    def configured(self, event: JsonObject) -> None:
+        """The endpoint says what holds now, which may differ from what was asked."""
+        session = table(event, "session")
+        self._rows.add("session", "configured", differs=list(_differences(self._asked, session)))
+        self._asked = {}
+        self._use_formats(session)
+
+    def failed(self, event: JsonObject) -> None:
+        """The endpoint reports an error."""
+        details = table(event, "error")
+        event_id = optional_text(details, "event_id")
+        cause, cause_at_s = self._sent.get(event_id, ("", 0.0)) if event_id else ("", 0.0)
+        self._rows.add(
+            "error",
+            optional_text(details, "message"),
+            code=optional_text(details, "code"),
+            param=optional_text(details, "param"),
+            cause=cause,
+            cause_at_s=self._rows.offset_s(cause_at_s) if cause else None,
+        )
+        self._answers.refused(event_id)
+
+    def translated(self, event: JsonObject) -> None:
+        """A piece of a translation, which knows no turns; after a pause it begins a new row."""
+        who: Who = "user" if "input" in event["type"] else "assistant"
+        row, last_s = self._streams.get(who, (None, 0.0))
+        if row is None or self._rows.since_s(last_s) > _PAUSE_S:
+            row = self._rows.add(who, "")
+        row.text += optional_text(event, "delta")
+        self._streams[who] = row, self._rows.now_s
+
+    def translated_audio(self, event: JsonObject) -> None:
+        """A piece of a translation's audio."""
+        self._translated_s += self._answers.form.seconds(audio_bytes(event.get("delta")))
+
+    def _use_formats(self, session: JsonObject) -> None:
+        self._speech.form = AudioFormat(session, "input")
+        self._answers.form = AudioFormat(session, "output")
+
+
+def _differences(asked: Any, effective: Any, at: str = "") -> Iterator[str]:
+    """Where a configuration is not what was asked for; null and nothing are the same, secrets are not compared."""
+    if isinstance(asked, dict) and isinstance(effective, dict):
+        for key, value in asked.items():
+            yield from _differences(value, effective.get(key), f"{at}.{key}" if at else key)
+    elif asked != effective and asked != MASK and not (asked in (None, "", []) and effective in (None, "", [])):
+        yield f"{at} is {_shown(effective)}, not {_shown(asked)}"
+
+
+def _shown(value: Any) -> str:
+    return repr(value) if isinstance(value, str | int | float | None) else "something else"
+
+
+_ROUTES: Final[dict[str, Callable[[Timeline, JsonObject], None]]] = {
+    "session.created": Timeline.greeted,
+    "session.updated": Timeline.configured,
+    "transcription_session.updated": Timeline.configured,
+    "error": Timeline.failed,
+    "session.input_transcript.delta": Timeline.translated,
+    "session.output_transcript.delta": Timeline.translated,
+    "session.output_audio.delta": Timeline.translated_audio,
+}

@@ -1,0 +1,39 @@
+"""Files that a session appends to: how they are opened, written whole, and brought to the disk."""
+
+import os
+import select
+import stat
+from functools import partial
+from io import FileIO
+from pathlib import Path
+
+
+def appended(path: Path) -> FileIO:
+    """Open a file for appending, for its owner only; folders are made. Raises `OSError`, and `ValueError` for NUL."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # What is said in a session is nobody else's business.
+    return FileIO(path, "ab", opener=partial(os.open, mode=0o600))
+
+
+def put_all(file: FileIO, data: bytes | bytearray) -> None:
+    """Write all of it, however little the file takes at once; raises `OSError`."""
+    with memoryview(data) as whole:
+        start = 0
+        while start < len(whole):
+            written = file.write(whole[start:])
+            if written is None:
+                # Somebody who shares the descriptor made it non-blocking.
+                select.select([], [file], [])
+            start += written or 0
+
+
+def is_regular(file: FileIO) -> bool:
+    """Whether it is a file on a disk, not a pipe or a device."""
+    return stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+
+
+def finish(file: FileIO) -> None:
+    """Bring what was written to the disk, where there is one, and close; raises `OSError`."""
+    with file:
+        if is_regular(file):
+            os.fsync(file.fileno())

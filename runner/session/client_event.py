@@ -1,0 +1,51 @@
+"""What callers give a session to send: client events, plain or typed, as the API's JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pybase64
+
+from runner.errors import IllegalEvent
+
+if TYPE_CHECKING:
+    from runner.protocol.client_events import ClientEventBase
+    from runner.protocol.fields import JsonObject
+
+
+def plain_event(event: Mapping[str, Any] | ClientEventBase) -> JsonObject:
+    """A client event as the API's JSON; raises `IllegalEvent` for what is none."""
+    if isinstance(event, Mapping):
+        return dict(event)
+    if not hasattr(event, "to_wire"):
+        msg = f"a client event is a mapping or a typed event, not {type(event).__name__}"
+        raise IllegalEvent(msg)
+    return event.to_wire()
+
+
+def encoded(event: JsonObject) -> str:
+    """A plain client event as text for the wire; raises `IllegalEvent` where JSON cannot hold it."""
+    try:
+        message = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError) as error:
+        msg = f"`{event.get('type')}` cannot be written as JSON: {error}"
+        raise IllegalEvent(msg) from None
+    try:
+        message.encode()
+    except UnicodeEncodeError:
+        # Half a surrogate pair is legal in JSON, as an escape only.
+        return json.dumps(event, separators=(",", ":"))
+    return message
+
+
+def appended_audio(event: Mapping[str, Any] | ClientEventBase) -> bytes:
+    """The audio of an `input_audio_buffer.append`; nothing where it is none that can be read."""
+    plain = plain_event(event)
+    if plain.get("type") != "input_audio_buffer.append":
+        return b""
+    try:
+        return pybase64.b64decode(str(plain.get("audio", "")), validate=True)
+    except ValueError:
+        return b""

@@ -1,0 +1,83 @@
+"""The way to a profile's endpoint, which every connection of a session takes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+
+import anyio
+
+from runner import logs
+from runner.connect.address import address_of
+from runner.connect.credentials import credential_headers
+from runner.connect.opening import open_websocket
+from runner.errors import AccessRefused
+from runner.settings.endpoint import LocalEndpoint
+
+if TYPE_CHECKING:
+    from runner.connect.websocket import WebSocket
+    from runner.local.app import LocalApp
+    from runner.settings.profile import Profile
+
+_UNAUTHORIZED = 401
+
+
+class Connector:
+    """Opens connections with a fresh credential each; a local endpoint is the same for all of them.
+
+    Args:
+        profile: Where to, and as whom.
+    """
+
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
+        self._local: LocalApp | None = None
+
+    async def open(self, stack: AsyncExitStack) -> WebSocket:
+        """Open a connection, which the end of the stack closes.
+
+        A credential that the endpoint refuses with 401 is fetched anew once, past every cache.
+
+        Raises:
+            RunnerError: It cannot be opened.
+        """
+        if isinstance(self._profile.endpoint, LocalEndpoint):
+            return await stack.enter_async_context(self._open_local())
+        headers = await credential_headers(self._profile)
+        try:
+            return await stack.enter_async_context(self._opening(headers))
+        except AccessRefused as error:
+            if error.status != _UNAUTHORIZED:
+                raise
+            fresh = await credential_headers(self._profile, is_fresh=True)
+            if fresh == headers:
+                raise
+            logs.logger().info("credential_refreshed", status=error.status)
+        return await stack.enter_async_context(self._opening(fresh))
+
+    def _opening(self, headers: dict[str, str]) -> AbstractAsyncContextManager[WebSocket]:
+        assert not isinstance(self._profile.endpoint, LocalEndpoint)  # noqa: S101  # for the type checker
+        return open_websocket(address_of(self._profile, headers), self._profile.endpoint)
+
+    @asynccontextmanager
+    async def _open_local(self) -> AsyncIterator[WebSocket]:
+        from runner.local.app import LocalApp
+        from runner.local.inprocess import InProcessBackend
+
+        assert isinstance(self._profile.endpoint, LocalEndpoint)  # noqa: S101  # for the type checker
+        self._local = self._local or LocalApp(self._profile.endpoint)
+        failure: BaseException | None = None
+        async with anyio.create_task_group() as tasks:
+            backend = InProcessBackend(self._local, tasks)
+            try:
+                async with open_websocket(address_of(self._profile, {}), None, backend=backend) as websocket:
+                    yield websocket
+            except anyio.get_cancelled_exc_class():
+                raise
+            except BaseException as error:  # noqa: BLE001  # raised below, where no task group wraps it
+                failure = error
+            finally:
+                tasks.cancel_scope.cancel()
+        if failure is not None:
+            raise failure

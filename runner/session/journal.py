@@ -1,0 +1,123 @@
+"""The writer of a session's journal: every event both ways, taken without waiting and written beside the session."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from time import time
+from typing import Any, Literal
+
+from runner.errors import RunnerError
+from runner.protocol.fields import JsonObject
+from runner.protocol.journal import Record, line
+from runner.session.journal_files import JournalFile
+from runner.session.writer import Writer
+from runner.settings.journal import JournalSettings
+
+_LEAST_BYTES = 64
+"""What a number, a name or a brace takes in memory, about."""
+
+
+class Journal:
+    """A journal that is open for appending.
+
+    Args:
+        settings: What is kept, and when it is written and set aside.
+        path: The file.
+        fail: Called once with what went wrong; it must not wait.
+
+    Raises:
+        OutputError: the file cannot be opened.
+    """
+
+    def __init__(self, settings: JournalSettings, path: Path, *, fail: Callable[[RunnerError], None]) -> None:
+        file = JournalFile(path, max_bytes=settings.max_bytes, keep=settings.keep)
+        self._writer = Writer(
+            f"the journal {path}",
+            _Lines(file, settings.audio),
+            max_queue_bytes=settings.max_queue_bytes,
+            interval_s=settings.flush_interval_s,
+            fail=fail,
+        )
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return self._writer.name
+
+    def received(self, event: JsonObject, *, epoch: int, at_s: float, size_bytes: int) -> None:
+        """Record a server event.
+
+        Args:
+            event: The event; nobody may change it afterwards.
+            epoch: The number of the connection.
+            at_s: When it came, in Unix seconds.
+            size_bytes: Its size on the wire, in bytes.
+        """
+        self._writer.put(Record(at_s, "in", epoch, event), size_bytes)
+
+    def sent(self, event: JsonObject, *, epoch: int) -> None:
+        """Record a client event that goes out now; nobody may change it afterwards."""
+        self._writer.put(Record(time(), "out", epoch, event), _size_bytes(event))
+
+    def note(self, event: JsonObject, *, epoch: int) -> None:
+        """Record what happens to the connection or the session now, as an object with a `type` and plain fields."""
+        self._writer.put(Record(time(), "note", epoch, event), _size_bytes(event))
+
+    def close(self) -> None:
+        """Let `run` end once everything taken is written; what comes later is ignored."""
+        self._writer.close()
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether `run` has ended."""
+        return self._writer.is_finished
+
+    async def finished(self) -> None:
+        """Wait for the end of `run`: everything is written and on the disk."""
+        await self._writer.finished()
+
+    async def run(self) -> None:
+        """Write until closed; an error is reported through `fail`, and what comes after it is discarded."""
+        await self._writer.run()
+
+
+class _Lines:
+    """Renders records in the writer's thread: hashing and masking cost the session nothing."""
+
+    def __init__(self, file: JournalFile, audio: Literal["hash", "keep"]) -> None:
+        self._file = file
+        self._audio = audio
+
+    def write(self, items: Sequence[Record]) -> None:
+        self._file.append(line(each, audio=self._audio) for each in items)
+
+    def finish(self) -> None:
+        self._file.finish()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def open_journal(settings: JournalSettings, names: Mapping[str, str], fail: Callable[[RunnerError], None]) -> Journal:
+    """Open the journal of a profile before anything connects.
+
+    Args:
+        settings: The profile's table.
+        names: The values of the placeholders in its path.
+        fail: Called once with what goes wrong later.
+
+    Raises:
+        OutputError: the file cannot be opened.
+    """
+    return Journal(settings, Path(settings.path.format_map(names)), fail=fail)
+
+
+def _size_bytes(value: Any) -> int:
+    """About what an event takes in memory, in bytes, without rendering it."""
+    match value:
+        case str():
+            return _LEAST_BYTES + len(value)
+        case dict():
+            return _LEAST_BYTES + sum(_size_bytes(key) + _size_bytes(each) for key, each in value.items())
+        case list() | tuple():
+            return _LEAST_BYTES + sum(map(_size_bytes, value))
+    return _LEAST_BYTES

@@ -1,0 +1,282 @@
+"""One connection of a session, from its configuration to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from email.utils import parsedate_to_datetime
+from time import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+import anyio
+from pydantic_core import from_json
+
+from runner import logs
+from runner.connect.changes import Changes
+from runner.connect.websocket import Closed, WebSocket
+from runner.errors import EndpointUnreachable, RunnerError
+from runner.protocol.audio import append_message
+from runner.protocol.effects import TurnEnded
+from runner.protocol.history import replay
+from runner.session.client_event import encoded, plain_event
+from runner.session.pump import Dialect, Pump, Reader
+from runner.session.update import Update
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from runner.protocol.client_events import ClientEventBase
+    from runner.protocol.conversation import Item
+    from runner.protocol.fields import JsonObject
+    from runner.protocol.state import SessionState
+    from runner.settings.continuity import History
+
+
+_CLOCK_TOLERANCE_S = 5.0
+"""The date of a handshake has whole seconds, and travels."""
+
+
+class NotSent(Exception):
+    """The connection ended before an event was noted; another one may take it."""
+
+
+class Recorder(Protocol):
+    """Keeps a record of what a session sends and receives; it must not wait."""
+
+    def received(self, event: JsonObject, *, epoch: int, at_s: float, size_bytes: int) -> None:
+        """A server event has come."""
+
+    def sent(self, event: JsonObject, *, epoch: int) -> None:
+        """A client event goes out."""
+
+    def note(self, event: JsonObject, *, epoch: int) -> None:
+        """Something has happened to a connection."""
+
+
+class Link:
+    """One connection of a session; what it hears reaches the session's readers once they are given to it.
+
+    Args:
+        connection: The open connection.
+        state: What is known of the session on this connection.
+        changes: Told of everything but pieces of answers.
+        epoch: The number of the connection in its session, from 1.
+        incoming: Translates a server event to the current protocol, None where the endpoint speaks it.
+        outgoing: Translates a client event from the current protocol, None likewise.
+        recorder: Keeps a record of all events.
+    """
+
+    def __init__(
+        self,
+        connection: WebSocket,
+        state: SessionState,
+        changes: Changes,
+        *,
+        epoch: int,
+        incoming: Dialect | None = None,
+        outgoing: Dialect | None = None,
+        recorder: Recorder | None = None,
+    ) -> None:
+        self.state = state
+        self.epoch = epoch
+        self.opened_s = anyio.current_time()
+        self._opened_at_s = time()
+        self._connection = connection
+        self._changes = changes
+        self._outgoing = outgoing
+        self._recorder = recorder
+        self._untold: list[TurnEnded] = []
+        self._recording: list[Reader] = [self._record] if recorder else []
+        self.pump = Pump(connection, state, changes, readers=[*self._recording, self._hold_back], dialect=incoming)
+        self._released = anyio.Event()
+        self._told: frozenset[Item] = frozenset()
+
+    @property
+    def close_code(self) -> int | None:
+        """The code of the endpoint's close frame, 1006 if the connection ended without one, None while it is open."""
+        return self._connection.close_code
+
+    @property
+    def clock_behind_s(self) -> float:
+        """How far our clock is behind the endpoint's, in seconds; 0 where it does not say or it is next to nothing."""
+        date = self._connection.response.headers.get("date", "") if self._connection.response else ""
+        try:
+            behind_s = parsedate_to_datetime(date).timestamp() - self._opened_at_s
+        except ValueError:
+            return 0.0
+        return behind_s if abs(behind_s) > _CLOCK_TOLERANCE_S else 0.0
+
+    @property
+    def told_items(self) -> int:
+        """How many items of the conversation this connection was told of."""
+        return len(self._told)
+
+    def read_by(self, readers: Sequence[Reader]) -> None:
+        """Let readers hear of this connection, beginning with the turns that ended before."""
+        self.pump.read_by([*self._recording, *readers])
+        if self._untold:
+            update = Update(None, self._untold, self.state.heard_at_s, 0)
+            self._untold = []
+            for reader in readers:
+                reader(update)
+
+    def mute(self) -> None:
+        """Let nobody hear what still comes of this connection: another one has taken its place."""
+        self.pump.read_by(self._recording)
+
+    async def configure(self, update: JsonObject, *, timeout_s: float) -> None:
+        """Wait for the endpoint's greeting, send the configuration, and wait for its confirmation.
+
+        Args:
+            update: The first `session.update`.
+            timeout_s: How long the endpoint may take for each of the two, in seconds.
+
+        Raises:
+            SessionRefused: the endpoint answers with an error.
+            EndpointUnreachable: it answers nothing in time.
+        """
+        await self._awaited("session.created", lambda: self.state.greeted, timeout_s)
+        with suppress(NotSent):
+            # Why the connection is lost is known below.
+            await self.send(update)
+        await self._awaited("session.updated", lambda: self.state.phase == "ready", timeout_s)
+
+    async def prime(self, wanted: JsonObject, bounds: History, *, timeout_s: float) -> None:
+        """Tell the endpoint of the session so far, and take back what has left the conversation meanwhile.
+
+        Args:
+            wanted: The configuration that is asked for by now, sent where it has changed since `configure`.
+            bounds: How much of the conversation is told.
+            timeout_s: How long the endpoint may take to confirm it, in seconds; then the session goes on without.
+        """
+        with suppress(NotSent):
+            # The end of the connection is known to whoever minds it.
+            if wanted != self.state.configuration.wanted:
+                await self.send({"type": "session.update", "session": wanted})
+            await self._tell(bounds, timeout_s)
+
+    def lacks(self, bounds: History) -> bool:
+        """Whether there are items of the conversation that this connection has still to be told of."""
+        return bool(self._untold_items(bounds))
+
+    def _untold_items(self, bounds: History) -> dict[Item, JsonObject]:
+        if self.state.effective.get("type") == "transcription":
+            # It takes no items.
+            return {}
+        conversation = self.state.conversation
+        events = replay(conversation, bounds, audio_format=self.state.configuration.audio_format)
+        return {item: each for each in events if (item := conversation.by_id[each["item"]["id"]]) not in self._told}
+
+    async def _tell(self, bounds: History, timeout_s: float) -> None:
+        conversation = self.state.conversation
+        there = {item for item in conversation.items if not item.leaving}
+        for item in self._told - there:
+            await self.send({"type": "conversation.item.delete", "item_id": item.id})
+        self._told &= there
+        told = self._untold_items(bounds)
+        self._told |= told.keys()
+        if told:
+            asked = set(await self.send(*told.values()))
+            with anyio.move_on_after(timeout_s) as waiting:
+                while conversation.unconfirmed(asked) and not self.pump.is_over:
+                    await self._changes.next()
+            if waiting.cancelled_caught:
+                logs.logger().warning("history_unconfirmed", items=conversation.unconfirmed(asked))
+
+    async def send(self, *events: Mapping[str, Any] | ClientEventBase) -> list[str]:
+        """Send client events one right after another; returns their ids.
+
+        Raises:
+            IllegalEvent: the session's state does not allow one of them.
+            NotSent: the connection ended before any of them was noted.
+        """
+        plain = [self.state.identified(plain_event(event)) for event in events]
+        messages = [encoded(event if self._outgoing is None else self._outgoing(event)) for event in plain]
+        await self._put(plain, messages)
+        self._changes.tell()
+        return [event["event_id"] for event in plain]
+
+    async def append_audio(self, audio: bytes | bytearray | memoryview) -> None:
+        """Send audio for the endpoint's input buffer; raises as `send` does."""
+        event = self.state.identified({"type": "input_audio_buffer.append"})
+        await self._put([event], [append_message(event["event_id"], audio)])
+
+    async def _put(self, events: Sequence[JsonObject], messages: Sequence[str | bytes]) -> None:
+        """Note events in the state and send them; nothing is waited for between the two, so what is noted goes out.
+
+        What is noted and lost with the connection is known to the state, which a next connection is told of.
+        """
+        try:
+            if not self.pump.is_over:
+                await self._connection.ready()
+        except (Closed, RunnerError):
+            raise NotSent from None
+        if self.pump.is_over:
+            raise NotSent
+        self._note(events, messages)
+        try:
+            for message in messages:
+                self._connection.put(message)
+            await self._connection.settled()
+        except Closed:
+            return
+        except RunnerError as error:
+            self.pump.fail(error)
+
+    def _note(self, events: Sequence[JsonObject], messages: Sequence[str | bytes]) -> None:
+        """Note all events in the state, or none: what is noted has to go out."""
+        if len(events) > 1:
+            for event in events:
+                self.state.check(event)
+        for event, message in zip(events, messages, strict=True):
+            self.state.send(event)
+            if self._recorder:
+                # Appended audio is noted without its bytes, which only the message has.
+                whole = from_json(message) if event["type"] == "input_audio_buffer.append" else event
+                self._recorder.sent(whole, epoch=self.epoch)
+
+    async def over(self) -> None:
+        """Wait until nothing more will come of this connection, or nobody needs it any more."""
+        while not self.pump.is_over and not self._released.is_set():
+            await self._changes.next()
+
+    async def released(self) -> None:
+        """Wait until nobody needs this connection any more."""
+        await self._released.wait()
+
+    def release(self) -> None:
+        """Say that nobody needs this connection any more; whoever opened it closes it then."""
+        self._released.set()
+
+    async def close(self) -> None:
+        """End the connection: the closing handshake with code 1000, within a bounded time; last events still count."""
+        await self._connection.close()
+
+    async def abort(self) -> None:
+        """Cut the connection without a farewell, whatever is being sent."""
+        await self._connection.close(timeout_s=0)
+
+    def note(self, event: JsonObject) -> None:
+        """Have the recorder note what happens to this connection."""
+        if self._recorder:
+            self._recorder.note(event, epoch=self.epoch)
+
+    def _record(self, update: Update) -> None:
+        if self._recorder and update.event is not None:
+            self._recorder.received(update.event, epoch=self.epoch, at_s=update.at_s, size_bytes=update.size_bytes)
+
+    def _hold_back(self, update: Update) -> None:
+        """While nobody reads: of what is told again only the turns are news whose end nobody has heard of."""
+        self._untold += [each for each in update.effects if isinstance(each, TurnEnded)]
+
+    async def _awaited(self, what: str, reached: Callable[[], bool], timeout_s: float) -> None:
+        with anyio.move_on_after(timeout_s) as scope:
+            while not reached():
+                if self.pump.failure:
+                    raise self.pump.failure
+                if self.pump.refusal:
+                    raise self.pump.refusal
+                await self._changes.next()
+        if scope.cancelled_caught:
+            msg = f"the endpoint sent no `{what}` within {timeout_s:g} s"
+            raise EndpointUnreachable(msg, hint="does it speak the Realtime protocol?")

@@ -1,0 +1,255 @@
+"""What a lost connection leaves to the next one."""
+
+from typing import Any
+
+import pytest
+
+from runner.protocol.effects import ResponseEnded, ResponseRepeats, TurnEnded
+from runner.protocol.state import SessionState
+from tests.protocol.test_promises import ASIDE, COMMITTED, STARTED, STOPPED, VAD, created, done
+
+CREATE = {"type": "response.create"}
+DELTA = {"type": "response.output_text.delta", "item_id": "item_1", "content_index": 0, "delta": "Hel"}
+
+
+def state(detection: dict[str, Any] | None = None, *, retries: int = 2, asks_again: bool = True) -> SessionState:
+    """A configured session that asks again."""
+    made = SessionState(max_response_retries=retries, asks_again=asks_again)
+    update = {"type": "realtime", "audio": {"input": {"turn_detection": detection}}}
+    made.send({"type": "session.update", "session": update})
+    made.receive({"type": "session.updated", "session": update})
+    return made
+
+
+def said(text: str, item_id: str = "item_u") -> dict[str, Any]:
+    """The user's turn, with or without words."""
+    content = [{"type": "input_audio", "transcript": text or None}]
+    return {
+        "type": "conversation.item.added",
+        "item": {"id": item_id, "type": "message", "role": "user", "content": content},
+    }
+
+
+def again(of: SessionState) -> list[tuple[dict[str, Any], int]]:
+    """What is owed, and how often it has failed."""
+    return [(each.event, each.failures) for each in of.promises.again]
+
+
+def half(of: SessionState) -> None:
+    """Half an answer."""
+    of.send(CREATE)
+    of.receive(created())
+    of.receive({**DELTA, "response_id": "resp_1"})
+
+
+def test_all_that_was_asked_for_is_owed() -> None:
+    """In flight or not begun, in the conversation and out of band; a commit is not."""
+    lost = state()
+    for event in (ASIDE, CREATE):
+        lost.send(event)
+    lost.receive(created("resp_2", conversation_id=None))
+    lost.send(ASIDE)
+    lost.send({"type": "input_audio_buffer.commit"})
+    lost.close()
+
+    assert again(lost) == [(ASIDE, 1), (CREATE, 1), (ASIDE, 1)]
+    assert (lost.unanswered, lost.busy, lost.promises.requests) == ([], True, [])
+
+
+def test_where_nothing_is_asked_again_all_is_unanswered() -> None:
+    """And the half that was said stays, as it was heard."""
+    lost = state(asks_again=False)
+    half(lost)
+
+    assert lost.close() == [TurnEnded("assistant", "Hel", "item_1", "incomplete")]
+    assert [each.event for each in lost.unanswered] == [CREATE]
+    assert again(lost) == []
+    assert [each.status for each in lost.conversation.items] == ["incomplete"]
+
+
+def test_the_half_of_an_answer_that_comes_again_is_forgotten() -> None:
+    """Its items that were finished too, announced or not."""
+    lost = state()
+    half(lost)
+    call = {"id": "item_2", "type": "function_call", "call_id": "1", "status": "completed"}
+    lost.receive({"type": "response.output_item.done", "response_id": "resp_1", "item": call})
+    lost.receive(said("kept"))
+    lost.close()
+
+    assert [each.id for each in lost.conversation.items] == ["item_u"]
+
+
+@pytest.mark.parametrize(("failures", "given_up"), [(0, False), (1, False), (2, True)])
+def test_what_was_lost_too_often_is_given_up(failures: int, given_up: bool) -> None:
+    """Failures count over connections; what was said of it stays then."""
+    lost = state()
+    for number in range(failures):
+        half(lost)
+        lost.close()
+        assert again(lost) == [(CREATE, number + 1)]
+        before, lost = lost, state()
+        lost.promises.again = before.promises.again
+    half(lost)
+    lost.close()
+
+    assert ([], [CREATE])[given_up] == [each.event for each in lost.unanswered]
+    assert len(lost.conversation) == given_up
+
+
+@pytest.mark.parametrize("words", ["hello", ""])
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_turn_is_answered_anew_if_its_words_are_known(words: str, begun: bool) -> None:
+    """Audio is gone with its connection; an answer to the turn before it would be worse than none."""
+    lost = state(VAD)
+    for event in (STARTED, STOPPED, COMMITTED, said(words)):
+        lost.receive(event)
+    if begun:
+        lost.receive(created())
+        lost.receive({**DELTA, "response_id": "resp_1"})
+    lost.close()
+
+    assert again(lost) == ([(CREATE, 1)] if words else [])
+    assert len(lost.unanswered) == (not words)
+
+
+def test_the_end_of_another_connection_ends_no_answer_of_this_one() -> None:
+    """Two overlap while one takes over from the other, and the conversation is one."""
+    old = state()
+    new = SessionState(old, asks_again=True, max_response_retries=2)
+    half(new)
+
+    assert old.close() == []
+    assert [each.text for each in new.conversation.items] == ["Hel"]
+    assert [each.text for each in new.receive(done(text="Hello")) if isinstance(each, TurnEnded)] == ["Hello"]
+
+
+def test_the_next_connection_knows_of_the_session() -> None:
+    """Conversation, usage and limits are the same; what the endpoint says is its own."""
+    first = state()
+    first.receive(said("hello"))
+    second = SessionState(first)
+
+    assert second.conversation is first.conversation
+    assert second.usage is first.usage
+    assert second.rate_limits is first.rate_limits
+    assert (second.phase, second.effective, second.busy) == ("connecting", {}, False)
+    assert second.configuration.asked == first.configuration.asked != {}
+    ids = [each.send({"type": "input_audio_buffer.clear"})["event_id"] for each in (first, second, first, second)]
+    assert len(set(ids)) == 4
+
+
+def test_only_what_was_granted_is_asked_of_the_next() -> None:
+    """A refused update leaves nothing behind, an unanswered one not yet."""
+    first = state()
+    updates: list[dict[str, Any]] = [{"instructions": "a"}, {"instructions": "b"}, {"tools": []}]
+    sent = [first.send({"type": "session.update", "session": {"type": "realtime", **each}}) for each in updates]
+    moments = [first.quiet]
+    error = {"type": "x", "message": "no", "event_id": sent[1]["event_id"]}
+    first.receive({"type": "session.updated", "session": {}})
+    first.receive({"type": "error", "error": error})
+
+    assert first.configuration.asked["instructions"] == "a"
+    assert "tools" not in SessionState(first).configuration.asked
+    first.receive({"type": "session.updated", "session": {}})
+    assert first.configuration.asked["tools"] == []
+    assert [*moments, first.quiet] == [False, True]
+
+
+def test_a_moment_is_quiet_when_nothing_would_be_lost() -> None:
+    """An answer, a transcription, audio that nobody but us can commit."""
+    here = state()
+    moments = [here.quiet]
+    here.send({"type": "input_audio_buffer.append"})
+    moments.append(here.quiet)
+    here.receive({"type": "input_audio_buffer.committed", "item_id": "i"})
+    moments.append(here.quiet)
+    here.send(CREATE)
+    moments.append(here.quiet)
+    here.receive(done())
+    assert [*moments, here.quiet] == [True, False, True, False, True]
+
+    detecting = state(VAD)
+    detecting.send({"type": "input_audio_buffer.append"})
+    moments = [detecting.quiet]
+    detecting.receive(STARTED)
+    assert [*moments, detecting.quiet] == [True, False]
+
+
+@pytest.mark.parametrize(("code", "repeats"), [("server_error", True), ("invalid_value", False)])
+@pytest.mark.parametrize("refused", [True, False])
+def test_a_response_that_fails_for_a_while_is_asked_again(code: str, repeats: bool, refused: bool) -> None:
+    """Refused or begun, as often as is allowed; what will not pass is told at once."""
+    here = state()
+    for failures in range(3):
+        sent = here.send(CREATE)
+        error = {"type": "x", "code": code, "message": "no"}
+        if refused:
+            effects = here.receive({"type": "error", "error": {**error, "event_id": sent["event_id"]}})
+        else:
+            here.receive(created())
+            details = {"type": "failed", "error": error}
+            effects = here.receive(done(status="failed", output=[], status_details=details))
+        if repeats and failures < 2:
+            assert isinstance(effects[-1], ResponseRepeats)
+            assert again(here) == [(CREATE, failures + 1)]
+            assert (here.busy, here.promises.occupied) == (True, False)
+        else:
+            assert isinstance(effects[-1], ResponseEnded)
+            assert not here.busy
+
+
+@pytest.mark.parametrize("given", [{}, {"id": None}, {"id": ""}, {"id": "mine"}])
+def test_an_item_that_we_create_has_an_id(given: dict[str, Any]) -> None:
+    """Under which every connection knows it; the caller's event is not changed."""
+    here = state()
+    item = {"type": "message", "role": "user", **given}
+    event: dict[str, Any] = {"type": "conversation.item.create", "item": item}
+    before = {**event, "item": {**item}}
+
+    ids = {here.send(event)["item"]["id"] for _ in range(2)}
+
+    assert event == before
+    assert ids == {"mine"} if given.get("id") else len(ids) == 2
+    assert {each.id for each in here.conversation.items} == ids
+
+
+@pytest.mark.parametrize(
+    ("session", "expected"),
+    [
+        ({}, "audio/pcm"),
+        ({"audio": {"output": {"format": {"type": "audio/pcmu"}}}}, "audio/pcmu"),
+        ({"audio": {"output": {"format": "pcm16"}}}, "audio/pcm"),
+        ({"audio": {"output": {"format": {"type": 5}}}}, "audio/pcm"),
+        ({"audio": []}, "audio/pcm"),
+    ],
+)
+def test_the_format_of_the_audio(session: dict[str, Any], expected: str) -> None:
+    """As far as it can be read."""
+    here = SessionState()
+    here.receive({"type": "session.updated", "session": session})
+
+    assert here.configuration.audio_format == expected
+
+
+def test_a_call_without_a_status_is_finished_when_its_item_is() -> None:
+    """Some servers say it by the event only."""
+    here = state()
+    here.send(CREATE)
+    here.receive(created())
+    call = {"id": "item_2", "type": "function_call", "call_id": "1"}
+    here.receive({"type": "response.output_item.added", "response_id": "resp_1", "item": call})
+    statuses: list[str] = [here.conversation.by_id["item_2"].status]
+    here.receive({"type": "response.output_item.done", "response_id": "resp_1", "item": call})
+
+    assert [*statuses, here.conversation.by_id["item_2"].status] == ["in_progress", "completed"]
+
+
+def test_an_item_said_to_follow_itself_breaks_nothing() -> None:
+    """Whatever the endpoint sends, `receive` returns."""
+    here = state()
+    item = {"id": "i", "type": "message", "role": "user", "content": []}
+    here.send({"type": "conversation.item.create", "item": item})
+
+    here.receive({"type": "conversation.item.added", "previous_item_id": "i", "item": item})
+
+    assert [each.id for each in here.conversation.items] == ["i"]
