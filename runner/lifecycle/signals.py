@@ -1,5 +1,6 @@
 """The signals that end a run."""
 
+import contextlib
 import signal
 from collections.abc import Callable
 
@@ -23,9 +24,18 @@ async def watch(take: Take, *, task_status: anyio.abc.TaskStatus[None]) -> None:
                     take(number)
             finally:
                 signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+    except KeyboardInterrupt:
+        # asyncio has put Python's own handler back, and a thread that does not block the signal took it.
+        pass
     finally:
-        # One that came just before would now meet Python's own handler, which raises wherever we are.
-        signal.signal(signal.SIGINT, _ignore)
+        _ignore_interrupts()
+
+
+def _ignore_interrupts() -> None:
+    """Replace Python's own handler, which raises wherever we are; also here, before it is replaced."""
+    while signal.getsignal(signal.SIGINT) is not _ignore:
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.signal(signal.SIGINT, _ignore)
 
 
 def _ignore(_number: int, _frame: object) -> None:
