@@ -17,7 +17,7 @@ from runner.lifecycle.fleet import run_profiles
 from runner.lifecycle.outcome import Outcome, exit_code
 from runner.profile import LoadedProfile, load_profile
 from runner.profile.faults import Fault, ProfileFaults
-from runner.settings.run import StdoutOutput
+from runner.settings.output import SpeakerOutput, StdoutOutput
 
 _FAILURES_TOLD = 5
 """So many different failures of several sessions are told at the end; the log has all of them."""
@@ -64,7 +64,7 @@ def _shared_files(profiles: Sequence[LoadedProfile]) -> list[RunnerError]:
     shared: dict[str, RunnerError] = {}
     for loaded in profiles:
         profile = loaded.profile
-        paths = [each.path for each in profile.outputs if not isinstance(each, StdoutOutput)]
+        paths = [each.path for each in profile.outputs if not isinstance(each, StdoutOutput | SpeakerOutput)]
         for path in [*paths, *([profile.journal.path] if profile.journal else [])]:
             if "{session}" not in path and "{run_id}" not in path:
                 file = path.replace("{profile}", loaded.name)

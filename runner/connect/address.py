@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from runner.connect.opening import Address
 from runner.settings.endpoint import AzureEndpoint, CustomEndpoint, LocalEndpoint, OpenAIEndpoint, RemoteEndpoint
-from runner.settings.profile import Profile, TranscriptionSettings
+from runner.settings.profile import Profile, RealtimeSettings, TranscriptionSettings
 
 _LOCAL_BASE = "http://local/v1"
 
@@ -30,7 +30,7 @@ def model_name(profile: Profile) -> str | None:
     """The model, or on Azure the deployment, that a session connects with."""
     if profile.model:
         return profile.model.name
-    return None if isinstance(profile.session, TranscriptionSettings) else profile.session.model
+    return profile.session.model if isinstance(profile.session, RealtimeSettings) else None
 
 
 def _path(endpoint: RemoteEndpoint) -> str:

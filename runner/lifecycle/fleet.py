@@ -16,7 +16,7 @@ from runner.lifecycle.signals import watch
 from runner.session.broadcast import Broadcast
 from runner.session.inputs import STDIN
 from runner.session.outputs import StandardOutput
-from runner.settings.run import StdinInput
+from runner.settings.input import StdinInput
 
 if TYPE_CHECKING:
     from runner.profile.load import LoadedProfile

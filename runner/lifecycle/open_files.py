@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from runner import logs
 from runner.settings.endpoint import LocalEndpoint
-from runner.settings.run import StdoutOutput
+from runner.settings.output import StdoutOutput
 
 if TYPE_CHECKING:
     from runner.profile.load import LoadedProfile

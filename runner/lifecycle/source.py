@@ -6,7 +6,7 @@ from runner.session.broadcast import Broadcast, Listener
 from runner.session.chat import Chat, at_terminal
 from runner.session.engine import Session
 from runner.session.inputs import feed
-from runner.settings.run import Input, StdinInput
+from runner.settings.input import Input, StdinInput
 
 
 class Source:

@@ -13,7 +13,7 @@ from runner import logs
 from runner.local.app import error_body
 from runner.local.asgi import Receive, Scope, Send
 from runner.local.websocket import PeerGone
-from runner.protocol.audio_format import AudioFormat
+from runner.protocol.audio_format import PCM, format_of
 from runner.protocol.journal import Record, restored
 
 _CLIENT_TIMEOUT_S: Final = 30.0
@@ -74,7 +74,7 @@ class _Playback:
         self._streams: set[str] = set()
         self._missing: set[str] = set()
         self._arrival = anyio.Event()
-        self._form = AudioFormat({}, "output")
+        self._form = PCM
         self._is_silent = False
         self._recorded_s = records[0].at_s
         self._reached_s = anyio.current_time()
@@ -128,7 +128,7 @@ class _Playback:
         event = record.event
         session = event.get("session")
         if isinstance(session, dict):
-            self._form = AudioFormat(session, "output")
+            self._form = format_of(session, "output")
             if isinstance(session.get("expires_at"), int):
                 shifted = session["expires_at"] + int(time.time() - record.at_s)
                 event = {**event, "session": {**session, "expires_at": shifted}}

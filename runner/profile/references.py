@@ -16,6 +16,8 @@ _PATHS: tuple[Key, ...] = (
     ("auth", "certificate_file"),
     ("auth", "api_key", "file"),
     ("auth", "client_secret", "file"),
+    ("endpoint", "brain", "gguf"),
+    ("input", "path"),
 )
 _TEXTS: tuple[Key, ...] = (("session", "instructions"),)
 

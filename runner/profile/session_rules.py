@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from runner.profile.former import GONE, MOVED, successor
 from runner.profile.keys import Key, at
 from runner.profile.tables import Finding, Tables, is_hosted, speaks_preview
-from runner.settings.profile import RealtimeSettings, TranscriptionSettings
+from runner.settings.profile import RealtimeSettings, TranscriptionSettings, TranslationSettings
 
 _NO_REASONING = re.compile(r"gpt-realtime(-1\.5|-mini)?(-\d{4}-\d{2}-\d{2})?|gpt-4o(-mini)?-realtime.*")
 
@@ -58,6 +58,8 @@ def both_modalities(tables: Tables) -> Iterator[Finding]:
 
 def turn_detection_unsupported(tables: Tables) -> Iterator[Finding]:
     """Turn detection with a transcription model that refuses it."""
+    if isinstance(tables.session, TranslationSettings):
+        return
     audio = tables.session.audio if tables.session else None
     if not audio or not audio.input or not audio.input.transcription:
         return

@@ -8,8 +8,10 @@ from pydantic import TypeAdapter, ValidationError
 from runner.profile.keys import Key
 from runner.settings.auth import Auth
 from runner.settings.endpoint import AzureEndpoint, Endpoint, OpenAIEndpoint
+from runner.settings.input import Input
+from runner.settings.output import Output
 from runner.settings.profile import ModelSettings, Profile, SessionSettings
-from runner.settings.run import Input, Output, RunSettings
+from runner.settings.run import RunSettings
 
 Part = Literal["key", "value", "table"]
 Finding = tuple[Key, str, str, Part]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from runner.protocol.audio_format import AudioFormat
+from runner.protocol.audio_format import PCM
 from runner.protocol.fields import JsonObject, count, optional_table, optional_text, table, tables, text
 from runner.protocol.journal import audio_bytes
 from runner.protocol.rows import Row, Rows
@@ -35,7 +35,7 @@ class Answers:
     """
 
     def __init__(self, rows: Rows) -> None:
-        self.form = AudioFormat({}, "output")
+        self.form = PCM
         self.usage = Usage()
         self.firsts_s: list[float] = []
         self.spoken_s = 0.0

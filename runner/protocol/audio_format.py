@@ -1,40 +1,81 @@
-"""What a session says of its audio: how long bytes last, and which byte is silence."""
+"""The formats of audio on the wire: how bytes, samples and milliseconds belong together."""
 
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from runner.protocol.fields import JsonObject
 
-_PCM_BYTES_A_SAMPLE: Final = 2
-_PCM_RATE: Final = 24_000
-_G711_RATE: Final = 8_000
-_SILENCE: Final = {"audio/pcmu": b"\xff", "g711_ulaw": b"\xff", "audio/pcma": b"\xd5", "g711_alaw": b"\xd5"}
+Encoding = Literal["audio/pcm", "audio/pcmu", "audio/pcma"]
 
 
+@dataclass(frozen=True, slots=True)
 class AudioFormat:
-    """The format of one direction; PCM of 24 kHz where the session does not say or says something unknown.
+    """One format; always a single channel."""
+
+    encoding: Encoding
+    rate: int
+    """Samples a second."""
+    sample_bytes: int
+    """The size of a sample."""
+    silent_byte: bytes = b"\0"
+    """What every byte of silence is."""
+
+    def seconds(self, size_bytes: int) -> float:
+        """How long so many bytes last."""
+        return size_bytes / (self.rate * self.sample_bytes)
+
+    def ms(self, size_bytes: int) -> float:
+        """How long so many bytes last, in milliseconds."""
+        return size_bytes * 1000 / (self.rate * self.sample_bytes)
+
+    def size_bytes(self, ms: float) -> int:
+        """How many bytes last so long; whole samples, the nearest."""
+        return round(ms * self.rate / 1000) * self.sample_bytes
+
+    def silence(self, size_bytes: int) -> bytes:
+        """So many bytes of silence."""
+        return self.silent_byte * size_bytes
+
+    def decode(self, audio: bytes) -> bytes:
+        """The 16-bit samples of audio in this format; half a sample at the end is dropped."""
+        if self.encoding == "audio/pcm":
+            return audio if len(audio) % 2 == 0 else audio[:-1]
+        # Only G.711 needs it, and starting a session shall not.
+        from runner.protocol import samples
+
+        return samples.from_ulaw(audio) if self.encoding == "audio/pcmu" else samples.from_alaw(audio)
+
+    def encode(self, pcm: bytes) -> bytes:
+        """16-bit samples in this format."""
+        if self.encoding == "audio/pcm":
+            return pcm
+        from runner.protocol import samples
+
+        return samples.to_ulaw(pcm) if self.encoding == "audio/pcmu" else samples.to_alaw(pcm)
+
+
+PCM: Final = AudioFormat("audio/pcm", 24_000, 2)
+PCMU: Final = AudioFormat("audio/pcmu", 8_000, 1, b"\xff")
+PCMA: Final = AudioFormat("audio/pcma", 8_000, 1, b"\xd5")
+FORMATS: Final[dict[str, AudioFormat]] = {each.encoding: each for each in (PCM, PCMU, PCMA)}
+"""The formats by the API's names."""
+
+_PREVIEW_NAMES: Final = {"g711_ulaw": PCMU, "g711_alaw": PCMA}
+
+
+def format_of(session: JsonObject, side: Literal["input", "output"]) -> AudioFormat:
+    """The format of one direction of a session; PCM of 24 kHz where it does not say or says something unknown.
 
     Args:
         session: A session object, of the current protocol or of the preview one.
         side: Which direction.
     """
-
-    def __init__(self, session: JsonObject, side: Literal["input", "output"]) -> None:
-        audio = session.get("audio")
-        settings = audio.get(side) if isinstance(audio, dict) else None
-        form = settings.get("format") if isinstance(settings, dict) else session.get(f"{side}_audio_format")
-        name = form.get("type") if isinstance(form, dict) else form
-        rate = form.get("rate") if isinstance(form, dict) else None
-        self._silence = _SILENCE.get(name, b"\0") if isinstance(name, str) else b"\0"
-        self._bytes_a_second = _PCM_RATE * _PCM_BYTES_A_SAMPLE
-        if self._silence != b"\0":
-            self._bytes_a_second = _G711_RATE
-        elif isinstance(rate, int) and rate > 0:
-            self._bytes_a_second = rate * _PCM_BYTES_A_SAMPLE
-
-    def seconds(self, size_bytes: int) -> float:
-        """How long so many bytes last."""
-        return size_bytes / self._bytes_a_second
-
-    def silence(self, size_bytes: int) -> bytes:
-        """So many bytes of silence."""
-        return self._silence * size_bytes
+    audio = session.get("audio")
+    settings = audio.get(side) if isinstance(audio, dict) else None
+    form = settings.get("format") if isinstance(settings, dict) else session.get(f"{side}_audio_format")
+    name = form.get("type") if isinstance(form, dict) else form
+    rate = form.get("rate") if isinstance(form, dict) else None
+    found = (FORMATS.get(name) or _PREVIEW_NAMES.get(name) or PCM) if isinstance(name, str) else PCM
+    if found is PCM and isinstance(rate, int) and rate > 0 and rate != PCM.rate:
+        return AudioFormat("audio/pcm", rate, PCM.sample_bytes)
+    return found

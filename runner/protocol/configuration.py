@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from functools import reduce
 
+from runner.protocol.audio_format import AudioFormat, format_of
 from runner.protocol.fields import JsonObject
 from runner.protocol.session_update import merged
 
@@ -55,10 +56,14 @@ class Configuration:
         return _below(self.effective, "audio", "input")
 
     @property
-    def audio_format(self) -> str:
+    def input_format(self) -> AudioFormat:
+        """The format of the audio that we send."""
+        return format_of(self.effective, "input")
+
+    @property
+    def output_format(self) -> AudioFormat:
         """The format of the assistant's audio."""
-        kind = _below(self.effective, "audio", "output", "format").get("type")
-        return kind if isinstance(kind, str) else "audio/pcm"
+        return format_of(self.effective, "output")
 
     @property
     def detects_turns(self) -> bool:
@@ -71,6 +76,12 @@ class Configuration:
         detection = self.hearing.get("turn_detection")
         conversing = self.effective.get("type") != "transcription"
         return conversing and isinstance(detection, dict) and detection.get("create_response") is not False
+
+    @property
+    def interrupts(self) -> bool:
+        """Whether somebody who starts to speak stops the answer."""
+        detection = self.hearing.get("turn_detection")
+        return isinstance(detection, dict) and detection.get("interrupt_response") is not False
 
 
 def _below(session: JsonObject, *path: str) -> JsonObject:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.protocol.effects import Effect, TurnEnded
-from runner.protocol.fields import JsonObject, count, optional_table, optional_text, table, text
+from runner.protocol.effects import Effect, SpeechStarted, SpeechStopped, TranscriptDelta, Truncated, TurnEnded
+from runner.protocol.fields import JsonObject, count, optional_table, optional_text, table, tables, text
+from runner.protocol.history import heard
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from runner.protocol.conversation import Item
     from runner.protocol.state import SessionState
 
@@ -24,9 +27,11 @@ def _item_done(state: SessionState, event: JsonObject) -> list[Effect]:
 
 def _truncated(state: SessionState, event: JsonObject) -> list[Effect]:
     item = state.conversation.get(text(event, "item_id"))
-    if item:
-        item.heard_ms = count(event, "audio_end_ms")
-    return []
+    if item is None:
+        return []
+    item.heard_ms = count(event, "audio_end_ms")
+    words = heard(item, state.configuration.output_format)
+    return [Truncated(item.id, item.heard_ms, "".join(words[index] for index in sorted(words)))]
 
 
 def _item_deleted(state: SessionState, event: JsonObject) -> list[Effect]:
@@ -36,19 +41,20 @@ def _item_deleted(state: SessionState, event: JsonObject) -> list[Effect]:
     return []
 
 
-def _speech_started(state: SessionState, _event: JsonObject) -> list[Effect]:
+def _speech_started(state: SessionState, event: JsonObject) -> list[Effect]:
     if state.configuration.detects_turns:
         state.promises.turn = "speaking"
-    return []
+    item_id, audio_ms = optional_text(event, "item_id"), count(event, "audio_start_ms")
+    return [SpeechStarted(item_id, audio_ms, state.configuration.interrupts)]
 
 
-def _speech_stopped(state: SessionState, _event: JsonObject) -> list[Effect]:
+def _speech_stopped(state: SessionState, event: JsonObject) -> list[Effect]:
     # Where nobody answers or writes down what was said, nothing more is to come of it.
     followed = state.configuration.answers_turns or (
         state.configuration.detects_turns and state.configuration.hearing.get("transcription")
     )
     state.promises.turn = "stopped" if followed else "none"
-    return []
+    return [SpeechStopped(optional_text(event, "item_id"), count(event, "audio_end_ms"))]
 
 
 def _cleared(state: SessionState, _event: JsonObject) -> list[Effect]:
@@ -74,14 +80,18 @@ def _transcribed(state: SessionState, item_id: str) -> None:
         state.promises.turn = "none"
 
 
-def _heard(state: SessionState, event: JsonObject) -> list[Effect]:
+def _transcript_delta(_state: SessionState, event: JsonObject) -> list[Effect]:
+    return [TranscriptDelta(text(event, "item_id"), optional_text(event, "delta"))]
+
+
+def _transcript(state: SessionState, event: JsonObject) -> list[Effect]:
     item_id = text(event, "item_id")
     _transcribed(state, item_id)
     transcript = text(event, "transcript")
     state.usage.add_transcription(optional_table(event, "usage"))
     state.conversation.append(item_id, count(event, "content_index"), transcript, whole=True)
     item = state.conversation.get(item_id)
-    return told(item) if item else []
+    return told(item, tuple(tables(event, "logprobs"))) if item else []
 
 
 def finished(state: SessionState, incoming: JsonObject) -> list[Effect]:
@@ -92,14 +102,14 @@ def finished(state: SessionState, incoming: JsonObject) -> list[Effect]:
     return told(item)
 
 
-def told(item: Item) -> list[Effect]:
+def told(item: Item, logprobs: Sequence[JsonObject] = ()) -> list[Effect]:
     """The end of a turn, once: by whom, and what was said, as far as it is known already."""
     if item.told or item.type != "message" or not item.text:
         return []
     item.told = True
     if item.status == "in_progress":
         item.status = "completed"
-    return [TurnEnded(item.role, item.text, item.id, item.status)]
+    return [TurnEnded(item.role, item.text, item.id, item.status, logprobs)]
 
 
 CONVERSATION_ROUTES = {
@@ -108,7 +118,8 @@ CONVERSATION_ROUTES = {
     "conversation.item.done": _item_done,
     "conversation.item.deleted": _item_deleted,
     "conversation.item.truncated": _truncated,
-    "conversation.item.input_audio_transcription.completed": _heard,
+    "conversation.item.input_audio_transcription.completed": _transcript,
+    "conversation.item.input_audio_transcription.delta": _transcript_delta,
     "conversation.item.input_audio_transcription.failed": _unheard,
     "input_audio_buffer.cleared": _cleared,
     "input_audio_buffer.committed": _committed,

@@ -1,5 +1,6 @@
 """What a server event means: the state machine makes effects, the engine and the outputs read them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -90,6 +91,55 @@ class TurnEnded:
     text: str
     item_id: str
     status: Literal["completed", "incomplete"]
+    logprobs: Sequence[JsonObject] = ()
+    """How sure the transcription is of each token, where it was asked to say."""
+
+
+class TranscriptDelta(NamedTuple):
+    """A piece of what the user said, as it is written down."""
+
+    item_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """The endpoint hears somebody begin to speak."""
+
+    item_id: str
+    """The item that this turn will be."""
+    audio_ms: int
+    """Where in all audio that was sent, in milliseconds."""
+    interrupts: bool
+    """Whether it is to stop the answer that is being heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStopped:
+    """The endpoint hears that somebody has finished speaking."""
+
+    item_id: str
+    audio_ms: int
+    """Where in all audio that was sent, in milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Truncated:
+    """The endpoint has cut an answer to what was heard of it."""
+
+    item_id: str
+    heard_ms: int
+    text: str
+    """The words that were heard, as nearly as the length of the audio tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """An answer's audio was heard, to its end or until somebody interrupted it."""
+
+    item_id: str
+    heard_ms: int
+    is_whole: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +180,11 @@ Effect = (
     | SessionEnded
     | RateLimitCrossed
     | TurnEnded
+    | TranscriptDelta
+    | SpeechStarted
+    | SpeechStopped
+    | Truncated
+    | Played
     | ErrorReported
     | EventUnknown
     | EventMalformed

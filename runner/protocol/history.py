@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from unicodedata import east_asian_width
 
+from runner.protocol.audio_format import PCM, AudioFormat
 from runner.protocol.conversation import Conversation, Item
 from runner.protocol.fields import JsonObject
 from runner.settings.continuity import History
@@ -10,11 +11,9 @@ from runner.settings.continuity import History
 _CHARACTERS_PER_TOKEN = 4
 _ITEM_TOKENS = 4
 _CONTENT_TYPES = {"user": "input_text", "system": "input_text", "assistant": "output_text"}
-_PCM_BYTES_PER_MS = 48
-_G711_BYTES_PER_MS = 8
 
 
-def replay(conversation: Conversation, bounds: History, *, audio_format: str = "audio/pcm") -> list[JsonObject]:
+def replay(conversation: Conversation, bounds: History, *, audio_format: AudioFormat = PCM) -> list[JsonObject]:
     """The `conversation.item.create` events that rebuild a conversation, the oldest item first.
 
     Turns are told as text: what was typed, the transcript of what was said, and of an answer what was heard of it. The
@@ -41,13 +40,12 @@ def replay(conversation: Conversation, bounds: History, *, audio_format: str = "
     return [{"type": "conversation.item.create", "item": item} for item in _paired(reversed(chosen))]
 
 
-def heard(item: Item, audio_format: str) -> dict[int, str]:
+def heard(item: Item, audio_format: AudioFormat) -> dict[int, str]:
     """The text of an item by content index, without what was cut off before anybody heard it."""
     texts = {index: "".join(item.parts[index]) for index in sorted(item.parts)}
     if item.heard_ms is None or not item.audio_characters:
         return texts
-    bytes_per_ms = _PCM_BYTES_PER_MS if audio_format == "audio/pcm" else _G711_BYTES_PER_MS
-    audio_ms = item.audio_characters * 3 / 4 / bytes_per_ms
+    audio_ms = audio_format.ms(item.audio_characters * 3 // 4)
     # Speech is even enough: nothing says which word was heard when.
     left = round(sum(map(len, texts.values())) * min(1.0, item.heard_ms / audio_ms))
     kept = {}
@@ -68,7 +66,7 @@ def _parts_words(character: str) -> bool:
     return character.isspace() or east_asian_width(character) in {"W", "F"}
 
 
-def _told(item: Item, audio_format: str) -> JsonObject | None:
+def _told(item: Item, audio_format: AudioFormat) -> JsonObject | None:
     if item.leaving or (item.response_id and item.status == "in_progress"):
         return None
     match item.type:

@@ -25,7 +25,6 @@ ROUTES: dict[str, Route] = {**CONVERSATION_ROUTES, **RESPONSE_ROUTES, "rate_limi
 
 KNOWN_TYPES = frozenset(ROUTES) | {
     "conversation.created",
-    "conversation.item.input_audio_transcription.delta",
     "conversation.item.input_audio_transcription.segment",
     "conversation.item.retrieved",
     "error",

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from runner.protocol.audio_format import AudioFormat
+from runner.protocol.audio_format import PCM
 from runner.protocol.fields import JsonObject, optional_text, table, tables, text
 from runner.protocol.journal import audio_bytes
 from runner.protocol.rows import Row, Rows
@@ -20,7 +20,7 @@ class Speech:
     """
 
     def __init__(self, rows: Rows) -> None:
-        self.form = AudioFormat({}, "input")
+        self.form = PCM
         self.heard_s = 0.0
         self._rows = rows
         self._spoken: dict[str, Row] = {}

@@ -7,7 +7,7 @@ from statistics import median
 from typing import Any, Final
 
 from runner.protocol import answers, speech
-from runner.protocol.audio_format import AudioFormat
+from runner.protocol.audio_format import format_of
 from runner.protocol.fields import BadField, JsonObject, optional_table, optional_text, table
 from runner.protocol.journal import MASK, Record, audio_bytes
 from runner.protocol.rows import Header, Row, Rows, Summary, Who
@@ -209,8 +209,8 @@ class Timeline:
         self._translated_s += self._answers.form.seconds(audio_bytes(event.get("delta")))
 
     def _use_formats(self, session: JsonObject) -> None:
-        self._speech.form = AudioFormat(session, "input")
-        self._answers.form = AudioFormat(session, "output")
+        self._speech.form = format_of(session, "input")
+        self._answers.form = format_of(session, "output")
 
 
 def _differences(asked: Any, effective: Any, at: str = "") -> Iterator[str]:

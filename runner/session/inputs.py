@@ -11,7 +11,7 @@ from pydantic_core import from_json
 from runner.errors import InputError
 from runner.protocol.state import out_of_band
 from runner.session.engine import Session
-from runner.settings.run import StdinInput
+from runner.settings.input import StdinInput
 
 STDIN = 0
 Line = tuple[int, bytes]

@@ -164,7 +164,7 @@ class Link:
             # It takes no items.
             return {}
         conversation = self.state.conversation
-        events = replay(conversation, bounds, audio_format=self.state.configuration.audio_format)
+        events = replay(conversation, bounds, audio_format=self.state.configuration.output_format)
         return {item: each for each in events if (item := conversation.by_id[each["item"]["id"]]) not in self._told}
 
     async def _tell(self, bounds: History, timeout_s: float) -> None:

@@ -16,7 +16,7 @@ from runner.session.appended import appended, finish, is_regular, put_all
 from runner.session.lines import AnswerLines, EventLines, TextLines, TranscriptLines
 from runner.session.update import Update
 from runner.session.writer import Writer
-from runner.settings.run import EventsOutput, Output, StdoutOutput, TranscriptOutput
+from runner.settings.output import EventsOutput, Output, StdoutOutput, TranscriptOutput
 
 Fail = Callable[[RunnerError], None]
 """Told what went wrong with an output; it must not wait."""

@@ -155,6 +155,45 @@ class TranscriptionAudio(ApiObject):
     """How the session hears."""
 
 
+class TranslationTranscription(ApiObject):
+    """Written text of what the speaker says, beside the translation."""
+
+    model: TranscriptionModel
+    """The transcription model, such as `gpt-realtime-whisper`."""
+
+
+class TranslationNoiseReduction(ApiObject):
+    """A filter in front of the translation."""
+
+    type: Literal["near_field", "far_field"]
+    """`near_field` for headsets, `far_field` for laptops and rooms."""
+
+
+class TranslationInput(ApiObject):
+    """How a translation hears."""
+
+    transcription: Clearable[TranslationTranscription] = None
+    """Write down what the speaker says; `"none"` turns it off."""
+    noise_reduction: Clearable[TranslationNoiseReduction] = None
+    """Filter noise; `"none"` turns it off."""
+
+
+class TranslationOutput(ApiObject):
+    """How a translation speaks."""
+
+    language: str | None = None
+    """The language to translate to, as ISO 639-1, such as `es`."""
+
+
+class TranslationAudio(ApiObject):
+    """Both directions of a translation."""
+
+    input: TranslationInput | None = None
+    """How it hears."""
+    output: TranslationOutput | None = None
+    """How it speaks."""
+
+
 class ResponseAudio(ApiObject):
     """The direction that a response has."""
 

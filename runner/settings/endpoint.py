@@ -110,10 +110,31 @@ class ScriptedReply(Section):
     """The answer; `\\1` or `\\g<name>` stand for groups of the match."""
 
 
+class RulesBrain(Section):
+    """Answers by rules: the script, else an echo."""
+
+    kind: Literal["rules"]
+
+
+class LlmBrain(Section):
+    """Answers by a small language model on this machine; needs `pip install rt-run[llm]`."""
+
+    kind: Literal["llm"]
+    gguf: Path
+    """The model, a GGUF file; a relative path starts at the profile."""
+    max_tokens: Annotated[int, Field(ge=1, le=4096)] = 128
+    """The longest answer, in tokens."""
+
+
 class LocalEndpoint(Section):
     """The Realtime server built into rt-run: no key, no network, answers by rules."""
 
     kind: Literal["local"]
+    brain: Annotated[RulesBrain | LlmBrain, Field(discriminator="kind")] = RulesBrain(kind="rules")
+    """What answers; the script comes first."""
+    speech: Literal["simulated", "models"] = "simulated"
+    """`simulated`: turns are found by loudness, and the voice is a pattern of tones, the only one that is understood;
+    `models`: real speech both ways, in English; needs `pip install rt-run[local]`."""
     script: list[ScriptedReply] = []
     """Replies by pattern, first match wins; what matches none is echoed."""
     session_limit_s: Annotated[float, Field(gt=0, le=86400)] = 3600.0

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from runner.settings.run import PathTemplate, QueueBytes
+from runner.settings.output import PathTemplate, QueueBytes
 from runner.settings.section import Section
 
 

@@ -6,10 +6,12 @@ from pydantic import Discriminator, Field, JsonValue, Tag, model_validator
 
 from runner.settings.auth import Auth, default_auth
 from runner.settings.endpoint import Endpoint
+from runner.settings.input import Input, StdinInput
 from runner.settings.journal import JournalSettings
-from runner.settings.run import Input, LoggingSettings, Output, RunSettings, StdinInput, StdoutOutput
+from runner.settings.output import Output, StdoutOutput
+from runner.settings.run import LoggingSettings, RunSettings
 from runner.settings.section import Section
-from runner.settings.session import RealtimeSession, TranscriptionSession
+from runner.settings.session import RealtimeSession, TranscriptionSession, TranslationSession
 
 
 class ModelSettings(Section):
@@ -33,17 +35,26 @@ class TranscriptionSettings(TranscriptionSession):
     """Fields of the API that rt-run does not know yet; merged into `session.update` as they are."""
 
 
+class TranslationSettings(TranslationSession):
+    """The API's translation session object; all fields are the API's own."""
+
+    extra: dict[str, JsonValue] = {}
+    """Fields of the API that rt-run does not know yet; merged into `session.update` as they are."""
+
+
 def _session_type(value: Any) -> str:
     kind = value.get("type", "realtime") if isinstance(value, dict) else getattr(value, "type", "realtime")
     return kind if isinstance(kind, str) else ""
 
 
 SessionSettings = Annotated[
-    Annotated[RealtimeSettings, Tag("realtime")] | Annotated[TranscriptionSettings, Tag("transcription")],
+    Annotated[RealtimeSettings, Tag("realtime")]
+    | Annotated[TranscriptionSettings, Tag("transcription")]
+    | Annotated[TranslationSettings, Tag("translation")],
     Discriminator(
         _session_type,
         custom_error_type="session_type",
-        custom_error_message='`type` is "realtime" or "transcription"',
+        custom_error_message='`type` is "realtime", "transcription" or "translation"',
     ),
 ]
 

@@ -1,87 +1,12 @@
-"""What goes in, what comes out, how long a session runs, and what it logs."""
+"""How long a session runs, how it ends, and what it logs."""
 
-from string import Formatter
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from runner.settings.continuity import History, Reconnect, Rollover
 from runner.settings.limits import Limits
 from runner.settings.section import Section
-
-PLACEHOLDERS = frozenset({"profile", "run_id", "session", "started"})
-"""The names that an output's path may contain in braces."""
-
-
-def _template(value: str) -> str:
-    try:
-        fields = [field for field in Formatter().parse(value) if field[1] is not None]
-    except ValueError:
-        msg = "braces must come in pairs"
-        raise ValueError(msg) from None
-    for _, name, spec, conversion in fields:
-        if name not in PLACEHOLDERS or spec or conversion:
-            known = ", ".join(f"{{{each}}}" for each in sorted(PLACEHOLDERS))
-            msg = f"unknown placeholder {{{name}}}; there are {known}"
-            raise ValueError(msg)
-    return value
-
-
-PathTemplate = Annotated[str, Field(min_length=1), AfterValidator(_template)]
-QueueBytes = Annotated[int, Field(ge=65536, le=1 << 32)]
-
-
-class NoInput(Section):
-    """Nothing goes in; the session lives until a signal or the endpoint ends it."""
-
-    kind: Literal["none"]
-
-
-class StdinInput(Section):
-    """Standard input; on a terminal and with `format = "text"` it is a chat."""
-
-    kind: Literal["stdin"]
-    format: Literal["text", "events"] = "text"
-    """`text`: each line is a user message that is answered; `events`: each line is a client event in JSON."""
-    max_line_bytes: Annotated[int, Field(ge=1024, le=1 << 28)] = 16 * 1024 * 1024
-    """The longest line taken, in bytes."""
-
-
-Input = Annotated[NoInput | StdinInput, Field(discriminator="kind")]
-
-
-class StdoutOutput(Section):
-    """Standard output."""
-
-    kind: Literal["stdout"]
-    format: Literal["text", "events"] = "text"
-    """`text`: the answers' text as it streams, or each answer whole where several sessions write; `events`: every
-    server event as a JSON line."""
-    max_queue_bytes: QueueBytes = 64 * 1024 * 1024
-    """How far a slow reader may fall behind before the session ends with an error, in bytes."""
-
-
-class EventsOutput(Section):
-    """A file of every server event, one JSON object a line."""
-
-    kind: Literal["events"]
-    path: PathTemplate
-    """The file, appended to; may contain `{profile}`, `{run_id}`, `{session}` and `{started}`; folders are made."""
-    max_queue_bytes: QueueBytes = 64 * 1024 * 1024
-    """How far a slow disk may fall behind before the session ends with an error, in bytes."""
-
-
-class TranscriptOutput(Section):
-    """A file of what was said, one JSON object a finished turn."""
-
-    kind: Literal["transcript"]
-    path: PathTemplate
-    """The file, appended to; may contain `{profile}`, `{run_id}`, `{session}` and `{started}`; folders are made."""
-    max_queue_bytes: QueueBytes = 64 * 1024 * 1024
-    """How far a slow disk may fall behind before the session ends with an error, in bytes."""
-
-
-Output = Annotated[StdoutOutput | EventsOutput | TranscriptOutput, Field(discriminator="kind")]
 
 
 class RunSettings(Section):

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag
 
 from runner.settings.api_object import ApiObject, Clearable
-from runner.settings.audio import SessionAudio, TranscriptionAudio
+from runner.settings.audio import SessionAudio, TranscriptionAudio, TranslationAudio
 from runner.settings.tools import Tool, ToolChoice
 
 RealtimeModel = Annotated[str, Field(min_length=1)]
@@ -131,6 +131,15 @@ class TranscriptionSession(ApiObject):
     """How the session hears."""
     include: list[Include] | None = None
     """Extras in the server's events; `[]` for none."""
+
+
+class TranslationSession(ApiObject):
+    """A session that interprets what it hears, as it hears it."""
+
+    type: Literal["translation"] = "translation"
+    """The kind of the session; never sent, since the address says it."""
+    audio: TranslationAudio | None = None
+    """How the session hears and speaks."""
 
 
 def _session_tag(value: Any) -> Any:

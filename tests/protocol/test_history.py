@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.protocol.conversation import Conversation
+from runner.protocol.audio_format import FORMATS, PCM
 from runner.protocol.history import heard, replay
 from runner.settings.continuity import History
 
@@ -124,7 +125,7 @@ def test_an_interrupted_answer_is_told_as_far_as_it_was_heard(
     item = conversation(message("a", TEXT, role="assistant")).by_id["a"]
     item.audio_characters, item.heard_ms = bytes_per_ms * 100 * 4 // 3, heard_ms
 
-    assert heard(item, form) == {0: expected}
+    assert heard(item, FORMATS[form]) == {0: expected}
 
 
 @pytest.mark.parametrize(
@@ -144,7 +145,7 @@ def test_words_end_where_their_script_ends_them(
     item = conversation(message("a", *parts, role="assistant")).by_id["a"]
     item.audio_characters, item.heard_ms = PCM_100_MS, heard_ms
 
-    assert heard(item, "audio/pcm") == expected
+    assert heard(item, PCM) == expected
 
 
 def test_without_audio_nothing_is_cut() -> None:
@@ -152,7 +153,7 @@ def test_without_audio_nothing_is_cut() -> None:
     item = conversation(message("a", TEXT, role="assistant")).by_id["a"]
     item.heard_ms = 0
 
-    assert heard(item, "audio/pcm") == {0: TEXT}
+    assert heard(item, PCM) == {0: TEXT}
 
 
 def test_what_was_cut_once_is_not_cut_again() -> None:

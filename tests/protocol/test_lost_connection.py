@@ -228,7 +228,7 @@ def test_the_format_of_the_audio(session: dict[str, Any], expected: str) -> None
     here = SessionState()
     here.receive({"type": "session.updated", "session": session})
 
-    assert here.configuration.audio_format == expected
+    assert here.configuration.output_format.encoding == expected
 
 
 def test_a_call_without_a_status_is_finished_when_its_item_is() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from runner.errors import InputError
 from runner.lifecycle.opening import open_session
 from runner.session.inputs import feed, lines
-from runner.settings.run import StdinInput
+from runner.settings.input import StdinInput
 from tests.peer import Peer, profile_for, serving
 
 pytestmark = pytest.mark.anyio

@@ -14,7 +14,7 @@ from runner.protocol.effects import TextDelta
 from runner.session.outputs import Sink, StandardOutput, open_outputs
 from runner.session.update import Update
 from runner.session.writer import OutputClosed
-from runner.settings.run import EventsOutput, StdoutOutput
+from runner.settings.output import EventsOutput, StdoutOutput
 from tests.peer import Peer, profile_for, serving
 
 pytestmark = pytest.mark.anyio

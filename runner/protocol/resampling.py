@@ -1,0 +1,37 @@
+"""From one rate to another, a piece at a time, without a click between pieces."""
+
+from typing import Any
+
+from runner.errors import ProfileError
+
+
+class Resampler:
+    """Converts one stream of 16-bit samples of one channel; the filter remembers what came before.
+
+    Args:
+        from_rate: Samples a second of what goes in.
+        to_rate: Samples a second of what comes out.
+
+    Raises:
+        ProfileError: The rates differ and the library is not installed.
+    """
+
+    def __init__(self, from_rate: int, to_rate: int) -> None:
+        self._stream: Any = None
+        if from_rate == to_rate:
+            return
+        try:
+            import soxr
+        except ImportError:
+            msg = f"audio of {from_rate} Hz must be resampled to {to_rate} Hz, which needs soxr"
+            raise ProfileError(msg, hint="pip install 'rt-run[audio]'") from None
+        self._stream = soxr.ResampleStream(from_rate, to_rate, 1, dtype="int16", quality="HQ")
+
+    def convert(self, pcm: bytes, *, last: bool = False) -> bytes:
+        """What these samples become, as far as it is known yet; `last` brings the rest."""
+        if self._stream is None:
+            return pcm
+        import numpy as np
+
+        converted = self._stream.resample_chunk(np.frombuffer(pcm, dtype="<i2"), last=last)
+        return bytes(converted.astype("<i2").tobytes())

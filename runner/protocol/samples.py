@@ -1,0 +1,50 @@
+"""Arithmetic on 16-bit little-endian samples: G.711, loudness, channels.
+
+It is audioop's, which came with Python up to 3.12 and is a package (audioop-lts) since.
+"""
+
+import warnings
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import audioop
+
+FULL_SCALE = 32768
+"""The value that no 16-bit sample reaches."""
+
+_WIDTH = 2
+
+
+def from_ulaw(audio: bytes) -> bytes:
+    """Samples of G.711 µ-law."""
+    return audioop.ulaw2lin(audio, _WIDTH)
+
+
+def to_ulaw(pcm: bytes) -> bytes:
+    """G.711 µ-law of samples."""
+    return audioop.lin2ulaw(pcm, _WIDTH)
+
+
+def from_alaw(audio: bytes) -> bytes:
+    """Samples of G.711 A-law."""
+    return audioop.alaw2lin(audio, _WIDTH)
+
+
+def to_alaw(pcm: bytes) -> bytes:
+    """G.711 A-law of samples."""
+    return audioop.lin2alaw(pcm, _WIDTH)
+
+
+def loudness(pcm: bytes) -> float:
+    """The root mean square as a share of full scale, 0 to 1."""
+    return audioop.rms(pcm, _WIDTH) / FULL_SCALE
+
+
+def mono(stereo: bytes) -> bytes:
+    """The mean of two channels."""
+    return audioop.tomono(stereo, _WIDTH, 0.5, 0.5)
+
+
+def stereo(left: bytes, right: bytes) -> bytes:
+    """Two tracks of equal length side by side."""
+    return audioop.add(audioop.tostereo(left, _WIDTH, 1, 0), audioop.tostereo(right, _WIDTH, 0, 1), _WIDTH)

@@ -1,0 +1,67 @@
+"""What goes in: text, client events, or audio."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from runner.settings.section import Section
+
+Device = Annotated[int, Field(ge=0)] | Annotated[str, Field(min_length=1)]
+"""An audio device by its number or by a part of its name, as `rt-run devices` shows them."""
+TrailingSilence = Annotated[int, Field(ge=0, le=60_000)]
+
+
+class NoInput(Section):
+    """Nothing goes in; the session lives until a signal or the endpoint ends it."""
+
+    kind: Literal["none"]
+
+
+class StdinInput(Section):
+    """Standard input; on a terminal and with `format = "text"` it is a chat."""
+
+    kind: Literal["stdin"]
+    format: Literal["text", "events", "audio"] = "text"
+    """`text`: each line is a user message that is answered; `events`: each line is a client event in JSON; `audio`: raw
+    samples, 16-bit little-endian mono."""
+    max_line_bytes: Annotated[int, Field(ge=1024, le=1 << 28)] = 16 * 1024 * 1024
+    """The longest line taken, in bytes."""
+    rate: Annotated[int, Field(ge=4000, le=192_000)] = 24_000
+    """With `format = "audio"`: samples a second."""
+    trailing_silence_ms: TrailingSilence = 1000
+    """With `format = "audio"`: silence sent after the end, so that turn detection hears it, in milliseconds."""
+    mute_while_playing: bool = False
+    """With `format = "audio"`: send silence while an answer plays, where the microphone hears the speaker."""
+
+
+class FileInput(Section):
+    """A recording, said to the session as if somebody spoke."""
+
+    kind: Literal["file"]
+    path: Path
+    """WAV, and with `pip install rt-run[audio]` also FLAC, OGG and MP3, of any rate and channel count; a relative path
+    starts at the profile."""
+    pace: Literal["real-time", "fast"] = "real-time"
+    """`real-time`: as fast as it was spoken; `fast`: as fast as the endpoint takes it."""
+    trailing_silence_ms: TrailingSilence = 1000
+    """Silence sent after the end, so that turn detection hears it, in milliseconds."""
+
+
+class MicrophoneInput(Section):
+    """A microphone; needs `pip install rt-run[audio]`."""
+
+    kind: Literal["microphone"]
+    device: Device | None = None
+    """The device by number or by a part of its name; the system's default without."""
+    mute_while_playing: bool = False
+    """Send silence while an answer plays, where the microphone hears the speaker (half duplex)."""
+    push_to_talk: bool = False
+    """On a terminal: the space bar starts a turn and ends it, and only what is said between is heard; needs
+    `session.audio.input.turn_detection = "none"`."""
+    on_device_lost: Literal["fail", "default"] = "fail"
+    """What to do when the device disappears: `fail` ends the session with an error, `default` goes on with the
+    system's default device."""
+
+
+Input = Annotated[NoInput | StdinInput | FileInput | MicrophoneInput, Field(discriminator="kind")]

@@ -1,0 +1,100 @@
+"""What comes out, and where to."""
+
+from string import Formatter
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from runner.settings.input import Device
+from runner.settings.section import Section
+
+PLACEHOLDERS = frozenset({"profile", "run_id", "session", "started"})
+"""The names that an output's path may contain in braces."""
+
+
+def _template(value: str) -> str:
+    try:
+        fields = [field for field in Formatter().parse(value) if field[1] is not None]
+    except ValueError:
+        msg = "braces must come in pairs"
+        raise ValueError(msg) from None
+    for _, name, spec, conversion in fields:
+        if name not in PLACEHOLDERS or spec or conversion:
+            known = ", ".join(f"{{{each}}}" for each in sorted(PLACEHOLDERS))
+            msg = f"unknown placeholder {{{name}}}; there are {known}"
+            raise ValueError(msg)
+    return value
+
+
+PathTemplate = Annotated[str, Field(min_length=1), AfterValidator(_template)]
+QueueBytes = Annotated[int, Field(ge=65536, le=1 << 32)]
+
+
+class StdoutOutput(Section):
+    """Standard output."""
+
+    kind: Literal["stdout"]
+    format: Literal["text", "events", "audio"] = "text"
+    """`text`: the answers' text as it streams, or each answer whole where several sessions write; `events`: every
+    server event as a JSON line; `audio`: the answers' raw samples, 16-bit little-endian mono at the session's rate."""
+    pace: Literal["fast", "real-time"] = "fast"
+    """With `format = "audio"`: `fast` writes what comes as it comes; `real-time` as fast as it is to be heard, so that
+    an answer that is interrupted is not in the pipe already."""
+    max_queue_bytes: QueueBytes = 64 * 1024 * 1024
+    """How far a slow reader may fall behind before the session ends with an error, in bytes."""
+
+
+class EventsOutput(Section):
+    """A file of every server event, one JSON object a line."""
+
+    kind: Literal["events"]
+    path: PathTemplate
+    """The file, appended to; may contain `{profile}`, `{run_id}`, `{session}` and `{started}`; folders are made."""
+    max_queue_bytes: QueueBytes = 64 * 1024 * 1024
+    """How far a slow disk may fall behind before the session ends with an error, in bytes."""
+
+
+class TranscriptOutput(Section):
+    """A file of what was said, both sides, a finished turn at a time."""
+
+    kind: Literal["transcript"]
+    format: Literal["json", "markdown"] = "json"
+    """`json`: a JSON object a line; `markdown`: a paragraph each, for people."""
+    path: PathTemplate
+    """The file, appended to; may contain `{profile}`, `{run_id}`, `{session}` and `{started}`; folders are made."""
+    max_queue_bytes: QueueBytes = 64 * 1024 * 1024
+    """How far a slow disk may fall behind before the session ends with an error, in bytes."""
+
+
+class AudioOutput(Section):
+    """A WAV file of what was heard, playable at any moment, also after a crash."""
+
+    kind: Literal["audio"]
+    path: PathTemplate
+    """The file, which must not exist yet; may contain `{profile}`, `{run_id}`, `{session}` and `{started}`; folders are
+    made."""
+    track: Literal["output", "input", "both"] = "output"
+    """`output`: the answers; `input`: what was said to the session; `both`: stereo, aligned in time, the user left and
+    the assistant right."""
+    max_queue_bytes: QueueBytes = 64 * 1024 * 1024
+    """How far a slow disk may fall behind before the session ends with an error, in bytes."""
+
+
+class SpeakerOutput(Section):
+    """A loudspeaker; needs `pip install rt-run[audio]`."""
+
+    kind: Literal["speaker"]
+    device: Device | None = None
+    """The device by number or by a part of its name; the system's default without."""
+    buffer_ms: Annotated[int, Field(ge=0, le=2000)] = 60
+    """How much of an answer is gathered before it plays, against jitter of the network, in milliseconds."""
+    max_queue_bytes: QueueBytes = 64 * 1024 * 1024
+    """How much may wait to be played before the session ends with an error, in bytes."""
+    on_device_lost: Literal["fail", "default"] = "fail"
+    """What to do when the device disappears: `fail` ends the session with an error, `default` goes on with the
+    system's default device."""
+
+
+Output = Annotated[
+    StdoutOutput | EventsOutput | TranscriptOutput | AudioOutput | SpeakerOutput, Field(discriminator="kind")
+]
