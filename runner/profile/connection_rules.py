@@ -6,19 +6,19 @@ from runner.profile.tables import Finding, Tables, is_hosted, speaks_preview
 from runner.settings.auth import EntraAuth, NoAuth
 from runner.settings.endpoint import AzureEndpoint, CustomEndpoint, LocalEndpoint, OpenAIEndpoint
 from runner.settings.hosts import is_loopback
-from runner.settings.profile import RealtimeSettings, TranscriptionSettings
+from runner.settings.profile import RealtimeSettings, TranscriptionSettings, TranslationSettings
 
 _CLIENT_SECRET_FIELDS = ("tenant_id", "client_id", "client_secret")
 _CERTIFICATE_FIELDS = ("tenant_id", "client_id", "certificate_file")
 
 
 def model_missing(tables: Tables) -> Iterator[Finding]:
-    """A conversation on a hosted endpoint without a model."""
+    """A conversation or a translation on a hosted endpoint without a model."""
     if (
         is_hosted(tables)
-        and isinstance(tables.session, RealtimeSettings)
+        and isinstance(tables.session, RealtimeSettings | TranslationSettings)
         and tables.model is None
-        and not tables.session.model
+        and not getattr(tables.session, "model", None)
         and "model" not in tables.invalid
         and not getattr(tables.endpoint, "call_id", None)
     ):

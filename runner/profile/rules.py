@@ -25,19 +25,28 @@
 | `reconnect-delays` | a first wait that is longer than the longest |
 | `classify-sign` | a key of `classify` that is no HTTP status of a failure, no close code and no word |
 | `retry-without-history` | (warning) a lost response to be asked for again on a connection that knows no history |
+| `text-into-audio` | (warning) lines of text for a transcription or a translation, which take audio |
+| `audio-only-key` | a key for audio on a standard stream of another format |
+| `nothing-to-hear` | an output that plays answers of a session that answers in text or not at all |
+| `nothing-to-record` | a recording of the input where no audio goes in |
+| `push-to-talk-turns` | push-to-talk beside turn detection, or in a session that listens all the time |
+| `speaker-shared` | two speakers, or one for several sessions |
+| `samples-mixed` | audio of several sessions on one standard output |
 """
 
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from runner.profile import connection_rules, run_rules, session_rules
+from runner.profile import audio_rules, connection_rules, run_rules, session_rules
 from runner.profile.faults import Fault, Place, fault_at
 from runner.profile.keys import Key
 from runner.profile.merge import Owners
 from runner.profile.tables import Finding, Part, Tables, valid_tables
 from runner.settings.profile import Profile
 
-WARNINGS = frozenset({"azure-preview", "no-credential", "no-first-response", "retry-without-history"})
+WARNINGS = frozenset(
+    {"azure-preview", "no-credential", "no-first-response", "retry-without-history", "text-into-audio"}
+)
 """The codes that warn; all others refuse the profile."""
 
 
@@ -92,4 +101,11 @@ RULES = (
     Rule("reconnect-delays", run_rules.reconnect_delays),
     Rule("classify-sign", run_rules.classify_sign),
     Rule("retry-without-history", run_rules.retry_without_history),
+    Rule("text-into-audio", audio_rules.text_into_audio),
+    Rule("audio-only-key", audio_rules.audio_only_key),
+    Rule("nothing-to-hear", audio_rules.nothing_to_hear),
+    Rule("nothing-to-record", audio_rules.nothing_to_record),
+    Rule("push-to-talk-turns", audio_rules.push_to_talk_turns),
+    Rule("speaker-shared", audio_rules.speaker_shared),
+    Rule("samples-mixed", audio_rules.samples_mixed),
 )

@@ -15,6 +15,11 @@ WHISPER = '[session.audio.input]\ntranscription = { model = "gpt-realtime-whispe
 CUSTOM = 'version = 1\n[endpoint]\nkind = "custom"\nbase_url = "%s"\n'
 PREVIEW = AZURE.replace("[model]", 'api_version = "2025-04-01-preview"\n[model]')
 
+TRANSLATION = '[session]\ntype = "translation"\n'
+FILE = '[input]\nkind = "file"\npath = "talk.wav"\n'
+MICROPHONE = '[input]\nkind = "microphone"\n'
+SPEAKER = '[[outputs]]\nkind = "speaker"\n'
+WAV = 'kind = "audio"\npath = "{session}.wav"\n'
 MANY = "[run]\nsessions = 2\n"
 OUTPUT = '[[outputs]]\nkind = "events"\npath = "%s"\n'
 
@@ -54,10 +59,28 @@ BROKEN = [
       for sign in ("399", "600", "999", "5000", "0500", "10000", "1008x", "-1", "_")),
     (OPENAI + "[run.history]\nmax_items = 0\n", "retry-without-history"),
     (OPENAI + "[run.history]\nmax_tokens = 0\n", "retry-without-history"),
+    (NO_MODEL + TRANSLATION, "model-missing"),
+    (NO_MODEL + TRANSCRIPTION, "text-into-audio"),
+    (OPENAI + TRANSLATION, "text-into-audio"),
+    (OPENAI + '[input]\nkind = "stdin"\nrate = 8000\n', "audio-only-key"),
+    (OPENAI + '[input]\nkind = "stdin"\nformat = "events"\nmute_while_playing = true\n', "audio-only-key"),
+    (OPENAI + '[[outputs]]\nkind = "stdout"\npace = "fast"\n', "audio-only-key"),
+    *((OPENAI + '[session]\noutput_modalities = ["text"]\n[[outputs]]\n' + each, "nothing-to-hear")
+      for each in ('kind = "speaker"\n', 'kind = "stdout"\nformat = "audio"\n', WAV)),
+    (NO_MODEL + TRANSCRIPTION + FILE + "[[outputs]]\n" + WAV, "nothing-to-hear"),
+    (OPENAI + "[[outputs]]\n" + WAV + 'track = "input"\n', "nothing-to-record"),
+    (OPENAI + MICROPHONE + "push_to_talk = true\n", "push-to-talk-turns"),
+    (NO_MODEL + TRANSCRIPTION + MICROPHONE + "push_to_talk = true\n", "push-to-talk-turns"),
+    (OPENAI + SPEAKER * 2, "speaker-shared"),
+    (OPENAI + MANY + SPEAKER, "speaker-shared"),
+    (OPENAI + MANY + '[[outputs]]\nkind = "stdout"\nformat = "audio"\n', "samples-mixed"),
 ]  # fmt: skip
 FINE = [
+    OPENAI + MICROPHONE + 'push_to_talk = true\n[session.audio.input]\nturn_detection = "none"\n' + SPEAKER,
+    OPENAI + TRANSLATION + FILE + "[[outputs]]\n" + WAV + 'track = "both"\n',
+    OPENAI + '[input]\nkind = "stdin"\nformat = "audio"\nrate = 8000\n[[outputs]]\nkind = "stdout"\nformat = "audio"\n',
     PREVIEW + "[session.extra]\ntemperature = 1\n",
-    NO_MODEL + TRANSCRIPTION + WHISPER + 'turn_detection = "none"\n',
+    NO_MODEL + TRANSCRIPTION + WHISPER + 'turn_detection = "none"\n' + FILE,
     NO_MODEL.replace('"openai"', '"openai"\ncall_id = "rtc_1"'),
     OPENAI + '[session]\nreasoning = { effort = "low" }\n',
     AZURE.replace("gpt-realtime-2", "our-own") + '[session]\nreasoning = { effort = "low" }\n',

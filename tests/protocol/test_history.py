@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.protocol.conversation import Conversation
 from runner.protocol.audio_format import FORMATS, PCM
+from runner.protocol.conversation import Conversation
 from runner.protocol.history import heard, replay
 from runner.settings.continuity import History
 

@@ -1,0 +1,100 @@
+"""Rules about what is heard and what is played; `rules.py` has their codes."""
+
+from collections.abc import Iterator
+
+from runner.profile.keys import at
+from runner.profile.tables import Finding, Tables
+from runner.settings.input import MicrophoneInput, NoInput, StdinInput
+from runner.settings.output import AudioOutput, Output, SpeakerOutput, StdoutOutput
+from runner.settings.profile import RealtimeSettings, TranscriptionSettings
+
+_OF_AUDIO = ("rate", "trailing_silence_ms", "mute_while_playing")
+
+
+def text_into_audio(tables: Tables) -> Iterator[Finding]:
+    """Lines of text for a session that only listens."""
+    talks = isinstance(tables.session, RealtimeSettings)
+    if tables.session and not talks and isinstance(tables.input, StdinInput) and tables.input.format == "text":
+        hint = 'write input.kind = "file", or "microphone", or stdin with format = "audio"'
+        problem = f"a {tables.session.type} session takes audio, not the lines of text of [input]"
+        yield ("session", "type"), problem, hint, "value"
+
+
+def audio_only_key(tables: Tables) -> Iterator[Finding]:
+    """A key for audio beside another format."""
+    if isinstance(tables.input, StdinInput) and tables.input.format != "audio":
+        for name in _OF_AUDIO:
+            if name in tables.input.model_fields_set:
+                yield ("input", name), 'only `format = "audio"` takes it', 'remove it, or write format = "audio"', "key"
+    for index, output in enumerate(tables.outputs or ()):
+        if isinstance(output, StdoutOutput) and output.format != "audio" and "pace" in output.model_fields_set:
+            hint = 'remove it, or write format = "audio"'
+            yield ("outputs", index, "pace"), 'only `format = "audio"` takes it', hint, "key"
+
+
+def nothing_to_hear(tables: Tables) -> Iterator[Finding]:
+    """Somewhere to play answers that have no sound."""
+    session = tables.session
+    if isinstance(session, RealtimeSettings) and session.output_modalities == ["text"]:
+        problem, hint = "the session answers in text", 'write session.output_modalities = ["audio"]'
+    elif isinstance(session, TranscriptionSettings):
+        problem, hint = "a transcription session says nothing", "remove it"
+    else:
+        return
+    for index, output in enumerate(tables.outputs or ()):
+        if _plays(output):
+            yield ("outputs", index, "kind"), f"there is nothing to hear: {problem}", hint, "value"
+
+
+def _plays(output: Output) -> bool:
+    match output:
+        case SpeakerOutput():
+            return True
+        case StdoutOutput(format=form):
+            return form == "audio"
+        case AudioOutput(track=track):
+            return track == "output"
+        case _:
+            return False
+
+
+def nothing_to_record(tables: Tables) -> Iterator[Finding]:
+    """A recording of what nobody says."""
+    silent = isinstance(tables.input, NoInput) or (
+        isinstance(tables.input, StdinInput) and tables.input.format == "text"
+    )
+    for index, output in enumerate(tables.outputs or ()):
+        if silent and isinstance(output, AudioOutput) and output.track == "input":
+            hint = 'write track = "output", or another [input]'
+            yield ("outputs", index, "track"), "there is nothing to record: no audio goes in", hint, "value"
+
+
+def push_to_talk_turns(tables: Tables) -> Iterator[Finding]:
+    """Two who decide when a turn is over."""
+    if not isinstance(tables.input, MicrophoneInput) or not tables.input.push_to_talk or tables.session is None:
+        return
+    key = ("session", "audio", "input", "turn_detection")
+    if not isinstance(tables.session, RealtimeSettings):
+        yield ("input", "push_to_talk"), f"a {tables.session.type} session listens all the time", "remove it", "key"
+    elif at(tables.tree, key) != "none":
+        hint = 'write session.audio.input.turn_detection = "none"'
+        yield ("input", "push_to_talk"), "the endpoint would end turns too", hint, "key"
+
+
+def speaker_shared(tables: Tables) -> Iterator[Finding]:
+    """Several who would speak at once on the same loudspeaker."""
+    places = [index for index, output in enumerate(tables.outputs or ()) if isinstance(output, SpeakerOutput)]
+    for index in places[1:]:
+        yield ("outputs", index, "kind"), "another output plays the answers already", "remove one of them", "value"
+    if places and tables.run and tables.run.sessions > 1:
+        problem = f"{tables.run.sessions} sessions would speak at once"
+        yield ("outputs", places[0], "kind"), problem, "write run.sessions = 1, or record to files", "value"
+
+
+def samples_mixed(tables: Tables) -> Iterator[Finding]:
+    """The samples of several sessions on one standard output."""
+    for index, output in enumerate(tables.outputs or ()):
+        if isinstance(output, StdoutOutput) and output.format == "audio" and tables.run and tables.run.sessions > 1:
+            problem = f"the samples of {tables.run.sessions} sessions would mix"
+            hint = 'write run.sessions = 1, or outputs of kind = "audio"'
+            yield ("outputs", index, "format"), problem, hint, "value"
