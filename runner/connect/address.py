@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from runner.connect.opening import Address
 from runner.settings.endpoint import AzureEndpoint, CustomEndpoint, LocalEndpoint, OpenAIEndpoint, RemoteEndpoint
-from runner.settings.profile import Profile, RealtimeSettings, TranscriptionSettings
+from runner.settings.profile import Profile, RealtimeSettings, TranscriptionSettings, TranslationSettings
 
 _LOCAL_BASE = "http://local/v1"
 
@@ -18,11 +18,11 @@ def address_of(profile: Profile, credential_headers: Mapping[str, str]) -> Addre
         credential_headers: What authenticates the handshake; it wins over the profile's own headers.
     """
     endpoint = profile.endpoint
+    path = "/realtime/translations" if isinstance(profile.session, TranslationSettings) else "/realtime"
     if isinstance(endpoint, LocalEndpoint):
-        return Address(
-            _with_query(f"{_LOCAL_BASE}/realtime", _subject(profile) or {"model": "local"}), dict(credential_headers)
-        )
-    url = _with_query(_path(endpoint), {**endpoint.query, **_own_query(profile, endpoint)})
+        url = _with_query(f"{_LOCAL_BASE}{path}", _subject(profile) or {"model": "local"})
+        return Address(url, dict(credential_headers))
+    url = _with_query(_extended(_base(endpoint), path), {**endpoint.query, **_own_query(profile, endpoint)})
     return Address(url, _headers(endpoint, credential_headers))
 
 
@@ -33,11 +33,11 @@ def model_name(profile: Profile) -> str | None:
     return profile.session.model if isinstance(profile.session, RealtimeSettings) else None
 
 
-def _path(endpoint: RemoteEndpoint) -> str:
+def _base(endpoint: RemoteEndpoint) -> str:
     base = str(endpoint.base_url)
     if isinstance(endpoint, AzureEndpoint):
-        base = _extended(base, "/openai" if endpoint.speaks_preview else "/openai/v1")
-    return _extended(base, "/realtime")
+        return _extended(base, "/openai" if endpoint.speaks_preview else "/openai/v1")
+    return base
 
 
 def _extended(url: str, path: str) -> str:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from runner.lifecycle.backoff import Backoff
     from runner.protocol.fields import JsonObject
     from runner.session.engine import Session
-    from runner.session.link import Recorder
     from runner.session.pump import Dialect
+    from runner.session.recorder import Recorder
     from runner.settings.profile import Profile
 
 CONFIRMATION_S = 5.0
@@ -120,6 +120,8 @@ class Dialer:
                 await self._prepare(link)
                 task_status.started(link)
                 await link.released()
+                # What a translation still says nobody says again, and another connection serves already.
+                await link.conclude()
             finally:
                 with anyio.move_on_after(_FAREWELL_S, shield=True):
                     await link.close()
@@ -138,6 +140,7 @@ class Dialer:
 
     def _compare(self, asked: JsonObject, link: Link) -> None:
         """Tell, once, or refuse where the endpoint's configuration is not what was asked for."""
+        asked = {"type": link.state.kind, **asked}
         drift = differences(asked, link.state.effective) if self._settings.on_drift != "ignore" else []
         if drift and drift != self._drift:
             for each in drift:
@@ -151,6 +154,7 @@ class Dialer:
     def _state(self) -> SessionState:
         return SessionState(
             self._session.state,
+            kind=self._profile.session.type,
             max_response_retries=self._settings.max_response_retries,
             asks_again=self._settings.reconnect.response_in_flight == "retry",
         )

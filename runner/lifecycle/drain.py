@@ -28,6 +28,7 @@ async def drain(session: Session, *, reason: str, until_s: float) -> None:
         logs.logger().warning("response_cancelled", reason=reason)
         await session.cancel()
         await _finished(session, by_s=cancel_at_s + farewell_s / 2)
+    await session.conclude(by_s=cancel_at_s + farewell_s / 2)
     await session.close()
 
 

@@ -18,10 +18,11 @@ from runner.lifecycle.repetition import Repetition
 from runner.lifecycle.stall import Stall
 from runner.session import logbook
 from runner.session.link import Link
+from runner.session.recorder import closed_note
 
 if TYPE_CHECKING:
     from runner.session.engine import Session
-    from runner.session.link import Recorder
+    from runner.session.recorder import Recorder
     from runner.settings.profile import Profile
 
 
@@ -140,13 +141,18 @@ class Keeper:
     def _lose(self, link: Link) -> None:
         """Deal with the end of a connection that nobody asked for."""
         session, now_s = self._session, anyio.current_time()
+        if link.state.translation.is_concluded:
+            # Somebody has asked the endpoint for the end, and got it.
+            link.note(closed_note())
+            session.end()
+            return
         error = link.pump.failure or EndpointUnreachable("the connection was lost")
         kind, lived_s = self._backoff.fate(error), now_s - link.opened_s
         self._backoff.lived(lived_s)
         self._lost_s = now_s
         session.detach()
         link.release()
-        link.note({"type": "connection.closed", "by": "endpoint", "code": error.status, "reason": error.message})
+        link.note(closed_note(error))
         is_replaced = kind != "hopeless" and (self._successor is not None or self._opening)
         delay_s = 0.0 if is_replaced else self._backoff.delay_s(error)
         row = {} if delay_s is None else {"attempt": self._backoff.attempt, "retry_in_s": round(delay_s, 3)}
@@ -172,7 +178,7 @@ class Keeper:
         session.is_holding = False
         if old is not None:
             self._backoff.lived(anyio.current_time() - old.opened_s)
-            old.note({"type": "connection.closed", "by": "client", "code": 1000, "reason": "rollover"})
+            old.note(closed_note(reason="rollover"))
             old.release()
         session.attach(successor)
         dropped_bytes = await session.flush_audio()

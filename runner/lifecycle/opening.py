@@ -14,8 +14,8 @@ from runner.session.engine import MAX_EVENTS_BYTES, Session
 
 if TYPE_CHECKING:
     from runner.profile.load import LoadedProfile
-    from runner.session.link import Recorder
     from runner.session.pump import Reader
+    from runner.session.recorder import Recorder
     from runner.settings.profile import Profile
 
 _FAREWELL_S = 2.0

@@ -203,6 +203,8 @@ class Run:
                 self.stop("input-failed", error)
         else:
             if reason == "user-left" or (reason and self._profile.run.until != "signal"):
+                # What was said last to a translation is still to be interpreted.
+                await session.conclude()
                 self.stop(reason)
 
     def _watch(self, update: Update) -> None:

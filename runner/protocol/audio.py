@@ -5,24 +5,31 @@ from typing import Final
 import pybase64
 
 from runner.errors import IllegalEvent
+from runner.protocol.kinds import APPEND, TRANSLATION_APPEND
 
 MAX_APPEND_BYTES: Final = 15 * 1024 * 1024
-"""The longest base64 text of one `input_audio_buffer.append`, in bytes."""
+"""The longest base64 text that one event may append, in bytes."""
+
+_TEMPLATES: Final = {
+    each: b'{"type":"%b","event_id":"%%b","audio":"%%b"}' % each.encode() for each in (APPEND, TRANSLATION_APPEND)
+}
 
 
-def append_message(event_id: str, audio: bytes | bytearray | memoryview) -> bytes:
-    """The text of one `input_audio_buffer.append`; neither base64 nor an id of ours needs escaping in JSON.
+def append_message(event_id: str, audio: bytes | bytearray | memoryview, event_type: str = APPEND) -> bytes:
+    """The text of an event that appends audio; neither base64 nor an id of ours needs escaping in JSON.
+
+    Args:
+        event_id: The event's id.
+        audio: The audio.
+        event_type: The event's type, which depends on the kind of the session.
 
     Raises:
         IllegalEvent: More audio than the API takes in one event.
     """
     if memoryview(audio).nbytes * 4 > MAX_APPEND_BYTES * 3:
-        msg = f"`input_audio_buffer.append` takes at most {MAX_APPEND_BYTES * 3 // 4} bytes of audio"
+        msg = f"`{event_type}` takes at most {MAX_APPEND_BYTES * 3 // 4} bytes of audio"
         raise IllegalEvent(msg, hint="send it in pieces")
-    return b'{"type":"input_audio_buffer.append","event_id":"%b","audio":"%b"}' % (
-        event_id.encode(),
-        pybase64.b64encode(audio),
-    )
+    return _TEMPLATES[event_type] % (event_id.encode(), pybase64.b64encode(audio))
 
 
 def decoded(audio: str) -> bytes:

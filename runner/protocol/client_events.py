@@ -11,7 +11,7 @@ from runner.protocol.audio import MAX_APPEND_BYTES
 from runner.settings.api_object import ApiObject, Clearable
 from runner.settings.audio import ResponseAudio
 from runner.settings.conversation import ConversationItem, InputItem
-from runner.settings.session import MaxOutputTokens, Modalities, Prompt, Reasoning, Session
+from runner.settings.session import MaxOutputTokens, Modalities, Prompt, Reasoning, Session, TranslationSession
 from runner.settings.tools import Tool, ToolChoice
 
 MAX_EVENT_ID_CHARACTERS: Final = 512
@@ -160,6 +160,35 @@ class ResponseCancel(ClientEventBase):
     """The response; by default the one in the conversation."""
 
 
+class TranslationUpdate(ClientEventBase):
+    """Change a translation's configuration; answered by `session.updated`."""
+
+    type: Literal["session.update"] = "session.update"
+    """The event's name."""
+    session: TranslationSession
+    """The fields to change; the others stay."""
+
+    def to_wire(self) -> dict[str, Any]:
+        """The event's JSON object; the address says what the session is, and the API knows no `type` here."""
+        return self.model_dump(mode="json", exclude_unset=True, exclude={"session": {"type"}})
+
+
+class SessionInputAudioBufferAppend(ClientEventBase):
+    """Add audio to what a translation hears; not answered."""
+
+    type: Literal["session.input_audio_buffer.append"] = "session.input_audio_buffer.append"
+    """The event's name."""
+    audio: Annotated[str, Field(max_length=MAX_APPEND_BYTES)]
+    """Base64 of PCM of 24 kHz."""
+
+
+class SessionClose(ClientEventBase):
+    """End a translation; answered by its last words and `session.closed`."""
+
+    type: Literal["session.close"] = "session.close"
+    """The event's name."""
+
+
 ClientEvent = Annotated[
     SessionUpdate
     | InputAudioBufferAppend
@@ -188,4 +217,11 @@ CLIENT_EVENT_TYPES: Final[dict[str, type[ClientEventBase]]] = {
     "response.create": ResponseCreate,
     "response.cancel": ResponseCancel,
 }
-"""Every client event by its name."""
+"""Every client event by its name, but those of translations."""
+
+TRANSLATION_EVENT_TYPES: Final[dict[str, type[ClientEventBase]]] = {
+    "session.update": TranslationUpdate,
+    "session.input_audio_buffer.append": SessionInputAudioBufferAppend,
+    "session.close": SessionClose,
+}
+"""Every client event of a translation by its name."""

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.protocol.effects import Effect, SpeechStarted, SpeechStopped, TranscriptDelta, Truncated, TurnEnded
+from runner.protocol.effects import (
+    Effect,
+    SpeechStarted,
+    SpeechStopped,
+    TranscriptDelta,
+    TranscriptionEnded,
+    TranscriptionStarted,
+    Truncated,
+    TurnEnded,
+)
 from runner.protocol.fields import JsonObject, count, optional_table, optional_text, table, tables, text
 from runner.protocol.history import heard
+from runner.protocol.severity import error_for_failure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,8 +47,10 @@ def _truncated(state: SessionState, event: JsonObject) -> list[Effect]:
 def _item_deleted(state: SessionState, event: JsonObject) -> list[Effect]:
     item_id = text(event, "item_id")
     state.conversation.remove(item_id)
+    if item_id not in state.promises.transcribing:
+        return []
     state.promises.transcribing.discard(item_id)
-    return []
+    return [TranscriptionEnded(item_id)]
 
 
 def _speech_started(state: SessionState, event: JsonObject) -> list[Effect]:
@@ -64,14 +76,17 @@ def _cleared(state: SessionState, _event: JsonObject) -> list[Effect]:
 
 def _committed(state: SessionState, event: JsonObject) -> list[Effect]:
     state.promises.commit(answered=state.configuration.answers_turns)
-    if state.configuration.hearing.get("transcription"):
-        state.promises.transcribing.add(optional_text(event, "item_id"))
-    return []
+    if not state.configuration.hearing.get("transcription"):
+        return []
+    item_id = optional_text(event, "item_id")
+    state.promises.transcribing.add(item_id)
+    return [TranscriptionStarted(item_id)] if item_id else []
 
 
 def _unheard(state: SessionState, event: JsonObject) -> list[Effect]:
-    _transcribed(state, text(event, "item_id"))
-    return []
+    item_id = text(event, "item_id")
+    _transcribed(state, item_id)
+    return [TranscriptionEnded(item_id, error_for_failure("the transcription failed", event.get("error")))]
 
 
 def _transcribed(state: SessionState, item_id: str) -> None:
@@ -89,9 +104,11 @@ def _transcript(state: SessionState, event: JsonObject) -> list[Effect]:
     _transcribed(state, item_id)
     transcript = text(event, "transcript")
     state.usage.add_transcription(optional_table(event, "usage"))
-    state.conversation.append(item_id, count(event, "content_index"), transcript, whole=True)
-    item = state.conversation.get(item_id)
-    return told(item, tuple(tables(event, "logprobs"))) if item else []
+    if state.conversation.get(item_id) is None:
+        # Its announcement was lost, or the endpoint makes none; whose words these are is known all the same.
+        state.conversation.put({"id": item_id, "type": "message", "role": "user"})
+    item = state.conversation.append(item_id, count(event, "content_index"), transcript, whole=True)
+    return [*told(item, tuple(tables(event, "logprobs"))), TranscriptionEnded(item_id)]
 
 
 def finished(state: SessionState, incoming: JsonObject) -> list[Effect]:

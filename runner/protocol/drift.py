@@ -32,8 +32,16 @@ _SHOWN: _Shown = {
     "audio.output": frozenset({"format", "speed", "voice"}),
 }
 """What the API's schema of a configuration shows of these objects; of all others, whatever was asked for."""
-_SHOWN_IN_TRANSCRIPTION: _Shown = {
-    "audio.input.turn_detection": frozenset({"type", "threshold", "prefix_padding_ms", "silence_duration_ms"}),
+_SHOWN_IN: Mapping[object, _Shown] = {
+    "transcription": {
+        "audio.input.turn_detection": frozenset({"type", "threshold", "prefix_padding_ms", "silence_duration_ms"}),
+    },
+    "translation": {
+        "": frozenset({"audio"}),
+        "audio.input": frozenset({"noise_reduction", "transcription"}),
+        "audio.input.transcription": frozenset({"model"}),
+        "audio.output": frozenset({"language"}),
+    },
 }
 
 
@@ -60,12 +68,10 @@ def differences(asked: JsonObject, effective: JsonObject) -> list[Drift]:
     """Compare what was asked for with what holds; whatever was not asked for is the endpoint's to choose.
 
     Args:
-        asked: The `session` object of a `session.update`.
+        asked: The `session` object of a `session.update`; with its `type` also where none was sent.
         effective: The one of the `session.updated` that answered it.
     """
-    transcribes = asked.get("type") == "transcription"
-    shown = {**_SHOWN, **_SHOWN_IN_TRANSCRIPTION} if transcribes else _SHOWN
-    return list(_in_object("", asked, effective, shown))
+    return list(_in_object("", asked, effective, {**_SHOWN, **_SHOWN_IN.get(asked.get("type"), {})}))
 
 
 def _in_object(path: str, asked: JsonObject, effective: JsonObject, shown: _Shown) -> Iterator[Drift]:

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 from runner.errors import RunnerError
 from runner.protocol.audio import decoded
 from runner.protocol.fields import JsonObject
+from runner.protocol.kinds import Kind
 from runner.protocol.rate_limits import RateLimitCrossed
 from runner.protocol.severity import Severity
 
@@ -23,6 +24,8 @@ class Opened:
     session_id: str
     expires_at: int
     """When the endpoint will end the session, in Unix seconds; 0 where it does not say."""
+    kind: Kind = "realtime"
+    """What kind of session was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class TextDelta(NamedTuple):
     """A piece of an answer: of its text, or of the transcript of its audio."""
 
     response_id: str
+    """The response; nothing in a translation, where a `TurnEnded` ends the item."""
     item_id: str
     text: str
 
@@ -100,6 +104,30 @@ class TranscriptDelta(NamedTuple):
 
     item_id: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptionStarted:
+    """What the user said as this item will be written down; items are heard in this order."""
+
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptionEnded:
+    """An item of the user's is written down, or will never be."""
+
+    item_id: str
+    error: RunnerError | None = None
+    """Why it could not be written down."""
+
+
+@dataclass(frozen=True, slots=True)
+class Concluded:
+    """The endpoint has said the last words of a translation."""
+
+    was_asked: bool
+    """Whether we had asked for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +209,9 @@ Effect = (
     | RateLimitCrossed
     | TurnEnded
     | TranscriptDelta
+    | TranscriptionStarted
+    | TranscriptionEnded
+    | Concluded
     | SpeechStarted
     | SpeechStopped
     | Truncated

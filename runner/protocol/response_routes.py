@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.errors import EndpointBusy, RunnerError
-from runner.protocol import severity
+from runner.errors import EndpointBusy
 from runner.protocol.conversation_routes import finished
 from runner.protocol.effects import (
     AudioDelta,
@@ -17,6 +16,7 @@ from runner.protocol.effects import (
     make,
 )
 from runner.protocol.fields import BadField, JsonObject, count, optional_table, optional_text, table, tables, text
+from runner.protocol.severity import error_for_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,15 +129,7 @@ def _ending(response_id: str, status: str, details: object) -> ResponseEnded:
         case "completed" | "cancelled" | "incomplete":
             return ResponseEnded(response_id, status, reason)
         case _:
-            return ResponseEnded(response_id, "failed", reason, _failure(failure if isinstance(failure, dict) else {}))
-
-
-def _failure(details: JsonObject) -> RunnerError:
-    code, kind, message = (
-        each if isinstance(each := details.get(key), str) else "" for key in ("code", "type", "message")
-    )
-    problem = f"the response failed: {severity.plain(message) or code or kind or 'the endpoint gives no reason'}"
-    return severity.error_for_code(code, problem, kind=kind)
+            return ResponseEnded(response_id, "failed", reason, error_for_failure("the response failed", failure))
 
 
 RESPONSE_ROUTES = {

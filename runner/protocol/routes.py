@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from runner.protocol.conversation_routes import CONVERSATION_ROUTES
 from runner.protocol.effects import Effect
 from runner.protocol.fields import JsonObject, tables
+from runner.protocol.kinds import Kind
 from runner.protocol.response_routes import RESPONSE_ROUTES
+from runner.protocol.session_routes import SESSION_ROUTES
+from runner.protocol.translation_routes import TRANSLATION_ROUTES
 
 if TYPE_CHECKING:
     from runner.protocol.state import SessionState
@@ -20,14 +23,18 @@ def _rate_limits(state: SessionState, event: JsonObject) -> list[Effect]:
     return [*state.rate_limits.update(tables(event, "rate_limits"), state.heard_at_s)]
 
 
-ROUTES: dict[str, Route] = {**CONVERSATION_ROUTES, **RESPONSE_ROUTES, "rate_limits.updated": _rate_limits}
+ROUTES: dict[str, Route] = {
+    **CONVERSATION_ROUTES,
+    **RESPONSE_ROUTES,
+    **SESSION_ROUTES,
+    "rate_limits.updated": _rate_limits,
+}
 """The events that change what is known of the session."""
 
 KNOWN_TYPES = frozenset(ROUTES) | {
     "conversation.created",
     "conversation.item.input_audio_transcription.segment",
     "conversation.item.retrieved",
-    "error",
     "input_audio_buffer.dtmf_event_received",
     "input_audio_buffer.timeout_triggered",
     "mcp_list_tools.completed",
@@ -46,7 +53,17 @@ KNOWN_TYPES = frozenset(ROUTES) | {
     "response.mcp_call_arguments.delta",
     "response.mcp_call_arguments.done",
     "response.output_audio.done",
-    "session.created",
-    "session.updated",
 }
 """All 46 server events of the current protocol; what is not among them is passed on and named once in the log."""
+
+_TRANSLATION: dict[str, Route] = {**SESSION_ROUTES, **TRANSLATION_ROUTES}
+
+
+def routes_of(kind: Kind) -> dict[str, Route]:
+    """The events that change what is known of a session of this kind."""
+    return _TRANSLATION if kind == "translation" else ROUTES
+
+
+def known_types(kind: Kind) -> Collection[str]:
+    """The server events of a session of this kind."""
+    return _TRANSLATION if kind == "translation" else KNOWN_TYPES

@@ -18,6 +18,9 @@ def session_update(profile: Profile) -> JsonObject:
     session = dumped.get("session", {})
     asked = merged({"type": profile.session.type, **session}, dict(profile.session.extra))
     asked.pop("model", None)
+    if profile.session.type == "translation":
+        # The address says it, and the API knows no such field.
+        asked.pop("type")
     return {"type": "session.update", "session": asked}
 
 

@@ -106,6 +106,21 @@ def error_for_code(code: str, message: str, *, kind: str = "") -> RunnerError:
     return _CODE_ERRORS.get(known, ProtocolError)(plain(message), code=code or known, hint=_HINTS.get(known, ""))
 
 
+def error_for_failure(what: str, details: object) -> RunnerError:
+    """The error that stands for something that failed, such as a response.
+
+    Args:
+        what: What failed, such as `the response failed`.
+        details: The endpoint's `error` object, or whatever stood in its place.
+    """
+    details = details if isinstance(details, dict) else {}
+    code, kind, message = (
+        each if isinstance(each := details.get(key), str) else "" for key in ("code", "type", "message")
+    )
+    reason = plain(message) or code or kind or "the endpoint gives no reason"
+    return error_for_code(code, f"{what}: {reason}", kind=kind)
+
+
 def _known(code: str, kind: str) -> str:
     return next((each for each in (code, kind) if each in _CODE_ERRORS), "")
 

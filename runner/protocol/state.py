@@ -6,25 +6,18 @@ sends; a caller of `send` that asks for what the state forbids gets `IllegalEven
 
 from typing import Literal
 
-from runner.errors import EndpointBusy, IllegalEvent, ProtocolError
-from runner.protocol import severity
+from runner.errors import EndpointUnreachable, IllegalEvent, ProtocolError
 from runner.protocol.configuration import Configuration
 from runner.protocol.conversation import Conversation
-from runner.protocol.effects import (
-    Configured,
-    Effect,
-    ErrorReported,
-    Opened,
-    ResponseEnded,
-    ResponseRepeats,
-    TurnEnded,
-)
-from runner.protocol.fields import BadField, JsonObject, count, optional_text, table, text
+from runner.protocol.effects import Effect, ResponseEnded, TranscriptionEnded, TurnEnded
+from runner.protocol.fields import BadField, JsonObject
+from runner.protocol.kinds import APPEND, Kind, append_type, check_translated
 from runner.protocol.oddities import Oddities
 from runner.protocol.promises import Asked, Promises, Request
 from runner.protocol.rate_limits import RateLimits
-from runner.protocol.routes import KNOWN_TYPES, ROUTES, Route
+from runner.protocol.routes import known_types, routes_of
 from runner.protocol.sent import Sent
+from runner.protocol.translation_routes import Translation
 from runner.protocol.usage import Usage
 
 Phase = Literal["connecting", "configuring", "ready", "closed"]
@@ -36,13 +29,22 @@ class SessionState:
     Args:
         before: The state on the session's connection before this one; conversation, usage and rate limits are the
             session's and go on, as do the numbers of our events and the configuration that was asked for.
+        kind: What kind of session was asked for.
         max_response_retries: How often a response that failed for a temporary reason is asked for again.
         asks_again: Whether what the end of the connection leaves without an answer is owed on the next one.
     """
 
     def __init__(
-        self, before: "SessionState | None" = None, *, max_response_retries: int = 0, asks_again: bool = False
+        self,
+        before: "SessionState | None" = None,
+        *,
+        kind: Kind = "realtime",
+        max_response_retries: int = 0,
+        asks_again: bool = False,
     ) -> None:
+        self.kind: Kind = kind
+        self.append_type = append_type(kind)
+        """The type of the client event that brings audio."""
         self.max_response_retries = max_response_retries
         self.phase: Phase = "connecting"
         self.greeted = False
@@ -59,9 +61,12 @@ class SessionState:
         """What the endpoint still owes."""
         self.unanswered: list[Asked] = []
         """What the end of the connection has left without an answer, for good."""
-        self._sent: Sent = Sent(before._sent if before else None)  # noqa: SLF001  # of the same class
+        self.translation: Translation = Translation(before.translation if before else None)
+        """What is being said in a translation."""
+        self.sent: Sent = Sent(before.sent if before else None)
+        self.oddities: Oddities = before.oddities if before else Oddities()
         self._asks_again = asks_again
-        self._oddities: Oddities = before._oddities if before else Oddities()  # noqa: SLF001  # of the same class
+        self._routes, self._known_types = routes_of(kind), known_types(kind)
 
     @property
     def effective(self) -> JsonObject:
@@ -80,8 +85,13 @@ class SessionState:
 
     @property
     def pending(self) -> bool:
-        """Whether anything that was asked for or promised is still to come: a response, a transcription."""
-        return self.promises.pending
+        """Whether anything that was asked for or promised is to come: a response, a transcription, last words."""
+        return self.promises.pending or (self.translation.is_leaving and not self.is_over)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will come of this connection, since it has ended or the endpoint has said its last."""
+        return self.phase == "closed" or self.translation.is_over
 
     @property
     def quiet(self) -> bool:
@@ -90,8 +100,13 @@ class SessionState:
         return self.configuration.is_settled and not (self.pending or unheard)
 
     def identified(self, event: JsonObject) -> JsonObject:
-        """The client event as it is to be sent, with an `event_id` and an item's id, its own or ours."""
-        return self._sent.identified(event)
+        """The client event as it is to be sent, with an `event_id` and an item's id, its own or ours.
+
+        Audio is appended under the name that this kind of session has for it.
+        """
+        if self.kind == "translation" and event.get("type") == APPEND:
+            event = {**event, "type": self.append_type}
+        return self.sent.identified(event)
 
     def send(self, event: JsonObject) -> JsonObject:
         """Note what a client event will change.
@@ -103,14 +118,15 @@ class SessionState:
             What to put on the wire: the event with an `event_id`.
 
         Raises:
-            IllegalEvent: the state forbids it: a second response in the conversation, or anything after the end.
+            IllegalEvent: the state forbids it: a second response in the conversation, what this kind of session does
+                not have, or anything after the end.
         """
+        event = self.identified(event)
         self.check(event)
         kind = event["type"]
         aside = kind == "response.create" and out_of_band(event)
-        event = self.identified(event)
-        self._sent.note(event)
-        if kind == "input_audio_buffer.append":
+        self.sent.note(event)
+        if kind == APPEND:
             self.promises.uncommitted = True
         else:
             self._note(kind, event, "aside" if aside else "response")
@@ -125,6 +141,8 @@ class SessionState:
         if self.phase == "closed":
             msg = f"`{kind}` cannot be sent: the session is closed"
             raise IllegalEvent(msg)
+        if self.kind == "translation":
+            check_translated(kind, is_leaving=self.translation.is_leaving)
         if kind == "response.create" and self.promises.occupied and not out_of_band(event):
             msg = "`response.create` cannot be sent while a response is in flight"
             raise IllegalEvent(msg, hint="wait for its end, or cancel it first")
@@ -142,6 +160,8 @@ class SessionState:
             case "conversation.item.create" if isinstance(event.get("item"), dict):
                 previous = event.get("previous_item_id")
                 self.conversation.expect(event["item"], previous if isinstance(previous, str) else None, event_id)
+            case "session.close" if self.kind == "translation":
+                self.translation.is_leaving = True
             case "conversation.item.delete":
                 self.conversation.leave(event.get("item_id"), event_id)
             case _:
@@ -152,42 +172,45 @@ class SessionState:
         kind = event.get("type")
         if type(kind) is not str:
             return self.malformed("", "`type` is not a string")
-        route = _ROUTES.get(kind)
+        route = self._routes.get(kind)
         if route is None:
-            return [] if kind in KNOWN_TYPES else self._oddities.unknown(kind)
+            return [] if kind in self._known_types else self.oddities.unknown(kind)
         try:
             return route(self, event)
         except BadField as bad:
             effects = self.malformed(kind, str(bad))
             if kind == "response.done" and (self.busy or self.promises.asides):
                 effects.append(self._abandon(event, f"the response ended in an event that cannot be read: {bad}"))
-            elif kind == "error" and self._refuse(*self._sent.cause(event.get("error"))):
+            elif kind == "error" and self.refuse(*self.sent.cause(event.get("error"))):
                 problem = ProtocolError(f"the endpoint answered with an error that cannot be read: {bad}")
                 effects.append(ResponseEnded("", "refused", error=problem))
             return effects
 
     def malformed(self, kind: str, problem: str) -> list[Effect]:
         """Report what cannot be read, each problem of a type once; an empty type stands for no event at all."""
-        return self._oddities.malformed(kind, problem)
+        return self.oddities.malformed(kind, problem)
 
     def close(self) -> list[Effect]:
         """End the connection, and report as incomplete what somebody was still saying."""
         self.phase = "closed"
-        cut_short = self.promises.active.copy()
+        cut_short, transcribing = self.promises.active.copy(), self.promises.transcribing.copy()
         said = self.conversation.of_responses(cut_short)
         answerable = self.conversation.ends_with_words(but=said)
         again: list[Asked] = []
         for each in self.promises.break_off():
             repeats = self._asks_again and each.failures < self.max_response_retries and (each.event_id or answerable)
             (again if repeats else self.unanswered).append(each)
-        effects: list[Effect] = []
+        effects: list[Effect] = self.translation.break_off(self.conversation)
+        if self.kind == "transcription":
+            lost = EndpointUnreachable("the connection ended before what was said was written down")
+            effects += [TranscriptionEnded(item_id, lost) for item_id in transcribing]
         for item in said:
             if not item.told and item.role == "assistant" and item.text:
                 item.told, item.status = True, "incomplete"
                 effects.append(TurnEnded(item.role, item.text, item.id, "incomplete"))
         # The halves of answers that are asked for again go, or the next ones would follow upon them.
         broken_off = {response_id for response_id, asked in cut_short.items() if asked in again}
-        self.conversation.break_off(broken_off, self._sent)
+        self.conversation.break_off(broken_off, self.sent)
         for each in again:
             self.promises.repeat(each)
         return effects
@@ -199,42 +222,8 @@ class SessionState:
         self.promises.abandon(response_id)
         return ResponseEnded(response_id, "failed", error=ProtocolError(problem))
 
-    def opened(self, event: JsonObject) -> list[Effect]:
-        """The endpoint has greeted us."""
-        session = table(event, "session")
-        self.session_id, self.expires_at = optional_text(session, "id"), count(session, "expires_at")
-        self.configuration.effective, self.greeted = session, True
-        return [Opened(self.session_id, self.expires_at)]
-
-    def configured(self, event: JsonObject) -> list[Effect]:
-        """The endpoint has confirmed a configuration."""
-        self.configuration.confirm(table(event, "session"))
-        self.expires_at = count(self.effective, "expires_at") or self.expires_at
-        if not self.configuration.detects_turns:
-            self.promises.drop_turn()
-        if self.phase != "closed":
-            self.phase = "ready"
-        return [Configured(self.effective)]
-
-    def reported(self, event: JsonObject) -> list[Effect]:
-        """The endpoint reports an error."""
-        details = table(event, "error")
-        message, code, kind = text(details, "message"), optional_text(details, "code"), optional_text(details, "type")
-        cause, cause_type = self._sent.cause(details)
-        if param := optional_text(details, "param"):
-            message = f"{message} (at `{param}`)"
-        error = severity.error_for_code(code, message, kind=kind)
-        weight = severity.severity(code, kind=kind)
-        is_new = weight != "harmless" or self._oddities.harmless(code)
-        effects: list[Effect] = [ErrorReported(weight, error, cause_type, cause, is_new)]
-        if asked := self._refuse(cause, cause_type):
-            if isinstance(error, EndpointBusy) and asked.failures < self.max_response_retries:
-                self.promises.repeat(asked)
-                return [*effects, ResponseRepeats("", error)]
-            effects.append(ResponseEnded("", "refused", code, error))
-        return effects
-
-    def _refuse(self, cause: str, cause_type: str) -> Asked | None:
+    def refuse(self, cause: str, cause_type: str) -> Asked | None:
+        """The endpoint does not do what this event of ours asks for; returns the request that is thereby answered."""
         if cause:
             self.conversation.refuse(cause)
             self.configuration.refuse(cause)
@@ -245,11 +234,3 @@ def out_of_band(event: JsonObject) -> bool:
     """Whether this `response.create` asks for a response outside the conversation, which may run beside another."""
     response = event.get("response")
     return isinstance(response, dict) and response.get("conversation") == "none"
-
-
-_ROUTES: dict[str, Route] = {
-    **ROUTES,
-    "session.created": SessionState.opened,
-    "session.updated": SessionState.configured,
-    "error": SessionState.reported,
-}

@@ -11,9 +11,9 @@ from runner.protocol.audio_format import format_of
 from runner.protocol.fields import BadField, JsonObject, optional_table, optional_text, table
 from runner.protocol.journal import MASK, Record, audio_bytes
 from runner.protocol.rows import Header, Row, Rows, Summary, Who
+from runner.protocol.translation_routes import Moment, moment_of
 
 _REMEMBERED_EVENTS: Final = 65536
-_PAUSE_S: Final = 2.0
 _SHOWN_BY_TEXT: Final = frozenset({"type", "by"})
 
 
@@ -39,7 +39,7 @@ class Timeline:
         self._speech = speech.Speech(self._rows)
         self._answers = answers.Answers(self._rows)
         self._sent: OrderedDict[str, tuple[str, float]] = OrderedDict()
-        self._streams: dict[Who, tuple[Row, float]] = {}
+        self._streams: dict[Who, tuple[Row, Moment]] = {}
         self._asked: JsonObject = {}
         self._connections: dict[int, Row] = {}
         self._lost = False
@@ -198,15 +198,20 @@ class Timeline:
     def translated(self, event: JsonObject) -> None:
         """A piece of a translation, which knows no turns; after a pause it begins a new row."""
         who: Who = "user" if "input" in event["type"] else "assistant"
-        row, last_s = self._streams.get(who, (None, 0.0))
-        if row is None or self._rows.since_s(last_s) > _PAUSE_S:
+        now = moment_of(event, self._rows.now_s)
+        row, last = self._streams.get(who, (None, now))
+        if row is None or now.follows_pause(last):
             row = self._rows.add(who, "")
         row.text += optional_text(event, "delta")
-        self._streams[who] = row, self._rows.now_s
+        self._streams[who] = row, now
 
     def translated_audio(self, event: JsonObject) -> None:
         """A piece of a translation's audio."""
         self._translated_s += self._answers.form.seconds(audio_bytes(event.get("delta")))
+
+    def concluded(self, _event: JsonObject) -> None:
+        """The endpoint has said the last words of a translation."""
+        self._rows.add("session", "concluded")
 
     def _use_formats(self, session: JsonObject) -> None:
         self._speech.form = format_of(session, "input")
@@ -231,6 +236,7 @@ _ROUTES: Final[dict[str, Callable[[Timeline, JsonObject], None]]] = {
     "session.updated": Timeline.configured,
     "transcription_session.updated": Timeline.configured,
     "error": Timeline.failed,
+    "session.closed": Timeline.concluded,
     "session.input_transcript.delta": Timeline.translated,
     "session.output_transcript.delta": Timeline.translated,
     "session.output_audio.delta": Timeline.translated_audio,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from time import time
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from runner.errors import IllegalEvent, RunnerError
 from runner.protocol.effects import SessionEnded
 from runner.protocol.state import SessionState
 from runner.session.link import Link, NotSent
+from runner.session.recorder import closed_note
 from runner.session.update import Update
 from runner.session.waiting_audio import WaitingAudio
 
@@ -76,7 +78,8 @@ class CarriedSession:
     @property
     def _is_undecided(self) -> bool:
         """Whether the connection is lost and nobody has said yet what becomes of the session."""
-        return self.link is not None and self.link.pump.is_over
+        lost = self.link is not None and self.link.pump.is_over
+        return lost and not self.state.translation.is_concluded
 
     def attach(self, link: Link) -> None:
         """Be carried by this connection from now on; what has to be asked again is owed on it."""
@@ -97,6 +100,21 @@ class CarriedSession:
             self.link = None
             self._waiting_audio = self._waiting_audio or WaitingAudio(self._max_audio_age_s)
             self.changes.tell()
+
+    async def conclude(self, by_s: float = math.inf) -> None:
+        """Have a translation say its last words, before it is closed; in any other session nothing happens.
+
+        Args:
+            by_s: When to do without them, on the event loop's clock, in seconds.
+        """
+        link = self.link
+        if link is None or self._is_over or self.state.kind != "translation":
+            return
+        self.is_closing = True
+        await link.conclude(by_s)
+        if (lost := link.pump.failure) and not link.state.translation.is_concluded:
+            link.note(closed_note(lost))
+            self.end(lost)
 
     @property
     def _has_unsent_audio(self) -> bool:

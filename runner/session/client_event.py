@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pybase64
 
 from runner.errors import IllegalEvent
+from runner.protocol.kinds import APPEND, TRANSLATION_APPEND
 
 if TYPE_CHECKING:
     from runner.protocol.client_events import ClientEventBase
@@ -41,9 +42,9 @@ def encoded(event: JsonObject) -> str:
 
 
 def appended_audio(event: Mapping[str, Any] | ClientEventBase) -> bytes:
-    """The audio of an `input_audio_buffer.append`; nothing where it is none that can be read."""
+    """The audio of an event that appends it; nothing where it is none that can be read."""
     plain = plain_event(event)
-    if plain.get("type") != "input_audio_buffer.append":
+    if plain.get("type") not in {APPEND, TRANSLATION_APPEND}:
         return b""
     try:
         return pybase64.b64decode(str(plain.get("audio", "")), validate=True)

@@ -14,6 +14,7 @@ from runner.session.backlog import Backlog
 from runner.session.carried import CarriedSession
 from runner.session.client_event import appended_audio
 from runner.session.link import Link, NotSent
+from runner.session.recorder import closed_note
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,8 +112,9 @@ class Session(CarriedSession):
 
     async def update(self, **session: Any) -> None:
         """Change the session's configuration; arguments are fields of the API's `session` object."""
-        kind = self.state.effective.get("type", "realtime")
-        await self.send({"type": "session.update", "session": {"type": kind, **session}})
+        # A translation's configuration has no type.
+        kind = {} if self.state.kind == "translation" else {"type": self.state.effective.get("type", "realtime")}
+        await self.send({"type": "session.update", "session": {**kind, **session}})
 
     async def settled(self) -> None:
         """Wait until no response is asked for or in flight; raises the session's failure if it ends before."""
@@ -124,7 +126,8 @@ class Session(CarriedSession):
         """Wait for all that was asked for, transcriptions too; raises the session's failure if it ends before."""
         while (self.state.pending or self._is_undecided or self._has_unsent_audio) and not self._is_over:
             await self.changes.next()
-        self.check()
+        if not self.state.translation.is_concluded:
+            self.check()
 
     async def ended(self) -> None:
         """Wait until the session has ended by the endpoint's doing or by ours."""
@@ -149,7 +152,7 @@ class Session(CarriedSession):
         """End the session: the closing handshake with code 1000, within a bounded time; last events still count."""
         self.is_closing = True
         if not self._is_over and self.link is not None:
-            self.link.note({"type": "connection.closed", "by": "client", "code": 1000, "reason": ""})
+            self.link.note(closed_note())
             await self.link.close()
         self.end()
 

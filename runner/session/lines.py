@@ -4,14 +4,24 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from runner.protocol.effects import Effect, ResponseEnded, TextDelta, TurnEnded
+from runner.protocol.effects import (
+    Effect,
+    Opened,
+    ResponseEnded,
+    TextDelta,
+    TranscriptDelta,
+    TranscriptionEnded,
+    TranscriptionStarted,
+    TurnEnded,
+)
+from runner.session.text_queue import TextQueue
 from runner.session.update import Update
 
 _CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 
 
 class TextLines:
-    """The text of answers as it streams, each answer on lines of its own.
+    """The text of answers as it streams, each answer on lines of its own; of a transcription what the user says.
 
     Args:
         terminal: Whether a terminal shows it; control characters, which could rewrite the screen, are then left out.
@@ -19,10 +29,10 @@ class TextLines:
 
     def __init__(self, *, terminal: bool) -> None:
         self._terminal = terminal
-        self._current: str | None = None
-        self._waiting: dict[str, list[str]] = {}
-        self._over: set[str] = set()
+        self._transcribes = False
+        self._queue = TextQueue()
         self._streamed: dict[str, str] = {}
+        """By item, the response that it is a part of; in a transcription, what was shown of it."""
         self._half = ""
 
     def render(self, updates: Sequence[Update]) -> str:
@@ -30,9 +40,9 @@ class TextLines:
         pieces: list[str] = []
         for update in updates:
             for effect in update.effects:
-                pieces += self._pieces(effect)
-            if update.event is None and self._current is not None:
-                pieces += self._ended(self._current)
+                pieces += self._heard(effect) if self._transcribes else self._pieces(effect)
+            if update.event is None:
+                pieces += self._queue.end_all()
         text, self._half = self._half + "".join(pieces), ""
         if text and "\ud800" <= text[-1] <= "\udbff":
             # The other half of a character that an endpoint cut in two comes with a later event.
@@ -41,45 +51,42 @@ class TextLines:
 
     def _pieces(self, effect: Effect) -> list[str]:
         match effect:
+            case Opened(kind=kind):
+                self._transcribes = kind == "transcription"
             case TextDelta(response_id=response_id, item_id=item_id, text=text):
-                self._streamed[item_id] = response_id
-                self._current = response_id if self._current is None else self._current
-                if response_id == self._current:
-                    return [text]
-                self._waiting.setdefault(response_id, []).append(text)
-            case TurnEnded(role="assistant", item_id=item_id, text=text):
-                if item_id not in self._streamed:
-                    return self._unstreamed(item_id, text)
+                # A translation knows no responses.
+                self._streamed[item_id] = response_id or item_id
+                return self._queue.add(response_id or item_id, text)
+            case TurnEnded(role="assistant", item_id=item_id, text=text) if item_id not in self._streamed:
+                return [*self._queue.add(item_id, text), *self._queue.end(item_id)]
+            case TurnEnded(role="assistant", item_id=item_id) if self._streamed[item_id] == item_id:
+                del self._streamed[item_id]
+                return self._queue.end(item_id)
             case ResponseEnded(response_id=response_id):
                 self._streamed = {item: each for item, each in self._streamed.items() if each != response_id}
-                return self._ended(response_id)
+                return self._queue.end(response_id)
             case _:
                 pass
         return []
 
-    def _unstreamed(self, item_id: str, text: str) -> list[str]:
-        if self._current is None:
-            return [text, "\n"]
-        self._waiting[item_id] = [text]
-        self._over.add(item_id)
+    def _heard(self, effect: Effect) -> list[str]:
+        match effect:
+            case TranscriptionStarted(item_id=item_id):
+                self._queue.begin(item_id)
+            case TranscriptDelta(item_id=item_id, text=text):
+                self._streamed[item_id] = self._streamed.get(item_id, "") + text
+                return self._queue.add(item_id, text)
+            case TurnEnded(role="user", item_id=item_id, text=text):
+                streamed = self._streamed.pop(item_id, "")
+                # What streamed may lack the end, or all of it.
+                rest = text.removeprefix(streamed) if text.startswith(streamed) else ""
+                return [*(self._queue.add(item_id, rest) if rest else ()), *self._queue.end(item_id)]
+            case TranscriptionEnded(item_id=item_id):
+                self._streamed.pop(item_id, None)
+                return self._queue.end(item_id)
+            case _:
+                pass
         return []
-
-    def _ended(self, response_id: str) -> list[str]:
-        if response_id in self._waiting:
-            self._over.add(response_id)
-        if response_id != self._current:
-            return []
-        pieces = ["\n"]
-        self._current = None
-        while self._waiting and self._current is None:
-            following = next(iter(self._waiting))
-            pieces += self._waiting.pop(following)
-            if following in self._over:
-                self._over.discard(following)
-                pieces.append("\n")
-            else:
-                self._current = following
-        return pieces
 
 
 class AnswerLines:
@@ -91,12 +98,32 @@ class AnswerLines:
 
     def __init__(self, *, terminal: bool) -> None:
         self._terminal = terminal
+        self._role = "assistant"
+        self._queue = TextQueue()
 
     def render(self, updates: Sequence[Update]) -> str:
-        """The answers that these updates complete."""
-        turns = (each for update in updates for each in update.effects if isinstance(each, TurnEnded))
-        text = "".join(f"{turn.text}\n" for turn in turns if turn.role == "assistant" and turn.text)
-        return _shown(text, terminal=self._terminal)
+        """The answers that these updates complete; of a transcription what the user has said."""
+        pieces: list[str] = []
+        for update in updates:
+            for effect in update.effects:
+                pieces += self._pieces(effect)
+            if update.event is None:
+                pieces += self._queue.end_all()
+        return _shown("".join(pieces), terminal=self._terminal)
+
+    def _pieces(self, effect: Effect) -> list[str]:
+        match effect:
+            case Opened(kind=kind):
+                self._role = "user" if kind == "transcription" else "assistant"
+            case TranscriptionStarted(item_id=item_id) if self._role == "user":
+                self._queue.begin(item_id)
+            case TurnEnded(role=role, item_id=item_id, text=text) if role == self._role and text:
+                return [*self._queue.add(item_id, text), *self._queue.end(item_id)]
+            case TranscriptionEnded(item_id=item_id):
+                return self._queue.end(item_id)
+            case _:
+                pass
+        return []
 
 
 class EventLines:

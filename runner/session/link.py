@@ -2,55 +2,39 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import suppress
-from email.utils import parsedate_to_datetime
 from time import time
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from pydantic_core import from_json
 
-from runner import logs
 from runner.connect.changes import Changes
+from runner.connect.clock import clock_behind_s
 from runner.connect.websocket import Closed, WebSocket
 from runner.errors import EndpointUnreachable, RunnerError
 from runner.protocol.audio import append_message
 from runner.protocol.effects import TurnEnded
-from runner.protocol.history import replay
 from runner.session.client_event import encoded, plain_event
+from runner.session.last_words import LastWords
 from runner.session.pump import Dialect, Pump, Reader
+from runner.session.retelling import Retelling
 from runner.session.update import Update
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from runner.protocol.client_events import ClientEventBase
-    from runner.protocol.conversation import Item
     from runner.protocol.fields import JsonObject
     from runner.protocol.state import SessionState
+    from runner.session.recorder import Recorder
     from runner.settings.continuity import History
-
-
-_CLOCK_TOLERANCE_S = 5.0
-"""The date of a handshake has whole seconds, and travels."""
 
 
 class NotSent(Exception):
     """The connection ended before an event was noted; another one may take it."""
-
-
-class Recorder(Protocol):
-    """Keeps a record of what a session sends and receives; it must not wait."""
-
-    def received(self, event: JsonObject, *, epoch: int, at_s: float, size_bytes: int) -> None:
-        """A server event has come."""
-
-    def sent(self, event: JsonObject, *, epoch: int) -> None:
-        """A client event goes out."""
-
-    def note(self, event: JsonObject, *, epoch: int) -> None:
-        """Something has happened to a connection."""
 
 
 class Link:
@@ -89,7 +73,8 @@ class Link:
         self._recording: list[Reader] = [self._record] if recorder else []
         self.pump = Pump(connection, state, changes, readers=[*self._recording, self._hold_back], dialect=incoming)
         self._released = anyio.Event()
-        self._told: frozenset[Item] = frozenset()
+        self._retelling = Retelling(state, self.pump, changes, self.send)
+        self._last_words = LastWords(state, changes, self.send)
 
     @property
     def close_code(self) -> int | None:
@@ -99,17 +84,13 @@ class Link:
     @property
     def clock_behind_s(self) -> float:
         """How far our clock is behind the endpoint's, in seconds; 0 where it does not say or it is next to nothing."""
-        date = self._connection.response.headers.get("date", "") if self._connection.response else ""
-        try:
-            behind_s = parsedate_to_datetime(date).timestamp() - self._opened_at_s
-        except ValueError:
-            return 0.0
-        return behind_s if abs(behind_s) > _CLOCK_TOLERANCE_S else 0.0
+        response = self._connection.response
+        return clock_behind_s(response.headers if response else {}, self._opened_at_s)
 
     @property
     def told_items(self) -> int:
         """How many items of the conversation this connection was told of."""
-        return len(self._told)
+        return len(self._retelling)
 
     def read_by(self, readers: Sequence[Reader]) -> None:
         """Let readers hear of this connection, beginning with the turns that ended before."""
@@ -121,7 +102,12 @@ class Link:
                 reader(update)
 
     def mute(self) -> None:
-        """Let nobody hear what still comes of this connection: another one has taken its place."""
+        """Let nobody hear what still comes of this connection: another one has taken its place.
+
+        What a translation still says nobody says again.
+        """
+        if self.state.kind == "translation":
+            return
         self.pump.read_by(self._recording)
 
     async def configure(self, update: JsonObject, *, timeout_s: float) -> None:
@@ -153,35 +139,11 @@ class Link:
             # The end of the connection is known to whoever minds it.
             if wanted != self.state.configuration.wanted:
                 await self.send({"type": "session.update", "session": wanted})
-            await self._tell(bounds, timeout_s)
+            await self._retelling.tell(bounds, timeout_s)
 
     def lacks(self, bounds: History) -> bool:
         """Whether there are items of the conversation that this connection has still to be told of."""
-        return bool(self._untold_items(bounds))
-
-    def _untold_items(self, bounds: History) -> dict[Item, JsonObject]:
-        if self.state.effective.get("type") == "transcription":
-            # It takes no items.
-            return {}
-        conversation = self.state.conversation
-        events = replay(conversation, bounds, audio_format=self.state.configuration.output_format)
-        return {item: each for each in events if (item := conversation.by_id[each["item"]["id"]]) not in self._told}
-
-    async def _tell(self, bounds: History, timeout_s: float) -> None:
-        conversation = self.state.conversation
-        there = {item for item in conversation.items if not item.leaving}
-        for item in self._told - there:
-            await self.send({"type": "conversation.item.delete", "item_id": item.id})
-        self._told &= there
-        told = self._untold_items(bounds)
-        self._told |= told.keys()
-        if told:
-            asked = set(await self.send(*told.values()))
-            with anyio.move_on_after(timeout_s) as waiting:
-                while conversation.unconfirmed(asked) and not self.pump.is_over:
-                    await self._changes.next()
-            if waiting.cancelled_caught:
-                logs.logger().warning("history_unconfirmed", items=conversation.unconfirmed(asked))
+        return self._retelling.lacks(bounds)
 
     async def send(self, *events: Mapping[str, Any] | ClientEventBase) -> list[str]:
         """Send client events one right after another; returns their ids.
@@ -198,8 +160,8 @@ class Link:
 
     async def append_audio(self, audio: bytes | bytearray | memoryview) -> None:
         """Send audio for the endpoint's input buffer; raises as `send` does."""
-        event = self.state.identified({"type": "input_audio_buffer.append"})
-        await self._put([event], [append_message(event["event_id"], audio)])
+        event = self.state.identified({"type": self.state.append_type})
+        await self._put([event], [append_message(event["event_id"], audio, event["type"])])
 
     async def _put(self, events: Sequence[JsonObject], messages: Sequence[str | bytes]) -> None:
         """Note events in the state and send them; nothing is waited for between the two, so what is noted goes out.
@@ -232,7 +194,7 @@ class Link:
             self.state.send(event)
             if self._recorder:
                 # Appended audio is noted without its bytes, which only the message has.
-                whole = from_json(message) if event["type"] == "input_audio_buffer.append" else event
+                whole = from_json(message) if event["type"] == self.state.append_type else event
                 self._recorder.sent(whole, epoch=self.epoch)
 
     async def over(self) -> None:
@@ -250,7 +212,17 @@ class Link:
 
     async def close(self) -> None:
         """End the connection: the closing handshake with code 1000, within a bounded time; last events still count."""
+        await self.conclude()
         await self._connection.close()
+
+    async def conclude(self, by_s: float = math.inf) -> None:
+        """Ask for the last words of a translation, once, and wait for them within a bounded time.
+
+        Args:
+            by_s: When to do without them, on the event loop's clock, in seconds.
+        """
+        with suppress(NotSent):
+            await self._last_words.come(by_s)
 
     async def abort(self) -> None:
         """Cut the connection without a farewell, whatever is being sent."""

@@ -15,6 +15,7 @@ from runner.protocol.effects import (
     ResponseEnded,
     ResponseRepeats,
     ResponseStarted,
+    TranscriptionEnded,
 )
 from runner.protocol.rate_limits import RateLimitCrossed
 
@@ -55,6 +56,8 @@ def _record(effect: Effect) -> None:
             log.info("event_unknown", type=kind)
         case EventMalformed(type=kind, problem=problem):
             log.warning("event_malformed", type=kind, problem=problem)
+        case TranscriptionEnded(item_id=item_id, error=error) if error:
+            log.warning("transcription_failed", item_id=item_id, error=error.message, code=error.code)
         case RateLimitCrossed(name=name, limit=limit, remaining=remaining, reset_s=reset_s):
             write = log.warning if effect.is_low else log.info
             write("rate_limit_crossed", name=name, limit=limit, remaining=remaining, reset_s=reset_s)

@@ -10,15 +10,18 @@ from pydantic_core import from_json
 from runner.connect.changes import Changes
 from runner.connect.frames import BrokenFrames, not_utf8
 from runner.connect.websocket import Closed, WebSocket
-from runner.errors import AccessRefused, EndpointBusy, ProtocolError, RunnerError, SessionRefused
+from runner.errors import AccessRefused, EndpointBusy, EndpointUnreachable, ProtocolError, RunnerError, SessionRefused
 from runner.protocol.effects import (
     AudioDelta,
+    Concluded,
     Effect,
     ErrorReported,
     Opened,
     ResponseEnded,
     ResponseRepeats,
     TextDelta,
+    TranscriptDelta,
+    TranscriptionEnded,
     make,
 )
 from runner.protocol.fields import JsonObject
@@ -31,8 +34,8 @@ MAX_MALFORMED_MESSAGES = 100
 """After so many messages in a row that are no events, the peer is given up."""
 
 _MAX_DEPTH = 200
-_PIECES = frozenset({TextDelta, AudioDelta})
-"""Effects that change nothing but the text or the audio of an answer."""
+_PIECES = frozenset({TextDelta, AudioDelta, TranscriptDelta})
+"""Effects that change nothing but the text or the audio of somebody who is still speaking."""
 
 Dialect = Callable[[JsonObject], JsonObject]
 Reader = Callable[[Update], None]
@@ -152,6 +155,17 @@ class Pump:
             case ResponseEnded(status="failed" | "refused", error=error):
                 self.first_unanswered = self.first_unanswered or error
             case _:
+                self._judge_by_kind(effect)
+
+    def _judge_by_kind(self, effect: Effect) -> None:
+        match effect:
+            case TranscriptionEnded(error=RunnerError() as error) if self._state.kind == "transcription":
+                self.first_unanswered = self.first_unanswered or error
+            case Concluded(was_asked=True):
+                self._end()
+            case Concluded():
+                self.fail(EndpointUnreachable("the endpoint closed the session"))
+            case _:
                 pass
 
     def _publish(self, update: Update) -> None:
@@ -164,6 +178,8 @@ class Pump:
             self.is_over = True
             effects = self._state.close()
             self._publish(Update(None, effects, time(), 0))
+            for effect in effects:
+                self._judge(effect, repeats=False)
         self._changes.tell()
 
 

@@ -9,6 +9,7 @@ from runner.settings.profile import Profile
 
 MODEL = {"name": "gpt-realtime-2"}
 TRANSCRIPTION = {"type": "transcription"}
+TRANSLATION = {"type": "translation"}
 
 
 def _profile(endpoint: dict[str, Any], **tables: Any) -> Profile:
@@ -54,6 +55,13 @@ PREVIEW = {**AZURE, "api_version": "2025-04-01-preview"}
         ({"kind": "local"}, {"model": MODEL}, "http://local/v1/realtime?model=gpt-realtime-2"),
         ({"kind": "local"}, {}, "http://local/v1/realtime?model=local"),
         ({"kind": "local"}, {"session": TRANSCRIPTION}, "http://local/v1/realtime?intent=transcription"),
+        (
+            OPENAI,
+            {"model": {"name": "gpt-realtime-translate"}, "session": TRANSLATION},
+            "https://api.openai.com/v1/realtime/translations?model=gpt-realtime-translate",
+        ),
+        (CUSTOM, {"session": TRANSLATION, "model": MODEL}, "http://127.0.0.1:8000/v1/realtime/translations?model=gpt-realtime-2"),
+        ({"kind": "local"}, {"session": TRANSLATION}, "http://local/v1/realtime/translations?model=local"),
     ],
 )  # fmt: skip
 def test_the_url_is_the_documented_one(endpoint: dict[str, Any], tables: dict[str, Any], url: str) -> None:

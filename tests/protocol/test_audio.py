@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from runner.errors import IllegalEvent
 from runner.protocol.audio import MAX_APPEND_BYTES, append_message, decoded
-from runner.protocol.client_events import InputAudioBufferAppend
+from runner.protocol.client_events import InputAudioBufferAppend, SessionInputAudioBufferAppend
+from runner.protocol.kinds import append_type
 
 
 @given(st.binary(max_size=200))
@@ -19,6 +20,9 @@ def test_what_is_appended_is_the_event_of_the_api(audio: bytes) -> None:
 
     assert InputAudioBufferAppend(**event).to_wire() == event
     assert decoded(event["audio"]) == audio
+    translated = json.loads(append_message("event_000001", audio, append_type("translation")))
+    assert SessionInputAudioBufferAppend(**translated).to_wire() == translated
+    assert {**translated, "type": event["type"]} == event
 
 
 def test_samples_need_not_be_bytes() -> None:

@@ -126,6 +126,48 @@ def test_the_references_accept_them() -> None:
             official.validate(wire)
 
 
+TRANSLATION: list[tuple[events.ClientEventBase, dict[str, Any]]] = [
+    (
+        events.TranslationUpdate(
+            session=session.TranslationSession(
+                audio=audio.TranslationAudio(
+                    input=audio.TranslationInput(
+                        transcription=audio.TranslationTranscription(model="gpt-realtime-whisper"), noise_reduction=None
+                    ),
+                    output=audio.TranslationOutput(language="es"),
+                )
+            )
+        ),
+        {
+            "type": "session.update",
+            "session": {
+                "audio": {
+                    "input": {"transcription": {"model": "gpt-realtime-whisper"}, "noise_reduction": None},
+                    "output": {"language": "es"},
+                }
+            },
+        },
+    ),
+    (
+        events.SessionInputAudioBufferAppend(audio="AAAA", event_id="e"),
+        {"type": "session.input_audio_buffer.append", "audio": "AAAA", "event_id": "e"},
+    ),
+    (events.SessionClose(), {"type": "session.close"}),
+]
+
+
+@pytest.mark.parametrize(("event", "wire"), TRANSLATION, ids=lambda value: type(value).__name__)
+def test_the_events_of_a_translation_are_the_apis(event: events.ClientEventBase, wire: dict[str, Any]) -> None:
+    """Exactly its JSON, which names no type of the session, and the official schema takes it."""
+    assert event.to_wire() == wire
+    assert events.TRANSLATION_EVENT_TYPES[wire["type"]].model_validate(wire, strict=True) == event
+    schema = Path(__file__).resolve().parents[3] / "shared" / "spec" / "realtime.schema.json"
+    if schema.exists():
+        definitions = json.loads(schema.read_text())["$defs"]
+        reference = "#/$defs/RealtimeTranslationClientEvent"
+        Draft202012Validator({"$defs": definitions, "$ref": reference}).validate(wire)
+
+
 def test_the_schema_names_no_field_that_is_missing() -> None:
     """The session objects and the response have every field of the official schema."""
     schema = Path(__file__).resolve().parents[3] / "shared" / "spec" / "realtime.schema.json"
@@ -140,6 +182,8 @@ def test_the_schema_names_no_field_that_is_missing() -> None:
         "RealtimeFunctionTool": tools.FunctionTool,
         "RealtimeResponseCreateParams": events.ResponseCreateParams,
     }
+    translation = {"type", *definitions["RealtimeTranslationSessionUpdateRequest"]["properties"]}
+    assert translation == set(session.TranslationSession.model_fields)
     for name, model in models.items():
         assert set(definitions[name]["properties"]) == set(model.model_fields), name
 

@@ -42,7 +42,11 @@ def effective(asked: dict[str, Any]) -> dict[str, Any]:
     return Wire(new_session(kind=asked["type"])).update(**asked)
 
 
-@pytest.mark.parametrize("name", sorted(each.stem for each in (REPOSITORY / "profiles").glob("*.toml")))
+PROFILES = sorted(each.stem for each in (REPOSITORY / "profiles").glob("*.toml") if each.stem != "interpret")
+"""A translation is no session of this server's base class."""
+
+
+@pytest.mark.parametrize("name", PROFILES)
 def test_the_endpoint_does_what_our_profiles_ask_for(name: str) -> None:
     """No profile that comes with rt-run drifts on the local endpoint."""
     asked = session_update(load_profile(str(REPOSITORY / "profiles" / f"{name}.toml"), environ={}).profile)["session"]
@@ -78,6 +82,7 @@ EQUAL = [
         {"type": "transcription", **heard(turn_detection={"type": "server_vad", "create_response": False})},
         {"type": "transcription", **heard(turn_detection={"type": "server_vad"})},
     ),
+    ({"type": "translation", "audio": {"input": {"noise_reduction": None}}}, {"type": "translation", "audio": {}}),
     ({"parallel_tool_calls": True}, {}),
     ({"new_field": 1}, {}),
     ({"instructions": ""}, {"instructions": None}),
@@ -101,6 +106,11 @@ def test_the_same_in_other_words_is_no_drift(asked: dict[str, Any], now: dict[st
 
 DRIFTS = [
     ({"type": "realtime"}, {"type": "transcription"}, Drift("type", "realtime", "transcription")),
+    (
+        {"type": "translation", "audio": {"output": {"language": "de"}}},
+        {"type": "translation", "audio": {"output": {}}},
+        Drift("audio.output.language", "de", None, shown=False),
+    ),
     ({"instructions": "a"}, {"instructions": "b"}, Drift("instructions", "a", "b")),
     ({"instructions": "a"}, {}, Drift("instructions", "a", None, shown=False)),
     ({"instructions": ""}, {"instructions": "b"}, Drift("instructions", "", "b")),
@@ -184,7 +194,7 @@ def test_a_report_is_one_short_line() -> None:
     assert str(missing) == "`session.audio.output.speed` is missing, asked for was 1.2"
 
 
-@pytest.mark.parametrize("kind", ["RealtimeSession", "RealtimeTranscriptionSession"])
+@pytest.mark.parametrize("kind", ["RealtimeSession", "RealtimeTranscriptionSession", "RealtimeTranslationSession"])
 def test_what_counts_as_shown_is_what_the_schema_shows(kind: str) -> None:
     """Field for field, where the official schema is beside this checkout."""
     schema = Path(__file__).resolve().parents[3] / "shared" / "spec" / "realtime.schema.json"
@@ -193,9 +203,12 @@ def test_what_counts_as_shown_is_what_the_schema_shows(kind: str) -> None:
     definitions = json.loads(schema.read_text())["$defs"]
     shown: dict[str, Any] = {**drift._SHOWN}
     if kind == "RealtimeTranscriptionSession":
-        shown |= drift._SHOWN_IN_TRANSCRIPTION
+        shown |= drift._SHOWN_IN["transcription"]
         shown = {path: names for path, names in shown.items() if path.startswith("audio.input")}
-    response = definitions[f"{kind}CreateResponseGA"]
+    elif kind == "RealtimeTranslationSession":
+        shown |= drift._SHOWN_IN["translation"]
+        shown.pop("audio.input.turn_detection")
+    response = definitions.get(f"{kind}CreateResponseGA") or definitions[kind]
 
     for path, names in shown.items():
         place = [response]

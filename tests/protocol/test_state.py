@@ -15,6 +15,7 @@ from runner.protocol.effects import (
     ResponseEnded,
     ResponseStarted,
     TextDelta,
+    TranscriptionEnded,
     TurnEnded,
 )
 from runner.protocol.state import SessionState
@@ -355,7 +356,7 @@ def test_what_the_user_said_is_told_once_it_is_transcribed() -> None:
             "content_index": 0,
             "transcript": "Hello there",
         }
-    ) == [TurnEnded("user", "Hello there", "i", "completed")]
+    ) == [TurnEnded("user", "Hello there", "i", "completed"), TranscriptionEnded("i")]
 
 
 def test_what_is_being_written_down_is_pending() -> None:

@@ -245,10 +245,26 @@ def test_a_translation_is_told_in_stretches() -> None:
     tape = Tape()
     for at_s, delta in ((0, "Gu"), (1, "ten Tag"), (9, "Und")):
         tape.came(at_s, "session.output_transcript.delta", delta=delta)
+    for elapsed_ms, delta in ((1000, "Good"), (2000, " day"), (4000, "And")):
+        tape.came(9, "session.input_transcript.delta", delta=delta, elapsed_ms=elapsed_ms)
     tape.came(9, "session.output_audio.delta", delta={"bytes": 48_000, "sha256": "0"})
 
     assert [row.text for row in tape.rows("assistant")] == ["Guten Tag", "Und"]
+    assert [row.text for row in tape.rows("user")] == ["Good day", "And"]
     assert tape.timeline().summary().spoken_s == 1.0
+
+
+def test_the_end_of_a_translation_is_told() -> None:
+    """Its last words, and that they were the last."""
+    tape = Tape()
+    tape.came(0, "session.input_transcript.delta", delta="Good day")
+    tape.went(1, "session.input_audio_buffer.append", audio={"bytes": 48_000, "sha256": "0"})
+    tape.went(2, "session.close")
+    tape.came(3, "session.closed")
+
+    assert [row.text for row in tape.rows("session")] == ["concluded"]
+    assert [row.text for row in tape.rows("user")] == ["Good day"]
+    assert tape.timeline().summary().heard_s == 1.0
 
 
 def test_every_session_of_a_journal_has_its_own_timeline() -> None:

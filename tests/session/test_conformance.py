@@ -11,8 +11,17 @@ from pydantic import TypeAdapter
 
 from runner.lifecycle.opening import open_session
 from runner.profile import load_profile
-from runner.protocol.client_events import CLIENT_EVENT_TYPES, ConversationItemDelete, InputAudioBufferAppend
+from runner.protocol.client_events import (
+    CLIENT_EVENT_TYPES,
+    TRANSLATION_EVENT_TYPES,
+    ConversationItemDelete,
+    InputAudioBufferAppend,
+    SessionInputAudioBufferAppend,
+    TranslationUpdate,
+)
+from runner.protocol.routes import routes_of
 from runner.protocol.session_update import session_update
+from runner.settings.session import TranslationSession
 from tests.peer import Peer, profile_for, serving
 
 SCHEMA_FILE = Path(__file__).resolve().parents[3] / "shared" / "spec" / "realtime.schema.json"
@@ -36,12 +45,12 @@ SESSION = {
 }
 
 
-def schema() -> Draft202012Validator:
+def schema(union: str = "RealtimeClientEvent") -> Draft202012Validator:
     """The official schema of client events; the test skips where it is absent."""
     if not SCHEMA_FILE.exists():
         pytest.skip("the official schema is not beside this checkout")
     definitions = json.loads(SCHEMA_FILE.read_text())["$defs"]
-    return Draft202012Validator({"$defs": definitions, "$ref": "#/$defs/RealtimeClientEvent"})
+    return Draft202012Validator({"$defs": definitions, "$ref": f"#/$defs/{union}"})
 
 
 async def sent() -> list[dict[str, Any]]:
@@ -88,7 +97,7 @@ async def test_what_is_sent_satisfies_the_official_schema() -> None:
         validator.validate(event)
 
 
-@pytest.mark.parametrize("name", ["local", "openai", "openai-transcription", "azure-prod", "azure-key"])
+@pytest.mark.parametrize("name", ["local", "openai", "openai-transcription", "transcribe", "azure-prod", "azure-key"])
 def test_the_first_update_of_every_profile_satisfies_the_official_schema(name: str, repository: Path) -> None:
     """What a profile asks for is what the API takes."""
     schema().validate(session_update(load_profile(str(repository / "profiles" / f"{name}.toml")).profile))
@@ -101,3 +110,59 @@ def test_every_client_event_of_the_protocol_has_a_type() -> None:
     names = [each["$ref"].rpartition("/")[2] for each in definitions["RealtimeClientEvent"]["anyOf"]]
 
     assert set(CLIENT_EVENT_TYPES) == {definitions[name]["properties"]["type"]["enum"][0] for name in names}
+
+
+async def translated() -> list[dict[str, Any]]:
+    """What goes over the wire when everything of the Python API is used that a translation has."""
+
+    async def script(peer: Peer) -> None:
+        table = {"id": "s", "type": "translation", "model": "test", "audio": {}}
+        await peer.send({"type": "session.created", "session": table})
+        await peer.until("session.update")
+        await peer.send({"type": "session.updated", "session": table})
+        await peer.until("session.close")
+        await peer.send({"type": "session.closed"})
+        await peer.to_the_end()
+
+    hearing = {"transcription": {"model": "gpt-realtime-whisper"}, "noise_reduction": {"type": "near_field"}}
+    asked = {"type": "translation", "audio": {"input": hearing, "output": {"language": "es"}}}
+    async with serving(script) as (port, peers):
+        async with open_session(profile_for(port, session=asked)) as session:
+            await session.append_audio(bytes(480))
+            await session.send(InputAudioBufferAppend(audio="AAAA"))
+            await session.send(SessionInputAudioBufferAppend(audio="AAAA"))
+            await session.update(audio={"output": {"language": "fr"}})
+            await session.send(TranslationUpdate(session=TranslationSession()))
+        return peers[0].received
+
+
+@pytest.mark.anyio
+async def test_what_is_sent_to_a_translation_satisfies_the_official_schema() -> None:
+    """It has three events of its own, and a configuration without a type."""
+    validator = schema("RealtimeTranslationClientEvent")
+    events = await translated()
+
+    assert {each["type"] for each in events} == set(TRANSLATION_EVENT_TYPES)
+    assert len(events) == 7
+    for event in events:
+        validator.validate(event)
+
+
+def test_the_first_update_of_the_interpreter_satisfies_the_official_schema(repository: Path) -> None:
+    """What the profile asks for is what the API takes."""
+    asked = session_update(load_profile(str(repository / "profiles" / "interpret.toml")).profile)
+
+    schema("RealtimeTranslationClientEvent").validate(asked)
+
+
+def test_every_event_of_a_translation_is_known() -> None:
+    """Those of the official schema, no more and no fewer, in both directions."""
+    schema()
+    definitions = json.loads(SCHEMA_FILE.read_text())["$defs"]
+
+    def types(union: str) -> set[str]:
+        names = [each["$ref"].rpartition("/")[2] for each in definitions[union]["anyOf"]]
+        return {definitions[name]["properties"]["type"]["enum"][0] for name in names}
+
+    assert types("RealtimeTranslationClientEvent") == set(TRANSLATION_EVENT_TYPES)
+    assert types("RealtimeTranslationServerEvent") == set(routes_of("translation"))

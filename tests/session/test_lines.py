@@ -2,7 +2,17 @@
 
 import json
 
-from runner.protocol.effects import Effect, ResponseEnded, TextDelta, TurnEnded
+from runner.errors import ProtocolError
+from runner.protocol.effects import (
+    Effect,
+    Opened,
+    ResponseEnded,
+    TextDelta,
+    TranscriptDelta,
+    TranscriptionEnded,
+    TranscriptionStarted,
+    TurnEnded,
+)
 from runner.session.lines import AnswerLines, EventLines, TextLines, TranscriptLines
 from runner.session.update import Update
 
@@ -77,6 +87,86 @@ def test_answers_of_many_sessions_come_whole() -> None:
     ends = [TurnEnded("user", "Hi", "u", "completed"), TurnEnded("assistant", "H\ud83d\udc4b\x1b[2J", "i", "completed")]
     assert lines.render([update(*ends, ResponseEnded("r", "completed"))]) == "H\N{WAVING HAND SIGN}[2J\n"
     assert lines.render([Update(None, (TurnEnded("assistant", "Hel", "j", "incomplete"),), 0.0, 0)]) == "Hel\n"
+
+
+TRANSCRIBING = update(Opened("s", 0, "transcription"))
+
+
+def test_what_is_written_down_streams_and_ends_its_line() -> None:
+    """Pieces come out as they come in, and what did not stream comes at the end; nothing makes no line."""
+    lines = TextLines(terminal=False)
+
+    assert lines.render([TRANSCRIBING, update(TranscriptDelta("a", "Hel"))]) == "Hel"
+    assert lines.render([update(TranscriptDelta("a", "lo"))]) == "lo"
+    ends = update(TurnEnded("user", "Hello you", "a", "completed"), TranscriptionEnded("a"))
+    assert lines.render([ends]) == " you\n"
+    assert lines.render([update(TranscriptionStarted("b"), TranscriptionEnded("b"))]) == ""
+    assert lines.render([update(TurnEnded("user", "Bye", "c", "completed"), TranscriptionEnded("c"))]) == "Bye\n"
+
+
+def test_what_is_written_down_stands_in_the_order_in_which_it_was_said() -> None:
+    """However its pieces come: an item waits for those before it, a failed one for nobody."""
+    lines = TextLines(terminal=False)
+    shown = lines.render(
+        [
+            TRANSCRIBING,
+            *(update(TranscriptionStarted(item_id)) for item_id in "abcd"),
+            update(TranscriptDelta("b", "B")),
+            update(TranscriptDelta("a", "A")),
+            update(TurnEnded("user", "Bb", "b", "completed"), TranscriptionEnded("b")),
+            update(TurnEnded("user", "D", "d", "completed"), TranscriptionEnded("d")),
+            update(TranscriptDelta("a", "a")),
+        ]
+    )
+
+    assert shown == "Aa"
+    assert lines.render([update(TurnEnded("user", "Aa", "a", "completed"), TranscriptionEnded("a"))]) == "\nBb\n"
+    assert lines.render([update(TranscriptionEnded("c", ProtocolError("no")))]) == "D\n"
+
+
+def test_what_was_not_yet_to_be_shown_is_shown_at_the_end() -> None:
+    """No word is lost because one before it never came."""
+    lines = TextLines(terminal=False)
+    whole = update(TurnEnded("user", "B", "b", "completed"), TranscriptionEnded("b"))
+
+    assert lines.render([TRANSCRIBING, update(TranscriptionStarted("a")), whole]) == ""
+    assert lines.render([Update(None, (), 0.0, 0)]) == "B\n"
+
+
+def test_many_transcriptions_come_whole() -> None:
+    """As answers do, and in the order in which they were said."""
+    lines = AnswerLines(terminal=False)
+    started = update(TranscriptionStarted("a"), TranscriptionStarted("b"), TranscriptDelta("b", "B"))
+    later = update(TurnEnded("user", "B", "b", "completed"), TranscriptionEnded("b"))
+
+    assert lines.render([TRANSCRIBING, started, later]) == ""
+    assert lines.render([update(TurnEnded("user", "A", "a", "completed"), TranscriptionEnded("a"))]) == "A\nB\n"
+
+
+def test_a_conversation_shows_nothing_of_what_the_user_says() -> None:
+    """Standard output has the answers only."""
+    heard = update(TranscriptionStarted("u"), TranscriptDelta("u", "Hi"), TurnEnded("user", "Hi", "u", "completed"))
+    ends = update(TranscriptionEnded("u"))
+
+    assert TextLines(terminal=False).render([update(Opened("s", 0)), heard, ends]) == ""
+    assert AnswerLines(terminal=False).render([update(Opened("s", 0)), heard, ends]) == ""
+
+
+def test_each_stretch_of_a_translation_has_a_line() -> None:
+    """It has no responses, so the end of the turn ends the line; the words of two connections do not mix."""
+    lines = TextLines(terminal=False)
+    shown = lines.render(
+        [
+            update(Opened("s", 0, "translation"), TranscriptDelta("u", "Good day")),
+            update(TextDelta("", "a", "Guten ")),
+            update(TextDelta("", "b", "Und")),
+            update(TextDelta("", "a", "Tag")),
+            update(TurnEnded("assistant", "Guten Tag", "a", "completed")),
+        ]
+    )
+
+    assert shown == "Guten Tag\nUnd"
+    assert lines.render([Update(None, (), 0.0, 0)]) == "\n"
 
 
 def test_events_are_one_line_each() -> None:

@@ -1,0 +1,52 @@
+"""Server events of the session itself: its opening, its configuration, and errors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner.errors import EndpointBusy
+from runner.protocol import severity
+from runner.protocol.effects import Configured, Effect, ErrorReported, Opened, ResponseEnded, ResponseRepeats
+from runner.protocol.fields import JsonObject, count, optional_text, table, text
+
+if TYPE_CHECKING:
+    from runner.protocol.state import SessionState
+
+
+def _opened(state: SessionState, event: JsonObject) -> list[Effect]:
+    session = table(event, "session")
+    state.session_id, state.expires_at = optional_text(session, "id"), count(session, "expires_at")
+    state.configuration.effective, state.greeted = session, True
+    return [Opened(state.session_id, state.expires_at, state.kind)]
+
+
+def _configured(state: SessionState, event: JsonObject) -> list[Effect]:
+    state.configuration.confirm(table(event, "session"))
+    state.expires_at = count(state.effective, "expires_at") or state.expires_at
+    if not state.configuration.detects_turns:
+        state.promises.drop_turn()
+    if state.phase != "closed":
+        state.phase = "ready"
+    return [Configured(state.effective)]
+
+
+def _reported(state: SessionState, event: JsonObject) -> list[Effect]:
+    details = table(event, "error")
+    message, code, kind = text(details, "message"), optional_text(details, "code"), optional_text(details, "type")
+    cause, cause_type = state.sent.cause(details)
+    if param := optional_text(details, "param"):
+        message = f"{message} (at `{param}`)"
+    error = severity.error_for_code(code, message, kind=kind)
+    weight = severity.severity(code, kind=kind)
+    is_new = weight != "harmless" or state.oddities.harmless(code)
+    effects: list[Effect] = [ErrorReported(weight, error, cause_type, cause, is_new)]
+    if asked := state.refuse(cause, cause_type):
+        if isinstance(error, EndpointBusy) and asked.failures < state.max_response_retries:
+            state.promises.repeat(asked)
+            return [*effects, ResponseRepeats("", error)]
+        effects.append(ResponseEnded("", "refused", code, error))
+    return effects
+
+
+SESSION_ROUTES = {"error": _reported, "session.created": _opened, "session.updated": _configured}
+"""The events that every kind of session has."""

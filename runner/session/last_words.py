@@ -1,0 +1,65 @@
+"""The end of a translation: what was said last is still to be interpreted when nothing more is said."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import anyio
+
+from runner import logs
+from runner.protocol.kinds import TRANSLATION_CLOSE
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from runner.connect.changes import Changes
+    from runner.protocol.state import SessionState
+
+SILENCE_S: Final = 5.0
+"""An endpoint that says nothing for this long has no more to say, in seconds."""
+MOST_S: Final = 120.0
+"""However much it says, it may take this long, in seconds."""
+
+_LOOK_S: Final = 0.5
+
+
+class LastWords:
+    """What a connection still has to say when nothing more is said to it; only a translation has any.
+
+    Args:
+        state: What is known of the session on this connection.
+        changes: Told of everything but pieces.
+        send: Sends client events on it.
+    """
+
+    def __init__(self, state: SessionState, changes: Changes, send: Callable[..., Awaitable[object]]) -> None:
+        self._state = state
+        self._changes = changes
+        self._send = send
+        self._are_awaited = state.kind == "translation"
+
+    async def come(self, by_s: float) -> None:
+        """Ask for them, once, and wait until the endpoint has said them or says nothing for too long; raises as `send`.
+
+        Args:
+            by_s: When to do without them, on the event loop's clock, in seconds.
+        """
+        if not self._are_awaited or self._state.phase != "ready" or self._state.is_over:
+            return
+        with anyio.CancelScope(deadline=by_s):
+            if not self._state.translation.is_leaving:
+                await self._send({"type": TRANSLATION_CLOSE})
+            await self._silence()
+        self._are_awaited = False
+
+    async def _silence(self) -> None:
+        state = self._state
+        started_s = silent_since_s = anyio.current_time()
+        heard_at_s = state.heard_at_s
+        while state.pending and anyio.current_time() < min(started_s + MOST_S, silent_since_s + SILENCE_S):
+            with anyio.move_on_after(min(_LOOK_S, SILENCE_S)):
+                await self._changes.next()
+            if state.heard_at_s != heard_at_s:
+                heard_at_s, silent_since_s = state.heard_at_s, anyio.current_time()
+        if state.pending:
+            logs.logger().warning("last_words_missing", waited_s=round(anyio.current_time() - started_s, 3))
