@@ -40,6 +40,19 @@ def model_with_call(tables: Tables) -> Iterator[Finding]:
         yield ("model", "name"), "a call has its model already", "remove [model] or endpoint.call_id", "key"
 
 
+def translation_unsupported(tables: Tables) -> Iterator[Finding]:
+    """A translation where there is none: on Azure, and in a call, which is a conversation."""
+    if not isinstance(tables.session, TranslationSettings):
+        return
+    if isinstance(tables.endpoint, AzureEndpoint):
+        problem = "Azure has no translation sessions"
+    elif getattr(tables.endpoint, "call_id", None):
+        problem = "a call is a conversation"
+    else:
+        return
+    yield ("session", "type"), problem, 'use endpoint.kind = "openai", or "custom", without call_id', "value"
+
+
 def model_twice(tables: Tables) -> Iterator[Finding]:
     """Two models that differ."""
     inner = tables.session.model if isinstance(tables.session, RealtimeSettings) else None

@@ -79,8 +79,9 @@ def _explained(each: Any, key: Key, tree: dict[str, Any]) -> Iterator[tuple[Key,
     elif kind == "session_type":
         given = value.get("type") if isinstance(value, dict) else None
         here = (*key, "type") if isinstance(value, dict) else key
-        problem = 'must be "realtime" or "transcription"' if isinstance(value, dict) else "must be a table"
-        yield here, "value", "unknown-kind", problem, _near(given, ["realtime", "transcription"])
+        kinds = ["realtime", "transcription", "translation"]
+        problem = f"must be {_choice(kinds)}" if isinstance(value, dict) else "must be a table"
+        yield here, "value", "unknown-kind", problem, _near(given, kinds)
     elif kind == "secret_reference":
         hint = '{ env = "NAME" }, { file = "PATH" }, { credential = "NAME" } or { command = ["PROGRAM"] }'
         yield key, "value", "secret-reference", "a secret is a reference, never a value", hint

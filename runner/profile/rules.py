@@ -7,6 +7,7 @@
 | `model-missing` | a conversation on OpenAI or Azure without a model |
 | `model-with-transcription` | a model beside a transcription session on OpenAI or Azure |
 | `model-with-call` | a model beside `call_id` |
+| `translation-unsupported` | a translation on Azure, which has none, or beside `call_id` |
 | `model-twice` | `session.model` that differs from `model.name` |
 | `azure-api-version` | an `api_version` that is not a preview's: the current API takes none |
 | `azure-base-url` | a resource's address with a path |
@@ -19,7 +20,7 @@
 | `plain-http` | `http://` to another machine |
 | `no-credential` | (warning) OpenAI or Azure without any credential |
 | `stdout-twice` | two outputs on standard output |
-| `no-first-response` | (warning) `until = "response-done"` with no input that could ask for a response |
+| `no-first-response` | (warning) `until = "response-done"` where no response ever comes |
 | `cost-without-prices` | `max_cost` where nothing has a price |
 | `sessions-share-file` | several sessions and a file with neither `{session}` nor `{run_id}` in its path |
 | `reconnect-delays` | a first wait that is longer than the longest |
@@ -83,6 +84,7 @@ RULES = (
     Rule("model-missing", connection_rules.model_missing),
     Rule("model-with-transcription", connection_rules.model_with_transcription),
     Rule("model-with-call", connection_rules.model_with_call),
+    Rule("translation-unsupported", connection_rules.translation_unsupported),
     Rule("model-twice", connection_rules.model_twice),
     Rule("azure-api-version", connection_rules.azure_api_version),
     Rule("azure-base-url", connection_rules.azure_base_url),

@@ -82,3 +82,6 @@ def no_first_response(tables: Tables) -> Iterator[Finding]:
     if tables.input and tables.input.kind == "none" and tables.run and tables.run.until == "response-done":
         problem = "without input nothing asks for a response"
         yield ("run", "until"), problem, 'use until = "signal", or another [input]', "value"
+    elif tables.session and tables.session.type != "realtime" and tables.run and tables.run.until == "response-done":
+        problem = f"a {tables.session.type} session makes no response"
+        yield ("run", "until"), problem, 'use until = "input-end", or "signal"', "value"
