@@ -129,8 +129,11 @@ async def _serve(app: Asgi, host: str, port: int) -> int:
     from runner import logs
     from runner.errors import UsageError
     from runner.lifecycle.signals import watch
+    from runner.local.app import LocalApp
     from runner.local.server import serve
 
+    if isinstance(app, LocalApp):
+        await app.load()
     problem = ""
     code = 0
     serving = anyio.CancelScope()

@@ -3,19 +3,21 @@
 import json
 import time
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import parse_qsl
 
 import anyio
+from anyio.to_thread import run_sync
 
 from runner import logs
+from runner.errors import RunnerError
 from runner.local.asgi import Receive, Scope, Send
-from runner.local.brain import Brain
 from runner.local.configuration import SessionKind
+from runner.local.faculties import Faculties, faculties_for, needs_models
 from runner.local.faults import ConnectionFaults, FaultPlan
 from runner.local.faulty import FaultySession
 from runner.local.nonsense import text_of
-from runner.local.pump import Pump
+from runner.local.pump import Conversing, Pump, Workers
 from runner.local.response import event
 from runner.local.wire import EXTENSION
 from runner.settings.endpoint import LocalEndpoint
@@ -23,6 +25,8 @@ from runner.settings.faults import Delayed, Expire, Refuse
 
 _BETA_SHAPE: Final = "The beta shape of the Realtime API is switched off: connect without the OpenAI-Beta header."
 _DEFAULT_MODEL: Final = "gpt-realtime"
+
+Kind = SessionKind | Literal["translation"]
 
 
 class LocalApp:
@@ -35,8 +39,29 @@ class LocalApp:
 
     def __init__(self, settings: LocalEndpoint) -> None:
         self._settings = settings
-        self._brain = Brain(settings.script)
         self._plan = FaultPlan(settings.faults, settings.fault_seed)
+        self._faculties: Faculties | None = None
+        self._workers: Workers | None = None
+        self._loading: anyio.Lock | None = None
+
+    async def load(self) -> Faculties:
+        """Load what the sessions hear, think and speak with, once; the first session does it where nobody has.
+
+        Raises:
+            ProfileError: The settings ask for what is not installed.
+        """
+        if self._faculties is None and needs_models(self._settings):
+            self._loading = self._loading or anyio.Lock()
+            async with self._loading:
+                return await self._load_models()
+        self._faculties = self._faculties or faculties_for(self._settings)
+        return self._faculties
+
+    async def _load_models(self) -> Faculties:
+        # Whoever waited for the lock finds them here.
+        if self._faculties is None:
+            self._faculties = await run_sync(faculties_for, self._settings)
+        return self._faculties
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection, as ASGI defines it."""
@@ -61,11 +86,12 @@ class LocalApp:
     async def _serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         query = dict(parse_qsl(scope.get("query_string", b"").decode("latin-1")))
-        kind: SessionKind = "transcription" if query.get("intent") == "transcription" else "realtime"
+        kind: Kind = "transcription" if query.get("intent") == "transcription" else "realtime"
+        kind = "translation" if _is_translation(scope["path"]) else kind
         model = query.get("model") or (_DEFAULT_MODEL if query.get("call_id") else "")
         if not _is_realtime(scope["path"]):
             return await _deny(scope, send, *_not_found(scope))
-        if kind == "realtime" and not model:
+        if kind != "transcription" and not model:
             body = error_body("You must provide a model parameter.", "missing_model", param="model")
             return await _deny(scope, send, 400, body)
         faults = self._plan.next_connection()
@@ -73,6 +99,12 @@ class LocalApp:
             await anyio.sleep(delayed.delay_s)
         if refused := faults.claim(Refuse):
             return await _refuse(scope, send, refused)
+        try:
+            await self.load()
+        except RunnerError as error:
+            message = f"{error.message}. {error.hint}"
+            logs.logger().error("faculties_missing", error=error.message, hint=error.hint)
+            return await _deny(scope, send, 500, error_body(message, "faculties_missing", kind="server_error"))
         offered = scope.get("subprotocols", [])
         await send({"type": "websocket.accept", "subprotocol": "realtime" if "realtime" in offered else None})
         if _wants_beta(scope):
@@ -80,19 +112,37 @@ class LocalApp:
         return await self._hold_session(scope, receive, send, faults=faults, kind=kind, model=model)
 
     async def _hold_session(
-        self, scope: Scope, receive: Receive, send: Send, *, faults: ConnectionFaults, kind: SessionKind, model: str
+        self, scope: Scope, receive: Receive, send: Send, *, faults: ConnectionFaults, kind: Kind, model: str
     ) -> None:
         limit_s = self._settings.session_limit_s
         if expire := faults.claim(Expire):
             limit_s = min(limit_s, expire.after_s)
         # Whole seconds, rounded down: what is shown is never later than the end.
         expires_at = int(time.time() + limit_s)
-        session = FaultySession(self._brain, faults, kind=kind, model=model, expires_at=expires_at)
-        logs.logger().info("local_session_opened", session_id=session.id, kind=kind, model=model, simulated=True)
+        faculties = await self.load()
+        self._workers = self._workers or Workers()
+        session: Conversing
+        if kind == "translation":
+            # Other sessions shall not wait for its models of events.
+            from runner.local.translation import TranslatingSession
+
+            session = TranslatingSession(faculties, model=model, expires_at=expires_at)
+        else:
+            session = FaultySession(faculties, faults, kind=kind, model=model, expires_at=expires_at)
+        logs.logger().info(
+            "local_session_opened",
+            session_id=session.id,
+            kind=kind,
+            model=model,
+            simulated=faculties.speech.simulated or faculties.writer is None,
+            speech=self._settings.speech,
+            brain=self._settings.brain.kind,
+        )
         pump = Pump(
             session,
             receive,
             send,
+            workers=self._workers,
             faults=faults,
             wire=(scope.get("extensions") or {}).get(EXTENSION),
             delta_interval_ms=self._settings.delta_interval_ms,
@@ -146,7 +196,11 @@ def _not_found(scope: Scope) -> tuple[int, bytes]:
 
 
 def _is_realtime(path: str) -> bool:
-    return path.rstrip("/").endswith("/realtime")
+    return path.rstrip("/").endswith("/realtime") or _is_translation(path)
+
+
+def _is_translation(path: str) -> bool:
+    return path.rstrip("/").endswith("/realtime/translations")
 
 
 def _wants_beta(scope: Scope) -> bool:

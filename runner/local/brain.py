@@ -12,7 +12,7 @@ class Prompted:
     """What a response answers to.
 
     Args:
-        text: The user's words, "" when there are none.
+        text: The user's words, typed or understood, "" when there are none.
         audio_s: The length of the user's audio, in seconds.
         images: How many images the user shows.
         outputs: What functions answered since the user spoke, the last one last.
@@ -30,12 +30,18 @@ class Brain:
     def __init__(self, script: Sequence[ScriptedReply]) -> None:
         self._rules = [(re.compile(row.match, re.IGNORECASE), row.reply) for row in script]
 
-    def answer(self, prompted: Prompted) -> str:
-        """The answer to one turn; never empty."""
+    def scripted(self, prompted: Prompted) -> str | None:
+        """What the script answers, never empty; None where no row of it fits."""
         for pattern, reply in self._rules:
             found = pattern.search(prompted.text)
             if found and prompted.text:
                 return _expand(found, reply) or " "
+        return None
+
+    def answer(self, prompted: Prompted) -> str:
+        """The answer to one turn; never empty."""
+        if (reply := self.scripted(prompted)) is not None:
+            return reply
         if prompted.outputs:
             return f"The function answered: {prompted.outputs[-1] or '(nothing)'}"
         if prompted.text.strip():

@@ -7,9 +7,6 @@ from runner.local.refusal import Refusal
 
 SessionKind = Literal["realtime", "transcription"]
 
-DEFAULT_INSTRUCTIONS: Final = (
-    "This is the local endpoint of rt-run. The session is simulated: answers come from rules, not from a model."
-)
 _SERVER_VAD: Final[dict[str, Any]] = {
     "type": "server_vad",
     "threshold": 0.5,
@@ -48,11 +45,15 @@ class Configuration:
         model: The model that was asked for, fixed for its life.
         session_id: The session's id.
         expires_at: When the session ends, in Unix seconds.
+        instructions: The server's default instructions.
     """
 
-    def __init__(self, kind: SessionKind, *, model: str, session_id: str, expires_at: int) -> None:
+    def __init__(
+        self, kind: SessionKind, *, model: str, session_id: str, expires_at: int, instructions: str = ""
+    ) -> None:
         self.kind = kind
         self.model = model
+        self._instructions = instructions
         self._identity = {
             "type": kind,
             "object": "realtime.session" if kind == "realtime" else "realtime.transcription_session",
@@ -73,7 +74,7 @@ class Configuration:
         return {
             "model": self.model,
             "output_modalities": ["audio"],
-            "instructions": DEFAULT_INSTRUCTIONS,
+            "instructions": self._instructions,
             "tools": [],
             "tool_choice": "auto",
             "max_output_tokens": "inf",

@@ -1,15 +1,16 @@
 """The items of a session, and how much audio each one holds."""
 
-import base64
-import binascii
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from runner.local.brain import Prompted
 from runner.local.configuration import shown_as
+from runner.local.hearing import Recording
 from runner.local.identifiers import new_id
+from runner.local.jobs import Settle
 from runner.local.refusal import Refusal, missing
-from runner.local.tone import BYTES_PER_MS
+from runner.protocol.audio import decoded
+from runner.protocol.audio_format import AudioFormat
 
 _MAX_ITEM_ID_CHARACTERS = 32
 _TOKENS_PER_ITEM = 4
@@ -37,10 +38,21 @@ class Tokens:
 
 @dataclass
 class Entry:
-    """One item as the API shows it, and the length of its audio in milliseconds."""
+    """One item as the API shows it, and what is known of its audio."""
 
     item: dict[str, Any]
     audio_ms: int = 0
+    """How long its audio is, in milliseconds."""
+    recording: Recording | None = None
+    """The audio, until somebody writes it down."""
+    heard: str = ""
+    """The words of the audio, where they were understood."""
+    is_being_heard: bool = False
+    """Whether somebody is writing it down."""
+    waiting: list[Settle] = field(default_factory=list)
+    """What goes on once that is done."""
+    is_cut: bool = False
+    """Whether the client has cut it to what was played."""
 
     @property
     def id(self) -> str:
@@ -116,11 +128,12 @@ class Conversation:
             message = f"Audio content of {entry.audio_ms}ms is already shorter than {audio_end_ms}ms"
             raise Refusal(message, code="invalid_value", param="audio_end_ms")
         entry.audio_ms = audio_end_ms
+        entry.is_cut = True
         content[content_index].pop("transcript", None)
 
 
-def admit(item: dict[str, Any], *, audio_type: str, at: str = "item") -> Entry:
-    """A client's item, with what the server adds to it; its audio is measured, not kept.
+def admit(item: dict[str, Any], *, form: AudioFormat, at: str = "item") -> Entry:
+    """A client's item, with what the server adds to it; its audio is kept beside it.
 
     Raises:
         Refusal: The content cannot be used; `at` is where the item stands in the event.
@@ -137,31 +150,31 @@ def admit(item: dict[str, Any], *, audio_type: str, at: str = "item") -> Entry:
         item |= {"object": "realtime.item", "status": "completed"}
     if item["type"] == "function_call":
         item.setdefault("call_id", new_id("call"))
-    audio_ms = 0
+    audio = b""
     for index, part in enumerate(item.get("content", [])):
         field = {"input_audio": "audio", "output_audio": "text", "output_text": "text"}.get(part["type"])
         if field and field not in part:
             raise missing(f"{at}.content[{index}].{field}")
         if part["type"] == "input_audio":
-            audio_ms += audio_bytes(part.pop("audio"), f"{at}.content[{index}].audio") // BYTES_PER_MS[audio_type]
+            audio += audio_bytes(part.pop("audio"), f"{at}.content[{index}].audio")
         elif part["type"] == "output_audio":
             raise Refusal(
                 "Assistant audio cannot be created by a client; use 'output_text'.",
                 code="invalid_value",
                 param=f"{at}.content[{index}].type",
             )
-    return Entry(item, audio_ms)
+    return Entry(item, int(form.ms(len(audio))), Recording(audio, form) if audio else None)
 
 
-def audio_bytes(encoded: str, param: str) -> int:
-    """How many bytes a base64 text holds.
+def audio_bytes(encoded: str, param: str) -> bytes:
+    """The bytes that a base64 text holds.
 
     Raises:
         Refusal: It is not base64.
     """
     try:
-        return len(base64.b64decode(encoded, validate=True))
-    except (binascii.Error, ValueError):
+        return decoded(encoded)
+    except ValueError:
         message = f"Invalid '{param}'. Expected base64-encoded audio bytes, but got an invalid value."
         raise Refusal(message, code="invalid_value", param=param) from None
 
@@ -174,9 +187,23 @@ def prompted_by(entries: list[Entry]) -> Prompted:
     if last is None:
         return Prompted(outputs=outputs)
     content = entries[last].item["content"]
+    words = [part["text"] for part in content if part["type"] == "input_text"]
+    words += [part["transcript"] for part in content if part.get("transcript") and not entries[last].heard]
     return Prompted(
-        text=" ".join(part["text"] for part in content if part["type"] == "input_text"),
+        text=" ".join([*words, *filter(None, [entries[last].heard])]),
         audio_s=entries[last].audio_ms / 1000,
         images=sum(part["type"] == "input_image" for part in content),
         outputs=outputs,
     )
+
+
+def messages_of(entries: list[Entry], instructions: str) -> list[dict[str, str]]:
+    """The words of a conversation as language models take them; what has none is left out."""
+    said = [{"role": "system", "content": instructions}] if instructions else []
+    for entry in entries:
+        role = {"function_call_output": "user"}.get(entry.item["type"], entry.item.get("role"))
+        parts = [part.get("text") or part.get("transcript") for part in entry.item.get("content", [])]
+        words = " ".join(filter(None, [*parts, "" if entry.heard in parts else entry.heard, entry.item.get("output")]))
+        if role and words:
+            said.append({"role": role, "content": words})
+    return said

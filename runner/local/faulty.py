@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from runner.local.brain import Brain
 from runner.local.configuration import SessionKind
 from runner.local.conversation import Conversation
+from runner.local.faculties import Faculties
 from runner.local.faults import ConnectionFaults
+from runner.local.jobs import Event
 from runner.local.refusal import Refusal
-from runner.local.response import Event, Order, Response, event
+from runner.local.response import Order, Response, event
 from runner.local.session import LocalSession
 from runner.protocol.client_events import SessionUpdate
 from runner.settings.faults import Drift, RefuseUpdate, ResponseFailed
@@ -17,7 +18,7 @@ class FaultySession(LocalSession):
     """A session whose updates and responses may go wrong.
 
     Args:
-        brain: What answers.
+        faculties: What it hears, thinks and speaks with.
         faults: What may go wrong.
         kind: A conversation or a transcription.
         model: The model that the client asked for.
@@ -25,9 +26,9 @@ class FaultySession(LocalSession):
     """
 
     def __init__(
-        self, brain: Brain, faults: ConnectionFaults, *, kind: SessionKind, model: str, expires_at: int
+        self, faculties: Faculties, faults: ConnectionFaults, *, kind: SessionKind, model: str, expires_at: int
     ) -> None:
-        super().__init__(brain, kind=kind, model=model, expires_at=expires_at)
+        super().__init__(faculties, kind=kind, model=model, expires_at=expires_at)
         self._faults = faults
         self._failed = 0
 
@@ -53,6 +54,7 @@ class _FailingResponse(Response):
 
     def __init__(self, order: Order, conversation: Conversation | None, fault: ResponseFailed) -> None:
         super().__init__(order, conversation)
+        self.is_ready = True
         self._error = {"type": fault.type, "code": fault.code, "message": fault.message}
 
     def begin(self) -> list[Event]:
@@ -61,8 +63,8 @@ class _FailingResponse(Response):
     def advance(self) -> list[Event]:
         return self._end("failed", error=self._error)
 
-    def cancel(self) -> list[Event]:
-        return self._end("cancelled", reason="client_cancelled")
+    def cancel(self, reason: str) -> list[Event]:
+        return self._end("cancelled", reason=reason)
 
     def _end(self, status: str, **details: Any) -> list[Event]:
         self.done = True

@@ -2,11 +2,11 @@
 
 from typing import Any, Final
 
-from runner.local.brain import Brain
 from runner.local.configuration import Configuration, audio_format
-from runner.local.conversation import Conversation, Entry, Tokens, admit, prompted_by
+from runner.local.conversation import Conversation, Entry, Tokens, admit
 from runner.local.refusal import Refusal, invalid_value
 from runner.local.response import Order
+from runner.protocol.audio_format import FORMATS, AudioFormat
 from runner.protocol.client_events import ResponseCreateParams
 
 _CACHE_BLOCK_TOKENS: Final = 64
@@ -28,7 +28,6 @@ def order_for(
     *,
     configuration: Configuration,
     conversation: Conversation,
-    brain: Brain,
     warm_tokens: int,
     spoke: bool,
 ) -> Order:
@@ -38,15 +37,14 @@ def order_for(
         params: The client's wishes, which go before the session's settings.
         configuration: The session's settings.
         conversation: What the response answers to, unless `params` has an input of its own.
-        brain: What answers.
         warm_tokens: How long the last prompt was; that much of this one counts as cached, in whole blocks.
         spoke: Whether the session has sent audio already.
 
     Raises:
         Refusal: The input refers to what does not exist, or the voice can no longer change.
     """
-    audio_type = str(configuration.hearing["format"]["type"])
-    entries = conversation.entries if params.input is None else _given(params, conversation, audio_type)
+    form = FORMATS[configuration.hearing["format"]["type"]]
+    entries = list(conversation.entries) if params.input is None else _given(params, conversation, form)
     instructions = params.instructions if params.instructions is not None else configuration["instructions"]
     prompt = sum((entry.tokens() for entry in entries), Tokens(text=-(-len(instructions) // 4)))
     warm = min(warm_tokens, prompt.total) if params.input is None else 0
@@ -54,8 +52,9 @@ def order_for(
     limit = params.max_output_tokens or configuration["max_output_tokens"]
     speech = _speech(params, configuration, spoke=spoke)
     return Order(
-        answer=brain.answer(prompted_by(entries)),
-        audio=speech["format"]["type"] if modalities == ["audio"] else None,
+        entries=entries,
+        instructions=instructions,
+        form=FORMATS[speech["format"]["type"]] if modalities == ["audio"] else None,
         shown={
             "output_modalities": modalities,
             "max_output_tokens": limit,
@@ -81,12 +80,12 @@ def _speech(params: ResponseCreateParams, configuration: Configuration, *, spoke
     return speech
 
 
-def _given(params: ResponseCreateParams, conversation: Conversation, audio_type: str) -> list[Entry]:
+def _given(params: ResponseCreateParams, conversation: Conversation, form: AudioFormat) -> list[Entry]:
     entries = []
     for index, item in enumerate(params.input or []):
         if item.type == "item_reference":
             entries.append(conversation.find(item.id, doing="referencing", param=f"response.input[{index}].id"))
         else:
             given = item.model_dump(mode="json", exclude_unset=True)
-            entries.append(admit(given, audio_type=audio_type, at=f"response.input[{index}]"))
+            entries.append(admit(given, form=form, at=f"response.input[{index}]"))
     return entries

@@ -8,8 +8,8 @@ import anyio
 from runner import logs
 from runner.local.asgi import Send
 from runner.local.faults import ConnectionFaults
+from runner.local.jobs import Event
 from runner.local.nonsense import GARBAGE, NOT_UTF8, nonsense, text_of
-from runner.local.response import Event
 from runner.local.wire import Wire
 from runner.settings.faults import (
     AnySessionFault,

@@ -1,17 +1,70 @@
 """Moves the events of one session of the local endpoint between the session and its client."""
 
+from collections import defaultdict, deque
 from collections.abc import Callable
 from functools import partial
+from typing import Final, Protocol
 
 import anyio
+from anyio.to_thread import run_sync
 
 from runner import logs
 from runner.local.asgi import Receive, Send
 from runner.local.faults import ConnectionFaults
+from runner.local.jobs import Event, Faculty, Job, Settle
 from runner.local.outlet import Outlet
-from runner.local.response import Event
-from runner.local.session import LocalSession
 from runner.local.wire import Wire
+
+_THREADS: Final = 4
+
+
+class Conversing(Protocol):
+    """A session of any kind, without I/O."""
+
+    id: str
+
+    @property
+    def busy(self) -> bool:
+        """Whether `advance` has something to say."""
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether no more messages should be taken until some jobs are done."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the connection is to be closed."""
+
+    def open(self) -> list[Event]:
+        """The first event."""
+
+    def receive(self, message: str | bytes) -> list[Event]:
+        """The answers to a client's message."""
+
+    def advance(self) -> list[Event]:
+        """The next pieces of what goes on by itself."""
+
+    def expire(self, reason: str) -> list[Event]:
+        """The last event."""
+
+    def take_jobs(self) -> list[Job]:
+        """The slow work that has come up."""
+
+
+class Workers:
+    """The worker threads that the sessions of an application share; made within an event loop."""
+
+    def __init__(self) -> None:
+        self._limiters: dict[Faculty, anyio.CapacityLimiter] = {
+            "detector": anyio.CapacityLimiter(_THREADS),
+            "voice": anyio.CapacityLimiter(_THREADS),
+            "transcriber": anyio.CapacityLimiter(1),
+            "brain": anyio.CapacityLimiter(1),
+        }
+
+    async def do(self, job: Job) -> Settle:
+        """Do a job in a thread; whoever is cancelled does not wait for it."""
+        return await run_sync(job.work, abandon_on_cancel=True, limiter=self._limiters[job.faculty])
 
 
 class Pump:
@@ -21,6 +74,7 @@ class Pump:
         session: The session.
         receive: ASGI's way from the client.
         send: ASGI's way to the client.
+        workers: Who does the session's slow work.
         faults: What may go wrong on the way.
         wire: The connection's bytes, where the server gives access to them.
         delta_interval_ms: Time between two pieces of an answer, in milliseconds.
@@ -29,10 +83,11 @@ class Pump:
 
     def __init__(
         self,
-        session: LocalSession,
+        session: Conversing,
         receive: Receive,
         send: Send,
         *,
+        workers: Workers,
         faults: ConnectionFaults,
         wire: Wire | None,
         delta_interval_ms: float,
@@ -40,12 +95,16 @@ class Pump:
     ) -> None:
         self._session = session
         self._receive = receive
+        self._workers = workers
         self._tasks = anyio.create_task_group()
         self._outlet = Outlet(faults, wire, send, self._end)
         self._delta_interval_ms = delta_interval_ms
         self._limit_s = limit_s
         self._order = anyio.Lock()
         self._work = anyio.Event()
+        self._caught_up = anyio.Event()
+        self._jobs: defaultdict[Faculty, deque[Job]] = defaultdict(deque)
+        self._at_work: set[Faculty] = set()
 
     async def run(self) -> None:
         """Until the client goes, the session's time is over, or a fault ends the connection."""
@@ -73,8 +132,9 @@ class Pump:
             text, data = message.get("text"), message.get("bytes")
             content: str | bytes = text if text is not None else data or b""
             await self._emit(partial(self._session.receive, content))
-            if self._session.busy:
-                self._work.set()
+            while self._session.is_behind:
+                self._caught_up = anyio.Event()
+                await self._caught_up.wait()
 
     async def _stream(self) -> None:
         while True:
@@ -91,7 +151,29 @@ class Pump:
         await self._emit(partial(self._session.expire, reason))
         await self._outlet.close(1001, reason)
 
+    def _hand_out(self, jobs: list[Job]) -> None:
+        for job in jobs:
+            self._jobs[job.faculty].append(job)
+            if job.faculty not in self._at_work:
+                self._at_work.add(job.faculty)
+                self._tasks.start_soon(self._work_off, job.faculty)
+
+    async def _work_off(self, faculty: Faculty) -> None:
+        """Do what was asked of a faculty in the order in which it came up."""
+        jobs = self._jobs[faculty]
+        while jobs:
+            await self._emit(await self._workers.do(jobs.popleft()))
+        self._at_work.remove(faculty)
+
     async def _emit(self, produce: Callable[[], list[Event]]) -> None:
         async with self._order:
-            for each in produce():
+            events = produce()
+            # Slow work begins before what is known is sent, since a client may take its time.
+            self._hand_out(self._session.take_jobs())
+            for each in events:
                 await self._outlet.send(each)
+            if self._session.is_over:
+                await self._outlet.close(1000, "")
+        self._caught_up.set()
+        if self._session.busy:
+            self._work.set()

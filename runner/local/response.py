@@ -1,18 +1,20 @@
 """One response: the events that stream it, piece by piece, until it is done or cancelled."""
 
-import base64
-import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, Literal
+
+import pybase64
 
 from runner.local.conversation import Conversation, Entry, Tokens
 from runner.local.identifiers import new_id
-from runner.local.tone import BYTES_PER_MS, speak
+from runner.local.jobs import Event
+from runner.local.tones import pieces
+from runner.protocol.audio_format import AudioFormat
 
-Event = dict[str, Any]
-Ending = Literal["completed", "cancelled", "incomplete"]
+Ending = Literal["completed", "cancelled", "incomplete", "failed"]
 
-_PIECE = re.compile(r"\s*\w{1,8}|\s*[^\w\s]|\s+")
 _MS_PER_SPOKEN_TOKEN = 50
 
 
@@ -26,16 +28,18 @@ class Order:
     """What a response is to be.
 
     Args:
-        answer: What is said.
-        audio: The audio encoding, or None for a response in text.
+        entries: What it answers to.
+        instructions: What the model was told.
+        form: The format of its audio, or None for a response in text.
         shown: The fields of the response object that come from the request or the session.
         prompt: The tokens of the prompt.
         cached: How many of them count as cached.
         max_output_tokens: The limit, or None.
     """
 
-    answer: str
-    audio: str | None
+    entries: list[Entry]
+    instructions: str
+    form: AudioFormat | None
     shown: dict[str, Any]
     prompt: Tokens
     cached: int = 0
@@ -43,33 +47,39 @@ class Order:
 
 
 class Response:
-    """A response in flight.
+    """A response in flight; what it says comes when it is known, at once or from a worker thread.
 
     Args:
         order: What it is to be.
         conversation: Where it belongs, or None for a response out of band.
+
+    Attributes:
+        is_ready: Whether `advance` goes on by itself.
     """
 
     def __init__(self, order: Order, conversation: Conversation | None) -> None:
         self.id = new_id("resp")
         self.done = False
         self.spoke = False
-        self._order = order
+        self.is_ready = False
+        self.order = order
         self._conversation = conversation
-        self._pieces = _PIECE.findall(order.answer)
+        self._source: Iterator[tuple[str, bytes]] = iter(())
         self._said: list[str] = []
+        self._text_tokens = 0
         self._audio_tokens = 0
+        self._audio_bytes = 0
         message = {"id": new_id("item"), "object": "realtime.item", "type": "message", "status": "in_progress"}
         self.entry = Entry({**message, "role": "assistant", "content": []})
         self._previous: str | None = None
-        self._text_name = "output_audio_transcript" if order.audio else "output_text"
+        self._text_name = "output_audio_transcript" if order.form else "output_text"
 
     def begin(self) -> list[Event]:
         """The events up to the first piece."""
         if self._conversation:
             self._previous = self._conversation.insert(self.entry)
         item = self._item()
-        part = {"type": "audio", "transcript": ""} if self._order.audio else {"type": "text", "text": ""}
+        part = {"type": "audio", "transcript": ""} if self.order.form else {"type": "text", "text": ""}
         return [
             event("response.created", response=self._view("in_progress")),
             self._event("response.output_item.added", item=item),
@@ -77,49 +87,73 @@ class Response:
             self._content_event("response.content_part.added", part=part),
         ]
 
+    def say(self, source: Iterator[tuple[str, bytes]]) -> None:
+        """Go on with these pieces of text and their 16-bit samples, one for each `advance`."""
+        self._source = source
+        self.is_ready = True
+
+    def say_text(self, text: str) -> None:
+        """Go on with a text that nobody speaks."""
+        self.say(zip(pieces(text), repeat(b"")))
+
     def advance(self) -> list[Event]:
         """The next piece, or the end."""
-        if len(self._said) == len(self._pieces):
-            return self._finish("completed")
-        piece = self._pieces[len(self._said)]
-        audio = speak(piece, self._order.audio) if self._order.audio else b""
-        cost = 1 + self._tokens_of(audio)
-        limit = self._order.max_output_tokens
-        if limit is not None and len(self._said) + self._audio_tokens + cost > limit:
-            return self._finish("incomplete", reason="max_output_tokens")
-        self._said.append(piece)
-        self._audio_tokens += cost - 1
-        events = [self._content_event(f"response.{self._text_name}.delta", delta=piece)]
-        if audio and self._order.audio:
+        piece = next(self._source, None)
+        return self.utter(*piece) if piece else self.finish()
+
+    def utter(self, text: str, pcm: bytes) -> list[Event]:
+        """One piece of the answer."""
+        form = self.order.form
+        audio = form.encode(pcm) if form else b""
+        words = len(text.split()) or bool(text)
+        sounds = -(-int(form.ms(len(audio))) // _MS_PER_SPOKEN_TOKEN) if form else 0
+        limit = self.order.max_output_tokens
+        if limit is not None and self._text_tokens + self._audio_tokens + words + sounds > limit:
+            return self._finish("incomplete", {"reason": "max_output_tokens"})
+        self._text_tokens += words
+        self._audio_tokens += sounds
+        events = []
+        if text:
+            self._said.append(text)
+            events.append(self._content_event(f"response.{self._text_name}.delta", delta=text))
+        if audio and form:
             self.spoke = True
-            self.entry.audio_ms += len(audio) // BYTES_PER_MS[self._order.audio]
-            delta = base64.b64encode(audio).decode("ascii")
+            self._audio_bytes += len(audio)
+            if not self.entry.is_cut:
+                self.entry.audio_ms = int(form.ms(self._audio_bytes))
+            delta = pybase64.b64encode_as_string(audio)
             events.append(self._content_event("response.output_audio.delta", delta=delta))
         return events
 
-    def cancel(self) -> list[Event]:
-        """End it now."""
-        return self._finish("cancelled", reason="client_cancelled")
+    @property
+    def audio_ms(self) -> float:
+        """How much it has said."""
+        return self.order.form.ms(self._audio_bytes) if self.order.form else 0.0
 
-    def _tokens_of(self, audio: bytes) -> int:
-        if not self._order.audio:
-            return 0
-        return -(-len(audio) // (BYTES_PER_MS[self._order.audio] * _MS_PER_SPOKEN_TOKEN))
+    def finish(self) -> list[Event]:
+        """All is said."""
+        return self._finish("completed", None)
+
+    def cancel(self, reason: str) -> list[Event]:
+        """End it now; the reason is the API's, such as `client_cancelled`."""
+        return self._finish("cancelled", {"reason": reason})
+
+    def fail(self, code: str) -> list[Event]:
+        """End it because what it needs is broken."""
+        return self._finish("failed", {"error": {"type": "server_error", "code": code}})
 
     def show_text(self) -> None:
         """Put what was said so far into the item; not done for every piece, since the text is long in the end."""
         text = "".join(self._said)
-        part = (
-            {"type": "output_audio", "transcript": text} if self._order.audio else {"type": "output_text", "text": text}
-        )
-        self.entry.item["content"] = [part]
+        spoken = {"type": "output_audio"} if self.entry.is_cut else {"type": "output_audio", "transcript": text}
+        self.entry.item["content"] = [spoken if self.order.form else {"type": "output_text", "text": text}]
 
-    def _finish(self, ending: Ending, *, reason: str | None = None) -> list[Event]:
+    def _finish(self, ending: Ending, why: dict[str, Any] | None) -> list[Event]:
         self.done = True
         self.show_text()
         self.entry.item["status"] = "completed" if ending == "completed" else "incomplete"
         text, item = "".join(self._said), self._item()
-        if self._order.audio:
+        if self.order.form:
             part = {"type": "audio", "transcript": text}
             closing = [
                 self._content_event("response.output_audio.done"),
@@ -128,7 +162,7 @@ class Response:
         else:
             part = {"type": "text", "text": text}
             closing = [self._content_event("response.output_text.done", text=text)]
-        details = {"type": ending, "reason": reason} if reason else None
+        details = {"type": ending, **why} if why else None
         return [
             *closing,
             self._content_event("response.content_part.done", part=part),
@@ -141,9 +175,9 @@ class Response:
 
     def usage(self) -> dict[str, Any]:
         """What the response cost so far, in tokens."""
-        prompt, said = self._order.prompt, len(self._said)
-        cached = Tokens(text=min(self._order.cached, prompt.text))
-        cached += Tokens(audio=min(self._order.cached - cached.text, prompt.audio))
+        prompt, said = self.order.prompt, self._text_tokens
+        cached = Tokens(text=min(self.order.cached, prompt.text))
+        cached += Tokens(audio=min(self.order.cached - cached.text, prompt.audio))
         output = said + self._audio_tokens
         return {
             "total_tokens": prompt.total + output,
@@ -163,7 +197,7 @@ class Response:
         return {**self.entry.item, "content": [dict(part) for part in self.entry.item["content"]]}
 
     def _view(self, status: str, **more: Any) -> dict[str, Any]:
-        shown = {"object": "realtime.response", "id": self.id, "status": status, "output": [], **self._order.shown}
+        shown = {"object": "realtime.response", "id": self.id, "status": status, "output": [], **self.order.shown}
         if self._conversation:
             shown["conversation_id"] = self._conversation.id
         return shown | {name: value for name, value in more.items() if value is not None}

@@ -1,25 +1,27 @@
 """One session of the local endpoint, without I/O: client messages in, server events out."""
 
-import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from runner import logs
-from runner.local.brain import Brain
+from runner.local.answering import Answering
 from runner.local.configuration import Configuration, SessionKind
-from runner.local.conversation import Conversation, Entry, admit, audio_bytes
+from runner.local.conversation import Conversation, audio_bytes
+from runner.local.faculties import Faculties
+from runner.local.hearing import Happening, Hearing, Recording
 from runner.local.identifiers import new_id
 from runner.local.intake import event_id_of, read_document, read_event
+from runner.local.items import Items
+from runner.local.jobs import Event, Job, Settle
 from runner.local.ordering import check_conversation, order_for
 from runner.local.refusal import Refusal
-from runner.local.response import Event, Order, Response, event
-from runner.local.tone import BYTES_PER_MS
+from runner.local.response import Order, Response, event
+from runner.local.scribe import Scribe
+from runner.local.turns import Idle, Started, rules_of
+from runner.protocol.audio_format import FORMATS, AudioFormat
 from runner.protocol.client_events import (
     ClientEventBase,
     ConversationItemCreate,
-    ConversationItemDelete,
-    ConversationItemRetrieve,
-    ConversationItemTruncate,
     InputAudioBufferAppend,
     ResponseCancel,
     ResponseCreate,
@@ -27,8 +29,6 @@ from runner.protocol.client_events import (
     SessionUpdate,
 )
 
-_MIN_COMMIT_MS: Final = 100
-_TOKEN_LIMIT: Final = 1_000_000
 _ONLY_IN_CONVERSATIONS: Final = frozenset(
     {
         "conversation.item.create",
@@ -44,23 +44,28 @@ class LocalSession:
     """The state of one session and the rules for what may happen in it.
 
     Args:
-        brain: What answers.
+        faculties: What it hears, thinks and speaks with.
         kind: A conversation or a transcription.
         model: The model that the client asked for; it is repeated, nothing more.
         expires_at: When the session ends, in Unix seconds; the caller watches the clock.
     """
 
-    def __init__(self, brain: Brain, *, kind: SessionKind, model: str, expires_at: int) -> None:
+    is_over = False
+
+    def __init__(self, faculties: Faculties, *, kind: SessionKind, model: str, expires_at: int) -> None:
         self.id = new_id("sess")
-        self.configuration = Configuration(kind, model=model, session_id=self.id, expires_at=expires_at)
+        self.configuration = Configuration(
+            kind, model=model, session_id=self.id, expires_at=expires_at, instructions=faculties.notice
+        )
         self.conversation = Conversation()
-        self._brain = brain
-        self._heard_bytes = 0
-        self._in_flight: list[Response] = []
-        self._speaking: Response | None = None
-        self._spoke = False
+        self._jobs: list[Job] = []
+        self._hearing = Hearing(faculties.speech.detector, is_slow=faculties.speech.is_slow)
+        self._scribe = Scribe(faculties.speech.transcriber, self._jobs.append)
+        self._items = Items(self.conversation, self._scribe)
+        self._answering = Answering(faculties, self._scribe, assign=self._jobs.append, ended=self._ended)
+        self._began_ms = 0.0
+        self._owes_answer = False
         self._warm_tokens = 0
-        self._spent_tokens = 0
         self._handlers: dict[str, Callable[[Any], list[Event]]] = {
             "session.update": self._update,
             "input_audio_buffer.append": self._append,
@@ -68,17 +73,29 @@ class LocalSession:
             "input_audio_buffer.clear": self._clear,
             "output_audio_buffer.clear": self._clear_output,
             "conversation.item.create": self._create_item,
-            "conversation.item.retrieve": self._retrieve,
-            "conversation.item.truncate": self._truncate,
-            "conversation.item.delete": self._delete,
+            "conversation.item.retrieve": self._items.retrieve,
+            "conversation.item.truncate": self._items.truncate,
+            "conversation.item.delete": self._items.delete,
             "response.create": self._respond,
             "response.cancel": self._cancel,
         }
+        self._listen()
 
     @property
     def busy(self) -> bool:
         """Whether `advance` has something to say."""
-        return bool(self._in_flight)
+        return self._answering.is_ready
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether no more messages should be taken until some jobs are done."""
+        return self._hearing.is_behind or self._scribe.is_behind
+
+    def take_jobs(self) -> list[Job]:
+        """The slow work that has come up; what each one returns is to be called, as `receive` is."""
+        jobs = self._jobs[:]
+        self._jobs.clear()
+        return jobs
 
     def open(self) -> list[Event]:
         """The first event of the session."""
@@ -101,50 +118,90 @@ class LocalSession:
             message = f"'{name}' is not supported in a transcription session."
             raise Refusal(message, code="invalid_value", param="type")
         if name.startswith(("conversation.", "response.")):
-            for response in self._in_flight:
+            for response in self._answering.in_flight:
                 response.show_text()
         return self._handlers[name](client_event)
 
     def advance(self) -> list[Event]:
         """The next piece of each response in flight."""
-        events: list[Event] = []
-        for response in list(self._in_flight):
-            events += self._after(response, response.advance())
-        return events
+        return self._answering.advance()
 
     def expire(self, reason: str) -> list[Event]:
         """The last event of a session whose time is over."""
         body = {"type": "invalid_request_error", "code": "session_expired", "message": reason, "param": None}
         return [event("error", error={**body, "event_id": None})]
 
-    def _after(self, response: Response, events: list[Event]) -> list[Event]:
-        self._spoke = self._spoke or response.spoke
-        if not response.done:
-            return events
-        self._in_flight.remove(response)
-        self._speaking = None if self._speaking is response else self._speaking
-        self._spent_tokens += response.usage()["total_tokens"]
-        remaining = max(0, _TOKEN_LIMIT - self._spent_tokens)
-        limits = [
-            {"name": "requests", "limit": 10_000, "remaining": 9_999, "reset_seconds": 0.006},
-            {"name": "tokens", "limit": _TOKEN_LIMIT, "remaining": remaining, "reset_seconds": 0.06},
-        ]
-        return [*events, event("rate_limits.updated", rate_limits=limits)]
-
     def _update(self, update: SessionUpdate) -> list[Event]:
-        self.configuration.update(update.to_wire()["session"], spoke=self._spoke)
+        self.configuration.update(update.to_wire()["session"], spoke=self._answering.spoke)
+        self._listen()
         return [event("session.updated", session=self.configuration.view())]
 
+    def _listen(self) -> None:
+        self._rules = rules_of(self.configuration.hearing["turn_detection"])
+        self._hearing.configure(self._form, self._rules)
+
     @property
-    def _audio_type(self) -> str:
-        return str(self.configuration.hearing["format"]["type"])
+    def _form(self) -> AudioFormat:
+        return FORMATS[self.configuration.hearing["format"]["type"]]
 
     def _append(self, append: InputAudioBufferAppend) -> list[Event]:
-        self._heard_bytes += audio_bytes(append.audio, "audio")
-        return []
+        audio = audio_bytes(append.audio, "audio")
+        events = [each for happening in self._hearing.append(audio) for each in self._happened(happening)]
+        self._detect()
+        return events
+
+    def _detect(self) -> None:
+        if found := self._hearing.take_work():
+            detect = found
+
+            def work() -> Settle:
+                happened = detect()
+                return lambda: self._detected(happened())
+
+            self._jobs.append(Job("detector", work))
+
+    def _detected(self, happenings: Iterator[Happening]) -> list[Event]:
+        events = [each for happening in happenings for each in self._happened(happening)]
+        self._detect()
+        return events
+
+    def _happened(self, happening: Happening) -> list[Event]:
+        what, recording = happening
+        if isinstance(what, Started):
+            started = event(
+                "input_audio_buffer.speech_started", audio_start_ms=int(what.start_ms), item_id=what.item_id
+            )
+            return [started, *self._interrupted()]
+        if isinstance(what, Idle):
+            times = {"audio_start_ms": int(what.start_ms), "audio_end_ms": int(what.end_ms)}
+            first = event("input_audio_buffer.timeout_triggered", **times, item_id=what.item_id)
+        else:
+            first = event("input_audio_buffer.speech_stopped", audio_end_ms=int(what.end_ms), item_id=what.item_id)
+        assert recording is not None  # noqa: S101  # for the type checker
+        events = [first, *self._committed(what.item_id, recording)]
+        answers = isinstance(what, Idle) or (self._rules is not None and self._rules.answers)
+        if answers and self.configuration.kind == "realtime":
+            events += self._answer()
+        return events
+
+    def _interrupted(self) -> list[Event]:
+        speaking = self._answering.speaking
+        if speaking is None or self._rules is None or not self._rules.interrupts:
+            return []
+        self._owes_answer = False
+        return self._answering.cancel(speaking, "turn_detected")
+
+    def _answer(self) -> list[Event]:
+        """Answer what turn detection has found, after the response that is still in flight."""
+        self._owes_answer = self._answering.speaking is not None
+        return [] if self._owes_answer else self._start(ResponseCreateParams())
+
+    def _ended(self, response: Response) -> list[Event]:
+        self._hearing.responded(self._began_ms + response.audio_ms)
+        return self._answer() if self._owes_answer else []
 
     def _clear(self, _event: ClientEventBase) -> list[Event]:
-        self._heard_bytes = 0
+        self._hearing.clear()
         return [event("input_audio_buffer.cleared")]
 
     def _clear_output(self, _event: ClientEventBase) -> list[Event]:
@@ -152,64 +209,23 @@ class LocalSession:
         raise Refusal(message, code="invalid_value", param="type")
 
     def _commit(self, _event: ClientEventBase) -> list[Event]:
-        heard_ms = self._heard_bytes / BYTES_PER_MS[self._audio_type]
-        if heard_ms < _MIN_COMMIT_MS:
-            message = (
-                "Error committing input audio buffer: buffer too small. Expected at least "
-                f"{_MIN_COMMIT_MS}ms of audio, but buffer only has {heard_ms:.2f}ms of audio."
-            )
-            raise Refusal(message, code="input_audio_buffer_commit_empty")
-        self._heard_bytes = 0
-        content = [{"type": "input_audio"}]
-        item = {"type": "message", "role": "user", "id": new_id("item"), "object": "realtime.item"}
-        entry = Entry({**item, "status": "completed", "content": content}, int(heard_ms))
-        previous = self.conversation.insert(entry)
-        events = [event("input_audio_buffer.committed", previous_item_id=previous, item_id=entry.id)]
-        events += self._added(entry, previous)
-        if self.configuration.hearing["transcription"]:
-            error = {
-                "type": "server_error",
-                "code": "transcription_unavailable",
-                "message": "The local endpoint has no speech model installed, so it cannot transcribe audio.",
-            }
-            kind = "conversation.item.input_audio_transcription.failed"
-            events.append(event(kind, item_id=entry.id, content_index=0, error=error))
-        return events
+        return self._committed(*self._hearing.commit())
 
-    def _added(self, entry: Entry, previous: str | None) -> list[Event]:
-        kinds = ("conversation.item.added", "conversation.item.done")
-        return [event(kind, previous_item_id=previous, item=entry.item) for kind in kinds]
+    def _committed(self, item_id: str, recording: Recording) -> list[Event]:
+        is_shown = self.configuration.hearing["transcription"] is not None
+        return self._items.commit(item_id, recording, is_transcribed=is_shown)
 
     def _create_item(self, create: ConversationItemCreate) -> list[Event]:
-        item = create.item.model_dump(mode="json", exclude_unset=True)
-        entry = admit(item, audio_type=self._audio_type)
-        if item["type"] == "function_call_output":
-            calls = {each.item.get("call_id") for each in self.conversation.entries if "name" in each.item}
-            if item["call_id"] not in calls:
-                message = f"Tool call ID '{item['call_id']}' not found in conversation."
-                raise Refusal(message, code="invalid_tool_call_id", param="item.call_id")
-        return self._added(entry, self.conversation.insert(entry, after=create.previous_item_id))
-
-    def _retrieve(self, retrieve: ConversationItemRetrieve) -> list[Event]:
-        entry = self.conversation.find(retrieve.item_id, doing="retrieving")
-        return [event("conversation.item.retrieved", item=copy.deepcopy(entry.item))]
-
-    def _delete(self, delete: ConversationItemDelete) -> list[Event]:
-        entry = self.conversation.find(delete.item_id, doing="deleting")
-        self.conversation.entries.remove(entry)
-        return [event("conversation.item.deleted", item_id=entry.id)]
-
-    def _truncate(self, cut: ConversationItemTruncate) -> list[Event]:
-        fields = {"content_index": cut.content_index, "audio_end_ms": cut.audio_end_ms}
-        self.conversation.truncate(cut.item_id, **fields)
-        return [event("conversation.item.truncated", item_id=cut.item_id, **fields)]
+        return self._items.create(create, self._form)
 
     def _respond(self, create: ResponseCreate) -> list[Event]:
-        params = create.response or ResponseCreateParams()
+        return self._start(create.response or ResponseCreateParams())
+
+    def _start(self, params: ResponseCreateParams) -> list[Event]:
         in_conversation = check_conversation(params)
-        if in_conversation and self._speaking:
+        if in_conversation and self._answering.speaking:
             message = (
-                f"Conversation already has an active response in progress: {self._speaking.id}. "
+                f"Conversation already has an active response in progress: {self._answering.speaking.id}. "
                 "Wait until the response is finished before creating a new one."
             )
             raise Refusal(message, code="conversation_already_has_active_response")
@@ -217,23 +233,22 @@ class LocalSession:
             params,
             configuration=self.configuration,
             conversation=self.conversation,
-            brain=self._brain,
             warm_tokens=self._warm_tokens,
-            spoke=self._spoke,
+            spoke=self._answering.spoke,
         )
         response = self._new_response(order, self.conversation if in_conversation else None)
         if in_conversation:
-            self._speaking = response
             self._warm_tokens = order.prompt.total
-        self._in_flight.append(response)
-        return response.begin()
+            self._began_ms = self._hearing.heard_ms
+            self._hearing.responding()
+        return self._answering.start(response, in_conversation=in_conversation)
 
     def _new_response(self, order: Order, conversation: Conversation | None) -> Response:
         return Response(order, conversation)
 
     def _cancel(self, cancel: ResponseCancel) -> list[Event]:
-        wanted = cancel.response_id
-        found = self._speaking if wanted is None else next((r for r in self._in_flight if r.id == wanted), None)
+        wanted, answering = cancel.response_id, self._answering
+        found = answering.speaking if wanted is None else next((r for r in answering.in_flight if r.id == wanted), None)
         if found is None:
             raise Refusal("Cancellation failed: no active response found", code="response_cancel_not_active")
-        return self._after(found, found.cancel())
+        return answering.cancel(found, "client_cancelled")

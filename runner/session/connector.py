@@ -67,6 +67,8 @@ class Connector:
 
         assert isinstance(self._profile.endpoint, LocalEndpoint)  # noqa: S101  # for the type checker
         self._local = self._local or LocalApp(self._profile.endpoint)
+        # What is missing for it is told here, and no models are waited for during the handshake.
+        await self._local.load()
         failure: BaseException | None = None
         async with anyio.create_task_group() as tasks:
             backend = InProcessBackend(self._local, tasks)

@@ -1,5 +1,6 @@
 """No event, however odd, breaks a session."""
 
+import base64
 import json
 from typing import Any
 
@@ -7,8 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from runner.local.faculties import faculties_for
+from runner.local.translation import TranslatingSession
 from runner.protocol.client_events import CLIENT_EVENT_TYPES
-from tests.local.wire import Wire, new_session, user_message
+from runner.settings.endpoint import LocalEndpoint
+from tests.local.wire import AnyWire, Wire, new_session, said, silence, translated, user_message
 
 ATOMS = st.one_of(
     st.none(),
@@ -28,6 +32,7 @@ VALUES = st.recursive(
     ),
     max_leaves=6,
 )
+TURN = base64.b64encode(said("Hello") + silence(500)).decode()
 PCM_200_MS = "A" * 12_800
 GOOD: list[dict[str, Any]] = [
     {"type": "session.update", "session": {"type": "realtime", "output_modalities": ["text"]}},
@@ -52,6 +57,7 @@ GOOD: list[dict[str, Any]] = [
         },
     },
     {"type": "input_audio_buffer.append", "audio": PCM_200_MS},
+    {"type": "input_audio_buffer.append", "audio": TURN},
     {"type": "input_audio_buffer.commit"},
     {"type": "input_audio_buffer.clear"},
     {"type": "output_audio_buffer.clear"},
@@ -82,6 +88,15 @@ GOOD: list[dict[str, Any]] = [
 ]
 
 
+TRANSLATION: list[dict[str, Any]] = [
+    {"type": "session.update", "session": {"audio": {"output": {"language": "es"}}}},
+    {"type": "session.update", "session": {"audio": {"input": {"transcription": {"model": "m"}}}}},
+    {"type": "session.input_audio_buffer.append", "audio": PCM_200_MS},
+    {"type": "session.input_audio_buffer.append", "audio": TURN},
+    {"type": "session.close"},
+]
+
+
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """The paths of everything within a value."""
     pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
@@ -89,9 +104,9 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 @st.composite
-def events(draw: st.DrawFn) -> Any:
+def events(draw: st.DrawFn, good: list[dict[str, Any]] = GOOD) -> Any:
     """A good event, as it is or with one or two things changed, removed or added."""
-    event = json.loads(json.dumps(draw(st.sampled_from(GOOD))))
+    event = json.loads(json.dumps(draw(st.sampled_from(good))))
     for _ in range(draw(st.integers(0, 2))):
         path = draw(st.sampled_from(places(event)))
         if not path:
@@ -127,6 +142,25 @@ def test_every_event_has_an_answer(kind: str, messages: list[Any]) -> None:
     wire.finish()
 
     assert wire.update()["type"] == kind
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@given(messages=st.lists(events(TRANSLATION), min_size=1, max_size=6))
+def test_every_event_of_a_translation_has_an_answer(messages: list[Any]) -> None:
+    """So does a session that interprets, and it closes when it is asked to."""
+    session = TranslatingSession(faculties_for(LocalEndpoint(kind="local")), model="m", expires_at=4102444800)
+    wire = AnyWire(session, translated)
+    for message in messages:
+        answers = wire.raw(json.dumps(message))
+        errors = [answer for answer in answers if answer["type"] == "error"]
+        assert not errors or len(answers) == 1, message
+        wire.step()
+    wire.finish()
+    wire.send("session.close")
+    wire.finish()
+
+    assert session.is_over
+    assert [each["type"] for each in wire.events].count("session.closed") == 1
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)

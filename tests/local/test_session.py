@@ -202,8 +202,9 @@ def test_what_was_said_so_far_can_be_retrieved() -> None:
 
 def test_a_long_answer_costs_no_more_for_each_piece() -> None:
     """What was said is joined when somebody asks for it, not for every one of its pieces."""
-    response = Response(Order("word " * 40_000, None, {}, Tokens()), Conversation())
+    response = Response(Order([], "", None, {}, Tokens()), Conversation())
     response.begin()
+    response.say_text("word " * 40_000)
 
     def cost(pieces: int) -> float:
         before = time.process_time()
@@ -354,7 +355,7 @@ def test_buffer_must_hold_100_ms() -> None:
 
 
 def test_transcription_fails_honestly() -> None:
-    """Without a speech model a transcript is refused, not invented."""
+    """What is not understood is told, and no transcript invented."""
     wire = Wire()
     wire.update(audio={"input": {"transcription": {"model": "gpt-4o-transcribe"}}})
     wire.send("input_audio_buffer.append", audio=pcm(0.2))
@@ -362,7 +363,8 @@ def test_transcription_fails_honestly() -> None:
     failed = wire.send("input_audio_buffer.commit")[-1]
 
     assert failed["type"] == "conversation.item.input_audio_transcription.failed"
-    assert failed["error"]["code"] == "transcription_unavailable"
+    assert failed["error"]["code"] == "audio_unintelligible"
+    assert 'without `speech = "models"`' in failed["error"]["message"]
 
 
 def test_voice_is_fixed_after_the_first_audio() -> None:

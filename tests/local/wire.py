@@ -1,11 +1,12 @@
 """What the tests of the local endpoint share: both references of the protocol, and ways to talk to it."""
 
+import base64
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -19,9 +20,12 @@ from websockets.sync.client import ClientConnection, connect
 
 from runner.local.app import LocalApp
 from runner.local.asgi import Asgi
-from runner.local.brain import Brain
+from runner.local.faculties import faculties_for
+from runner.local.pump import Conversing
 from runner.local.server import serve
 from runner.local.session import LocalSession
+from runner.local.tones import SyntheticVoice
+from runner.protocol.audio_format import PCM, AudioFormat
 from runner.settings.endpoint import LocalEndpoint
 
 SCHEMA_FILE = Path(__file__).resolve().parents[3] / "shared" / "spec" / "realtime.schema.json"
@@ -33,12 +37,13 @@ def _schemas() -> dict[str, Draft202012Validator]:
     if not SCHEMA_FILE.exists():
         return {}
     definitions = json.loads(SCHEMA_FILE.read_text())["$defs"]
-    names = (name for name in definitions if name.startswith("RealtimeServerEvent") and name != "RealtimeServerEvent")
     return {
-        definitions[name]["properties"]["type"]["enum"][0]: Draft202012Validator(
+        f"{dialect}{definitions[name]['properties']['type']['enum'][0]}": Draft202012Validator(
             {"$defs": definitions, "$ref": f"#/$defs/{name}"}
         )
-        for name in names
+        for prefix, dialect in (("RealtimeServerEvent", ""), ("RealtimeTranslationServerEvent", "translation:"))
+        for name in definitions
+        if name.startswith(prefix) and name != prefix
     }
 
 
@@ -77,18 +82,35 @@ def checked(event: dict[str, Any]) -> dict[str, Any]:
     return event
 
 
-class Wire:
-    """A session without I/O, whose events are checked; pieces of answers come at once."""
+def translated(event: dict[str, Any]) -> dict[str, Any]:
+    """The event of a translation session, once the official schema accepts it, where it is there."""
+    if _schemas():
+        name = event["type"]
+        _schemas()[name if name == "error" else f"translation:{name}"].validate(event)
+    return event
 
-    def __init__(self, session: LocalSession | None = None) -> None:
-        self.session = session or new_session()
+
+S = TypeVar("S", bound=Conversing)
+
+
+class AnyWire(Generic[S]):
+    """A session without I/O, whose events are checked; slow work is done at once, pieces of answers when asked for."""
+
+    def __init__(self, session: S, check: Callable[[dict[str, Any]], dict[str, Any]] = checked) -> None:
+        self.session = session
         self.events: list[dict[str, Any]] = []
+        self.does_jobs = True
+        self._check = check
         self._keep(self.session.open())
 
     def _keep(self, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        copies = [checked(json.loads(json.dumps(event))) for event in events]
+        copies = [self._check(json.loads(json.dumps(event))) for event in events]
         self.events += copies
-        return copies
+        return copies + (self.work() if self.does_jobs else [])
+
+    def work(self) -> list[dict[str, Any]]:
+        """Do the slow work that has come up."""
+        return [each for job in self.session.take_jobs() for each in self._keep(job.work()())]
 
     def raw(self, message: str | bytes) -> list[dict[str, Any]]:
         """Send a message as it is."""
@@ -112,6 +134,17 @@ class Wire:
     def refusal(self, kind: str, **fields: Any) -> dict[str, Any]:
         """Send an event that must be refused; returns the inner error."""
         return error_of(self.send(kind, **fields))
+
+    def hear(self, audio: bytes, kind: str = "input_audio_buffer.append") -> list[dict[str, Any]]:
+        """Send audio in the session's input format."""
+        return self.send(kind, audio=base64.b64encode(audio).decode())
+
+
+class Wire(AnyWire[LocalSession]):
+    """A conversation or a transcription."""
+
+    def __init__(self, session: LocalSession | None = None) -> None:
+        super().__init__(session or new_session())
 
     def update(self, **session: Any) -> dict[str, Any]:
         """Update the session; returns the effective configuration."""
@@ -144,9 +177,18 @@ def settings(**fields: Any) -> LocalEndpoint:
 
 def new_session(*, kind: Any = "realtime", script: Any = ()) -> LocalSession:
     """A session without I/O."""
-    return LocalSession(
-        Brain(settings(script=list(script)).script), kind=kind, model="gpt-realtime-2", expires_at=4102444800
-    )
+    faculties = faculties_for(settings(script=list(script)))
+    return LocalSession(faculties, kind=kind, model="gpt-realtime-2", expires_at=4102444800)
+
+
+def said(text: str, form: AudioFormat = PCM) -> bytes:
+    """A text in the synthetic voice."""
+    return form.encode(b"".join(sound for _, sound in SyntheticVoice().speak(text, form.rate)))
+
+
+def silence(ms: float, form: AudioFormat = PCM) -> bytes:
+    """Silence."""
+    return form.silence(form.size_bytes(ms))
 
 
 @asynccontextmanager

@@ -1,0 +1,84 @@
+"""What an endpoint hears, thinks and speaks with: rules, or models where the settings ask for them."""
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from runner.local.brain import Brain
+from runner.local.loudness import LoudnessDetector
+from runner.local.speech import Speech
+from runner.local.tones import SyntheticVoice, ToneTranscriber
+from runner.settings.endpoint import LocalEndpoint
+
+_NOTICES: Final = {
+    (True, False): "The session is simulated: answers come from rules, not from a model.",
+    (False, False): "Speech is understood and spoken by models on this machine; apart from that the session is "
+    "simulated: answers come from rules, not from a model.",
+    (True, True): "Answers come from a small language model on this machine; speech is simulated by tones.",
+    (False, True): "Speech and answers come from small models on this machine; the rest is simulated.",
+}
+
+
+class Writer(Protocol):
+    """A language model; slow, so it is asked in worker threads."""
+
+    def answer(self, messages: list[dict[str, str]]) -> str:
+        """The next message of a conversation whose messages have a `role` and a `content`."""
+
+
+@dataclass(frozen=True)
+class Faculties:
+    """Everything that the sessions of an endpoint share.
+
+    Args:
+        brain: The rules; its script goes before any model.
+        speech: Ears and voice.
+        writer: What answers where the script does not, or None for the rules.
+    """
+
+    brain: Brain
+    speech: Speech
+    writer: Writer | None = None
+
+    @property
+    def notice(self) -> str:
+        """What `session.created` says of what is real."""
+        what = _NOTICES[self.speech.simulated, self.writer is not None]
+        return f"This is the local endpoint of rt-run. {what}"
+
+
+def faculties_for(settings: LocalEndpoint) -> Faculties:
+    """What these settings ask for; models are loaded, which takes seconds.
+
+    Raises:
+        ProfileError: What they need is not installed.
+    """
+    writer: Writer | None = None
+    if settings.brain.kind == "llm":
+        from runner.local.llm import LlmBrain
+
+        writer = LlmBrain(settings.brain)
+    return Faculties(Brain(settings.script), speech_for(settings), writer)
+
+
+def needs_models(settings: LocalEndpoint) -> bool:
+    """Whether `faculties_for` takes seconds."""
+    return settings.speech == "models" or settings.brain.kind == "llm"
+
+
+def speech_for(settings: LocalEndpoint) -> Speech:
+    """The ears and the voice that these settings ask for.
+
+    Raises:
+        ProfileError: What they need is not installed.
+    """
+    if settings.speech == "models":
+        from runner.local.models import load
+
+        return load()
+    return Speech(
+        detector=LoudnessDetector,
+        transcriber=ToneTranscriber(),
+        voice=SyntheticVoice(),
+        is_slow=False,
+        simulated=True,
+    )

@@ -1,0 +1,196 @@
+"""The input buffer of a session: what was sent, what turn detection makes of it, and what becomes an item."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Final, NamedTuple
+
+from runner import logs
+from runner.local.identifiers import new_id
+from runner.local.refusal import Refusal
+from runner.local.speech import Detector, Frame
+from runner.local.turns import Idle, Started, Stopped, TurnRules, Turns
+from runner.protocol.audio_format import PCM, AudioFormat
+
+MIN_COMMIT_MS: Final = 100
+KEPT_MS: Final = 600_000
+"""The buffer holds ten minutes; of longer turns the beginning is lost."""
+
+_KEPT_IN_SILENCE_MS: Final = 30_000
+"""With turn detection, what nobody spoke in is dropped after half a minute."""
+_BACKLOG_MS: Final = 5_000
+
+
+class Recording(NamedTuple):
+    """Audio that became an item."""
+
+    audio: bytes
+    form: AudioFormat
+
+    def pcm(self) -> bytes:
+        """Its 16-bit samples."""
+        return self.form.decode(self.audio)
+
+
+class Happening(NamedTuple):
+    """What turn detection has found, with the audio of the turn once it is over."""
+
+    what: Started | Stopped | Idle
+    recording: Recording | None = None
+
+
+class Hearing:
+    """Keeps the audio of a session and follows who speaks in it; the detector may be slow.
+
+    Args:
+        detector: Makes a detector for so many samples a second.
+        is_slow: Whether the detector belongs into a worker thread, by way of `take_work`.
+    """
+
+    def __init__(self, detector: Callable[[int], Detector], *, is_slow: bool) -> None:
+        self._new_detector = detector
+        self._is_slow = is_slow
+        self._form = PCM
+        self._turns: Turns | None = None
+        self._detector: Detector | None = None
+        self._buffer = bytearray()
+        self._base_ms = 0.0
+        self._pending = bytearray()
+        self._odd = b""
+        self._is_working = False
+
+    @property
+    def heard_ms(self) -> float:
+        """How much audio the session was sent."""
+        return self._base_ms + self._form.ms(len(self._buffer))
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether so much audio waits for a slow detector that no more should be taken."""
+        return len(self._pending) * 1000 > 2 * self._form.rate * _BACKLOG_MS
+
+    def configure(self, form: AudioFormat, rules: TurnRules | None) -> None:
+        """Take over the session's settings; another format drops what the buffer holds."""
+        if form != self._form:
+            self._base_ms = self.heard_ms
+            self._buffer.clear()
+            self._form = form
+            self._turns = None
+        if rules is None:
+            self._turns = None
+            self._pending.clear()
+        elif self._turns is None:
+            self._turns = Turns(rules, self.heard_ms)
+            self._detector = None
+            self._pending.clear()
+            self._odd = b""
+        else:
+            self._turns.rules = rules
+
+    def append(self, audio: bytes) -> Iterator[Happening]:
+        """Add audio; what that brings about comes as it is iterated over."""
+        self._buffer += audio
+        if self._turns is None:
+            self._trim(self.heard_ms - KEPT_MS)
+        elif self._is_slow:
+            self._pending += self._samples(audio)
+        else:
+            self._detector = self._detector or self._new_detector(self._form.rate)
+            yield from self._follow(self._turns, self._detector.hear(self._samples(audio)))
+
+    def take_work(self) -> Callable[[], Callable[[], Iterator[Happening]]] | None:
+        """The next thing to be done in a worker thread; it returns what is to be iterated over afterwards."""
+        if self._is_working or not self._pending or self._turns is None:
+            return None
+        self._is_working = True
+        pcm = bytes(self._pending)
+        self._pending.clear()
+        turns, detector, rate = self._turns, self._detector, self._form.rate
+
+        def work() -> Callable[[], Iterator[Happening]]:
+            try:
+                listener = detector or self._new_detector(rate)
+                frames = listener.hear(pcm)
+            except Exception:  # noqa: BLE001  # a model may raise anything; this is then taken for silence
+                logs.logger().exception("detector_failed")
+                lost = Frame(len(pcm) * 1000 / (2 * rate), 0.0)
+                return partial(self._worked, turns, detector, [lost])
+            return partial(self._worked, turns, listener, frames)
+
+        return work
+
+    def commit(self) -> tuple[str, Recording]:
+        """Take all that the buffer holds, and the id of the item that it becomes.
+
+        Raises:
+            Refusal: It is not enough.
+        """
+        held_ms = self._form.ms(len(self._buffer))
+        if held_ms < MIN_COMMIT_MS:
+            message = (
+                "Error committing input audio buffer: buffer too small. Expected at least "
+                f"{MIN_COMMIT_MS}ms of audio, but buffer only has {held_ms:.2f}ms of audio."
+            )
+            raise Refusal(message, code="input_audio_buffer_commit_empty")
+        item_id = (self._turns.item_id if self._turns else "") or new_id("item")
+        recording = self._cut(self._base_ms, self.heard_ms)
+        if self._turns:
+            self._turns.forget(self.heard_ms)
+        return item_id, recording
+
+    def end_turn(self) -> Recording | None:
+        """What is being said, as if it ended here; None where nobody speaks."""
+        if self._turns is None or not self._turns.item_id:
+            return None
+        recording = self._cut(self._turns.start_ms, self.heard_ms)
+        self._turns.forget(self.heard_ms)
+        return recording
+
+    def clear(self) -> None:
+        """Drop what the buffer holds; the time of the session goes on."""
+        self._trim(self.heard_ms)
+        if self._turns:
+            self._turns.forget(self.heard_ms)
+
+    def responding(self) -> None:
+        """A response is in flight: nobody is idle."""
+        if self._turns:
+            self._turns.wait(None)
+
+    def responded(self, played_until_ms: float) -> None:
+        """A response is over, and heard out when the session was sent so much audio."""
+        if self._turns:
+            self._turns.wait(max(self.heard_ms, played_until_ms))
+
+    def _samples(self, audio: bytes) -> bytes:
+        """The samples that this audio completes; a piece may end within one."""
+        audio = self._odd + audio
+        whole = len(audio) - len(audio) % self._form.sample_bytes
+        self._odd = audio[whole:]
+        return self._form.decode(audio[:whole])
+
+    def _worked(self, turns: Turns, detector: Detector | None, frames: list[Frame]) -> Iterator[Happening]:
+        self._is_working = False
+        if turns is self._turns:
+            self._detector = detector
+            yield from self._follow(turns, frames)
+
+    def _follow(self, turns: Turns, frames: list[Frame]) -> Iterator[Happening]:
+        for found in turns.follow(frames):
+            recording = None if isinstance(found, Started) else self._cut(found.start_ms, found.end_ms)
+            yield Happening(found, recording)
+        self._trim(self.heard_ms - KEPT_MS)
+        if not turns.item_id:
+            self._trim(turns.at_ms - max(_KEPT_IN_SILENCE_MS, turns.rules.prefix_ms))
+
+    def _cut(self, start_ms: float, end_ms: float) -> Recording:
+        first, last = (self._form.size_bytes(max(0.0, at_ms - self._base_ms)) for at_ms in (start_ms, end_ms))
+        audio = bytes(self._buffer[first:last])
+        self._trim(end_ms)
+        return Recording(audio, self._form)
+
+    def _trim(self, before_ms: float) -> None:
+        """Drop what is older; whole samples, so the base stays where the buffer begins."""
+        excess = min(self._form.size_bytes(max(0.0, before_ms - self._base_ms)), len(self._buffer))
+        if excess:
+            del self._buffer[:excess]
+            self._base_ms += self._form.ms(excess)

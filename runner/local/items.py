@@ -1,0 +1,79 @@
+"""What clients do with the items of a conversation, and the events that tell of it."""
+
+import copy
+
+from runner.local.conversation import Conversation, Entry, admit
+from runner.local.hearing import Recording
+from runner.local.jobs import Event
+from runner.local.refusal import Refusal
+from runner.local.response import event
+from runner.local.scribe import Scribe
+from runner.protocol.audio_format import AudioFormat
+from runner.protocol.client_events import (
+    ConversationItemCreate,
+    ConversationItemDelete,
+    ConversationItemRetrieve,
+    ConversationItemTruncate,
+)
+
+
+class Items:
+    """Adds, shows, cuts and removes items; what their audio says is written down by the way.
+
+    Args:
+        conversation: Where they stand.
+        scribe: What writes it down.
+    """
+
+    def __init__(self, conversation: Conversation, scribe: Scribe) -> None:
+        self._conversation = conversation
+        self._scribe = scribe
+
+    def commit(self, item_id: str, recording: Recording, *, is_transcribed: bool) -> list[Event]:
+        """Make audio a user message; `is_transcribed` says whether the client wants to read it."""
+        item = {"type": "message", "role": "user", "id": item_id, "object": "realtime.item", "status": "completed"}
+        audio_ms = int(recording.form.ms(len(recording.audio)))
+        entry = Entry({**item, "content": [{"type": "input_audio"}]}, audio_ms, recording)
+        previous = self._conversation.insert(entry)
+        self._scribe.hear(entry, is_shown=is_transcribed)
+        committed = event("input_audio_buffer.committed", previous_item_id=previous, item_id=item_id)
+        return [committed, *_added(entry, previous)]
+
+    def create(self, create: ConversationItemCreate, form: AudioFormat) -> list[Event]:
+        """Add the client's item.
+
+        Raises:
+            Refusal: It cannot stand where it is to stand, or at all.
+        """
+        item = create.item.model_dump(mode="json", exclude_unset=True)
+        entry = admit(item, form=form)
+        if item["type"] == "function_call_output":
+            calls = {each.item.get("call_id") for each in self._conversation.entries if "name" in each.item}
+            if item["call_id"] not in calls:
+                message = f"Tool call ID '{item['call_id']}' not found in conversation."
+                raise Refusal(message, code="invalid_tool_call_id", param="item.call_id")
+        previous = self._conversation.insert(entry, after=create.previous_item_id)
+        self._scribe.hear(entry, is_shown=False)
+        return _added(entry, previous)
+
+    def retrieve(self, retrieve: ConversationItemRetrieve) -> list[Event]:
+        """Show an item."""
+        entry = self._conversation.find(retrieve.item_id, doing="retrieving")
+        return [event("conversation.item.retrieved", item=copy.deepcopy(entry.item))]
+
+    def delete(self, delete: ConversationItemDelete) -> list[Event]:
+        """Remove an item."""
+        entry = self._conversation.find(delete.item_id, doing="deleting")
+        self._conversation.entries.remove(entry)
+        return [event("conversation.item.deleted", item_id=entry.id)]
+
+    def truncate(self, cut: ConversationItemTruncate) -> list[Event]:
+        """Cut an answer to what was played."""
+        fields = {"content_index": cut.content_index, "audio_end_ms": cut.audio_end_ms}
+        self._conversation.truncate(cut.item_id, **fields)
+        return [event("conversation.item.truncated", item_id=cut.item_id, **fields)]
+
+
+def _added(entry: Entry, previous: str | None) -> list[Event]:
+    kinds = ("conversation.item.added", "conversation.item.done")
+    return [event(kind, previous_item_id=previous, item=entry.item) for kind in kinds]

@@ -1,0 +1,24 @@
+"""Slow work of a session: done in a worker thread, its outcome taken back into the session."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Event = dict[str, Any]
+Settle = Callable[[], list[Event]]
+"""Takes an outcome into the session and returns the events that come of it."""
+
+Faculty = Literal["detector", "transcriber", "brain", "voice"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """Something that takes time.
+
+    Args:
+        faculty: Whose work it is.
+        work: Called in a worker thread; it must not touch the session, and does not raise.
+    """
+
+    faculty: Faculty
+    work: Callable[[], Settle]

@@ -1,0 +1,155 @@
+"""The synthetic voice: every byte of a text is a pair of tones, so that its own ear can write it down again."""
+
+import math
+import re
+import struct
+import sys
+from array import array
+from collections.abc import Iterator, Sequence
+from functools import cache
+from operator import mul
+from typing import Final
+
+from runner.local.speech import NotUnderstood
+
+MS_PER_CHARACTER: Final = 24
+"""How long one byte of UTF-8 sounds, in milliseconds; the last of them are a gap."""
+
+_PULSE_MS: Final = 20
+_FADE_MS: Final = 2
+_LOW_HZ: Final = tuple(range(300, 1900, 100))
+_HIGH_HZ: Final = tuple(range(2000, 3600, 100))
+_AMPLITUDE: Final = 5500
+"""Of each tone; both together stay below -9 dBFS."""
+
+_RATE: Final = 8000
+_BLOCK: Final = _RATE // 1000
+_PULSE: Final = _PULSE_MS * _BLOCK
+_PERIOD: Final = _RATE // 100
+"""All tones repeat after as many samples, so a pulse is folded to one period before it is analysed."""
+_QUIETEST: Final = 0.001
+_ONSET: Final = 0.25
+"""The share of the loudest millisecond at which a pulse begins."""
+_GAP: Final = 0.3
+_PURITY: Final = 0.75
+"""The share of a pulse's power that its two tones have at least; G.711 leaves more than 0.99."""
+_TWIST: Final = 10.0
+"""How many times stronger one tone may be than the other, in power."""
+_SAYABLE: Final = frozenset("\t\n\r")
+
+_REFUSAL: Final = 'only its own synthetic voice is understood without `speech = "models"`'
+_PIECE: Final = re.compile(r"\s*\w{1,8}|\s*[^\w\s]|\s+")
+
+
+def pieces(text: str) -> list[str]:
+    """The text in pieces of about a word, each with the space before it."""
+    return _PIECE.findall(text)
+
+
+class SyntheticVoice:
+    """Says a text in tones: 24 ms for each byte of it."""
+
+    def speak(self, text: str, rate: int) -> Iterator[tuple[str, bytes]]:
+        """The text in pieces, each with its sound: 16-bit samples, mono, at this rate."""
+        for piece in pieces(text):
+            yield piece, b"".join(_symbol(byte, rate) for byte in piece.encode("utf-8", "replace"))
+
+
+@cache
+def _symbol(byte: int, rate: int) -> bytes:
+    pulse, fade = rate * _PULSE_MS // 1000, rate * _FADE_MS // 1000
+    steps = (2 * math.pi * _LOW_HZ[byte >> 4] / rate, 2 * math.pi * _HIGH_HZ[byte & 15] / rate)
+    samples = []
+    for index in range(pulse):
+        edge = min(1.0, (index + 0.5) / fade, (pulse - index - 0.5) / fade)
+        at = index - (pulse - 1) / 2
+        wave = math.cos(steps[0] * at) + math.cos(steps[1] * at)
+        samples.append(round(_AMPLITUDE * math.sin(math.pi / 2 * edge) ** 2 * wave))
+    return struct.pack(f"<{pulse}h", *samples) + bytes(2 * (rate * MS_PER_CHARACTER // 1000 - pulse))
+
+
+class ToneTranscriber:
+    """Writes down what the synthetic voice said, from any place in the audio; it never guesses."""
+
+    def transcribe(self, pcm: bytes, rate: int) -> str:
+        """The words of one turn.
+
+        Args:
+            pcm: 16-bit samples, mono.
+            rate: Samples a second; a multiple of 8000.
+
+        Raises:
+            NotUnderstood: Anything else is to be heard, or nothing.
+        """
+        if rate % _RATE:
+            raise NotUnderstood(_REFUSAL)
+        try:
+            text = bytes(_symbols(_narrowed(pcm, rate // _RATE))).decode()
+        except UnicodeDecodeError:
+            raise NotUnderstood(_REFUSAL) from None
+        if any(character not in _SAYABLE and (character < " " or character == "\x7f") for character in text):
+            raise NotUnderstood(_REFUSAL)
+        return text
+
+
+def _narrowed(pcm: bytes, step: int) -> "array[int]":
+    """The samples at 8 kHz, with some silence around them; the tones need no filter."""
+    samples = array("h", pcm[: len(pcm) // 2 * 2])
+    if sys.byteorder == "big":
+        samples.byteswap()
+    return array("h", bytes(6 * _BLOCK)) + samples[::step] + array("h", bytes(16 * _BLOCK))
+
+
+def _symbols(samples: "array[int]") -> Iterator[int]:
+    # Starting a session shall not need it.
+    from runner.protocol.samples import loudness
+
+    packed, width = samples.tobytes(), 2 * _BLOCK
+    levels = [loudness(packed[at : at + width]) for at in range(0, len(packed) - width + 1, width)]
+    onset = max(max(levels) * _ONSET, _QUIETEST)
+    at = _next_onset(levels, 0, onset)
+    if at is None:
+        raise NotUnderstood(_REFUSAL)
+    while at is not None:
+        gap = levels[at + _PULSE_MS : at + MS_PER_CHARACTER]
+        if not gap or min(gap) > _GAP * max(levels[at : at + _PULSE_MS]):
+            raise NotUnderstood(_REFUSAL)
+        # The fade is half over where the onset is found.
+        begin = at * _BLOCK - _BLOCK // 2
+        yield _byte(samples[begin : begin + _PULSE])
+        at = _next_onset(levels, at + _PULSE_MS + 1, onset)
+
+
+def _next_onset(levels: Sequence[float], begin: int, least: float) -> int | None:
+    return next((at for at in range(begin, len(levels)) if levels[at] >= least), None)
+
+
+def _byte(pulse: Sequence[int]) -> int:
+    """The byte of a pulse, where two tones stand out clearly and nothing else does."""
+    window, whole, power, waves = _analysis()
+    if len(pulse) < _PULSE:
+        raise NotUnderstood(_REFUSAL)
+    seen = list(map(mul, pulse, window))
+    total = sum(map(mul, seen, seen)) / power
+    period = [first + second for first, second in zip(seen[:_PERIOD], seen[_PERIOD:], strict=True)]
+    powers = [
+        2 * (sum(map(mul, period, real)) ** 2 + sum(map(mul, period, imaginary)) ** 2) / whole**2
+        for real, imaginary in waves
+    ]
+    low, high = powers[: len(_LOW_HZ)], powers[len(_LOW_HZ) :]
+    weaker, stronger = sorted((max(low), max(high)))
+    if weaker + stronger < _PURITY * total or stronger > _TWIST * weaker:
+        raise NotUnderstood(_REFUSAL)
+    return low.index(max(low)) << 4 | high.index(max(high))
+
+
+_Waves = list[tuple[list[float], list[float]]]
+
+
+@cache
+def _analysis() -> tuple[list[float], float, float, _Waves]:
+    """A window in which neighbouring tones do not see each other, its sums, and one period of every tone."""
+    window = [math.sin(math.pi * (index + 0.5) / _PULSE) ** 2 for index in range(_PULSE)]
+    turns = [[2 * math.pi * hz * index / _RATE for index in range(_PERIOD)] for hz in (*_LOW_HZ, *_HIGH_HZ)]
+    waves = [([math.cos(each) for each in turn], [math.sin(each) for each in turn]) for turn in turns]
+    return window, sum(window), sum(map(mul, window, window)), waves

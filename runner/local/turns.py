@@ -1,0 +1,143 @@
+"""Turn detection: from frames of audio to the beginnings and ends of what somebody says."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from runner.local.identifiers import new_id
+from runner.local.speech import Frame
+
+SHORTEST_SPEECH_MS: Final = 60.0
+"""What is shorter is a click or a cough, and no turn."""
+
+_SEMANTIC_SILENCE_MS: Final = {"high": 500, "auto": 800, "medium": 800, "low": 1500}
+"""Nobody judges whether a sentence is over: the less eager the model, the longer the silence."""
+
+
+@dataclass(frozen=True)
+class TurnRules:
+    """What turn detection is set to.
+
+    Args:
+        threshold: The probability from which a frame counts as speech.
+        prefix_ms: Audio kept from before speech began.
+        silence_ms: Silence that ends a turn.
+        idle_ms: Silence after a response that makes the model speak up, or None.
+        answers: Whether the end of a turn starts a response.
+        interrupts: Whether speech stops a running response.
+    """
+
+    threshold: float = 0.5
+    prefix_ms: int = 300
+    silence_ms: int = 500
+    idle_ms: int | None = None
+    answers: bool = True
+    interrupts: bool = True
+
+
+def rules_of(turn_detection: dict[str, Any] | None) -> TurnRules | None:
+    """The rules of an effective `turn_detection`; None where the client commits by hand."""
+    if turn_detection is None:
+        return None
+    shared = {"answers": turn_detection["create_response"], "interrupts": turn_detection["interrupt_response"]}
+    if turn_detection["type"] == "semantic_vad":
+        return TurnRules(silence_ms=_SEMANTIC_SILENCE_MS[turn_detection["eagerness"]], **shared)
+    return TurnRules(
+        threshold=turn_detection["threshold"],
+        prefix_ms=turn_detection["prefix_padding_ms"],
+        silence_ms=turn_detection["silence_duration_ms"],
+        idle_ms=turn_detection["idle_timeout_ms"],
+        **shared,
+    )
+
+
+class Started(NamedTuple):
+    """Somebody began to speak; times count the audio of the session, in milliseconds."""
+
+    item_id: str
+    start_ms: float
+
+
+class Stopped(NamedTuple):
+    """A turn is over."""
+
+    item_id: str
+    start_ms: float
+    end_ms: float
+
+
+class Idle(NamedTuple):
+    """Nobody has said anything since the last response ended."""
+
+    item_id: str
+    start_ms: float
+    end_ms: float
+
+
+class Turns:
+    """Follows the frames of one session's audio.
+
+    Args:
+        rules: What it goes by; may be replaced at any time.
+        at_ms: How much audio came before, in milliseconds.
+
+    Attributes:
+        at_ms: How much audio was judged.
+        item_id: The item that what is being said will become; "" while nobody speaks.
+        start_ms: Where it began.
+    """
+
+    def __init__(self, rules: TurnRules, at_ms: float = 0.0) -> None:
+        self.rules = rules
+        self.at_ms = at_ms
+        self.item_id = ""
+        self.start_ms = at_ms
+        self._floor_ms = at_ms
+        self._run_ms = 0.0
+        self._silence_ms = 0.0
+        self._idle_since_ms: float | None = None
+
+    def follow(self, frames: Sequence[Frame]) -> Iterator[Started | Stopped | Idle]:
+        """What these frames bring about; the caller may forget or settle things in between."""
+        for frame in frames:
+            self.at_ms += frame.duration_ms
+            if self.at_ms <= self._floor_ms:
+                continue
+            is_voiced = frame.probability >= self.rules.threshold
+            found = self._speaking(frame, is_voiced) if self.item_id else self._waiting(frame, is_voiced)
+            if found:
+                yield found
+
+    def forget(self, before_ms: float) -> None:
+        """Audio up to here was committed or dropped: no turn reaches back behind it."""
+        self._floor_ms = before_ms
+        self.item_id = ""
+        self._run_ms = 0.0
+
+    def wait(self, since_ms: float | None) -> None:
+        """Count idle time from here; None while a response is in flight."""
+        self._idle_since_ms = since_ms
+
+    def _speaking(self, frame: Frame, is_voiced: bool) -> Stopped | None:
+        self._silence_ms = 0.0 if is_voiced else self._silence_ms + frame.duration_ms
+        if self._silence_ms < self.rules.silence_ms or is_voiced:
+            return None
+        stopped = Stopped(self.item_id, self.start_ms, self.at_ms)
+        self.forget(self.at_ms)
+        return stopped
+
+    def _waiting(self, frame: Frame, is_voiced: bool) -> Started | Idle | None:
+        self._run_ms = self._run_ms + frame.duration_ms if is_voiced else 0.0
+        if self._run_ms >= SHORTEST_SPEECH_MS:
+            self.item_id = new_id("item")
+            self.start_ms = max(self._floor_ms, self.at_ms - self._run_ms - self.rules.prefix_ms)
+            self._silence_ms = 0.0
+            self._idle_since_ms = None
+            return Started(self.item_id, self.start_ms)
+        since_ms, limit_ms = self._idle_since_ms, self.rules.idle_ms
+        if self._run_ms or limit_ms is None or since_ms is None or self.at_ms - since_ms < limit_ms:
+            return None
+        self._idle_since_ms = None
+        idle = Idle(new_id("item"), max(since_ms, self._floor_ms), self.at_ms)
+        self.forget(self.at_ms)
+        return idle
