@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import pybase64
-from pydantic import Field
 
 from runner import logs
 from runner.local.configuration import shown_as
@@ -20,9 +19,8 @@ from runner.local.response import event
 from runner.local.scribe import written
 from runner.local.tones import pieces
 from runner.local.turns import Started, TurnRules
-from runner.protocol.audio import MAX_APPEND_BYTES
 from runner.protocol.audio_format import PCM
-from runner.protocol.client_events import ClientEventBase
+from runner.protocol.client_events import ClientEventBase, SessionClose, SessionInputAudioBufferAppend
 from runner.settings.api_object import ApiObject
 from runner.settings.audio import TranslationAudio
 
@@ -39,19 +37,10 @@ class _Update(ClientEventBase):
     session: _Change
 
 
-class _Append(ClientEventBase):
-    type: Literal["session.input_audio_buffer.append"] = "session.input_audio_buffer.append"
-    audio: Annotated[str, Field(max_length=MAX_APPEND_BYTES)]
-
-
-class _Close(ClientEventBase):
-    type: Literal["session.close"] = "session.close"
-
-
 _EVENT_TYPES: Final[dict[str, type[ClientEventBase]]] = {
     "session.update": _Update,
-    "session.input_audio_buffer.append": _Append,
-    "session.close": _Close,
+    "session.input_audio_buffer.append": SessionInputAudioBufferAppend,
+    "session.close": SessionClose,
 }
 
 
@@ -146,11 +135,11 @@ class TranslatingSession:
         self._output["language"] = language or self._output["language"]
         return [event("session.updated", session=self._shown())]
 
-    def _append(self, append: _Append) -> list[Event]:
+    def _append(self, append: SessionInputAudioBufferAppend) -> list[Event]:
         self._take(self._hearing.append(audio_bytes(append.audio, "audio")))
         return self._go_on()
 
-    def _close(self, _event: _Close) -> list[Event]:
+    def _close(self, _event: SessionClose) -> list[Event]:
         self._is_closing = True
         return self._go_on()
 
