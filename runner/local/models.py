@@ -1,0 +1,46 @@
+"""Ears and a voice made of models on this machine: Silero, moonshine and hibari."""
+
+import time
+from functools import cache
+from threading import Lock
+from typing import Final
+
+from runner import logs
+from runner.errors import ProfileError
+from runner.local.hibari import HibariVoice
+from runner.local.moonshine import MoonshineTranscriber
+from runner.local.silero import SileroDetector
+from runner.local.speech import Speech
+
+_LOADING: Final = Lock()
+_WARM_UP: Final = "Ready when you are."
+
+
+def load() -> Speech:
+    """The models, loaded once for the whole process; it takes some seconds, and any thread may ask.
+
+    Raises:
+        ProfileError: They are not installed, or do not run on this machine.
+    """
+    with _LOADING:
+        return _loaded()
+
+
+@cache
+def _loaded() -> Speech:
+    began = time.monotonic()
+    try:
+        import soxr  # noqa: F401  # resampling needs it later, and what is missing is to be known at the start
+
+        voice, transcriber = HibariVoice(), MoonshineTranscriber()
+        # The first words take longer than all others, and nobody shall wait for them.
+        transcriber.transcribe(b"".join(pcm for _, pcm in voice.speak(_WARM_UP, 8000)), 8000)
+    except ImportError as error:
+        msg = f'speech = "models" needs what is not installed: {error}'
+        raise ProfileError(msg, hint="pip install 'rt-run[local]'") from error
+    except Exception as error:
+        # What else a library may find wrong with its own files is not known; none of it is the session's fault.
+        msg = f'speech = "models" does not work on this machine: {error}'
+        raise ProfileError(msg, hint="pip install --force-reinstall 'rt-run[local]'") from error
+    logs.logger().info("models_loaded", took_ms=round((time.monotonic() - began) * 1000))
+    return Speech(detector=SileroDetector, transcriber=transcriber, voice=voice, is_slow=True, simulated=False)
