@@ -56,6 +56,13 @@ def test_crowds_are_measured(repository: Path, base_url: str, program: str, argu
     assert figure in figures
 
 
+def test_recordings_are_said_in_time(repository: Path) -> None:
+    """Every frame of every session counts, the silence after a recording included."""
+    figures: dict[str, Any] = json.loads(printed(repository, "benchmarks.voice_crowd", "2", "0.5"))
+
+    assert figures["frames"] >= 2 * (25 + 50)
+
+
 def test_a_crowd_is_drained(repository: Path, base_url: str) -> None:
     """SIGTERM closes every session with code 1000."""
     command = [sys.executable, "-m", "benchmarks.crowds.drain", "rt-run", base_url, "3"]

@@ -103,7 +103,7 @@ def _refuse_profiles(names: Sequence[str] | None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from runner.cli import catalog, check, completion, init, replay, schema, serve_local, show
+    from runner.cli import catalog, check, completion, devices, init, replay, schema, serve_local, show
 
     parser = argparse.ArgumentParser(
         prog="rt-run",
@@ -134,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-v", "--verbose", action="store_true", help="log at level debug")
     parser.add_argument("-q", "--quiet", action="store_true", help="log warnings and errors only")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for command in (check, show, catalog, init, schema, serve_local, replay):
+    for command in (check, show, catalog, init, schema, devices, serve_local, replay):
         command.add_parser(commands)
     completion.add_parser(commands, parser)
     return parser

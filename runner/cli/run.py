@@ -17,6 +17,7 @@ from runner.lifecycle.fleet import run_profiles
 from runner.lifecycle.outcome import Outcome, exit_code
 from runner.profile import LoadedProfile, load_profile
 from runner.profile.faults import Fault, ProfileFaults
+from runner.settings.input import StdinInput
 from runner.settings.output import SpeakerOutput, StdoutOutput
 
 _FAILURES_TOLD = 5
@@ -55,7 +56,20 @@ def _load(options: argparse.Namespace) -> tuple[list[LoadedProfile], list[Runner
             errors.setdefault(error.message, error)
     failures = [*([ProfileFaults(list(dict.fromkeys(faults)))] if faults else []), *errors.values()]
     profiles = [] if failures else [loaded[name] for name in options.profile]
-    return profiles, failures or _shared_files(profiles)
+    return profiles, failures or [*_shared_files(profiles), *_mixed_input(profiles)]
+
+
+def _mixed_input(profiles: Sequence[LoadedProfile]) -> list[RunnerError]:
+    """Standard input is the same for all sessions: samples, or lines, and not both."""
+    kinds = {
+        loaded.profile.input.format == "audio": loaded.name
+        for loaded in profiles
+        if isinstance(loaded.profile.input, StdinInput)
+    }
+    if len(kinds) < 2:
+        return []
+    msg = f"{kinds[True]} takes standard input for audio, and {kinds[False]} for text"
+    return [ProfileError(msg, hint="run them in processes of their own")]
 
 
 def _shared_files(profiles: Sequence[LoadedProfile]) -> list[RunnerError]:

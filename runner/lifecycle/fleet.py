@@ -49,7 +49,8 @@ class _Fleet:
         self.outcomes: list[Outcome] = []
         self._profiles = profiles
         self._signal: signal.Signals | None = None
-        self._stdin = Broadcast(STDIN, max_line_bytes=max(line_bytes, default=0))
+        is_audio = any(isinstance(each, StdinInput) and each.format == "audio" for each in inputs)
+        self._stdin = Broadcast(STDIN, max_line_bytes=max(line_bytes, default=0), is_audio=is_audio)
         shared = Shared(
             runs=len(each_run),
             stdin=self._stdin,

@@ -83,7 +83,7 @@ class Run:
         self._flushing = anyio.CancelScope()
         self._session_over = False
         self._session: Session | None = None
-        self._source = Source(loaded.profile.input, shared.stdin, may_chat=shared.runs == 1)
+        self._source = Source(loaded.profile, shared.stdin, is_alone=shared.runs == 1)
         self._budget = Budget(loaded.profile.run.limits, spent=self.stop)
         self._tasks: anyio.abc.TaskGroup
 
@@ -139,6 +139,7 @@ class Run:
         try:
             with self._living:
                 async with self._shared.opening:
+                    await self._source.open()
                     outlets = await open_outlets(self._profile, self._names, self._fail, self._shared.stdout)
         except RunnerError as error:
             self.stop("failed", error)
@@ -196,7 +197,7 @@ class Run:
 
     async def _feed(self, session: Session, outlets: Outlets) -> None:
         try:
-            reason = await self._source.feed(session, outlets.flushed)
+            reason = await self._source.feed(session, outlets.flushed, getattr(outlets, "playback", None))
         except RunnerError as error:
             # What the session itself failed of is told by whoever waits for its end.
             if session.failure is None and not self._stopping.is_set():

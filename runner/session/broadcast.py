@@ -1,4 +1,4 @@
-"""Lines of one input for all sessions that share it."""
+"""Lines of one input, or pieces of its audio, for all sessions that share it."""
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -6,7 +6,7 @@ from contextlib import aclosing
 import anyio
 
 from runner.errors import InputError
-from runner.session.inputs import Line, check_length, lines
+from runner.session.inputs import Line, check_length, lines, samples
 
 MAX_BEHIND_BYTES = 64 * 1024 * 1024
 """How far a session may fall behind the fastest one, in bytes; this much is held at most, whatever their number."""
@@ -27,11 +27,19 @@ class Broadcast:
         descriptor: What to read.
         max_line_bytes: The longest line that any listener takes.
         max_behind_bytes: How far a listener may fall behind the fastest before it is left behind.
+        is_audio: Whether it is 16-bit samples and not lines; they are never read before somebody asks for them.
     """
 
-    def __init__(self, descriptor: int, *, max_line_bytes: int, max_behind_bytes: int = MAX_BEHIND_BYTES) -> None:
-        self._descriptor = descriptor
-        self._max_line_bytes = max_line_bytes
+    def __init__(
+        self,
+        descriptor: int,
+        *,
+        max_line_bytes: int,
+        max_behind_bytes: int = MAX_BEHIND_BYTES,
+        is_audio: bool = False,
+    ) -> None:
+        self._pieces = samples(descriptor) if is_audio else lines(descriptor, max_line_bytes=max_line_bytes)
+        self._ahead_bytes = 1 if is_audio else _AHEAD_BYTES
         self._max_behind_bytes = max_behind_bytes
         self._held: dict[int, _Held] = {}
         self._first = self._end = 0
@@ -55,12 +63,12 @@ class Broadcast:
     async def run(self) -> None:
         """Read to the end of the input, or to an error, both of which every listener is told."""
         try:
-            async with aclosing(lines(self._descriptor, max_line_bytes=self._max_line_bytes)) as source:
+            async with aclosing(self._pieces) as source:
                 await self._demand.wait()
                 async for line in source:
                     self._hold(line)
                     self._tell()
-                    if self._held_bytes >= _AHEAD_BYTES or not self._listeners:
+                    if self._held_bytes >= self._ahead_bytes or not self._listeners:
                         self._demand = anyio.Event()
                         await self._demand.wait()
         except InputError as error:

@@ -1,4 +1,4 @@
-"""Where client events come from: lines of standard input, as text or as events."""
+"""What standard input holds: lines of text or events, which are sent, or samples."""
 
 import os
 import stat
@@ -16,7 +16,8 @@ from runner.settings.input import StdinInput
 STDIN = 0
 Line = tuple[int, bytes]
 """The number of a line, from 1, and the line without its break."""
-_CHUNK_BYTES = 64 * 1024
+CHUNK_BYTES = 64 * 1024
+"""The most that is read at a time."""
 
 
 async def feed(session: Session, settings: StdinInput, source: AsyncIterable[Line]) -> None:
@@ -73,7 +74,7 @@ async def lines(descriptor: int, *, max_line_bytes: int) -> AsyncGenerator[Line,
         InputError: a line is longer than `max_line_bytes`, or reading fails.
     """
     number, rest = 0, bytearray()
-    while chunk := await _chunk(descriptor):
+    while chunk := await read_chunk(descriptor):
         head, found, tail = chunk.rpartition(b"\n")
         rest += head
         if found:
@@ -88,6 +89,24 @@ async def lines(descriptor: int, *, max_line_bytes: int) -> AsyncGenerator[Line,
         yield number + 1, bytes(rest)
 
 
+async def samples(descriptor: int) -> AsyncGenerator[Line, None]:
+    """The 16-bit samples of a file descriptor as they come, in numbered pieces of whole samples, from 1.
+
+    Waiting can be cancelled; half a sample at the end is dropped.
+
+    Raises:
+        InputError: reading fails.
+    """
+    number, half = 0, b""
+    while chunk := await read_chunk(descriptor):
+        audio = half + chunk
+        whole = len(audio) // 2 * 2
+        half = audio[whole:]
+        if whole:
+            number += 1
+            yield number, audio[:whole]
+
+
 def check_length(number: int, line: bytes | bytearray, max_line_bytes: int) -> None:
     """Refuse a line that is too long, or has become so before its end; raises `InputError`."""
     if len(line) > max_line_bytes:
@@ -95,12 +114,13 @@ def check_length(number: int, line: bytes | bytearray, max_line_bytes: int) -> N
         raise InputError(msg, hint="raise `input.max_line_bytes`")
 
 
-async def _chunk(descriptor: int) -> bytes:
+async def read_chunk(descriptor: int) -> bytes:
+    """What can be read from a file descriptor, nothing at the end; raises `InputError`."""
     try:
         if _can_wait(descriptor):
             await anyio.wait_readable(descriptor)
-            return os.read(descriptor, _CHUNK_BYTES)
-        return await anyio.to_thread.run_sync(os.read, descriptor, _CHUNK_BYTES, abandon_on_cancel=True)
+            return os.read(descriptor, CHUNK_BYTES)
+        return await anyio.to_thread.run_sync(os.read, descriptor, CHUNK_BYTES, abandon_on_cancel=True)
     except OSError as error:
         msg = f"standard input cannot be read: {error.strerror}"
         raise InputError(msg) from None

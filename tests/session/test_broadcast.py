@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import anyio
 import pytest
@@ -14,12 +15,12 @@ pytestmark = pytest.mark.anyio
 
 
 @asynccontextmanager
-async def broadcast(**bounds: int) -> AsyncIterator[tuple[Broadcast, int]]:
+async def broadcast(**settings: Any) -> AsyncIterator[tuple[Broadcast, int]]:
     """A broadcast of a pipe, with the end to write to."""
     receiving, sending = os.pipe()
     try:
         async with anyio.create_task_group() as tasks:
-            it = Broadcast(receiving, **{"max_line_bytes": 1 << 20, **bounds})
+            it = Broadcast(receiving, **{"max_line_bytes": 1 << 20, **settings})
             tasks.start_soon(it.run)
             with anyio.fail_after(10):
                 yield it, sending
@@ -127,3 +128,36 @@ async def test_a_line_may_be_too_long_for_one_only() -> None:
         for _ in range(2):
             with pytest.raises(InputError, match="stdin:3: longer than 1000 bytes"):
                 await anext(generous)
+
+
+async def test_everybody_hears_the_same_samples() -> None:
+    """Audio is shared as lines are, and its line breaks are samples like others."""
+    pcm = bytes(range(256)) * 2000
+    async with broadcast(is_audio=True) as (it, sending):
+        listeners = [it.listen(max_line_bytes=1 << 20) for _ in range(3)]
+        heard = [b""] * 3
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(write, sending, pcm)
+
+            async def hear(number: int) -> None:
+                async for _, piece in listeners[number]:
+                    heard[number] += piece
+
+            for number in range(3):
+                tasks.start_soon(hear, number)
+
+        assert heard == [pcm] * 3
+        assert it.held_bytes == 0
+
+
+async def test_samples_wait_in_the_pipe_until_they_are_asked_for() -> None:
+    """Whoever writes them is held back, so that what is sent is what was just said."""
+    async with broadcast(is_audio=True) as (it, sending):
+        listener = it.listen(max_line_bytes=1 << 20)
+        os.write(sending, bytes(30_000))
+        await anext(listener)
+        os.write(sending, bytes(60_000))
+        await anyio.sleep(0.05)
+
+        assert it.held_bytes == 0
+        os.close(sending)

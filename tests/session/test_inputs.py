@@ -4,13 +4,14 @@ import os
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.errors import InputError
 from runner.lifecycle.opening import open_session
-from runner.session.inputs import feed, lines
+from runner.session.inputs import feed, lines, samples
 from runner.settings.input import StdinInput
 from tests.peer import Peer, profile_for, serving
 
@@ -42,6 +43,34 @@ def test_however_a_pipe_is_cut_the_lines_are_the_same(pieces: list[bytes]) -> No
         expected.pop()
 
     assert [line for _, line in anyio.run(main)] == expected
+
+
+@given(st.lists(st.binary(min_size=1, max_size=9), max_size=10))
+def test_however_a_pipe_is_cut_a_sample_stays_in_one_piece(cuts: list[bytes]) -> None:
+    """Every piece holds whole samples, and together they are what was written but for half a sample at the end."""
+
+    async def main() -> list[bytes]:
+        receiving, sending = os.pipe()
+        got: list[bytes] = []
+
+        async def write() -> None:
+            for cut in cuts:
+                os.write(sending, cut)
+                await anyio.lowlevel.checkpoint()
+            os.close(sending)
+
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(write)
+                got += [piece async for _, piece in samples(receiving)]
+        finally:
+            os.close(receiving)
+        return got
+
+    got, whole = anyio.run(main), b"".join(cuts)
+
+    assert all(piece and len(piece) % 2 == 0 for piece in got)
+    assert b"".join(got) == whole[: len(whole) // 2 * 2]
 
 
 async def test_a_file_is_read_to_its_end(tmp_path: Path) -> None:

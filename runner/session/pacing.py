@@ -1,0 +1,31 @@
+"""When a piece of audio is due, so that what was recorded is heard as fast as it was spoken."""
+
+import anyio
+import anyio.lowlevel
+
+
+class Pace:
+    """A schedule without drift: each piece is due when all before it have been heard, counted from the first one.
+
+    What is late is due at once, and nothing is ever early.
+
+    Args:
+        in_real_time: Whether to wait at all; without, each piece only lets others run.
+    """
+
+    def __init__(self, *, in_real_time: bool = True) -> None:
+        self._in_real_time = in_real_time
+        self._start_s: float | None = None
+        self._taken_s = 0.0
+
+    async def due(self, duration_s: float) -> None:
+        """Wait until a piece is due that lasts so long."""
+        now_s = anyio.current_time()
+        if self._start_s is None:
+            self._start_s = now_s
+        wait_s = self._start_s + self._taken_s - now_s
+        self._taken_s += duration_s
+        if self._in_real_time and wait_s > 0:
+            await anyio.sleep(wait_s)
+        else:
+            await anyio.lowlevel.checkpoint()

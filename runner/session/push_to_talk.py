@@ -1,0 +1,209 @@
+"""Push-to-talk: the space bar starts a turn and ends it, and only what is said between is heard."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+import anyio
+
+from runner.errors import InputError, RunnerError
+from runner.session.inputs import STDIN
+from runner.session.voice import SHORTEST_TURN_MS
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
+
+    from runner.session.voice import Playback, Voice
+
+_SPACE = b" "
+_LEAVE = (b"q", b"Q", b"\x04")
+"""`q` and Ctrl-D."""
+_MOST_KEYS = 64
+_IDLE = "space: speak   q: leave"
+_TALKING = "● speaking   space: done"
+_TOO_SHORT = f"nothing is below {SHORTEST_TURN_MS} ms   {_IDLE}"
+_CLEAR_LINE = "\r\x1b[K"
+
+
+def check_terminal(*, is_alone: bool) -> None:
+    """Make sure that somebody sits at a terminal.
+
+    Args:
+        is_alone: Whether no other session wants its keys.
+
+    Raises:
+        InputError: there is no terminal, or several sessions would share it.
+    """
+    if not is_alone:
+        raise InputError("push-to-talk needs the terminal for itself, and there are several sessions")
+    if not sys.stdin.isatty():
+        msg = "push-to-talk needs a terminal, and standard input is none"
+        raise InputError(msg, hint="leave `input.push_to_talk` out, and let turn detection find the turns")
+
+
+class PushToTalk:
+    """Turns that somebody begins and ends by a key.
+
+    Args:
+        voice: Says what is heard to the session.
+        playback: The answers that are heard, which a turn interrupts.
+        flushed: Waits until everything said so far stands on the screen.
+    """
+
+    def __init__(self, voice: Voice, playback: Playback | None, flushed: Callable[[], Awaitable[None]]) -> None:
+        self._flushed = flushed
+        self._voice = voice
+        self._session = voice.session
+        self._playback = playback
+        self._status = _StatusLine()
+        self._keys: deque[bytes] = deque(maxlen=_MOST_KEYS)
+        self._is_talking = False
+        self._interrupted = False
+        self._problem: RunnerError | None = None
+
+    async def run(self, pieces: AsyncIterator[bytes]) -> None:
+        """Take turns until the user leaves or there is nothing more to hear.
+
+        Args:
+            pieces: What is heard, as 16-bit samples; it goes on between turns, and is dropped there.
+
+        Raises:
+            RunnerError: the session has ended, or the terminal cannot be read.
+        """
+        with _single_keys():
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._watch_keys)
+                await self._hear(pieces, tasks)
+                tasks.cancel_scope.cancel()
+        if self._problem:
+            raise self._problem
+
+    async def _hear(self, pieces: AsyncIterator[bytes], tasks: TaskGroup) -> None:
+        """Deal with keys between two pieces of audio, so that a turn holds what was said in it and nothing else."""
+        try:
+            self._status.show(_IDLE)
+            async for piece in pieces:
+                while self._keys:
+                    key = self._keys.popleft()
+                    if key in _LEAVE:
+                        return
+                    if key == _SPACE:
+                        await (self._end_turn(tasks) if self._is_talking else self._begin_turn(tasks))
+                if self._problem:
+                    return
+                if self._is_talking:
+                    await self._voice.say(piece)
+        except RunnerError as error:
+            self._problem = self._problem or error
+        finally:
+            self._status.clear()
+
+    @property
+    def can_interrupt(self) -> bool:
+        """Whether an answer is in flight that nobody has cancelled yet."""
+        return self._session.state.busy and not self._interrupted
+
+    async def interrupt(self) -> None:
+        """Cancel the answer that is heard or in flight."""
+        self._interrupted = True
+        self._stop_playing()
+        with suppress(RunnerError):
+            # The endpoint cancels only what it has begun.
+            while self._session.state.requested_by:
+                await self._session.changes.next()
+            if self._playback is None:
+                await self._session.cancel()
+            self._stop_playing()
+
+    def _stop_playing(self) -> None:
+        if self._playback is not None:
+            self._playback.interrupt()
+
+    async def _begin_turn(self, tasks: TaskGroup) -> None:
+        is_answering = self._session.state.busy
+        tasks.start_soon(self.interrupt)
+        await self._session.send({"type": "input_audio_buffer.clear"})
+        self._voice.sent_bytes = 0
+        self._is_talking = True
+        self._status.show(_TALKING, below=is_answering)
+
+    async def _end_turn(self, tasks: TaskGroup) -> None:
+        self._is_talking = False
+        if self._voice.form.ms(self._voice.sent_bytes) < SHORTEST_TURN_MS:
+            await self._session.send({"type": "input_audio_buffer.clear"})
+            self._status.show(_TOO_SHORT)
+            return
+        self._status.clear()
+        # The answer may have to wait for the end of the one before, and the keys shall not.
+        tasks.start_soon(self._ask)
+
+    async def _ask(self) -> None:
+        self._interrupted = False
+        try:
+            await self._voice.end_turn("what was said")
+            await self._session.settled()
+            await self._flushed()
+            if not self._is_talking:
+                self._status.show(_IDLE)
+        except RunnerError as error:
+            self._problem = self._problem or error
+
+    async def _watch_keys(self) -> None:
+        while True:
+            try:
+                await anyio.wait_readable(STDIN)
+                typed = os.read(STDIN, _MOST_KEYS)
+            except OSError as error:
+                self._problem = InputError(f"the terminal cannot be read: {error.strerror}")
+                return
+            # An end of input means that nobody is there any more.
+            self._keys.extend(typed[at : at + 1] for at in range(len(typed)))
+            if not typed:
+                self._keys.append(_LEAVE[0])
+                return
+
+
+@contextmanager
+def _single_keys() -> Iterator[None]:
+    """Have the terminal give each key at once and show none; Ctrl-C stays a signal."""
+    import termios
+    import tty
+
+    try:
+        before = termios.tcgetattr(STDIN)
+    except termios.error as error:
+        raise InputError(f"the terminal cannot be read: {error.args[-1]}") from None
+    try:
+        tty.setcbreak(STDIN, termios.TCSADRAIN)
+        yield
+    finally:
+        termios.tcsetattr(STDIN, termios.TCSADRAIN, before)
+
+
+class _StatusLine:
+    """One line on the terminal that says which key does what; away while an answer is written there."""
+
+    def __init__(self) -> None:
+        self._is_shown = False
+
+    def show(self, text: str, *, below: bool = False) -> None:
+        """Show this in place of what was shown before; `below` leaves the line that is being written as it is."""
+        begin = _CLEAR_LINE if self._is_shown else "\n" if below else ""
+        self._write(begin + text)
+        self._is_shown = True
+
+    def clear(self) -> None:
+        """Take it away."""
+        if self._is_shown:
+            self._write(_CLEAR_LINE)
+            self._is_shown = False
+
+    def _write(self, text: str) -> None:
+        if sys.stderr.isatty():
+            sys.stderr.write(text)
+            sys.stderr.flush()
