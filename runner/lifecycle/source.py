@@ -26,12 +26,13 @@ class Source:
         if isinstance(settings, StdinInput) and not self._chats:
             self._lines = stdin.listen(max_line_bytes=settings.max_line_bytes)
 
-    async def feed(self, session: Session, flushed: Callable[[], Awaitable[None]]) -> str:
+    async def feed(self, session: Session, flushed: Callable[[], Awaitable[None]], playback: object = None) -> str:
         """Send all that comes in, and wait for the answers.
 
         Args:
             session: Where to send it.
             flushed: Waits until everything said so far stands on the screen.
+            playback: What has the answers heard.
 
         Returns:
             Why no more comes: `user-left` or `input-end`; nothing where nothing was to come.
