@@ -134,7 +134,9 @@ def test_what_is_developed_with_is_what_runs(repository: Path) -> None:
 
 def _pinned(lock: str) -> dict[str, str]:
     """The names and versions of a lock, each of which must have a hash."""
-    found = re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^\]]+\])?==(\S+)(?: ;[^\n]*?)? \\\n +--hash=sha256:", lock, re.MULTILINE)
+    found = re.findall(
+        r"^([A-Za-z0-9._-]+)(?:\[[^\]]+\])?==(\S+)(?: ;[^\n]*?)? \\\n +--hash=sha256:", lock, re.MULTILINE
+    )
     assert len(found) == len(re.findall(r"^[A-Za-z0-9]", lock, re.MULTILINE)), "a line of the lock has no hash"
     return {_normal(name): version for name, version in found}
 

@@ -1,21 +1,27 @@
 """The end of a session within its grace period: answers finish, or are cancelled in time for a farewell."""
 
+from typing import TYPE_CHECKING
+
 import anyio
 
 from runner import logs
 from runner.session.engine import Session
 
+if TYPE_CHECKING:
+    from runner.session.playback import Playback
+
 _FAREWELL_SHARE = 0.25
 _FAREWELL_MOST_S = 2.0
 
 
-async def drain(session: Session, *, reason: str, until_s: float) -> None:
-    """Let what is in flight finish, then close; what takes longer is cancelled a little before the time is up.
+async def drain(session: Session, *, reason: str, until_s: float, playback: "Playback | None" = None) -> None:
+    """Let what is in flight finish and be heard, then close; what takes longer is cancelled just before the time is up.
 
     Args:
         session: The session, which takes no more questions.
         reason: Why it ends.
         until_s: When the grace period ends, on the event loop's clock, in seconds.
+        playback: What has the answers heard, if anything does.
 
     Raises:
         RunnerError: the session has failed, before or meanwhile.
@@ -29,6 +35,9 @@ async def drain(session: Session, *, reason: str, until_s: float) -> None:
         await session.cancel()
         await _finished(session, by_s=cancel_at_s + farewell_s / 2)
     await session.conclude(by_s=cancel_at_s + farewell_s / 2)
+    if playback:
+        with anyio.CancelScope(deadline=cancel_at_s):
+            await playback.finished()
     await session.close()
 
 

@@ -11,7 +11,8 @@ import structlog
 from runner import logs
 from runner.lifecycle.notices import Notices
 from runner.lifecycle.outcome import Outcome
-from runner.lifecycle.run import FLUSH_LEAST_S, Run, Shared
+from runner.lifecycle.run import FLUSH_LEAST_S, Run
+from runner.lifecycle.shared import Shared
 from runner.lifecycle.signals import watch
 from runner.session.broadcast import Broadcast
 from runner.session.inputs import STDIN

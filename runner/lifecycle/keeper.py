@@ -94,7 +94,7 @@ class Keeper:
                     session.changes.tell()
                 elif self._successor and await self._replaced(link, self._successor, expiry, now_s):
                     return None
-                elif self._successor and link.state.quiet:
+                elif self._successor and self._is_quiet(link):
                     # Something came while the successor was told of the rest; now it has to be told of that.
                     await anyio.lowlevel.checkpoint()
                     continue
@@ -117,7 +117,7 @@ class Keeper:
     async def _replaced(self, link: Link, successor: Link, expiry: Expiry, now_s: float) -> bool:
         """Replace a connection if the moment is right; returns whether it was."""
         self._session.is_holding = now_s >= expiry.hold_s
-        is_quiet = link.state.quiet
+        is_quiet = self._is_quiet(link) or (now_s >= expiry.cut_s and link.state.quiet)
         if now_s >= expiry.cut_s and not is_quiet:
             logs.logger().warning("rollover_forced", epoch=link.epoch)
             error = EndpointBusy("the connection was about to expire", code="session_expired")
@@ -137,6 +137,10 @@ class Keeper:
         self._successor = None
         await self._hand_over(link, successor)
         return True
+
+    def _is_quiet(self, link: Link) -> bool:
+        """Whether nothing is lost if this connection is replaced now; an answer can be truncated only where it came."""
+        return link.state.quiet and not self._session.is_playing()
 
     def _lose(self, link: Link) -> None:
         """Deal with the end of a connection that nobody asked for."""

@@ -2,7 +2,6 @@
 
 import signal
 import uuid
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -17,37 +16,21 @@ from runner.lifecycle.notices import Phase, Report
 from runner.lifecycle.opening import open_session
 from runner.lifecycle.outcome import Outcome
 from runner.lifecycle.outlets import Outlets, open_outlets
+from runner.lifecycle.shared import Shared
 from runner.lifecycle.source import Source
+from runner.lifecycle.summary import sum_up
 from runner.protocol.effects import ResponseEnded
-from runner.protocol.usage import Usage
-from runner.session.broadcast import Broadcast
 from runner.session.engine import Session
-from runner.session.outputs import StandardOutput, placeholders
+from runner.session.outputs import placeholders
 from runner.session.update import Update
 from runner.session.writer import OutputClosed
 
 if TYPE_CHECKING:
     from runner.profile.load import LoadedProfile
+    from runner.session.playback import Playback
 
 FLUSH_LEAST_S = 5.0
 """What has come may take at least this long to be written, however short the grace period, in seconds."""
-
-_LAST_WRITE_S = 0.2
-"""What only waits to be written, as a journal does, is written also where the end is forced, in seconds."""
-
-
-@dataclass(frozen=True)
-class Shared:
-    """What all runs of a process have in common."""
-
-    runs: int
-    """How many there are."""
-    stdin: Broadcast
-    stdout: StandardOutput
-    opening: anyio.Semaphore
-    """Held by whoever opens its files."""
-    connecting: anyio.Semaphore
-    """Held by each attempt to connect."""
 
 
 class Run:
@@ -83,6 +66,8 @@ class Run:
         self._flushing = anyio.CancelScope()
         self._session_over = False
         self._session: Session | None = None
+        self._playback: Playback | None = None
+        self._answered = anyio.Event()
         self._source = Source(loaded.profile, shared.stdin, is_alone=shared.runs == 1)
         self._budget = Budget(loaded.profile.run.limits, spent=self.stop)
         self._tasks: anyio.abc.TaskGroup
@@ -101,7 +86,15 @@ class Run:
         finally:
             self._source.close()
         code = self._exit_code()
-        self._sum_up(code, anyio.current_time() - started_s)
+        self._enter("ended", logs.redact(f"ended: {self._error.message if self._error else self._reason}"))
+        sum_up(
+            self._session,
+            self._profile.run.limits,
+            reason=self._reason,
+            code=code,
+            error=self._error,
+            duration_s=anyio.current_time() - started_s,
+        )
         return Outcome(self.context["profile"], code, self._error, self._forced_by is not None)
 
     def drain(self, number: signal.Signals) -> None:
@@ -135,7 +128,7 @@ class Run:
         return False
 
     async def _serve(self) -> None:
-        outlets = Outlets([], None)
+        outlets = Outlets([])
         try:
             with self._living:
                 async with self._shared.opening:
@@ -159,12 +152,8 @@ class Run:
                 if outlets.journal:
                     outlets.journal.note({"type": "session.ended", "reason": self._reason}, epoch=0)
                 outlets.close()
-            with self._flushing:
-                # What has come is written even where the grace period is over; only a second signal forgoes it.
-                with anyio.move_on_after(max(self._profile.run.grace_s, FLUSH_LEAST_S)):
-                    await outlets.finished()
-            with anyio.move_on_after(_LAST_WRITE_S, shield=True):
-                await outlets.finished()
+            # What has come is written even where the grace period is over; only a second signal forgoes it.
+            await outlets.written(self._flushing, within_s=max(self._profile.run.grace_s, FLUSH_LEAST_S))
             if (late := outlets.unfinished) and self._forced_by is None:
                 self._error = self._error or OutputError(f"not everything could be written in time to {late}")
             writers.cancel_scope.cancel()
@@ -184,12 +173,15 @@ class Run:
 
     async def _live(self, session: Session, outlets: Outlets) -> None:
         self._session = session
+        self._playback = outlets.playback
+        outlets.begin(session)
         endpoint = self._profile.endpoint.kind
         logs.logger().info("session_opened", endpoint=endpoint, model=session.state.effective.get("model"))
         self._enter("open", f"session {session.id} is open")
         async with anyio.create_task_group() as work:
             work.start_soon(self._until_ended, session)
             work.start_soon(self._feed, session, outlets)
+            work.start_soon(self._until_answered)
             work.start_soon(self._budget.watch, session.usage)
             await self._stopping.wait()
             work.cancel_scope.cancel()
@@ -197,21 +189,33 @@ class Run:
 
     async def _feed(self, session: Session, outlets: Outlets) -> None:
         try:
-            reason = await self._source.feed(session, outlets.flushed, getattr(outlets, "playback", None))
+            reason = await self._source.feed(session, outlets.flushed, outlets.playback)
+            if reason == "user-left" or (reason and self._profile.run.until != "signal"):
+                # What was said last to a translation is still to be interpreted, and what was answered to be heard.
+                await session.conclude()
+                if reason == "input-end" and outlets.playback:
+                    await outlets.playback.finished()
+                self.stop(reason)
         except RunnerError as error:
             # What the session itself failed of is told by whoever waits for its end.
             if session.failure is None and not self._stopping.is_set():
                 self.stop("input-failed", error)
-        else:
-            if reason == "user-left" or (reason and self._profile.run.until != "signal"):
-                # What was said last to a translation is still to be interpreted.
-                await session.conclude()
-                self.stop(reason)
 
     def _watch(self, update: Update) -> None:
         answered = any(isinstance(each, ResponseEnded) for each in update.effects)
         if answered and self._profile.run.until == "response-done":
-            self.stop("response-done")
+            self._answered.set()
+            if self._session is not None and self._playback:
+                # It is still to be heard.
+                self._session.draining = True
+            else:
+                self.stop("response-done")
+
+    async def _until_answered(self) -> None:
+        await self._answered.wait()
+        if self._playback:
+            await self._playback.finished()
+        self.stop("response-done")
 
     async def _until_ended(self, session: Session) -> None:
         await session.ended()
@@ -222,7 +226,8 @@ class Run:
         self._enter("draining", f"draining: {self._reason}")
         self._source.close()
         since_s = self._signalled_at_s or anyio.current_time()
-        await drain(session, reason=self._reason, until_s=since_s + self._profile.run.grace_s)
+        until_s = since_s + self._profile.run.grace_s
+        await drain(session, reason=self._reason, until_s=until_s, playback=self._playback)
 
     async def _end_grace(self, number: signal.Signals) -> None:
         await anyio.sleep(self._profile.run.grace_s)
@@ -254,20 +259,3 @@ class Run:
         if self._error is not None:
             return self._error.exit_code
         return 0 if self._signal in {None, signal.SIGTERM} else 128 + self._signal
-
-    def _sum_up(self, code: int, duration_s: float) -> None:
-        self._enter("ended", logs.redact(f"ended: {self._error.message if self._error else self._reason}"))
-        usage = self._session.usage if self._session else Usage()
-        prices = self._profile.run.limits.prices
-        cost = {"cost": round(usage.cost(prices), 6)} if prices else {}
-        failure = {"error": self._error.message, "code": self._error.code} if self._error else {}
-        logs.logger().info(
-            "session_closed",
-            session_id=self._session.id if self._session else "",
-            reason=self._reason,
-            exit_code=code,
-            duration_s=round(duration_s, 3),
-            **{"responses": 0, "input_tokens": 0, "output_tokens": 0, "cached_tokens": 0, **usage.as_log()},
-            **cost,
-            **{key: text for key, text in failure.items() if text},
-        )

@@ -17,7 +17,7 @@ from runner.session.link import Link, NotSent
 from runner.session.recorder import closed_note
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from runner.protocol.client_events import ClientEventBase
     from runner.protocol.fields import JsonObject
@@ -39,6 +39,8 @@ class Session(CarriedSession):
 
     Attributes:
         draining: Whether no more questions may be asked; `say` and `respond` then raise `IllegalEvent`.
+        is_playing: Says whether an answer is being heard; the connection is then replaced only if it must be.
+        recorders: Called with the audio that goes in, in the session's input format; they must not wait.
     """
 
     def __init__(
@@ -48,6 +50,8 @@ class Session(CarriedSession):
         readers = [*readers, *([self._backlog.take] if self._backlog else [])]
         super().__init__(readers=readers, max_audio_age_s=max_audio_age_s)
         self.draining = False
+        self.is_playing: Callable[[], bool] = bool
+        self.recorders: list[Callable[[bytes | bytearray | memoryview], None]] = []
 
     @cached_property
     def _turn(self) -> anyio.Lock:
@@ -68,10 +72,15 @@ class Session(CarriedSession):
             RunnerError: the session has ended.
         """
         is_waiting = self.link is None or self._is_undecided or self._waiting_audio is not None
-        if is_waiting and (audio := appended_audio(event)):
+        audio = appended_audio(event) if is_waiting or self.recorders else b""
+        if is_waiting and audio:
             self._keep(audio)
-            return ""
-        return (await self._transmit(event))[0]
+            event_id = ""
+        else:
+            event_id = (await self._transmit(event))[0]
+        if audio:
+            self._record(audio)
+        return event_id
 
     async def say(self, text: str) -> None:
         """Say something as the user and ask for an answer, after all answers that were asked for before."""
@@ -107,8 +116,9 @@ class Session(CarriedSession):
             except NotSent:
                 pass
             else:
-                return
+                return self._record(audio)
         self._keep(audio)
+        return self._record(audio)
 
     async def update(self, **session: Any) -> None:
         """Change the session's configuration; arguments are fields of the API's `session` object."""
@@ -162,6 +172,10 @@ class Session(CarriedSession):
         if self.link is not None:
             await self.link.abort()
         self.end()
+
+    def _record(self, audio: bytes | bytearray | memoryview) -> None:
+        for recorder in self.recorders:
+            recorder(audio)
 
     async def _transmit(self, *events: Mapping[str, Any] | ClientEventBase, when_free: bool = False) -> list[str]:
         while True:

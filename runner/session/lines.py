@@ -1,8 +1,6 @@
-"""What outputs show of a session: its text, its events, or what was said."""
+"""What outputs show of a session: its text or its events."""
 
-import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from runner.protocol.effects import (
     Effect,
@@ -134,15 +132,6 @@ class EventLines:
         return "".join(f"{update.line()}\n" for update in updates if update.event is not None)
 
 
-class TranscriptLines:
-    """Every finished turn as one line of JSON: when, who, what, and whether it was finished."""
-
-    def render(self, updates: Sequence[Update]) -> str:
-        """The lines to write for these updates."""
-        turns = ((each, update.at_s) for update in updates for each in update.effects if isinstance(each, TurnEnded))
-        return "".join(_line(turn, at_s) for turn, at_s in turns)
-
-
 def _shown(text: str, *, terminal: bool) -> str:
     """The text as it is written: halves of characters joined, and nothing in it that could rewrite a terminal."""
     try:
@@ -150,15 +139,3 @@ def _shown(text: str, *, terminal: bool) -> str:
     except UnicodeEncodeError:
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text.translate(_CONTROLS) if terminal else text
-
-
-def _line(turn: TurnEnded, at_s: float) -> str:
-    time = datetime.fromtimestamp(at_s, UTC).isoformat(timespec="milliseconds")
-    line = {"time": time, "role": turn.role, "text": turn.text, "status": turn.status, "item_id": turn.item_id}
-    text = json.dumps(line, ensure_ascii=False)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        # Half a surrogate pair can only be written as an escape.
-        text = json.dumps(line)
-    return f"{text}\n"

@@ -13,10 +13,11 @@ import anyio
 
 from runner.errors import OutputError, RunnerError
 from runner.session.appended import appended, finish, is_regular, put_all
-from runner.session.lines import AnswerLines, EventLines, TextLines, TranscriptLines
+from runner.session.lines import AnswerLines, EventLines, TextLines
+from runner.session.transcript import Transcript
 from runner.session.update import Update
 from runner.session.writer import Writer
-from runner.settings.output import EventsOutput, Output, StdoutOutput, TranscriptOutput
+from runner.settings.output import AudioOutput, EventsOutput, Output, SpeakerOutput, StdoutOutput, TranscriptOutput
 
 Fail = Callable[[RunnerError], None]
 """Told what went wrong with an output; it must not wait."""
@@ -53,8 +54,12 @@ class StandardOutput:
         if output.format == "events":
             lines = EventLines()
         file = FileIO(1, "wb", closefd=False)
-        self._fails.append(fail)
+        self.told(fail)
         return Sink("standard output", file, lines, max_queue_bytes=output.max_queue_bytes, fail=fail, shared=self)
+
+    def told(self, fail: Fail) -> None:
+        """Have this session told when nothing can be written any more."""
+        self._fails.append(fail)
 
     def fail(self, error: RunnerError) -> None:
         """Tell every session, once, that nothing can be written any more."""
@@ -86,6 +91,8 @@ class Sink:
         shared: StandardOutput | None = None,
     ) -> None:
         self.name = name
+        self.is_transcript = False
+        """Whether it wants to know what was heard."""
         # Regular files are soon written; anything else may wait for its reader, and only its own session shall.
         own = None if is_regular(file) else anyio.CapacityLimiter(1)
         self._writer = Writer(
@@ -143,25 +150,49 @@ class _Rendered:
         self._file.close()
 
 
-def open_outputs(outputs: Sequence[Output], names: Mapping[str, str], fail: Fail, stdout: StandardOutput) -> list[Sink]:
-    """Open every output of a session before anything connects.
+def is_audio(output: Output) -> bool:
+    """Whether what comes out is sound; `runner.session.audio_outputs` opens that."""
+    return isinstance(output, AudioOutput | SpeakerOutput) or (
+        isinstance(output, StdoutOutput) and output.format == "audio"
+    )
+
+
+def open_outputs(
+    outputs: Sequence[Output],
+    names: Mapping[str, str],
+    fail: Fail,
+    stdout: StandardOutput,
+    *,
+    is_played: bool = False,
+) -> list[Sink]:
+    """Open every output of a session that is text, before anything connects.
 
     Args:
         outputs: The profile's outputs.
         names: The values of the placeholders in paths.
         fail: Called with what goes wrong later.
         stdout: What the sessions of the process share.
+        is_played: Whether answers are played too, so that a transcript says what was heard of them.
 
     Raises:
         OutputError: a file cannot be opened.
     """
-    return [
-        stdout.sink(each, fail) if isinstance(each, StdoutOutput) else _file_sink(each, names, fail) for each in outputs
-    ]
+    sinks = []
+    for output in outputs:
+        match output:
+            case EventsOutput():
+                sinks.append(_file_sink(output, EventLines(), names, fail))
+            case TranscriptOutput(format=form):
+                lines = Transcript(markdown=form == "markdown", is_played=is_played)
+                sinks.append(_file_sink(output, lines, names, fail))
+            case StdoutOutput() if not is_audio(output):
+                sinks.append(stdout.sink(output, fail))
+            case _:
+                pass
+    return sinks
 
 
-def _file_sink(output: EventsOutput | TranscriptOutput, names: Mapping[str, str], fail: Fail) -> Sink:
-    lines: Lines = EventLines() if isinstance(output, EventsOutput) else TranscriptLines()
+def _file_sink(output: EventsOutput | TranscriptOutput, lines: Lines, names: Mapping[str, str], fail: Fail) -> Sink:
     path = Path(output.path.format_map(names))
     try:
         file = appended(path)
@@ -169,7 +200,9 @@ def _file_sink(output: EventsOutput | TranscriptOutput, names: Mapping[str, str]
         reason = getattr(error, "strerror", None) or str(error)
         msg = f"the output file {path} cannot be opened: {reason}"
         raise OutputError(msg) from None
-    return Sink(f"the file {path}", file, lines, max_queue_bytes=output.max_queue_bytes, fail=fail)
+    sink = Sink(f"the file {path}", file, lines, max_queue_bytes=output.max_queue_bytes, fail=fail)
+    sink.is_transcript = isinstance(output, TranscriptOutput)
+    return sink
 
 
 def placeholders(profile: str, run_id: str, session: int = 1) -> dict[str, str]:

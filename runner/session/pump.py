@@ -25,6 +25,7 @@ from runner.protocol.effects import (
     make,
 )
 from runner.protocol.fields import JsonObject
+from runner.protocol.playout import INTERRUPTION
 from runner.protocol.severity import severity
 from runner.protocol.state import SessionState
 from runner.session import logbook
@@ -145,6 +146,9 @@ class Pump:
                 self.fail(error)
             case ResponseEnded(status="failed", error=RunnerError() as error) if severity(error.code) == "fatal":
                 self.fail(error)
+            case ErrorReported(client_event_id=event_id) if event_id.startswith(INTERRUPTION):
+                # History says what was heard, whether the endpoint can follow or not.
+                pass
             case ErrorReported(error=error, client_event_type=cause, severity=weight):
                 if not cause:
                     self._last_words = error

@@ -13,7 +13,7 @@ from runner.protocol.effects import (
     TranscriptionStarted,
     TurnEnded,
 )
-from runner.session.lines import AnswerLines, EventLines, TextLines, TranscriptLines
+from runner.session.lines import AnswerLines, EventLines, TextLines
 from runner.session.update import Update
 
 
@@ -177,17 +177,3 @@ def test_events_are_one_line_each() -> None:
 
     assert shown.count("\n") == 1
     assert json.loads(shown) == event
-
-
-def test_a_transcript_says_who_said_what_when() -> None:
-    """One line a finished turn, with the time at which it was over."""
-    (line,) = TranscriptLines().render([update(TurnEnded("user", "Grüß dich", "i", "completed"))]).splitlines()
-
-    assert json.loads(line) == {
-        "time": "1970-01-01T00:00:00.000+00:00",
-        "role": "user",
-        "text": "Grüß dich",
-        "status": "completed",
-        "item_id": "i",
-    }
-    assert "ü" in line

@@ -16,8 +16,9 @@ from runner.errors import IllegalEvent, RunnerError
 from runner.lifecycle.opening import open_session
 from runner.protocol.routes import KNOWN_TYPES
 from runner.session.engine import Session
-from runner.session.lines import EventLines, TextLines, TranscriptLines
+from runner.session.lines import EventLines, TextLines
 from runner.session.outputs import Lines
+from runner.session.transcript import Transcript
 from runner.session.update import Update
 from tests.peer import Peer, profile_for, serving
 
@@ -331,7 +332,7 @@ async def _until_last(session: Session) -> AsyncIterator[dict[str, Any]]:
 
 def shown(updates: list[Update]) -> str:
     """What the outputs make of the updates, encoded as they encode it."""
-    makers: list[Lines] = [TextLines(terminal=True), TextLines(terminal=False), EventLines(), TranscriptLines()]
+    makers: list[Lines] = [TextLines(terminal=True), TextLines(terminal=False), EventLines(), Transcript()]
     return "".join(each.render([update]) for each in makers for update in updates).encode(errors="strict").decode()
 
 

@@ -1,0 +1,22 @@
+"""What all runs of a process have in common."""
+
+from dataclasses import dataclass
+
+import anyio
+
+from runner.session.broadcast import Broadcast
+from runner.session.outputs import StandardOutput
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What all runs of a process have in common."""
+
+    runs: int
+    """How many there are."""
+    stdin: Broadcast
+    stdout: StandardOutput
+    opening: anyio.Semaphore
+    """Held by whoever opens its files."""
+    connecting: anyio.Semaphore
+    """Held by each attempt to connect."""

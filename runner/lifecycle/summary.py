@@ -1,0 +1,41 @@
+"""The last line of a run's log: why it ended, and what it has used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner import logs
+from runner.protocol.usage import Usage
+
+if TYPE_CHECKING:
+    from runner.errors import RunnerError
+    from runner.session.engine import Session
+    from runner.settings.limits import Limits
+
+
+def sum_up(
+    session: Session | None, limits: Limits, *, reason: str, code: int, error: RunnerError | None, duration_s: float
+) -> None:
+    """Log how a run went.
+
+    Args:
+        session: Its session, None where none came about.
+        limits: The profile's limits, which know the prices.
+        reason: Why it ended.
+        code: Its exit code.
+        error: What went wrong, if anything did.
+        duration_s: How long it took, in seconds.
+    """
+    usage = session.usage if session else Usage()
+    cost = {"cost": round(usage.cost(limits.prices), 6)} if limits.prices else {}
+    failure = {"error": error.message, "code": error.code} if error else {}
+    logs.logger().info(
+        "session_closed",
+        session_id=session.id if session else "",
+        reason=reason,
+        exit_code=code,
+        duration_s=round(duration_s, 3),
+        **{"responses": 0, "input_tokens": 0, "output_tokens": 0, "cached_tokens": 0, **usage.as_log()},
+        **cost,
+        **{key: text for key, text in failure.items() if text},
+    )

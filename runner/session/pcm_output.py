@@ -1,0 +1,139 @@
+"""Answers as raw samples on standard output: as they come, or as fast as they are to be heard."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Callable, Sequence
+from io import FileIO
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import anyio
+
+from runner.errors import OutputError, RunnerError
+from runner.session.appended import finish, put_all
+from runner.session.writer import Writer
+
+if TYPE_CHECKING:
+    from runner.protocol.playout import Heard
+    from runner.session.outputs import StandardOutput
+    from runner.session.player import Piece
+    from runner.settings.output import StdoutOutput
+
+AHEAD_S = 0.1
+"""How long before it is heard a sample is written, in seconds."""
+
+_SLICE_MS = 20
+
+
+class PcmOutput:
+    """Raw samples on standard output, 16-bit little-endian mono at the session's rate.
+
+    Args:
+        output: The profile's settings.
+        stdout: What the sessions of the process share.
+        fail: Called once with what goes wrong.
+
+    Raises:
+        OutputError: standard output is a terminal.
+    """
+
+    def __init__(self, output: StdoutOutput, stdout: StandardOutput, fail: Callable[[RunnerError], None]) -> None:
+        self.name = "standard output"
+        if sys.stdout.isatty():
+            msg = "audio cannot be written to a terminal"
+            raise OutputError(msg, hint="pipe standard output into a player or a file")
+        self.is_live = output.pace == "real-time"
+        self._max_queue_bytes = output.max_queue_bytes
+        self._fail = fail
+        self._due: deque[tuple[float, bytes]] = deque()
+        self._due_bytes = 0
+        self._changed = anyio.Event()
+        self._is_closed = False
+        stdout.told(fail)
+        self._writer: Writer[bytes] = Writer(
+            self.name,
+            _Pipe(stdout),
+            max_queue_bytes=output.max_queue_bytes,
+            fail=fail,
+            broken=stdout.fail,
+            threads=stdout.threads,
+        )
+
+    def play(self, piece: Piece) -> None:
+        """A piece of an answer has come."""
+        if not self.is_live:
+            self._writer.put(piece.pcm, len(piece.pcm))
+            return
+        size_bytes = piece.rate * 2 * _SLICE_MS // 1000
+        for start in range(0, len(piece.pcm), size_bytes):
+            self._due.append((piece.start_s + start / (piece.rate * 2), piece.pcm[start : start + size_bytes]))
+        self._due_bytes += len(piece.pcm)
+        if self._due_bytes > self._max_queue_bytes and not self._is_closed:
+            self.close()
+            msg = f"more than {self._max_queue_bytes} bytes wait to be heard on {self.name}"
+            self._fail(OutputError(msg, hint="raise `max_queue_bytes`"))
+        self._changed.set()
+
+    def cut(self, heard: Sequence[Heard]) -> None:
+        """Drop what was not written yet."""
+        self._due.clear()
+        self._due_bytes = 0
+
+    def close(self) -> None:
+        """Let `run` end once what was due is written."""
+        self._is_closed = True
+        self._changed.set()
+        self._writer.close()
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether `run` has ended."""
+        return self._writer.is_finished
+
+    async def finished(self) -> None:
+        """Wait for the end of `run`."""
+        await self._writer.finished()
+
+    async def flushed(self) -> None:
+        """Wait until everything taken is written."""
+        await self._writer.flushed()
+
+    async def run(self) -> None:
+        """Write until closed; an error is reported through `fail`."""
+        async with anyio.create_task_group() as tasks:
+            if self.is_live:
+                tasks.start_soon(self._keep_pace)
+            await self._writer.run()
+            tasks.cancel_scope.cancel()
+
+    async def _keep_pace(self) -> None:
+        while not self._is_closed:
+            self._changed = anyio.Event()
+            while self._due and self._due[0][0] - AHEAD_S <= monotonic():
+                _, pcm = self._due.popleft()
+                self._due_bytes -= len(pcm)
+                self._writer.put(pcm, len(pcm))
+            if self._due:
+                await anyio.sleep(max(0.0, self._due[0][0] - AHEAD_S - monotonic()))
+            else:
+                await self._changed.wait()
+
+
+class _Pipe:
+    """Puts samples onto standard output, in turn with whoever else writes there."""
+
+    def __init__(self, stdout: StandardOutput) -> None:
+        self._file = FileIO(1, "wb", closefd=False)
+        self._lock = stdout.lock
+
+    def write(self, items: Sequence[bytes]) -> None:
+        with self._lock:
+            put_all(self._file, b"".join(items))
+
+    def finish(self) -> None:
+        finish(self._file)
+
+    def close(self) -> None:
+        self._file.close()

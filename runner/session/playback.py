@@ -1,0 +1,262 @@
+"""What is heard of the answers: every player gets them, and one clock says how much of them was heard."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+from time import monotonic, time
+from typing import TYPE_CHECKING
+
+import anyio
+
+from runner import logs
+from runner.protocol.effects import (
+    AudioDelta,
+    Effect,
+    Played,
+    ResponseEnded,
+    SessionEnded,
+    SpeechStarted,
+    TurnEnded,
+)
+from runner.protocol.playout import Heard, Playout
+from runner.session.barge_in import BargeIn, Cut, Interruption, note_heard
+from runner.session.player import Piece
+from runner.session.update import Update
+
+if TYPE_CHECKING:
+    from runner.session.engine import Session
+    from runner.session.player import Device, Player
+    from runner.session.pump import Reader
+
+_LEAST_WAIT_S = 0.01
+_MOST_WAIT_S = 0.05
+
+
+@dataclass(slots=True)
+class _Answer:
+    """An item whose audio is not known to be heard to its end."""
+
+    response_id: str
+    content_index: int
+    epoch: int
+    received_ms: float = 0.0
+    is_complete: bool = False
+    """Whether no more of it will come."""
+
+    def is_heard(self, heard_ms: float) -> bool:
+        """Whether so much is all of it; a sample may be lost between two rates."""
+        return self.is_complete and heard_ms > self.received_ms - 1
+
+
+class Playback:
+    """A reader of a session that has its answers heard, and knows what was heard when somebody interrupts.
+
+    What was heard is what the device has played, and without one what a listener has heard who plays as soon as
+    possible: so that history is right as well where the answers go to a file.
+
+    Args:
+        players: What plays or records the answers.
+        device: The one among them that really plays, None where there is none.
+        is_live: Whether somebody listens while the session runs, so that its end waits until everything was heard.
+        listeners: Told, as readers, what was heard (`Played`) and which words those were (`Truncated`).
+    """
+
+    def __init__(
+        self,
+        players: Sequence[Player],
+        *,
+        device: Device | None = None,
+        is_live: bool = False,
+        listeners: Sequence[Reader] = (),
+    ) -> None:
+        self._players = players
+        self._device = device
+        self._is_live = is_live
+        self._listeners = listeners
+        self._session: Session | None = None
+        self._clock = Playout()
+        self._answers: dict[str, _Answer] = {}
+        self._stopped_responses: set[str] = set()
+        self._stopped_items: dict[str, tuple[str, int]] = {}
+        """What was interrupted and may still get late deltas: its response, and how much was heard."""
+        self._interruptions: list[Interruption] = []
+        self._changed = anyio.Event()
+        self._is_undecodable = False
+
+    @property
+    def is_playing(self) -> bool:
+        """Whether something is being heard now."""
+        return self._remaining_s > 0
+
+    @property
+    def _remaining_s(self) -> float:
+        return self._device.remaining_s if self._device else max(0.0, self._clock.end_s - monotonic())
+
+    def begin(self, session: Session) -> None:
+        """Play what this session says; its connection is not replaced in the middle of it."""
+        self._session = session
+        session.is_playing = lambda: self.is_playing
+
+    def take(self, update: Update) -> None:
+        """Play what an update brings, or stop because of it: a reader of the pump."""
+        for effect in update.effects:
+            match effect:
+                case AudioDelta():
+                    self._play(effect, update)
+                case ResponseEnded(response_id=response_id):
+                    self._complete(response_id)
+                    self._stopped_responses.discard(response_id)
+                    stopped = self._stopped_items.items()
+                    self._stopped_items = {item: each for item, each in stopped if each[0] != response_id}
+                case TurnEnded(role="assistant", item_id=item_id) if item_id in self._stopped_items:
+                    self._publish([note_heard(self._session, item_id, self._stopped_items[item_id][1])])
+                case SpeechStarted(interrupts=True):
+                    self.interrupt()
+                case SessionEnded():
+                    self._leave()
+                case _:
+                    pass
+        if update.event is None:
+            # With a connection everything ends that was being said on it.
+            self._complete(None)
+            self._stopped_responses.clear()
+            self._stopped_items.clear()
+
+    def interrupt(self) -> None:
+        """Stop at once what is being heard, and have the endpoint know how much of it was."""
+        session = self._session
+        if session is None:
+            return
+        promises = session.state.promises
+        responses = frozenset(promises.active) | {
+            each.response_id for each in self._answers.values() if each.response_id in promises.asides
+        }
+        if not (self._answers or responses):
+            return
+        heard = self._stop()
+        cuts = []
+        for item_id, heard_ms, _ in heard:
+            answer = self._answers[item_id]
+            cuts.append(Cut(item_id, int(heard_ms), answer.content_index, answer.epoch))
+            if not answer.is_complete:
+                self._stopped_items[item_id] = answer.response_id, int(heard_ms)
+        self._stopped_responses |= responses
+        self._answers.clear()
+        for player in self._players:
+            player.cut(heard)
+        for cut in cuts:
+            self._tell_cut(cut.item_id, cut.heard_ms)
+        self._interruptions.append(Interruption(cuts, responses))
+        self._changed.set()
+
+    async def finished(self) -> None:
+        """Wait until all that was received was heard; at once where nobody listens while the session runs."""
+        while self._is_live and (remaining_s := self._remaining_s) > 0:  # noqa: ASYNC110  # time alone changes it
+            # An interruption makes it shorter.
+            await anyio.sleep(min(max(_LEAST_WAIT_S, remaining_s), _MOST_WAIT_S))
+
+    async def run(self) -> None:
+        """Tell the endpoint of interruptions and the listeners of what was heard to its end, until cancelled."""
+        async with anyio.create_task_group() as tasks:
+            while True:
+                self._changed = anyio.Event()
+                waiting, self._interruptions = self._interruptions, []
+                for each in waiting:
+                    # Where there is no connection, the next one is told of the conversation as it was heard.
+                    if self._session is not None and self._session.link is not None:
+                        tasks.start_soon(BargeIn(self._session, self._session.link, each).tell)
+                with anyio.move_on_after(max(_LEAST_WAIT_S, self._tell_whole())):
+                    await self._changed.wait()
+
+    def _play(self, delta: AudioDelta, update: Update) -> None:
+        response_id, item_id, _ = delta
+        if self._session is None or response_id in self._stopped_responses or item_id in self._stopped_items:
+            return
+        try:
+            audio = delta.decode()
+        except ValueError:
+            if not self._is_undecodable:
+                self._is_undecodable = True
+                logs.logger().warning("audio_undecodable", item_id=item_id)
+            return
+        form = self._session.state.configuration.output_format
+        pcm = form.decode(audio)
+        answer = self._answers.get(item_id)
+        if answer is None:
+            answer = self._answers[item_id] = _Answer(response_id, _content_index(update), self._session.epoch)
+            self._changed.set()
+        duration_ms = len(pcm) * 500 / form.rate
+        answer.received_ms += duration_ms
+        piece = Piece(item_id, pcm, form.rate, self._clock.put(item_id, duration_ms, monotonic()))
+        for player in self._players:
+            player.play(piece)
+
+    def _stop(self) -> list[Heard]:
+        """Stop the device and the clock; returns what was heard of the answers that were not heard to their end."""
+        now_s = monotonic()
+        if self._device:
+            self._device.stop()
+        heard = []
+        for item_id, answer in list(self._answers.items()):
+            heard_ms = min(self._heard_ms(item_id, now_s), answer.received_ms)
+            if answer.is_heard(heard_ms):
+                self._tell_heard(item_id, answer)
+            else:
+                heard.append(Heard(item_id, heard_ms, answer.received_ms))
+        self._clock.stop(now_s)
+        return heard
+
+    def _heard_ms(self, item_id: str, now_s: float) -> float:
+        return self._device.heard_ms(item_id) if self._device else self._clock.heard_ms(item_id, now_s)
+
+    def _complete(self, response_id: str | None) -> None:
+        """No more comes of the answers of a response, of all where none is named."""
+        for answer in self._answers.values():
+            answer.is_complete = answer.is_complete or response_id in {None, answer.response_id}
+        self._changed.set()
+
+    def _tell_whole(self) -> float:
+        """Tell of what was heard to its end; returns how long it takes at least until there is more to tell."""
+        now_s, left_s = monotonic(), inf
+        for item_id, answer in list(self._answers.items()):
+            heard_ms = self._heard_ms(item_id, now_s)
+            if answer.is_heard(heard_ms):
+                self._tell_heard(item_id, answer)
+            elif answer.is_complete:
+                left_s = min(left_s, (answer.received_ms - heard_ms) / 1000)
+        if not self.is_playing and self._session is not None:
+            self._session.changes.tell()
+        return left_s
+
+    def _tell_heard(self, item_id: str, answer: _Answer) -> None:
+        del self._answers[item_id]
+        self._clock.forget(item_id)
+        self._publish([Played(item_id, round(answer.received_ms), is_whole=True)])
+
+    def _tell_cut(self, item_id: str, heard_ms: int) -> None:
+        words = note_heard(self._session, item_id, heard_ms)
+        self._publish([Played(item_id, heard_ms, is_whole=False), words])
+
+    def _leave(self) -> None:
+        """The session is over: what nobody has heard by now will only be heard from a file."""
+        if self._is_live:
+            heard = self._stop()
+            for player in self._players:
+                player.cut(heard)
+            for item_id, heard_ms, _ in heard:
+                self._tell_cut(item_id, int(heard_ms))
+            self._answers.clear()
+        for item_id, answer in list(self._answers.items()):
+            self._tell_heard(item_id, answer)
+
+    def _publish(self, effects: Sequence[Effect]) -> None:
+        update = Update(None, effects, time(), 0)
+        for listener in self._listeners:
+            listener(update)
+
+
+def _content_index(update: Update) -> int:
+    index = update.event.get("content_index") if update.event else None
+    return index if isinstance(index, int) else 0

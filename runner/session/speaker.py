@@ -1,0 +1,229 @@
+"""A loudspeaker: opened when the first audio has come, watched, and silent at once when somebody interrupts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import anyio.to_thread
+
+from runner import logs
+from runner.errors import OutputError, ProfileError, RunnerError
+from runner.session.sound import Sound
+
+if TYPE_CHECKING:
+    from runner.protocol.playout import Heard
+    from runner.session.player import Piece
+    from runner.settings.output import SpeakerOutput
+
+BLOCK_MS = 20
+"""How much the device takes at once, in milliseconds."""
+
+LOST_AFTER_S = 1.0
+"""A device that takes nothing for so long, although something waits, is lost."""
+
+_MAX_REOPENINGS = 3
+"""How often in a row the default device is tried in vain."""
+
+_REOPEN_S = 0.5
+"""How long to wait before it is tried again, in seconds."""
+
+_LOOK_S = 0.1
+_CLOSE_S = 2.0
+_MOST_LATENCY_S = 2.0
+
+
+class Speaker:
+    """Plays the answers of a session, and knows what of them was heard.
+
+    The device takes blocks of 20 ms in a thread of its own. What it was handed is heard its latency later, which it
+    tells; so `heard_ms` is right to the block, and once stopped it counts all that was handed over, because that can
+    no longer be taken back.
+
+    Args:
+        output: The profile's settings.
+        rate: Samples a second of what will be played, as far as it is known by now.
+        fail: Called once with what goes wrong later.
+
+    Raises:
+        OutputError: there is no such device.
+        ProfileError: what drives devices is not installed.
+    """
+
+    def __init__(self, output: SpeakerOutput, rate: int, fail: Callable[[RunnerError], None]) -> None:
+        self._output = output
+        self._fail = fail
+        self._library = _library()
+        self._device = output.device
+        self.name = "the speaker" if output.device is None else f"the speaker {output.device}"
+        self._rates = _rates(self._library, self._device, rate, self.name)
+        self._sound: Sound | None = None
+        self._wanted = anyio.Event()
+        self._closed = anyio.Event()
+        self._finished = anyio.Event()
+        self._has_failed = False
+        self._underflows = 0
+
+    def play(self, piece: Piece) -> None:
+        """A piece of an answer is to be heard after all that came before."""
+        if self._has_failed or self._closed.is_set():
+            return
+        if self._sound is None:
+            rate = piece.rate if piece.rate in self._rates else self._rates[-1]
+            self._sound = Sound(piece.rate, rate, self._output.buffer_ms)
+            self._rates = [rate]
+            self._wanted.set()
+        self._sound.put(piece.item_id, piece.pcm)
+        if self._sound.waiting_bytes > self._output.max_queue_bytes:
+            msg = f"more than {self._output.max_queue_bytes} bytes wait to be played by {self.name}"
+            self._give_up(OutputError(msg, hint="raise `max_queue_bytes`"))
+
+    def cut(self, heard: Sequence[Heard]) -> None:
+        """Drop what was not heard."""
+        self.stop()
+
+    def stop(self) -> None:
+        """Be silent from the next block on."""
+        if self._sound:
+            self._sound.stop()
+
+    def heard_ms(self, item_id: str) -> float:
+        """How much of an item was heard, in milliseconds."""
+        return self._sound.heard_ms(item_id) if self._sound else 0.0
+
+    @property
+    def remaining_s(self) -> float:
+        """How long what it has will still be heard, in seconds."""
+        return self._sound.remaining_s if self._sound else 0.0
+
+    def close(self) -> None:
+        """Play nothing more."""
+        self._closed.set()
+        self._wanted.set()
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether `run` has ended."""
+        return self._finished.is_set()
+
+    async def finished(self) -> None:
+        """Wait for the end of `run`."""
+        await self._finished.wait()
+
+    async def run(self) -> None:
+        """Play until closed; what goes wrong is reported through `fail`."""
+        try:
+            await self._wanted.wait()
+            if not self._closed.is_set():
+                await self._keep_playing()
+        except RunnerError as error:
+            self._give_up(error)
+        finally:
+            self._finished.set()
+            if self._sound and (self._sound.underruns or self._underflows):
+                counts = {"waited_for_audio": self._sound.underruns, "device_underflows": self._underflows}
+                logs.logger().warning("speaker_interrupted", device=self.name, **counts)
+
+    async def _keep_playing(self) -> None:
+        await self._play_until_lost()
+        failures = 0
+        while not self._closed.is_set():
+            if self._output.on_device_lost == "fail" or failures >= _MAX_REOPENINGS:
+                msg = f"{self.name} has disappeared"
+                other = ', or use `on_device_lost = "default"`' if self._output.on_device_lost == "fail" else ""
+                raise OutputError(msg, hint=f"plug it in again{other}")
+            logs.logger().warning("speaker_lost", device=self.name, goes_on="the default device")
+            self._device, self.name = None, "the default speaker"
+            try:
+                failures = 0 if await self._play_until_lost() else failures + 1
+            except OutputError:
+                # What takes its place may need a moment to appear.
+                failures += 1
+                await anyio.sleep(_REOPEN_S)
+
+    async def _play_until_lost(self) -> bool:
+        """Open the device and mind it; returns whether it has taken anything."""
+        opened_s = monotonic()
+        stream = await anyio.to_thread.run_sync(self._open)
+        try:
+            await self._until_lost(stream)
+        finally:
+            with anyio.move_on_after(_CLOSE_S, shield=True):
+                await anyio.to_thread.run_sync(partial(_close, stream), abandon_on_cancel=True)
+        return self._sound is not None and self._sound.taken_s > opened_s
+
+    async def _until_lost(self, stream: Any) -> None:
+        opened_s = monotonic()
+        while stream.active and not self._closed.is_set():
+            waits = self._sound is not None and self._sound.waiting_bytes > 0
+            taken_s = max(opened_s, self._sound.taken_s if self._sound else 0.0)
+            if waits and monotonic() - taken_s > LOST_AFTER_S:
+                return
+            with anyio.move_on_after(_LOOK_S):
+                await self._closed.wait()
+
+    def _open(self) -> Any:
+        """Open the device and have it play; works in a thread."""
+        rate = self._rates[0]
+        settings: dict[str, Any] = {"samplerate": rate, "channels": 1, "dtype": "int16", "latency": "low"}
+        try:
+            stream = self._library.RawOutputStream(
+                device=self._device, blocksize=rate * BLOCK_MS // 1000, callback=self._play_block, **settings
+            )
+            stream.start()
+        except (self._library.PortAudioError, ValueError) as error:
+            msg = f"{self.name} cannot be opened: {error}"
+            raise OutputError(msg, hint="`rt-run devices` lists what there is") from None
+        return stream
+
+    def _play_block(self, block: Any, _frames: int, time: Any, status: Any) -> None:
+        """Fill a block; called in the device's thread."""
+        latency_s = min(max(0.0, time.outputBufferDacTime - time.currentTime), _MOST_LATENCY_S)
+        block[:] = self._sound.take(len(block), latency_s) if self._sound else bytes(len(block))
+        self._underflows += bool(status.output_underflow)
+
+    def _give_up(self, error: RunnerError) -> None:
+        if not self._has_failed:
+            self._has_failed = True
+            self.stop()
+            self._fail(error)
+
+
+def _library() -> Any:
+    try:
+        import sounddevice
+    except ImportError:
+        msg = "a speaker needs sounddevice"
+        raise ProfileError(msg, hint="pip install 'rt-run[audio]'") from None
+    except OSError as error:
+        msg = f"a speaker needs PortAudio: {error}"
+        raise ProfileError(msg, hint="install it, on Debian and Ubuntu with `apt install libportaudio2`") from None
+    return sounddevice
+
+
+def _rates(library: Any, device: int | str | None, rate: int, name: str) -> list[int]:
+    """What the device can play, what is wanted first; raises `OutputError` where there is no such device."""
+    found = []
+    try:
+        default = round(library.query_devices(device, "output")["default_samplerate"])
+        problem = ""
+        for each in dict.fromkeys((rate, default)):
+            try:
+                library.check_output_settings(device=device, channels=1, dtype="int16", samplerate=each)
+                found.append(each)
+            except library.PortAudioError as error:
+                problem = str(error)
+    except (library.PortAudioError, ValueError) as error:
+        problem = "this machine has no audio output" if device is None else str(error)
+    if not found:
+        msg = f"{name} cannot be used: {problem}"
+        raise OutputError(msg, hint="`rt-run devices` lists what there is")
+    return found
+
+
+def _close(stream: Any) -> None:
+    stream.abort(ignore_errors=True)
+    stream.close(ignore_errors=True)

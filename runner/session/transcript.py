@@ -1,0 +1,145 @@
+"""What was said, both sides, a turn at a time: as lines of JSON, or for people to read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from runner.protocol.effects import (
+    AudioDelta,
+    Effect,
+    Played,
+    SessionEnded,
+    SpeechStarted,
+    SpeechStopped,
+    TextDelta,
+    TranscriptDelta,
+    Truncated,
+    TurnEnded,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runner.session.update import Update
+
+MAX_TURNS = 1024
+"""How many turns are minded at the same time; the oldest is written as it is when there are more."""
+
+_NAMES = {"user": "User", "assistant": "Assistant", "system": "System"}
+
+
+@dataclass(slots=True)
+class _Turn:
+    """What is known of a turn so far."""
+
+    ended: TurnEnded | None = None
+    ended_at_s: float = 0.0
+    facts: dict[str, Any] = field(default_factory=dict)
+    """When it was spoken, and how much was heard."""
+    has_audio: bool = False
+    is_heard: bool = False
+    heard_words: str | None = None
+    """What was heard of an answer that somebody interrupted."""
+
+
+class Transcript:
+    """Every finished turn, in the order of the conversation; an answer that is played, once it was heard.
+
+    Args:
+        markdown: Whether it is for people; otherwise a line of JSON a turn.
+        is_played: Whether answers are played, and `Played` tells when they were heard.
+    """
+
+    def __init__(self, *, markdown: bool = False, is_played: bool = False) -> None:
+        self._write: Callable[[_Turn, TurnEnded], str] = _paragraph if markdown else _line
+        self._is_played = is_played
+        self._turns: dict[str, _Turn] = {}
+        """The turns that are not written yet, in the order in which they began."""
+
+    def render(self, updates: Sequence[Update]) -> str:
+        """The text to write for these updates."""
+        return "".join(text for update in updates for text in self._rendered(update))
+
+    def _rendered(self, update: Update) -> Iterator[str]:
+        for effect in update.effects:
+            self._note(effect, update.at_s)
+            if isinstance(effect, SessionEnded):
+                yield from self._written(everything=True)
+                self._turns.clear()
+        yield from self._written()
+
+    def _note(self, effect: Effect, at_s: float) -> None:
+        match effect:
+            case AudioDelta(item_id=item_id):
+                if self._is_played and item_id:
+                    self._turn(item_id).has_audio = True
+            case TextDelta(item_id=item_id) | TranscriptDelta(item_id=item_id):
+                self._turn(item_id)
+            case SpeechStarted(item_id=item_id, audio_ms=audio_ms):
+                self._turn(item_id).facts["start_ms"] = audio_ms
+            case SpeechStopped(item_id=item_id, audio_ms=audio_ms):
+                self._turn(item_id).facts["end_ms"] = audio_ms
+            case Played(item_id=item_id, heard_ms=heard_ms, is_whole=is_whole) if item_id in self._turns:
+                turn = self._turns[item_id]
+                turn.is_heard, turn.facts["heard_ms"] = True, heard_ms
+                turn.heard_words = None if is_whole else turn.heard_words or ""
+                turn.ended_at_s = at_s
+            case Truncated(item_id=item_id, text=text) if item_id in self._turns:
+                self._turns[item_id].heard_words = text
+            case TurnEnded(item_id=item_id):
+                turn = self._turn(item_id)
+                turn.ended, turn.ended_at_s = effect, at_s
+            case _:
+                pass
+
+    def _turn(self, item_id: str) -> _Turn:
+        return self._turns.setdefault(item_id, _Turn())
+
+    def _written(self, *, everything: bool = False) -> Iterator[str]:
+        """The turns at the beginning that wait for nothing; those that nobody has ended hold up no others."""
+        for item_id, turn in list(self._turns.items()):
+            if turn.ended is None and len(self._turns) <= MAX_TURNS:
+                continue
+            waits = turn.has_audio and not turn.is_heard
+            if waits and not everything and len(self._turns) <= MAX_TURNS:
+                return
+            del self._turns[item_id]
+            if turn.ended is not None:
+                yield self._write(turn, turn.ended)
+
+
+def _said(turn: _Turn, ended: TurnEnded) -> tuple[str, str]:
+    """What was said, as far as it was heard, and how it ended."""
+    if turn.heard_words is not None:
+        return turn.heard_words, "interrupted"
+    return ended.text, ended.status
+
+
+def _line(turn: _Turn, ended: TurnEnded) -> str:
+    text, status = _said(turn, ended)
+    line: dict[str, Any] = {"time": _time(turn).isoformat(timespec="milliseconds"), "role": ended.role, "text": text}
+    line |= {"status": status, "item_id": ended.item_id, **turn.facts}
+    if ended.logprobs:
+        line["logprobs"] = list(ended.logprobs)
+    shown = json.dumps(line, ensure_ascii=False)
+    try:
+        shown.encode()
+    except UnicodeEncodeError:
+        # Half a surrogate pair can only be written as an escape.
+        shown = json.dumps(line)
+    return f"{shown}\n"
+
+
+def _paragraph(turn: _Turn, ended: TurnEnded) -> str:
+    text, status = _said(turn, ended)
+    mark = "" if status == "completed" else f" *({status})*"
+    name = _NAMES.get(ended.role, ended.role)
+    return f"**{name}** `{_time(turn):%H:%M:%S}`: {' '.join(text.split())}{mark}\n\n"
+
+
+def _time(turn: _Turn) -> datetime:
+    return datetime.fromtimestamp(turn.ended_at_s, UTC)

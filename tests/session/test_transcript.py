@@ -1,0 +1,148 @@
+"""What a transcript shows of updates."""
+
+import json
+from typing import Any
+
+from runner.protocol.effects import (
+    AudioDelta,
+    Effect,
+    Played,
+    SessionEnded,
+    SpeechStarted,
+    SpeechStopped,
+    TextDelta,
+    Truncated,
+    TurnEnded,
+)
+from runner.session.transcript import MAX_TURNS, Transcript
+from runner.session.update import Update
+
+
+def update(*effects: Effect, at_s: float = 0.0) -> Update:
+    """An update that means this."""
+    return Update({"type": "x"}, effects, at_s, 1)
+
+
+def lines(text: str) -> list[dict[str, Any]]:
+    """The lines of a transcript in JSON."""
+    return [json.loads(line) for line in text.splitlines()]
+
+
+ANSWER = (
+    TextDelta("r", "a", "All of it"),
+    AudioDelta("r", "a", "AAAA"),
+    TurnEnded("assistant", "All of it", "a", "completed"),
+)
+
+
+def test_a_transcript_says_who_said_what_when() -> None:
+    """One line a finished turn, with the time at which it was over."""
+    (line,) = Transcript().render([update(TurnEnded("user", "Grüß dich", "i", "completed"))]).splitlines()
+
+    assert json.loads(line) == {
+        "time": "1970-01-01T00:00:00.000+00:00",
+        "role": "user",
+        "text": "Grüß dich",
+        "status": "completed",
+        "item_id": "i",
+    }
+    assert "ü" in line
+
+
+def test_a_spoken_turn_says_where_in_the_audio_it_was_and_how_sure_it_is() -> None:
+    """The times are the endpoint's, in all audio that was sent."""
+    turn = TurnEnded("user", "Hi", "u", "completed", ({"token": "Hi", "logprob": -0.1},))
+    (line,) = lines(
+        Transcript().render([update(SpeechStarted("u", 120, True)), update(SpeechStopped("u", 840)), update(turn)])
+    )
+
+    assert (line["start_ms"], line["end_ms"]) == (120, 840)
+    assert line["logprobs"] == [{"token": "Hi", "logprob": -0.1}]
+
+
+def test_an_answer_is_written_once_it_was_heard() -> None:
+    """Its time is that of its end; where nobody plays it, it is written when it has come."""
+    shown = Transcript(is_played=True)
+
+    assert shown.render([update(*ANSWER)]) == ""
+    (line,) = lines(shown.render([update(Played("a", 900, is_whole=True), at_s=1.5)]))
+    assert (line["text"], line["status"], line["heard_ms"]) == ("All of it", "completed", 900)
+    assert line["time"] == "1970-01-01T00:00:01.500+00:00"
+    assert len(lines(Transcript().render([update(*ANSWER)]))) == 1
+
+
+def test_an_interrupted_answer_has_the_words_that_were_heard() -> None:
+    """Whether its end came before the interruption or after."""
+    heard = (Played("a", 300, is_whole=False), Truncated("a", 300, "All"))
+    before, after = Transcript(is_played=True), Transcript(is_played=True)
+    texts = [
+        before.render([update(*ANSWER), update(*heard)]),
+        after.render([update(*ANSWER[:2]), update(*heard), update(Truncated("a", 300, "All of"), ANSWER[2])]),
+    ]
+
+    assert [(line["text"], line["status"], line["heard_ms"]) for text in texts for line in lines(text)] == [
+        ("All", "interrupted", 300),
+        ("All of", "interrupted", 300),
+    ]
+
+
+def test_turns_stand_in_the_order_in_which_they_began() -> None:
+    """A question that is written down late stands before its answer; what follows an answer waits for it."""
+    shown = Transcript(is_played=True)
+    text = shown.render(
+        [
+            update(SpeechStarted("u", 0, True)),
+            update(*ANSWER),
+            update(TurnEnded("user", "next", "n", "completed")),
+            update(TurnEnded("user", "question", "u", "completed")),
+        ]
+    )
+    assert [line["text"] for line in lines(text)] == ["question"]
+    text = shown.render([update(Played("a", 1, is_whole=True))])
+    assert [line["text"] for line in lines(text)] == ["All of it", "next"]
+
+
+def test_the_end_of_the_session_brings_what_still_waits() -> None:
+    """An answer that nobody was told to be heard is written as it came."""
+    shown = Transcript(is_played=True)
+    shown.render([update(*ANSWER)])
+
+    (line,) = lines(shown.render([Update(None, (SessionEnded(),), 0.0, 0)]))
+    assert line["text"] == "All of it"
+    assert shown.render([Update(None, (SessionEnded(),), 0.0, 0)]) == ""
+
+
+def test_turns_that_never_end_are_not_remembered_for_ever() -> None:
+    """A spoken turn that nobody writes down, and an answer that nobody hears: both make room."""
+    shown = Transcript(is_played=True)
+    shown.render([update(*ANSWER)])
+    text = shown.render([update(SpeechStarted(str(number), 0, True)) for number in range(3 * MAX_TURNS)])
+
+    assert [line["text"] for line in lines(text)] == ["All of it"]
+    assert len(shown._turns) <= MAX_TURNS
+
+
+def test_people_read_markdown() -> None:
+    """A paragraph a turn, with who, when, and what went wrong."""
+    shown = Transcript(markdown=True, is_played=True)
+    text = shown.render(
+        [
+            update(TurnEnded("user", "Say\nsomething", "u", "completed")),
+            update(*ANSWER),
+            update(Played("a", 300, is_whole=False), Truncated("a", 300, "All"), at_s=3661.0),
+            update(TurnEnded("assistant", "Half", "h", "incomplete"), at_s=7200.0),
+        ]
+    )
+
+    assert text == (
+        "**User** `00:00:00`: Say something\n\n"
+        "**Assistant** `01:01:01`: All *(interrupted)*\n\n"
+        "**Assistant** `02:00:00`: Half *(incomplete)*\n\n"
+    )
+
+
+def test_half_a_character_is_an_escape() -> None:
+    """Some endpoints cut a character in two; the line stays JSON."""
+    (line,) = lines(Transcript().render([update(TurnEnded("user", "a\ud83d", "u", "completed"))]))
+
+    assert line["text"] == "a\ud83d"
