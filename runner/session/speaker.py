@@ -11,7 +11,8 @@ import anyio
 import anyio.to_thread
 
 from runner import logs
-from runner.errors import OutputError, ProfileError, RunnerError
+from runner.errors import OutputError, RunnerError
+from runner.session.devices import PORTAUDIO, AudioDevice, find, portaudio
 from runner.session.sound import Sound
 
 if TYPE_CHECKING:
@@ -56,10 +57,11 @@ class Speaker:
     def __init__(self, output: SpeakerOutput, rate: int, fail: Callable[[RunnerError], None]) -> None:
         self._output = output
         self._fail = fail
-        self._library = _library()
-        self._device = output.device
-        self.name = "the speaker" if output.device is None else f"the speaker {output.device}"
-        self._rates = _rates(self._library, self._device, rate, self.name)
+        self._library = portaudio()
+        device = find(output.device, "output")
+        self._device: int | None = device.number
+        self.name = f"the speaker {device.name!r}"
+        self._rates = self._possible_rates(device, rate)
         self._sound: Sound | None = None
         self._wanted = anyio.Event()
         self._closed = anyio.Event()
@@ -132,7 +134,7 @@ class Speaker:
         failures = 0
         while not self._closed.is_set():
             if self._output.on_device_lost == "fail" or failures >= _MAX_REOPENINGS:
-                msg = f"{self.name} has disappeared"
+                msg = f"{self.name} disappeared"
                 other = ', or use `on_device_lost = "default"`' if self._output.on_device_lost == "fail" else ""
                 raise OutputError(msg, hint=f"plug it in again{other}")
             logs.logger().warning("speaker_lost", device=self.name, goes_on="the default device")
@@ -170,14 +172,33 @@ class Speaker:
         rate = self._rates[0]
         settings: dict[str, Any] = {"samplerate": rate, "channels": 1, "dtype": "int16", "latency": "low"}
         try:
-            stream = self._library.RawOutputStream(
-                device=self._device, blocksize=rate * BLOCK_MS // 1000, callback=self._play_block, **settings
-            )
-            stream.start()
+            with PORTAUDIO:
+                stream = self._library.RawOutputStream(
+                    device=self._device, blocksize=rate * BLOCK_MS // 1000, callback=self._play_block, **settings
+                )
+                stream.start()
         except (self._library.PortAudioError, ValueError) as error:
             msg = f"{self.name} cannot be opened: {error}"
             raise OutputError(msg, hint="`rt-run devices` lists what there is") from None
         return stream
+
+    def _possible_rates(self, device: AudioDevice, rate: int) -> list[int]:
+        """What the device can play, what is wanted first; raises `OutputError` where it can play nothing."""
+        found, problem = [], ""
+        for each in dict.fromkeys((rate, device.rate)):
+            try:
+                with PORTAUDIO:
+                    self._library.check_output_settings(
+                        device=device.number, channels=1, dtype="int16", samplerate=each
+                    )
+            except self._library.PortAudioError as error:
+                problem = str(error)
+            else:
+                found.append(each)
+        if not found:
+            msg = f"{self.name} cannot be used: {problem}"
+            raise OutputError(msg, hint="`rt-run devices` lists what there is")
+        return found
 
     def _play_block(self, block: Any, _frames: int, time: Any, status: Any) -> None:
         """Fill a block; called in the device's thread."""
@@ -192,38 +213,7 @@ class Speaker:
             self._fail(error)
 
 
-def _library() -> Any:
-    try:
-        import sounddevice
-    except ImportError:
-        msg = "a speaker needs sounddevice"
-        raise ProfileError(msg, hint="pip install 'rt-run[audio]'") from None
-    except OSError as error:
-        msg = f"a speaker needs PortAudio: {error}"
-        raise ProfileError(msg, hint="install it, on Debian and Ubuntu with `apt install libportaudio2`") from None
-    return sounddevice
-
-
-def _rates(library: Any, device: int | str | None, rate: int, name: str) -> list[int]:
-    """What the device can play, what is wanted first; raises `OutputError` where there is no such device."""
-    found = []
-    try:
-        default = round(library.query_devices(device, "output")["default_samplerate"])
-        problem = ""
-        for each in dict.fromkeys((rate, default)):
-            try:
-                library.check_output_settings(device=device, channels=1, dtype="int16", samplerate=each)
-                found.append(each)
-            except library.PortAudioError as error:
-                problem = str(error)
-    except (library.PortAudioError, ValueError) as error:
-        problem = "this machine has no audio output" if device is None else str(error)
-    if not found:
-        msg = f"{name} cannot be used: {problem}"
-        raise OutputError(msg, hint="`rt-run devices` lists what there is")
-    return found
-
-
 def _close(stream: Any) -> None:
-    stream.abort(ignore_errors=True)
-    stream.close(ignore_errors=True)
+    with PORTAUDIO:
+        stream.abort(ignore_errors=True)
+        stream.close(ignore_errors=True)

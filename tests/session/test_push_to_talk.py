@@ -21,6 +21,12 @@ REPOSITORY = Path(__file__).resolve().parent.parent.parent
 TURN = ["input_audio_buffer.clear", "input_audio_buffer.commit", "response.create"]
 
 
+def _as_a_shell_does() -> None:
+    """Start a program in a session of its own, with an interrupt that it hears, whatever started the tests."""
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Terminal:
     """Somebody who sits at a terminal with `tests.session.pressing` in it."""
 
@@ -34,7 +40,7 @@ class Terminal:
             stdin=side,
             stdout=subprocess.PIPE,
             stderr=side,
-            preexec_fn=os.setsid,
+            preexec_fn=_as_a_shell_does,
         )
         os.close(side)
 

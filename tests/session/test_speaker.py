@@ -67,7 +67,8 @@ def test_a_speaker_that_disappears_is_told_clearly(tmp_path: Path) -> None:
     """Nothing takes what waits for a second: the session ends with a hint."""
     found = in_box(tmp_path, "asyncio", "lose", "0.5", "24000")
 
-    assert found["failures"] == ['the speaker has disappeared (plug it in again, or use `on_device_lost = "default"`)']
+    hint = '(plug it in again, or use `on_device_lost = "default"`)'
+    assert found["failures"] == [f"the speaker 'default' disappeared {hint}"]
     assert found["took_s"] < 2
 
 
