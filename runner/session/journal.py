@@ -16,7 +16,7 @@ _LEAST_BYTES = 64
 """What a number, a name or a brace takes in memory, about."""
 
 
-class Journal:
+class Journal(Writer[Record]):
     """A journal that is open for appending.
 
     Args:
@@ -30,18 +30,13 @@ class Journal:
 
     def __init__(self, settings: JournalSettings, path: Path, *, fail: Callable[[RunnerError], None]) -> None:
         file = JournalFile(path, max_bytes=settings.max_bytes, keep=settings.keep)
-        self._writer = Writer(
+        super().__init__(
             f"the journal {path}",
             _Lines(file, settings.audio),
             max_queue_bytes=settings.max_queue_bytes,
             interval_s=settings.flush_interval_s,
             fail=fail,
         )
-
-    @property
-    def name(self) -> str:
-        """What messages call it."""
-        return self._writer.name
 
     def received(self, event: JsonObject, *, epoch: int, at_s: float, size_bytes: int) -> None:
         """Record a server event.
@@ -52,32 +47,15 @@ class Journal:
             at_s: When it came, in Unix seconds.
             size_bytes: Its size on the wire, in bytes.
         """
-        self._writer.put(Record(at_s, "in", epoch, event), size_bytes)
+        self.put(Record(at_s, "in", epoch, event), size_bytes)
 
     def sent(self, event: JsonObject, *, epoch: int) -> None:
         """Record a client event that goes out now; nobody may change it afterwards."""
-        self._writer.put(Record(time(), "out", epoch, event), _size_bytes(event))
+        self.put(Record(time(), "out", epoch, event), _size_bytes(event))
 
     def note(self, event: JsonObject, *, epoch: int) -> None:
         """Record what happens to the connection or the session now, as an object with a `type` and plain fields."""
-        self._writer.put(Record(time(), "note", epoch, event), _size_bytes(event))
-
-    def close(self) -> None:
-        """Let `run` end once everything taken is written; what comes later is ignored."""
-        self._writer.close()
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether `run` has ended."""
-        return self._writer.is_finished
-
-    async def finished(self) -> None:
-        """Wait for the end of `run`: everything is written and on the disk."""
-        await self._writer.finished()
-
-    async def run(self) -> None:
-        """Write until closed; an error is reported through `fail`, and what comes after it is discarded."""
-        await self._writer.run()
+        self.put(Record(time(), "note", epoch, event), _size_bytes(event))
 
 
 class _Lines:

@@ -68,7 +68,7 @@ class StandardOutput:
             fail(error)
 
 
-class Sink:
+class Sink(Writer[Update]):
     """One output: what the pump tells it is written beside the session.
 
     Args:
@@ -90,12 +90,11 @@ class Sink:
         fail: Fail,
         shared: StandardOutput | None = None,
     ) -> None:
-        self.name = name
         self.is_transcript = False
         """Whether it wants to know what was heard."""
         # Regular files are soon written; anything else may wait for its reader, and only its own session shall.
         own = None if is_regular(file) else anyio.CapacityLimiter(1)
-        self._writer = Writer(
+        super().__init__(
             name,
             _Rendered(file, lines, shared.lock if shared else nullcontext()),
             max_queue_bytes=max_queue_bytes,
@@ -106,28 +105,7 @@ class Sink:
 
     def take(self, update: Update) -> None:
         """Queue an update; a queue that is full ends the session, because dropping would be silent."""
-        self._writer.put(update, update.size_bytes)
-
-    def close(self) -> None:
-        """Let `run` end once everything taken is written."""
-        self._writer.close()
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether `run` has ended."""
-        return self._writer.is_finished
-
-    async def finished(self) -> None:
-        """Wait for the end of `run`: everything is written and on the disk."""
-        await self._writer.finished()
-
-    async def flushed(self) -> None:
-        """Wait until everything taken is written."""
-        await self._writer.flushed()
-
-    async def run(self) -> None:
-        """Write until closed; an error is reported through `fail`, and what comes after it is discarded."""
-        await self._writer.run()
+        self.put(update, update.size_bytes)
 
 
 class _Rendered:

@@ -27,7 +27,7 @@ AHEAD_S = 0.1
 _SLICE_MS = 20
 
 
-class PcmOutput:
+class PcmOutput(Writer[bytes]):
     """Raw samples on standard output, 16-bit little-endian mono at the session's rate.
 
     Args:
@@ -40,37 +40,33 @@ class PcmOutput:
     """
 
     def __init__(self, output: StdoutOutput, stdout: StandardOutput, fail: Callable[[RunnerError], None]) -> None:
-        self.name = "standard output"
         if sys.stdout.isatty():
             msg = "audio cannot be written to a terminal"
             raise OutputError(msg, hint="pipe standard output into a player or a file")
-        self.is_live = output.pace == "real-time"
-        self._max_queue_bytes = output.max_queue_bytes
-        self._fail = fail
-        self._due: deque[tuple[float, bytes]] = deque()
-        self._due_bytes = 0
-        self._changed = anyio.Event()
-        self._is_closed = False
         stdout.told(fail)
-        self._writer: Writer[bytes] = Writer(
-            self.name,
+        super().__init__(
+            "standard output",
             _Pipe(stdout),
             max_queue_bytes=output.max_queue_bytes,
             fail=fail,
             broken=stdout.fail,
             threads=stdout.threads,
         )
+        self.is_live = output.pace == "real-time"
+        self._due: deque[tuple[float, bytes]] = deque()
+        self._due_bytes = 0
+        self._changed = anyio.Event()
 
     def play(self, piece: Piece) -> None:
         """A piece of an answer has come."""
         if not self.is_live:
-            self._writer.put(piece.pcm, len(piece.pcm))
+            self.put(piece.pcm, len(piece.pcm))
             return
         size_bytes = piece.rate * 2 * _SLICE_MS // 1000
         for start in range(0, len(piece.pcm), size_bytes):
             self._due.append((piece.start_s + start / (piece.rate * 2), piece.pcm[start : start + size_bytes]))
         self._due_bytes += len(piece.pcm)
-        if self._due_bytes > self._max_queue_bytes and not self._is_closed:
+        if self._due_bytes > self._max_queue_bytes and not self._closed:
             self.close()
             msg = f"more than {self._max_queue_bytes} bytes wait to be heard on {self.name}"
             self._fail(OutputError(msg, hint="raise `max_queue_bytes`"))
@@ -83,38 +79,24 @@ class PcmOutput:
 
     def close(self) -> None:
         """Let `run` end once what was due is written."""
-        self._is_closed = True
+        super().close()
         self._changed.set()
-        self._writer.close()
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether `run` has ended."""
-        return self._writer.is_finished
-
-    async def finished(self) -> None:
-        """Wait for the end of `run`."""
-        await self._writer.finished()
-
-    async def flushed(self) -> None:
-        """Wait until everything taken is written."""
-        await self._writer.flushed()
 
     async def run(self) -> None:
         """Write until closed; an error is reported through `fail`."""
         async with anyio.create_task_group() as tasks:
             if self.is_live:
                 tasks.start_soon(self._keep_pace)
-            await self._writer.run()
+            await super().run()
             tasks.cancel_scope.cancel()
 
     async def _keep_pace(self) -> None:
-        while not self._is_closed:
+        while not self._closed:
             self._changed = anyio.Event()
             while self._due and self._due[0][0] - AHEAD_S <= monotonic():
                 _, pcm = self._due.popleft()
                 self._due_bytes -= len(pcm)
-                self._writer.put(pcm, len(pcm))
+                self.put(pcm, len(pcm))
             if self._due:
                 await anyio.sleep(max(0.0, self._due[0][0] - AHEAD_S - monotonic()))
             else:

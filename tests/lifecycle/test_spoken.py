@@ -72,7 +72,7 @@ def said(folder: Path, session: int = 1) -> list[dict[str, object]]:
 def samples(path: Path) -> int:
     """How many there are in a recording."""
     with wave.open(str(path)) as recording:
-        return recording.getnframes()
+        return int(recording.getnframes())
 
 
 @pytest.mark.parametrize("encoding", ["audio/pcm", "audio/pcmu", "audio/pcma"])
