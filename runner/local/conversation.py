@@ -51,6 +51,8 @@ class Entry:
     """Whether somebody is writing it down."""
     waiting: list[Settle] = field(default_factory=list)
     """What goes on once that is done."""
+    is_gone: bool = False
+    """Whether the client has deleted it."""
     is_cut: bool = False
     """Whether the client has cut it to what was played."""
 

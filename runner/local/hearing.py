@@ -57,6 +57,14 @@ class Hearing:
         self._pending = bytearray()
         self._odd = b""
         self._is_working = False
+        self._idle_since_ms: float | None = None
+        self._announced_id = ""
+        """The item of a turn that was being heard when turn detection was turned off."""
+
+    @property
+    def item_id(self) -> str:
+        """The item that what is being said will become; nothing while nobody is heard to speak."""
+        return self._turns.item_id if self._turns else ""
 
     @property
     def heard_ms(self) -> float:
@@ -76,10 +84,12 @@ class Hearing:
             self._form = form
             self._turns = None
         if rules is None:
+            self._announced_id = self._announced_id or self.item_id
             self._turns = None
             self._pending.clear()
         elif self._turns is None:
             self._turns = Turns(rules, self.heard_ms)
+            self._turns.wait(self._idle_since_ms)
             self._detector = None
             self._pending.clear()
             self._odd = b""
@@ -131,11 +141,8 @@ class Hearing:
                 f"{MIN_COMMIT_MS}ms of audio, but buffer only has {held_ms:.2f}ms of audio."
             )
             raise Refusal(message, code="input_audio_buffer_commit_empty")
-        item_id = (self._turns.item_id if self._turns else "") or new_id("item")
-        recording = self._cut(self._base_ms, self.heard_ms)
-        if self._turns:
-            self._turns.forget(self.heard_ms)
-        return item_id, recording
+        item_id = self.item_id or self._announced_id or new_id("item")
+        return item_id, Recording(self._emptied(), self._form)
 
     def end_turn(self) -> Recording | None:
         """What is being said, as if it ended here; None where nobody speaks."""
@@ -147,19 +154,29 @@ class Hearing:
 
     def clear(self) -> None:
         """Drop what the buffer holds; the time of the session goes on."""
-        self._trim(self.heard_ms)
-        if self._turns:
-            self._turns.forget(self.heard_ms)
+        self._emptied()
 
     def responding(self) -> None:
         """A response is in flight: nobody is idle."""
-        if self._turns:
-            self._turns.wait(None)
+        self._wait(None)
 
     def responded(self, played_until_ms: float) -> None:
         """A response is over, and heard out when the session was sent so much audio."""
+        self._wait(max(self.heard_ms, played_until_ms))
+
+    def _wait(self, since_ms: float | None) -> None:
+        self._idle_since_ms = since_ms
         if self._turns:
-            self._turns.wait(max(self.heard_ms, played_until_ms))
+            self._turns.wait(since_ms)
+
+    def _emptied(self) -> bytes:
+        """All that the buffer held, half a sample at its end included; what comes next begins anew."""
+        audio, self._base_ms = bytes(self._buffer), self.heard_ms
+        self._buffer.clear()
+        self._odd, self._announced_id = b"", ""
+        if self._turns:
+            self._turns.forget(self._base_ms)
+        return audio
 
     def _samples(self, audio: bytes) -> bytes:
         """The samples that this audio completes; a piece may end within one."""

@@ -65,6 +65,7 @@ class Items:
         """Remove an item."""
         entry = self._conversation.find(delete.item_id, doing="deleting")
         self._conversation.entries.remove(entry)
+        entry.is_gone = True
         return [event("conversation.item.deleted", item_id=entry.id)]
 
     def truncate(self, cut: ConversationItemTruncate) -> list[Event]:

@@ -36,7 +36,7 @@ def _loaded() -> Speech:
         # The first words take longer than all others, and nobody shall wait for them.
         transcriber.transcribe(b"".join(pcm for _, pcm in voice.speak(_WARM_UP, 8000)), 8000)
     except ImportError as error:
-        msg = f'speech = "models" needs what is not installed: {error}'
+        msg = f'speech = "models" needs the extra `local`, which is not installed: {error}'
         raise ProfileError(msg, hint="pip install 'rt-run[local]'") from error
     except Exception as error:
         # What else a library may find wrong with its own files is not known; none of it is the session's fault.

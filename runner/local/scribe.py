@@ -64,7 +64,7 @@ class Scribe:
         entry.is_being_heard = False
         entry.heard = words or ""
         events: list[Event] = []
-        if is_shown:
+        if is_shown and not entry.is_gone:
             events += self._failed(entry, error) if words is None else self._told(entry, words)
         waiting, entry.waiting = entry.waiting, []
         return events + [each for go_on in waiting for each in go_on()]

@@ -132,7 +132,12 @@ class LocalSession:
         return [event("error", error={**body, "event_id": None})]
 
     def _update(self, update: SessionUpdate) -> list[Event]:
-        self.configuration.update(update.to_wire()["session"], spoke=self._answering.spoke)
+        change = update.to_wire()["session"]
+        wanted = (change.get("audio") or {}).get("input", {}).get("format")
+        if self._hearing.item_id and wanted and wanted["type"] != self._form.encoding:
+            message = "Cannot change the input format while speech is being detected."
+            raise Refusal(message, code="invalid_value", param="session.audio.input.format")
+        self.configuration.update(change, spoke=self._answering.spoke)
         self._listen()
         return [event("session.updated", session=self.configuration.view())]
 
@@ -198,7 +203,8 @@ class LocalSession:
 
     def _ended(self, response: Response) -> list[Event]:
         self._hearing.responded(self._began_ms + response.audio_ms)
-        return self._answer() if self._owes_answer else []
+        answers = self._rules is not None and self._rules.answers
+        return self._answer() if self._owes_answer and answers else []
 
     def _clear(self, _event: ClientEventBase) -> list[Event]:
         self._hearing.clear()
@@ -216,6 +222,9 @@ class LocalSession:
         return self._items.commit(item_id, recording, is_transcribed=is_shown)
 
     def _create_item(self, create: ConversationItemCreate) -> list[Event]:
+        if create.item.id is not None and create.item.id == self._hearing.item_id:
+            message = f"Error adding item: the id '{create.item.id}' is that of the turn that is being heard."
+            raise Refusal(message, code="item_create_duplicate_item_id", param="item.id")
         return self._items.create(create, self._form)
 
     def _respond(self, create: ResponseCreate) -> list[Event]:
@@ -251,4 +260,7 @@ class LocalSession:
         found = answering.speaking if wanted is None else next((r for r in answering.in_flight if r.id == wanted), None)
         if found is None:
             raise Refusal("Cancellation failed: no active response found", code="response_cancel_not_active")
+        if found is answering.speaking:
+            # Whoever cancels wants silence, not the next answer.
+            self._owes_answer = False
         return answering.cancel(found, "client_cancelled")

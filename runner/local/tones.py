@@ -31,14 +31,19 @@ _QUIETEST: Final = 0.001
 _ONSET: Final = 0.25
 """The share of the loudest millisecond at which a pulse begins."""
 _GAP: Final = 0.3
-_PURITY: Final = 0.75
+_PURITY: Final = 0.9
 """The share of a pulse's power that its two tones have at least; G.711 leaves more than 0.99."""
 _TWIST: Final = 10.0
 """How many times stronger one tone may be than the other, in power."""
+_UNEVENNESS: Final = 1.7
+"""How many times louder one pulse may be than another; a second voice is never as loud all the time."""
+_JITTER_MS: Final = 1
+_PAUSE_MS: Final = 40
+"""Pulses follow upon each other at once, or at least so much later."""
 _SAYABLE: Final = frozenset("\t\n\r")
 
-_REFUSAL: Final = 'only its own synthetic voice is understood without `speech = "models"`'
-_PIECE: Final = re.compile(r"\s*\w{1,8}|\s*[^\w\s]|\s+")
+_REFUSAL: Final = 'only its own synthetic voice is understood without `endpoint.speech = "models"`'
+_PIECE: Final = re.compile(r"\s{0,8}\w{1,8}|\s{0,8}[^\w\s]|\s{1,8}")
 
 
 def pieces(text: str) -> list[str]:
@@ -69,7 +74,7 @@ def _symbol(byte: int, rate: int) -> bytes:
 
 
 class ToneTranscriber:
-    """Writes down what the synthetic voice said, from any place in the audio; it never guesses."""
+    """Writes down what the synthetic voice said, from any pause in it on; it never guesses."""
 
     def transcribe(self, pcm: bytes, rate: int) -> str:
         """The words of one turn.
@@ -110,14 +115,25 @@ def _symbols(samples: "array[int]") -> Iterator[int]:
     at = _next_onset(levels, 0, onset)
     if at is None:
         raise NotUnderstood(_REFUSAL)
+    quietest, loudest, run = math.inf, 0.0, 0
     while at is not None:
+        level = max(levels[at : at + _PULSE_MS])
+        quietest, loudest = min(quietest, level), max(loudest, level)
         gap = levels[at + _PULSE_MS : at + MS_PER_CHARACTER]
-        if not gap or min(gap) > _GAP * max(levels[at : at + _PULSE_MS]):
+        if not gap or min(gap) > _GAP * level or loudest > _UNEVENNESS * quietest:
             raise NotUnderstood(_REFUSAL)
         # The fade is half over where the onset is found.
         begin = at * _BLOCK - _BLOCK // 2
         yield _byte(samples[begin : begin + _PULSE])
-        at = _next_onset(levels, at + _PULSE_MS + 1, onset)
+        following, run = _next_onset(levels, at + _PULSE_MS + 1, onset), run + 1
+        if following is None or following - at >= MS_PER_CHARACTER + _PAUSE_MS:
+            # A pulse by itself is a beep like many others.
+            if run == 1:
+                raise NotUnderstood(_REFUSAL)
+            run = 0
+        elif abs(following - at - MS_PER_CHARACTER) > _JITTER_MS:
+            raise NotUnderstood(_REFUSAL)
+        at = following
 
 
 def _next_onset(levels: Sequence[float], begin: int, least: float) -> int | None:

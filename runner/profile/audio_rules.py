@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from runner.profile.keys import at
 from runner.profile.tables import Finding, Tables
-from runner.settings.input import MicrophoneInput, NoInput, StdinInput
+from runner.settings.input import Input, MicrophoneInput, NoInput, StdinInput
 from runner.settings.output import AudioOutput, Output, SpeakerOutput, StdoutOutput
 from runner.settings.profile import RealtimeSettings, TranscriptionSettings
 
@@ -67,6 +67,23 @@ def nothing_to_record(tables: Tables) -> Iterator[Finding]:
         if silent and isinstance(output, AudioOutput) and output.track == "input":
             hint = 'write track = "output", or another [input]'
             yield ("outputs", index, "track"), "there is nothing to record: no audio goes in", hint, "value"
+
+
+def transcript_one_sided(tables: Tables) -> Iterator[Finding]:
+    """A transcript of a spoken conversation in which the user would be missing."""
+    audio = tables.session.audio if isinstance(tables.session, RealtimeSettings) else None
+    hearing = audio.input.transcription if audio and audio.input else None
+    spoken = tables.input and (tables.input.kind in {"file", "microphone"} or _is_raw(tables.input))
+    if not isinstance(tables.session, RealtimeSettings) or hearing is not None or not spoken:
+        return
+    for index, output in enumerate(tables.outputs or ()):
+        if output.kind == "transcript":
+            hint = 'write session.audio.input.transcription = { model = "gpt-4o-mini-transcribe" }'
+            yield ("outputs", index, "kind"), "what the user says is not written down", hint, "value"
+
+
+def _is_raw(given: Input) -> bool:
+    return isinstance(given, StdinInput) and given.format == "audio"
 
 
 def push_to_talk_turns(tables: Tables) -> Iterator[Finding]:

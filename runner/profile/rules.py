@@ -30,6 +30,7 @@
 | `audio-only-key` | a key for audio on a standard stream of another format |
 | `nothing-to-hear` | an output that plays answers of a session that answers in text or not at all |
 | `nothing-to-record` | a recording of the input where no audio goes in |
+| `transcript-one-sided` | (warning) a transcript of a spoken conversation that does not ask for `transcription` |
 | `push-to-talk-turns` | push-to-talk beside turn detection, or in a session that listens all the time |
 | `speaker-shared` | two speakers, or one for several sessions |
 | `samples-mixed` | audio of several sessions on one standard output |
@@ -46,7 +47,14 @@ from runner.profile.tables import Finding, Part, Tables, valid_tables
 from runner.settings.profile import Profile
 
 WARNINGS = frozenset(
-    {"azure-preview", "no-credential", "no-first-response", "retry-without-history", "text-into-audio"}
+    {
+        "azure-preview",
+        "no-credential",
+        "no-first-response",
+        "retry-without-history",
+        "text-into-audio",
+        "transcript-one-sided",
+    }
 )
 """The codes that warn; all others refuse the profile."""
 
@@ -107,6 +115,7 @@ RULES = (
     Rule("audio-only-key", audio_rules.audio_only_key),
     Rule("nothing-to-hear", audio_rules.nothing_to_hear),
     Rule("nothing-to-record", audio_rules.nothing_to_record),
+    Rule("transcript-one-sided", audio_rules.transcript_one_sided),
     Rule("push-to-talk-turns", audio_rules.push_to_talk_turns),
     Rule("speaker-shared", audio_rules.speaker_shared),
     Rule("samples-mixed", audio_rules.samples_mixed),

@@ -45,7 +45,7 @@ def heard(item: Item, audio_format: AudioFormat) -> dict[int, str]:
     texts = {index: "".join(item.parts[index]) for index in sorted(item.parts)}
     if item.heard_ms is None or not item.audio_characters:
         return texts
-    audio_ms = audio_format.ms(item.audio_characters * 3 // 4)
+    audio_ms = audio_format.ms(max(1, item.audio_characters * 3 // 4))
     # Speech is even enough: nothing says which word was heard when.
     left = round(sum(map(len, texts.values())) * min(1.0, item.heard_ms / audio_ms))
     kept = {}

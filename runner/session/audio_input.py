@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from runner.settings.input import MicrophoneInput, StdinInput
 
 
+_WAV = b"RIFF"
+"""How a WAV file begins; as samples it would be a click."""
+
 Flushed = Callable[[], Awaitable[None]]
 
 
@@ -101,9 +104,17 @@ class PipedInput(AudioInput):
             session, rate=self._settings.rate, muted_by=playback if self._settings.mute_while_playing else None
         )
         try:
+            is_first = True
             async for _, pcm in self._pieces:
+                if is_first and pcm.startswith(_WAV):
+                    msg = "standard input is a WAV file, and raw samples are expected"
+                    raise InputError(msg, hint='read it with input.kind = "file", or convert it: sox talk.wav -t raw -')
+                is_first = False
                 await voice.connected()
                 await voice.say(pcm)
+            if is_first:
+                msg = "standard input holds no audio"
+                raise InputError(msg)
             await voice.say(b"", last=True)
             silence_ms, name = self._settings.trailing_silence_ms, "standard input"
             await voice.end(Pace(), trailing_silence_ms=silence_ms, name=name, is_ahead=True)

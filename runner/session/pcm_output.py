@@ -62,7 +62,7 @@ class PcmOutput(Writer[bytes]):
         if not self.is_live:
             self.put(piece.pcm, len(piece.pcm))
             return
-        size_bytes = piece.rate * 2 * _SLICE_MS // 1000
+        size_bytes = piece.rate * _SLICE_MS // 1000 * 2
         for start in range(0, len(piece.pcm), size_bytes):
             self._due.append((piece.start_s + start / (piece.rate * 2), piece.pcm[start : start + size_bytes]))
         self._due_bytes += len(piece.pcm)

@@ -26,6 +26,7 @@ from runner.session.player import Piece
 from runner.session.update import Update
 
 if TYPE_CHECKING:
+    from runner.protocol.conversation import Item
     from runner.session.engine import Session
     from runner.session.player import Device, Player
     from runner.session.pump import Reader
@@ -44,6 +45,8 @@ class _Answer:
     received_ms: float = 0.0
     is_complete: bool = False
     """Whether no more of it will come."""
+    rest: bytes = b""
+    """The part of a sample that came last."""
 
     def is_heard(self, heard_ms: float) -> bool:
         """Whether so much is all of it; a sample may be lost between two rates."""
@@ -136,7 +139,7 @@ class Playback:
         if not (self._answers or responses):
             return
         heard = self._stop()
-        cuts = []
+        cuts = [self._unheard(item.id, item.response_id) for item in self._silent(session, responses)]
         for item_id, heard_ms, _ in heard:
             answer = self._answers[item_id]
             cuts.append(Cut(item_id, int(heard_ms), answer.content_index, answer.epoch))
@@ -146,6 +149,20 @@ class Playback:
         self._answers.clear()
         for player in self._players:
             player.cut(heard)
+        self._cut(cuts, responses)
+
+    def _silent(self, session: Session, responses: frozenset[str]) -> list[Item]:
+        """What these responses have said in words only, whose sound has not come yet."""
+        if session.state.effective.get("output_modalities") == ["text"]:
+            return []
+        said = session.state.conversation.of_responses(responses)
+        return [each for each in said if each.type == "message" and not each.audio_characters]
+
+    def _unheard(self, item_id: str, response_id: str, content_index: int = 0) -> Cut:
+        self._stopped_items[item_id] = response_id, 0
+        return Cut(item_id, 0, content_index, self._session.epoch if self._session else 0)
+
+    def _cut(self, cuts: Sequence[Cut], responses: frozenset[str]) -> None:
         for cut in cuts:
             self._tell_cut(cut.item_id, cut.heard_ms)
         self._interruptions.append(Interruption(cuts, responses))
@@ -172,8 +189,16 @@ class Playback:
 
     def _play(self, delta: AudioDelta, update: Update) -> None:
         response_id, item_id, _ = delta
-        if self._session is None or response_id in self._stopped_responses or item_id in self._stopped_items:
+        if self._session is None or item_id in self._stopped_items:
             return
+        if response_id in self._stopped_responses:
+            # It begins after the interruption, and nobody will hear it.
+            self._cut([self._unheard(item_id, response_id, _content_index(update))], frozenset())
+            return
+        answer = self._answers.get(item_id)
+        if answer is None:
+            answer = self._answers[item_id] = _Answer(response_id, _content_index(update), self._session.epoch)
+            self._changed.set()
         try:
             audio = delta.decode()
         except ValueError:
@@ -182,11 +207,9 @@ class Playback:
                 logs.logger().warning("audio_undecodable", item_id=item_id)
             return
         form = self._session.state.configuration.output_format
-        pcm = form.decode(audio)
-        answer = self._answers.get(item_id)
-        if answer is None:
-            answer = self._answers[item_id] = _Answer(response_id, _content_index(update), self._session.epoch)
-            self._changed.set()
+        audio = answer.rest + audio
+        whole = len(audio) - len(audio) % form.sample_bytes
+        pcm, answer.rest = form.decode(audio[:whole]), audio[whole:]
         duration_ms = len(pcm) * 500 / form.rate
         answer.received_ms += duration_ms
         piece = Piece(item_id, pcm, form.rate, self._clock.put(item_id, duration_ms, monotonic()))
@@ -233,6 +256,8 @@ class Playback:
     def _tell_heard(self, item_id: str, answer: _Answer) -> None:
         del self._answers[item_id]
         self._clock.forget(item_id)
+        if self._device:
+            self._device.forget(item_id)
         self._publish([Played(item_id, round(answer.received_ms), is_whole=True)])
 
     def _tell_cut(self, item_id: str, heard_ms: int) -> None:

@@ -43,3 +43,6 @@ class Device(Player, Protocol):
 
     def heard_ms(self, item_id: str) -> float:
         """How much of an item was heard, in milliseconds."""
+
+    def forget(self, item_id: str) -> None:
+        """An item was heard to its end; what comes under its name from now on is counted anew."""

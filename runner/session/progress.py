@@ -15,7 +15,7 @@ _SHAPE = "{desc}{bar} {n:.1f}/{total:.1f} s"
 
 
 class Progress:
-    """A bar on standard error, gone when it is closed; nothing where that is no terminal, or where logs say all.
+    """A bar on standard error, gone when it is closed; none where that is no terminal or shows something else too.
 
     Args:
         duration_s: How long the whole lasts, in seconds.
@@ -24,7 +24,7 @@ class Progress:
     def __init__(self, duration_s: float) -> None:
         self._duration_s = duration_s
         self._bar: tqdm[NoReturn] | None = None
-        if duration_s > 0 and sys.stderr.isatty() and not _logs_everything():
+        if duration_s > 0 and sys.stderr.isatty() and not (sys.stdout.isatty() or _logs_everything()):
             from tqdm import tqdm
 
             # Its watch over bars that stall is a thread, and ours has none.

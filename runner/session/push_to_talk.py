@@ -139,13 +139,14 @@ class PushToTalk:
             self._status.show(_TOO_SHORT)
             return
         self._status.clear()
+        await self._voice.commit("what was said")
         # The answer may have to wait for the end of the one before, and the keys shall not.
         tasks.start_soon(self._ask)
 
     async def _ask(self) -> None:
         self._interrupted = False
         try:
-            await self._voice.end_turn("what was said")
+            await self._voice.ask()
             await self._session.settled()
             await self._flushed()
             if not self._is_talking:

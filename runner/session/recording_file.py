@@ -46,7 +46,7 @@ class RecordingFile:
                 is_empty = not file.read(1)
         except OSError as error:
             msg = f"{self.name} cannot be opened: {error.strerror}"
-            raise InputError(msg) from None
+            raise InputError(msg, hint="`input.path` names it, or --set input.path=…") from None
         if is_empty:
             msg = f"{self.name} is empty"
             raise InputError(msg)

@@ -9,6 +9,8 @@ from runner.protocol.playout import MAX_ITEMS
 from runner.protocol.resampling import Resampler
 
 _SAMPLE_BYTES = 2
+_LEAST_WAIT_S = 0.02
+"""What is too short for the resampler to give anything of it is played after this long, in seconds."""
 
 
 class _Block(NamedTuple):
@@ -51,6 +53,7 @@ class Sound:
         self._first_bytes = 0
         self._is_flowing = False
         self._last_item = ""
+        self._fed_item = ""
         self._handed: dict[str, int] = {}
         self._unheard: deque[_Block] = deque()
 
@@ -70,6 +73,10 @@ class Sound:
         """Play a piece of an item after all that waits."""
         with self._lock:
             is_first = not self._is_flowing and not self._waiting
+            if item_id != self._fed_item:
+                # What is held back of the answer before is that answer's.
+                self._complete(self._fed_item)
+                self._fed_item = item_id
             if self._resampler is None:
                 self._resampler = Resampler(self._from_rate, self._to_rate)
             self._add(item_id, self._resampler.convert(pcm))
@@ -81,6 +88,8 @@ class Sound:
         """The next samples for the device, which are heard after its latency; silence where there are none."""
         with self._lock:
             self.taken_s = now_s = monotonic()
+            if not self._waiting and now_s - self._gathers_since_s >= max(self._buffer_s, _LEAST_WAIT_S):
+                self._complete(self._fed_item)
             self._is_flowing = self._is_flowing or self._has_gathered(now_s)
             pieces: list[bytes] = []
             heard_s = now_s + max(latency_s, (self._unheard[-1].ends_s - now_s) if self._unheard else 0.0)
@@ -110,6 +119,11 @@ class Sound:
             self._resampler = None
             self._is_flowing = False
             self._last_item = ""
+
+    def forget(self, item_id: str) -> None:
+        """Count what comes under this name anew."""
+        with self._lock:
+            self._handed.pop(item_id, None)
 
     def heard_ms(self, item_id: str) -> float:
         """How much of an item was heard; after `stop`, will have been heard."""

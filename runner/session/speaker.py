@@ -34,6 +34,7 @@ _REOPEN_S = 0.5
 
 _LOOK_S = 0.1
 _CLOSE_S = 2.0
+_OPEN_S = 5.0
 _MOST_LATENCY_S = 2.0
 
 
@@ -96,6 +97,11 @@ class Speaker:
         """How much of an item was heard, in milliseconds."""
         return self._sound.heard_ms(item_id) if self._sound else 0.0
 
+    def forget(self, item_id: str) -> None:
+        """Count what comes under this name anew."""
+        if self._sound:
+            self._sound.forget(item_id)
+
     @property
     def remaining_s(self) -> float:
         """How long what it has will still be heard, in seconds."""
@@ -149,7 +155,7 @@ class Speaker:
     async def _play_until_lost(self) -> bool:
         """Open the device and mind it; returns whether it has taken anything."""
         opened_s = monotonic()
-        stream = await anyio.to_thread.run_sync(self._open)
+        stream = await self._opened()
         try:
             await self._until_lost(stream)
         finally:
@@ -167,6 +173,13 @@ class Speaker:
             with anyio.move_on_after(_LOOK_S):
                 await self._closed.wait()
 
+    async def _opened(self) -> Any:
+        """Open the device within a bounded time; PortAudio may hang with it, and nobody shall wait for its thread."""
+        with anyio.move_on_after(_OPEN_S):
+            return await anyio.to_thread.run_sync(self._open, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1))
+        msg = f"{self.name} could not be opened within {_OPEN_S:g} s"
+        raise OutputError(msg, hint="`rt-run devices` lists what there is")
+
     def _open(self) -> Any:
         """Open the device and have it play; works in a thread."""
         rate = self._rates[0]
@@ -180,6 +193,9 @@ class Speaker:
         except (self._library.PortAudioError, ValueError) as error:
             msg = f"{self.name} cannot be opened: {error}"
             raise OutputError(msg, hint="`rt-run devices` lists what there is") from None
+        if self._has_failed or self._finished.is_set():
+            # Nobody waited for it.
+            _close(stream)
         return stream
 
     def _possible_rates(self, device: AudioDevice, rate: int) -> list[int]:

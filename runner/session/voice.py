@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
+from runner import logs
 from runner.errors import InputError, RunnerError
 from runner.protocol.resampling import Resampler
 from runner.session.pacing import Pace
@@ -110,21 +111,29 @@ class Voice:
             await self.keep_silent(trailing_silence_ms / 1000, pace)
             if is_ahead:
                 await self._heard()
-            await self._end_detected()
+            await self._end_detected(name)
         else:
             await self.end_turn(name)
 
     async def end_turn(self, name: str) -> None:
-        """Commit what was said and, in a conversation, ask for an answer.
+        """Commit what was said and, in a conversation, ask for an answer; raises as `commit` does."""
+        await self.commit(name)
+        await self.ask()
+
+    async def commit(self, name: str) -> None:
+        """Make what was said a turn.
 
         Raises:
-            InputError: what was said is too short for a turn.
+            InputError: what was said is too short for one.
         """
         said_ms, self.sent_bytes = self.form.ms(self.sent_bytes), 0
         if said_ms < SHORTEST_TURN_MS:
             msg = f"{name} lasts {said_ms:.0f} ms, and nothing below {SHORTEST_TURN_MS} ms can be a turn"
             raise InputError(msg)
         await self.session.send({"type": "input_audio_buffer.commit"})
+
+    async def ask(self) -> None:
+        """Ask for an answer, where the session is a conversation."""
         if self.session.state.effective.get("type", "realtime") == "realtime":
             await self.session.respond()
 
@@ -134,7 +143,7 @@ class Voice:
             if self._is_speaking:
                 await self.session.send({"type": "input_audio_buffer.commit"})
 
-    async def _end_detected(self) -> None:
+    async def _end_detected(self, name: str) -> None:
         silence = Pace()
         for _ in range(round(_MOST_SILENCE_S * 1000 / _FRAME_MS)):
             if not self._is_speaking:
@@ -142,6 +151,11 @@ class Voice:
             await self.keep_silent(_FRAME_MS / 1000, silence)
         if self._is_speaking:
             await self.session.send({"type": "input_audio_buffer.commit"})
+            if self.session.state.configuration.answers_turns:
+                # What turn detection has not ended it does not answer.
+                await self.ask()
+        elif not any(item.role == "user" for item in self.session.state.conversation.items):
+            logs.logger().warning("nobody_heard", input=name)
 
     async def _heard(self) -> None:
         """Wait until the endpoint has dealt with all that was sent: it answers in order."""

@@ -37,10 +37,10 @@ class WavFile:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = FileIO(path, "x+", opener=_private)
         except (OSError, ValueError) as error:
-            if isinstance(error, FileExistsError) and path.exists():
+            if isinstance(error, FileExistsError) and path.is_file():
                 msg = f"the recording {path} exists already and is not overwritten"
                 raise OutputError(msg, hint="put {started} into the path, so that every session has its own") from None
-            reason = getattr(error, "strerror", None) or str(error)
+            reason = "it is no regular file" if path.exists() else getattr(error, "strerror", None) or str(error)
             msg = f"the recording {path} cannot be opened: {reason}"
             raise OutputError(msg) from None
         try:

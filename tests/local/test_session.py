@@ -364,7 +364,7 @@ def test_transcription_fails_honestly() -> None:
 
     assert failed["type"] == "conversation.item.input_audio_transcription.failed"
     assert failed["error"]["code"] == "audio_unintelligible"
-    assert 'without `speech = "models"`' in failed["error"]["message"]
+    assert 'without `endpoint.speech = "models"`' in failed["error"]["message"]
 
 
 def test_voice_is_fixed_after_the_first_audio() -> None:

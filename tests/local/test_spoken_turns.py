@@ -268,9 +268,14 @@ def test_without_turn_detection_the_client_commits() -> None:
 
 
 def test_another_format_starts_a_new_buffer() -> None:
-    """What was sent in the old format is not mixed with the new one."""
+    """What was sent in the old format is not mixed with the new one, and no turn is broken off by it."""
     wire = Wire()
-    wire.hear(said("Old"))
+    wire.hear(said("Old one"))
+    change = {"type": "realtime", "audio": {"input": {"format": {"type": "audio/pcmu"}}}}
+    refusal = wire.refusal("session.update", session=change)
+    assert (refusal["code"], refusal["param"]) == ("invalid_value", "session.audio.input.format")
+    wire.hear(PCM.silence(PCM.size_bytes(600)))
+    wire.finish()
     wire.update(audio={"input": {"format": {"type": "audio/pcmu"}}})
 
     assert wire.refusal("input_audio_buffer.commit")["code"] == "input_audio_buffer_commit_empty"
@@ -329,3 +334,83 @@ def test_the_buffer_is_bounded() -> None:
     assert PCM.ms(len(watched.commit()[1].audio)) == 30_000
     (started,) = watched.append(said("Hello"))
     assert started.what == Started(started.what.item_id, 660_000)
+
+
+def test_half_a_sample_ends_with_what_it_belongs_to() -> None:
+    """After a commit or a clear the next audio begins with a whole sample."""
+    wire = Wire()
+    wire.update(audio={"input": {**TRANSCRIBED, "turn_detection": None}})
+    wire.hear(silence(100) + b"\1")
+    wire.send("input_audio_buffer.commit")
+    wire.finish()
+    wire.hear(said("hello there"))
+
+    events = wire.send("input_audio_buffer.commit") + wire.finish()
+
+    assert of(events, f"{KIND}.completed")["transcript"] == "hello there"
+
+
+def test_the_id_of_a_turn_that_is_being_heard_is_taken() -> None:
+    """Nobody can put an item in its place before it is committed."""
+    wire = Wire()
+    started = of(wire.hear(silence(100) + said("hello there")), "input_audio_buffer.speech_started")
+    item = {
+        "type": "message",
+        "role": "user",
+        "id": started["item_id"],
+        "content": [{"type": "input_text", "text": "x"}],
+    }
+
+    assert wire.refusal("conversation.item.create", item=item)["code"] == "item_create_duplicate_item_id"
+    assert answer(wire.hear(silence(600)) + wire.finish()) == "You said: hello there"
+
+
+def test_a_turn_that_is_being_heard_keeps_its_id_without_turn_detection() -> None:
+    """The client was told of it, and commits it now by hand."""
+    wire = Wire()
+    started = of(wire.hear(silence(100) + said("hello there")), "input_audio_buffer.speech_started")
+    wire.update(audio={"input": {"turn_detection": None}})
+
+    committed = of(wire.send("input_audio_buffer.commit"), "input_audio_buffer.committed")
+
+    assert committed["item_id"] == started["item_id"]
+
+
+def test_whoever_cancels_gets_no_other_answer() -> None:
+    """A turn that waited for the end of the response waits no longer."""
+    wire = Wire()
+    wire.update(audio=setting(interrupt_response=False))
+    first = of(wire.hear(turn("one two three")), "response.created")
+    wire.hear(turn("four five six"))
+
+    events = wire.send("response.cancel") + wire.finish()
+
+    assert of(events, "response.done")["response"]["id"] == first["response"]["id"]
+    assert "response.created" not in types(events)
+
+
+def test_another_format_does_not_stop_the_idle_time() -> None:
+    """Silence counts on from the end of the last response."""
+    wire = Wire()
+    wire.update(audio=setting(idle_timeout_ms=5000))
+    wire.hear(turn("hello there"))
+    wire.finish()
+    wire.update(audio={"input": {"format": {"type": "audio/pcmu"}}})
+
+    events = wire.hear(silence(9000, FORMATS["audio/pcmu"]))
+
+    assert of(events, "input_audio_buffer.timeout_triggered")
+
+
+def test_nothing_is_told_of_an_item_that_is_gone() -> None:
+    """Its transcription comes too late."""
+    wire = Wire()
+    wire.update(audio={"input": {**TRANSCRIBED, "turn_detection": None}})
+    wire.hear(said("hello there"))
+    wire.does_jobs = False
+    item_id = of(wire.send("input_audio_buffer.commit"), "input_audio_buffer.committed")["item_id"]
+    wire.does_jobs = True
+
+    events = wire.send("conversation.item.delete", item_id=item_id) + wire.finish()
+
+    assert types(events) == ["conversation.item.deleted"]

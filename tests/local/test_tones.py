@@ -8,14 +8,14 @@ import time
 import pytest
 
 from runner.local.speech import NotUnderstood
-from runner.local.tones import MS_PER_CHARACTER, SyntheticVoice, ToneTranscriber
+from runner.local.tones import MS_PER_CHARACTER, SyntheticVoice, ToneTranscriber, pieces
 from runner.protocol import samples
 from runner.protocol.audio_format import FORMATS, PCM, PCMU
 from runner.protocol.resampling import Resampler
 from tests.local.wire import said, silence
 
 ALPHABET = "".join(map(chr, range(32, 127)))
-TEXTS = ["a", "Hello, world!", "zwölf Boxkämpfer 漢字 🙂\n", ALPHABET]
+TEXTS = ["ab", "Hello, world!", "zwölf Boxkämpfer 漢字 🙂\n", ALPHABET]
 
 
 def heard(pcm: bytes, rate: int = PCM.rate) -> str:
@@ -145,8 +145,27 @@ def steady() -> list[float]:
 )
 def test_nothing_else_is_understood(values: list[float]) -> None:
     """What is not its own voice has no transcript, and the refusal says why."""
-    with pytest.raises(NotUnderstood, match='only its own synthetic voice is understood without `speech = "models"`'):
+    with pytest.raises(NotUnderstood) as refused:
         heard(packed(values))
+
+    assert str(refused.value) == 'only its own synthetic voice is understood without `endpoint.speech = "models"`'
+
+
+@pytest.mark.parametrize(("low_hz", "high_hz", "on_ms", "off_ms"), [(697, 2000, 20, 50), (770, 2000, 20, 30)])
+def test_beeps_of_two_tones_are_no_words(low_hz: int, high_hz: int, on_ms: int, off_ms: int) -> None:
+    """Their pulses are nearly the voice's, but do not follow upon each other as its do."""
+    pulse = [tone + other for tone, other in zip(tone(low_hz, on_ms), tone(high_hz, on_ms), strict=True)]
+
+    with pytest.raises(NotUnderstood):
+        heard(packed((pulse + [0.0] * (PCM.rate * off_ms // 1000)) * 20))
+
+
+def test_a_long_space_is_said_in_pieces() -> None:
+    """No event is larger than a client takes, whatever a text holds."""
+    text = "a" + " " * 5000 + "b"
+
+    assert "".join(pieces(text)) == text
+    assert max(map(len, pieces(text))) <= 16
 
 
 def test_a_voice_among_others_is_not_understood() -> None:

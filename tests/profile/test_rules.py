@@ -19,6 +19,7 @@ TRANSLATION = '[session]\ntype = "translation"\n'
 FILE = '[input]\nkind = "file"\npath = "talk.wav"\n'
 MICROPHONE = '[input]\nkind = "microphone"\n'
 SPEAKER = '[[outputs]]\nkind = "speaker"\n'
+TRANSCRIPT = '[[outputs]]\nkind = "transcript"\npath = "said.jsonl"\n'
 WAV = 'kind = "audio"\npath = "{session}.wav"\n'
 MANY = "[run]\nsessions = 2\n"
 OUTPUT = '[[outputs]]\nkind = "events"\npath = "%s"\n'
@@ -72,6 +73,7 @@ BROKEN = [
       for each in ('kind = "speaker"\n', 'kind = "stdout"\nformat = "audio"\n', WAV)),
     (NO_MODEL + TRANSCRIPTION + FILE + "[[outputs]]\n" + WAV, "nothing-to-hear"),
     (OPENAI + "[[outputs]]\n" + WAV + 'track = "input"\n', "nothing-to-record"),
+    (OPENAI + MICROPHONE + TRANSCRIPT, "transcript-one-sided"),
     (OPENAI + MICROPHONE + "push_to_talk = true\n", "push-to-talk-turns"),
     (NO_MODEL + TRANSCRIPTION + MICROPHONE + "push_to_talk = true\n", "push-to-talk-turns"),
     (OPENAI + SPEAKER * 2, "speaker-shared"),
@@ -79,6 +81,7 @@ BROKEN = [
     (OPENAI + MANY + '[[outputs]]\nkind = "stdout"\nformat = "audio"\n', "samples-mixed"),
 ]  # fmt: skip
 FINE = [
+    OPENAI + MICROPHONE + TRANSCRIPT + '[session.audio.input]\ntranscription = { model = "whisper-1" }\n',
     OPENAI + MICROPHONE + 'push_to_talk = true\n[session.audio.input]\nturn_detection = "none"\n' + SPEAKER,
     OPENAI + TRANSLATION + FILE + "[[outputs]]\n" + WAV + 'track = "both"\n',
     OPENAI + '[input]\nkind = "stdin"\nformat = "audio"\nrate = 8000\n[[outputs]]\nkind = "stdout"\nformat = "audio"\n',

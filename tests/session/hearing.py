@@ -80,6 +80,18 @@ async def answering(peer: Peer) -> None:
                 )
 
 
+async def _confirm(peer: Peer, event: dict[str, Any], number: int) -> None:
+    """Do what an event that is no audio asks for."""
+    match event["type"]:
+        case "session.update":
+            session = {**peer.received[0]["session"], **event["session"]}
+            await peer.send({"type": "session.updated", "session": session})
+        case "input_audio_buffer.commit":
+            await peer.send({"type": "input_audio_buffer.committed", "item_id": f"spoken_{number}"})
+        case "response.create":
+            await peer.answer("by hand")
+
+
 def detecting(*, silence_s: float, answers: bool = True) -> Script:
     """Finds the turns in what it hears: they end by so much silence, and are answered."""
 
@@ -87,14 +99,9 @@ def detecting(*, silence_s: float, answers: bool = True) -> Script:
         await peer.greet()
         turn, silent, number = False, 0, 0
         while (event := await peer.event()) is not None:
-            if event["type"] == "session.update":
-                await peer.send(
-                    {"type": "session.updated", "session": {**peer.received[0]["session"], **event["session"]}}
-                )
-            if event["type"] == "input_audio_buffer.commit":
-                turn = False
-                await peer.send({"type": "input_audio_buffer.committed", "item_id": f"spoken_{number}"})
             if event["type"] != "input_audio_buffer.append":
+                turn = turn and event["type"] != "input_audio_buffer.commit"
+                await _confirm(peer, event, number)
                 continue
             pcm = base64.b64decode(event["audio"])
             for at in range(0, len(pcm), 960):

@@ -1,5 +1,6 @@
 """What is told of the answers that are heard."""
 
+import base64
 import json
 from datetime import datetime
 from pathlib import Path
@@ -82,3 +83,47 @@ async def test_a_session_that_ends_in_mid_answer_says_what_was_heard(tmp_path: P
     assert line["status"] == ("interrupted" if is_live else "completed")
     assert len(line["text"].split()) == (pytest.approx(10, abs=8) if is_live else 100)
     assert line["heard_ms"] < 1000 or not is_live
+
+
+async def test_words_whose_sound_never_came_were_not_heard(tmp_path: Path) -> None:
+    """Interrupted before the first sound: the item goes, history is without it, and later turns are written."""
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        await speak(peer, b"", "nobody heard this", end=False)
+        await barge_in(peer)
+        ids = {"response_id": "resp_1", "item_id": "item_1", "output_index": 0, "content_index": 0}
+        await peer.send({"type": "response.output_audio.delta", "delta": "AAAA", **ids})
+        await ended(peer, "nobody heard this", status="cancelled")
+        await peer.until("conversation.item.delete")
+        await peer.send({"type": "conversation.item.deleted", "item_id": "item_1"})
+        await speak(peer, ramp(100), "but this", number=2)
+        await obey(peer)
+
+    said = tmp_path / "t"
+    async with heard([transcript(said), wav(tmp_path / "o.wav")], script) as each:
+        await reached(lambda: len(lines(said)) == 2)
+        history = [item.text for item in each.session.state.conversation.items]
+
+    assert [(line["text"], line["status"]) for line in lines(said)] == [("", "interrupted"), ("but this", "completed")]
+    assert history == ["but this"]
+
+
+async def test_half_a_sample_waits_for_its_other_half(tmp_path: Path) -> None:
+    """An endpoint that cuts audio anywhere is heard as it should be; what cannot be decoded holds up nothing."""
+    pcm = ramp(100)
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        await speak(peer, b"", "cut", end=False)
+        ids = {"response_id": "resp_1", "item_id": "item_1", "output_index": 0, "content_index": 0}
+        for part in ("?", *(base64.b64encode(each).decode() for each in (pcm[:7], pcm[7:4001], pcm[4001:]))):
+            await peer.send({"type": "response.output_audio.delta", "delta": part, **ids})
+        await ended(peer, "cut")
+        await obey(peer)
+
+    said, file = tmp_path / "t", tmp_path / "o.wav"
+    async with heard([transcript(said), wav(file)], script):
+        await reached(lambda: len(lines(said)) == 1)
+
+    assert file.read_bytes()[44:] == pcm

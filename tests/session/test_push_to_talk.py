@@ -105,6 +105,20 @@ def test_a_turn_that_is_too_short_is_thrown_away(terminal: Terminal) -> None:
     assert (report["error"], report["sent"]) == ("", ["input_audio_buffer.clear"] * 2)
 
 
+def test_the_next_turn_may_begin_at_once(terminal: Terminal) -> None:
+    """What was said before it is committed first, and nothing of it is lost."""
+    terminal.sees(IDLE)
+    terminal.types(" ")
+    terminal.sees(TALKING)
+    time.sleep(0.4)
+    terminal.types("  ")
+    time.sleep(0.3)
+    terminal.types("q")
+    report = terminal.report()
+
+    assert (report["error"], report["sent"][:3]) == ("", [TURN[0], TURN[1], TURN[0]])
+
+
 def test_the_terminal_is_given_back_where_the_session_is_cancelled(terminal: Terminal) -> None:
     """Ctrl-C stays a signal, and whatever it does, the next program finds the terminal as it was."""
     terminal.sees(IDLE)

@@ -72,3 +72,23 @@ def test_a_device_of_another_rate_gets_all_of_it() -> None:
 
     assert sound.heard_ms("a") == pytest.approx(500, abs=0.2)
     assert taken.rstrip(b"\0")
+
+
+@pytest.mark.parametrize("rate", [16_000, 44_100, 48_000])
+def test_two_answers_in_a_row_are_counted_apart(rate: int) -> None:
+    """What the converter holds back of the first is the first's; a short one is played as well."""
+    pytest.importorskip("soxr")
+    sound = Sound(RATE, rate, 0)
+    sound.put("a", piece(1000))
+    sound.put("b", piece(1000))
+    for _ in range(110):
+        sound.take(rate // 50 * 2, 0.0)
+    sound.put("c", piece(5))
+    time.sleep(0.03)
+    for _ in range(3):
+        sound.take(rate // 50 * 2, 0.0)
+    sound.stop()
+
+    assert sound.heard_ms("a") == pytest.approx(1000, abs=0.2)
+    assert sound.heard_ms("b") == pytest.approx(1000, abs=0.2)
+    assert sound.heard_ms("c") == pytest.approx(5, abs=0.2)
