@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import inf
 from time import monotonic, time
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ from runner.protocol.effects import (
     TurnEnded,
 )
 from runner.protocol.playout import Heard, Playout
+from runner.session.answer import Answer, content_index
 from runner.session.barge_in import BargeIn, Cut, Interruption, note_heard
 from runner.session.player import Piece
 from runner.session.update import Update
@@ -33,24 +33,6 @@ if TYPE_CHECKING:
 
 _LEAST_WAIT_S = 0.01
 _MOST_WAIT_S = 0.05
-
-
-@dataclass(slots=True)
-class _Answer:
-    """An item whose audio is not known to be heard to its end."""
-
-    response_id: str
-    content_index: int
-    epoch: int
-    received_ms: float = 0.0
-    is_complete: bool = False
-    """Whether no more of it will come."""
-    rest: bytes = b""
-    """The part of a sample that came last."""
-
-    def is_heard(self, heard_ms: float) -> bool:
-        """Whether so much is all of it; a sample may be lost between two rates."""
-        return self.is_complete and heard_ms > self.received_ms - 1
 
 
 class Playback:
@@ -80,7 +62,7 @@ class Playback:
         self._listeners = listeners
         self._session: Session | None = None
         self._clock = Playout()
-        self._answers: dict[str, _Answer] = {}
+        self._answers: dict[str, Answer] = {}
         self._stopped_responses: set[str] = set()
         self._stopped_items: dict[str, tuple[str, int]] = {}
         """What was interrupted and may still get late deltas: its response, and how much was heard."""
@@ -193,11 +175,11 @@ class Playback:
             return
         if response_id in self._stopped_responses:
             # It begins after the interruption, and nobody will hear it.
-            self._cut([self._unheard(item_id, response_id, _content_index(update))], frozenset())
+            self._cut([self._unheard(item_id, response_id, content_index(update))], frozenset())
             return
         answer = self._answers.get(item_id)
         if answer is None:
-            answer = self._answers[item_id] = _Answer(response_id, _content_index(update), self._session.epoch)
+            answer = self._answers[item_id] = Answer(response_id, content_index(update), self._session.epoch)
             self._changed.set()
         try:
             audio = delta.decode()
@@ -253,7 +235,7 @@ class Playback:
             self._session.changes.tell()
         return left_s
 
-    def _tell_heard(self, item_id: str, answer: _Answer) -> None:
+    def _tell_heard(self, item_id: str, answer: Answer) -> None:
         del self._answers[item_id]
         self._clock.forget(item_id)
         if self._device:
@@ -280,8 +262,3 @@ class Playback:
         update = Update(None, effects, time(), 0)
         for listener in self._listeners:
             listener(update)
-
-
-def _content_index(update: Update) -> int:
-    index = update.event.get("content_index") if update.event else None
-    return index if isinstance(index, int) else 0
