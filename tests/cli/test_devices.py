@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from tests.session.devices import need_portaudio
+
 
 def test_the_list_is_complete_whatever_there_is(rt_run: Any) -> None:
     """Text and JSON tell of the same devices, and a machine without any is no failure."""
-    pytest.importorskip("sounddevice")
+    need_portaudio()
     text, listed = rt_run("devices"), rt_run("devices", "--output", "json")
     found = json.loads(listed.out)
 

@@ -16,6 +16,7 @@ from runner.protocol.audio_format import PCM
 from runner.session.audio_input import LiveInput
 from runner.settings.input import MicrophoneInput
 from tests.lifecycle.command import profile
+from tests.session.devices import need_portaudio
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 BED = REPOSITORY.parent / "shared" / "tools" / "audio_box.sh"
@@ -45,7 +46,7 @@ def _why_not() -> str:
 def in_box(folder: Path, *command: str) -> str:
     """Run a command where there is a microphone; returns its output."""
     pytest.importorskip("numpy")
-    pytest.importorskip("sounddevice")
+    need_portaudio()
     if reason := _why_not():
         pytest.skip(reason)
     # A server that does not come up has nothing to do with us.
@@ -126,7 +127,7 @@ def test_a_microphone_is_heard_from_the_configured_session_to_the_signal(tmp_pat
 @pytest.mark.parametrize("device", ["no such thing", 4711])
 def test_a_microphone_that_is_not_there_is_told_before_anything_connects(device: str | int) -> None:
     """With the command that lists those that are."""
-    pytest.importorskip("sounddevice")
+    need_portaudio()
     settings = MicrophoneInput(kind="microphone", device=device)
 
     with pytest.raises(InputError, match="there is no microphone") as raised:

@@ -14,6 +14,7 @@ from runner.errors import OutputError, ProfileError, RunnerError
 from runner.session.speaker import Speaker
 from runner.settings.output import SpeakerOutput
 from tests.conftest import REPOSITORY
+from tests.session.devices import need_portaudio
 
 BOX = Path(os.environ.get("TEST_BEDS", REPOSITORY.parent / "shared" / "tools")) / "audio_box.sh"
 """A script that provides a loudspeaker of its own may be here."""
@@ -22,7 +23,7 @@ BLOCK_MS = 20
 
 def in_box(folder: Path, backend: str, *arguments: str, **settings: Any) -> dict[str, Any]:
     """What `tests.session.loudspeaker` has found out."""
-    pytest.importorskip("sounddevice", exc_type=ImportError)
+    need_portaudio()
     if not BOX.exists():
         pytest.skip(f"there is no {BOX}")
     if missing := [each for each in ("pipewire", "wireplumber", "pactl", "parec") if shutil.which(each) is None]:
