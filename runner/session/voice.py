@@ -147,7 +147,7 @@ class Voice:
         silence = Pace()
         for _ in range(round(_MOST_SILENCE_S * 1000 / _FRAME_MS)):
             if not self._is_speaking:
-                return
+                break
             await self.keep_silent(_FRAME_MS / 1000, silence)
         if self._is_speaking:
             await self.session.send({"type": "input_audio_buffer.commit"})
