@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from runner.api.client_events import SessionUpdate
 from runner.local.configuration import SessionKind
 from runner.local.conversation import Conversation
 from runner.local.faculties import Faculties
@@ -10,7 +11,6 @@ from runner.local.jobs import Event
 from runner.local.refusal import Refusal
 from runner.local.response import Order, Response, event
 from runner.local.session import LocalSession
-from runner.protocol.client_events import SessionUpdate
 from runner.settings.faults import Drift, RefuseUpdate, ResponseFailed
 
 

@@ -6,8 +6,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import from_json
 
+from runner.api.client_events import CLIENT_EVENT_TYPES, MAX_EVENT_ID_CHARACTERS, ClientEventBase
 from runner.local.refusal import Refusal, invalid_type, invalid_value, missing, named, refusal_for
-from runner.protocol.client_events import CLIENT_EVENT_TYPES, MAX_EVENT_ID_CHARACTERS, ClientEventBase
 
 
 def read_document(message: str | bytes) -> dict[str, Any]:

@@ -2,6 +2,12 @@
 
 import copy
 
+from runner.api.client_events import (
+    ConversationItemCreate,
+    ConversationItemDelete,
+    ConversationItemRetrieve,
+    ConversationItemTruncate,
+)
 from runner.local.conversation import Conversation, Entry, admit
 from runner.local.hearing import Recording
 from runner.local.jobs import Event
@@ -9,12 +15,6 @@ from runner.local.refusal import Refusal
 from runner.local.response import event
 from runner.local.scribe import Scribe
 from runner.protocol.audio_format import AudioFormat
-from runner.protocol.client_events import (
-    ConversationItemCreate,
-    ConversationItemDelete,
-    ConversationItemRetrieve,
-    ConversationItemTruncate,
-)
 
 
 class Items:

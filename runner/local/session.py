@@ -4,6 +4,15 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from runner import logs
+from runner.api.client_events import (
+    ClientEventBase,
+    ConversationItemCreate,
+    InputAudioBufferAppend,
+    ResponseCancel,
+    ResponseCreate,
+    ResponseCreateParams,
+    SessionUpdate,
+)
 from runner.local.answering import Answering
 from runner.local.configuration import Configuration, SessionKind
 from runner.local.conversation import Conversation, audio_bytes
@@ -19,15 +28,6 @@ from runner.local.response import Order, Response, event
 from runner.local.scribe import Scribe
 from runner.local.turns import Idle, Started, rules_of
 from runner.protocol.audio_format import FORMATS, AudioFormat
-from runner.protocol.client_events import (
-    ClientEventBase,
-    ConversationItemCreate,
-    InputAudioBufferAppend,
-    ResponseCancel,
-    ResponseCreate,
-    ResponseCreateParams,
-    SessionUpdate,
-)
 
 _ONLY_IN_CONVERSATIONS: Final = frozenset(
     {

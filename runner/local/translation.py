@@ -7,6 +7,9 @@ from typing import Any, Final, Literal
 import pybase64
 
 from runner import logs
+from runner.api.api_object import ApiObject
+from runner.api.audio_config import TranslationAudio
+from runner.api.client_events import ClientEventBase, SessionClose, SessionInputAudioBufferAppend
 from runner.local.configuration import shown_as
 from runner.local.conversation import audio_bytes
 from runner.local.faculties import Faculties
@@ -20,9 +23,6 @@ from runner.local.scribe import written
 from runner.local.tones import pieces
 from runner.local.turns import Started, TurnRules
 from runner.protocol.audio_format import PCM
-from runner.protocol.client_events import ClientEventBase, SessionClose, SessionInputAudioBufferAppend
-from runner.settings.api_object import ApiObject
-from runner.settings.audio import TranslationAudio
 
 _DEFAULT_LANGUAGE: Final = "en"
 _MAX_WAITING_TURNS: Final = 8

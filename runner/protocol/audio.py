@@ -4,8 +4,8 @@ from typing import Final
 
 import pybase64
 
+from runner.api.session_types import APPEND, TRANSLATION_APPEND
 from runner.errors import IllegalEvent
-from runner.protocol.kinds import APPEND, TRANSLATION_APPEND
 
 MAX_APPEND_BYTES: Final = 15 * 1024 * 1024
 """The longest base64 text that one event may append, in bytes."""

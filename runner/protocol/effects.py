@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from runner.api.session_types import Kind
 from runner.errors import RunnerError
 from runner.protocol.audio import decoded
 from runner.protocol.fields import JsonObject
-from runner.protocol.kinds import Kind
 from runner.protocol.rate_limits import RateLimitCrossed
 from runner.protocol.severity import Severity
 

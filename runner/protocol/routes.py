@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
+from runner.api.session_types import Kind
 from runner.protocol.conversation_routes import CONVERSATION_ROUTES
 from runner.protocol.effects import Effect
 from runner.protocol.fields import JsonObject, tables
-from runner.protocol.kinds import Kind
 from runner.protocol.response_routes import RESPONSE_ROUTES
 from runner.protocol.session_routes import SESSION_ROUTES
 from runner.protocol.translation_routes import TRANSLATION_ROUTES

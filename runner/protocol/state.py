@@ -6,12 +6,12 @@ sends; a caller of `send` that asks for what the state forbids gets `IllegalEven
 
 from typing import Literal
 
+from runner.api.session_types import APPEND, Kind, append_type, check_translated
 from runner.errors import EndpointUnreachable, IllegalEvent, ProtocolError
 from runner.protocol.configuration import Configuration
 from runner.protocol.conversation import Conversation
 from runner.protocol.effects import Effect, ResponseEnded, TranscriptionEnded, TurnEnded
 from runner.protocol.fields import BadField, JsonObject
-from runner.protocol.kinds import APPEND, Kind, append_type, check_translated
 from runner.protocol.oddities import Oddities
 from runner.protocol.promises import Asked, Promises, Request
 from runner.protocol.rate_limits import RateLimits

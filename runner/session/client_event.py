@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pybase64
 
+from runner.api.session_types import APPEND, TRANSLATION_APPEND
 from runner.errors import IllegalEvent
-from runner.protocol.kinds import APPEND, TRANSLATION_APPEND
 
 if TYPE_CHECKING:
-    from runner.protocol.client_events import ClientEventBase
+    from runner.api.client_events import ClientEventBase
     from runner.protocol.fields import JsonObject
 
 

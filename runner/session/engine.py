@@ -19,7 +19,7 @@ from runner.session.recorder import closed_note
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from runner.protocol.client_events import ClientEventBase
+    from runner.api.client_events import ClientEventBase
     from runner.protocol.fields import JsonObject
     from runner.session.pump import Reader
 

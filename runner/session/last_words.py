@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 
 from runner import logs
-from runner.protocol.kinds import TRANSLATION_CLOSE
+from runner.api.session_types import TRANSLATION_CLOSE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -26,7 +26,7 @@ from runner.session.update import Update
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from runner.protocol.client_events import ClientEventBase
+    from runner.api.client_events import ClientEventBase
     from runner.protocol.fields import JsonObject
     from runner.protocol.state import SessionState
     from runner.session.recorder import Recorder

@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, HttpUrl
 
+from runner.api.strict import Section
 from runner.settings.secret import SecretRef
-from runner.settings.section import Section
 
 
 class ApiKeyAuth(Section):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from runner.settings.section import Section
+from runner.api.strict import Section
 
 Sign = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$", max_length=128)]
 Seconds = Annotated[float, Field(ge=0, le=86400)]

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, HttpUrl
 
+from runner.api.strict import Section
 from runner.settings.faults import Fault
-from runner.settings.section import Section
 
 HttpProxy = Annotated[str, Field(pattern=r"^(https?|socks5h?)://[^\s]+$")]
 HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")]

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, JsonValue, model_validator
 
-from runner.settings.section import Section
+from runner.api.strict import Section
 
 DEFAULT_AFTER_EVENTS = 2
 """After `session.created` and `session.updated`."""

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from runner.settings.section import Section
+from runner.api.strict import Section
 
 Device = Annotated[int, Field(ge=0)] | Annotated[str, Field(min_length=1)]
 """An audio device by its number or by a part of its name, as `rt-run devices` shows them."""

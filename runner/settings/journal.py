@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from runner.api.strict import Section
 from runner.settings.output import PathTemplate, QueueBytes
-from runner.settings.section import Section
 
 
 class JournalSettings(Section):

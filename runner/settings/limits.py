@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from runner.settings.section import Section
+from runner.api.strict import Section
 
 Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Most = Annotated[int, Field(gt=0)]

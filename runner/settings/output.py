@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from runner.api.strict import Section
 from runner.settings.input import Device
-from runner.settings.section import Section
 
 PLACEHOLDERS = frozenset({"profile", "run_id", "session", "started"})
 """The names that an output's path may contain in braces."""

@@ -4,14 +4,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, JsonValue, Tag, model_validator
 
+from runner.api.session_config import RealtimeSession, TranscriptionSession, TranslationSession
+from runner.api.strict import Section
 from runner.settings.auth import Auth, default_auth
 from runner.settings.endpoint import Endpoint
 from runner.settings.input import Input, StdinInput
 from runner.settings.journal import JournalSettings
 from runner.settings.output import Output, StdoutOutput
 from runner.settings.run import LoggingSettings, RunSettings
-from runner.settings.section import Section
-from runner.settings.session import RealtimeSession, TranscriptionSession, TranslationSession
 
 
 class ModelSettings(Section):

@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from runner.api.strict import Section
 from runner.settings.continuity import History, Reconnect, Rollover
 from runner.settings.limits import Limits
-from runner.settings.section import Section
 
 
 class RunSettings(Section):

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag
 
-from runner.settings.section import Section
+from runner.api.strict import Section
 
 
 class EnvSecret(Section):

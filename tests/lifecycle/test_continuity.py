@@ -5,7 +5,7 @@ import base64
 import anyio
 import pytest
 
-from runner.protocol.client_events import InputAudioBufferAppend
+from runner.api.client_events import InputAudioBufferAppend
 from tests.lifecycle.endpoint import (
     asked,
     attentive,

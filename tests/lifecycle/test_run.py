@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.protocol.client_events import CLIENT_EVENT_TYPES
+from runner.api.client_events import CLIENT_EVENT_TYPES
 from tests.lifecycle.command import Command, local, profile
 
 TRANSCRIPT = '[[outputs]]\nkind = "stdout"\n[[outputs]]\nkind = "transcript"\npath = "said/{profile}.jsonl"\n'

@@ -13,8 +13,8 @@ import anyio.to_thread
 import pytest
 from websockets.exceptions import InvalidState
 
+from runner.api.client_events import SessionClose
 from runner.errors import EndpointUnreachable, IllegalEvent
-from runner.protocol.client_events import SessionClose
 from runner.protocol.effects import AudioDelta, TextDelta, TurnEnded
 from runner.session import last_words
 from runner.session.update import Update

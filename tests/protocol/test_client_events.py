@@ -9,28 +9,30 @@ from jsonschema import Draft202012Validator
 from openai.types.realtime import RealtimeClientEvent
 from pydantic import TypeAdapter, ValidationError
 
+from runner.api import api_object, audio_config, items, session_config, tools
+from runner.api import client_events as events
 from runner.profile.descriptions import describe
-from runner.protocol import client_events as events
 from runner.protocol.audio import MAX_APPEND_BYTES
-from runner.settings import api_object, audio, conversation, session, tools
 
 ADAPTER: TypeAdapter[Any] = TypeAdapter(events.ClientEvent)
-MESSAGE = conversation.UserMessage(content=[conversation.TextInput(text="Hello")])
-FULL_SESSION = session.RealtimeSession(
+MESSAGE = items.UserMessage(content=[items.TextInput(text="Hello")])
+FULL_SESSION = session_config.RealtimeSession(
     output_modalities=["audio"],
     model="gpt-realtime-2",
     instructions="Be brief.",
-    audio=audio.SessionAudio(
-        input=audio.SessionAudioInput(
-            format=audio.PcmFormat(rate=24000),
-            transcription=audio.Transcription(model="gpt-4o-transcribe", language="en", prompt=None),
-            noise_reduction=audio.NoiseReduction(type="near_field"),
-            turn_detection=audio.ServerVad(threshold=0.5, idle_timeout_ms=5000),
+    audio=audio_config.SessionAudio(
+        input=audio_config.SessionAudioInput(
+            format=audio_config.PcmFormat(rate=24000),
+            transcription=audio_config.Transcription(model="gpt-4o-transcribe", language="en", prompt=None),
+            noise_reduction=audio_config.NoiseReduction(type="near_field"),
+            turn_detection=audio_config.ServerVad(threshold=0.5, idle_timeout_ms=5000),
         ),
-        output=audio.SessionAudioOutput(format=audio.PcmuFormat(), voice=audio.CustomVoice(id="voice_1"), speed=1.5),
+        output=audio_config.SessionAudioOutput(
+            format=audio_config.PcmuFormat(), voice=audio_config.CustomVoice(id="voice_1"), speed=1.5
+        ),
     ),
     include=["item.input_audio_transcription.logprobs"],
-    tracing=session.TracingConfiguration(workflow_name="w", metadata={"k": 1}),
+    tracing=session_config.TracingConfiguration(workflow_name="w", metadata={"k": 1}),
     tools=[
         tools.FunctionTool(name="f", parameters={"type": "object"}),
         tools.McpTool(
@@ -43,21 +45,21 @@ FULL_SESSION = session.RealtimeSession(
     ],
     tool_choice=tools.ToolChoiceMcp(server_label="s"),
     parallel_tool_calls=True,
-    reasoning=session.Reasoning(effort="low"),
+    reasoning=session_config.Reasoning(effort="low"),
     max_output_tokens="inf",
-    truncation=session.RetentionTruncation(
-        retention_ratio=0.8, token_limits=session.TokenLimits(post_instructions=8000)
+    truncation=session_config.RetentionTruncation(
+        retention_ratio=0.8, token_limits=session_config.TokenLimits(post_instructions=8000)
     ),
-    prompt=session.Prompt(id="pmpt_1", version="2", variables={"name": "Ada"}),
+    prompt=session_config.Prompt(id="pmpt_1", version="2", variables={"name": "Ada"}),
 )
 SAMPLES: list[tuple[events.ClientEventBase, dict[str, Any]]] = [
     (
-        events.SessionUpdate(session=session.RealtimeSession()),
-        {"type": "session.update", "session": {"type": "realtime"}},
+        events.SessionUpdate(session=session_config.RealtimeSession()),
+        {"type": "session_config.update", "session": {"type": "realtime"}},
     ),
     (
-        events.SessionUpdate(session=session.TranscriptionSession(), event_id="e"),
-        {"type": "session.update", "event_id": "e", "session": {"type": "transcription"}},
+        events.SessionUpdate(session=session_config.TranscriptionSession(), event_id="e"),
+        {"type": "session_config.update", "event_id": "e", "session": {"type": "transcription"}},
     ),
     (events.InputAudioBufferAppend(audio="AAAA"), {"type": "input_audio_buffer.append", "audio": "AAAA"}),
     (events.InputAudioBufferCommit(), {"type": "input_audio_buffer.commit"}),
@@ -66,21 +68,21 @@ SAMPLES: list[tuple[events.ClientEventBase, dict[str, Any]]] = [
     (
         events.ConversationItemCreate(item=MESSAGE, previous_item_id="root"),
         {
-            "type": "conversation.item.create",
+            "type": "items.item.create",
             "previous_item_id": "root",
             "item": {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello"}]},
         },
     ),
-    (events.ConversationItemRetrieve(item_id="i"), {"type": "conversation.item.retrieve", "item_id": "i"}),
+    (events.ConversationItemRetrieve(item_id="i"), {"type": "items.item.retrieve", "item_id": "i"}),
     (
         events.ConversationItemTruncate(item_id="i", content_index=0, audio_end_ms=1),
-        {"type": "conversation.item.truncate", "item_id": "i", "content_index": 0, "audio_end_ms": 1},
+        {"type": "items.item.truncate", "item_id": "i", "content_index": 0, "audio_end_ms": 1},
     ),
-    (events.ConversationItemDelete(item_id="i"), {"type": "conversation.item.delete", "item_id": "i"}),
+    (events.ConversationItemDelete(item_id="i"), {"type": "items.item.delete", "item_id": "i"}),
     (
         events.ResponseCreate(
             response=events.ResponseCreateParams(
-                conversation="none", metadata={"k": "v"}, input=[conversation.ItemReference(id="i")]
+                conversation="none", metadata={"k": "v"}, input=[items.ItemReference(id="i")]
             )
         ),
         {
@@ -129,17 +131,18 @@ def test_the_references_accept_them() -> None:
 TRANSLATION: list[tuple[events.ClientEventBase, dict[str, Any]]] = [
     (
         events.TranslationUpdate(
-            session=session.TranslationSession(
-                audio=audio.TranslationAudio(
-                    input=audio.TranslationInput(
-                        transcription=audio.TranslationTranscription(model="gpt-realtime-whisper"), noise_reduction=None
+            session=session_config.TranslationSession(
+                audio=audio_config.TranslationAudio(
+                    input=audio_config.TranslationInput(
+                        transcription=audio_config.TranslationTranscription(model="gpt-realtime-whisper"),
+                        noise_reduction=None,
                     ),
-                    output=audio.TranslationOutput(language="es"),
+                    output=audio_config.TranslationOutput(language="es"),
                 )
             )
         ),
         {
-            "type": "session.update",
+            "type": "session_config.update",
             "session": {
                 "audio": {
                     "input": {"transcription": {"model": "gpt-realtime-whisper"}, "noise_reduction": None},
@@ -150,9 +153,9 @@ TRANSLATION: list[tuple[events.ClientEventBase, dict[str, Any]]] = [
     ),
     (
         events.SessionInputAudioBufferAppend(audio="AAAA", event_id="e"),
-        {"type": "session.input_audio_buffer.append", "audio": "AAAA", "event_id": "e"},
+        {"type": "session_config.input_audio_buffer.append", "audio": "AAAA", "event_id": "e"},
     ),
-    (events.SessionClose(), {"type": "session.close"}),
+    (events.SessionClose(), {"type": "session_config.close"}),
 ]
 
 
@@ -175,15 +178,15 @@ def test_the_schema_names_no_field_that_is_missing() -> None:
         pytest.skip("the official schema is not beside this checkout")
     definitions = json.loads(schema.read_text())["$defs"]
     models: dict[str, type[api_object.ApiObject]] = {
-        "RealtimeSessionCreateRequestGA": session.RealtimeSession,
-        "RealtimeTranscriptionSessionCreateRequestGA": session.TranscriptionSession,
-        "AudioTranscription": audio.Transcription,
+        "RealtimeSessionCreateRequestGA": session_config.RealtimeSession,
+        "RealtimeTranscriptionSessionCreateRequestGA": session_config.TranscriptionSession,
+        "AudioTranscription": audio_config.Transcription,
         "MCPTool": tools.McpTool,
         "RealtimeFunctionTool": tools.FunctionTool,
         "RealtimeResponseCreateParams": events.ResponseCreateParams,
     }
     translation = {"type", *definitions["RealtimeTranslationSessionUpdateRequest"]["properties"]}
-    assert translation == set(session.TranslationSession.model_fields)
+    assert translation == set(session_config.TranslationSession.model_fields)
     for name, model in models.items():
         assert set(definitions[name]["properties"]) == set(model.model_fields), name
 
@@ -192,7 +195,9 @@ def test_the_schema_names_no_field_that_is_missing() -> None:
 def test_none_clears_in_a_profile(word: str | None) -> None:
     """A profile, which has no null, clears by the word none."""
     fields = {"turn_detection": word, "transcription": word, "noise_reduction": word}
-    cleared = session.RealtimeSession.model_validate({"audio": {"input": fields}, "tracing": word, "prompt": word})
+    cleared = session_config.RealtimeSession.model_validate(
+        {"audio": {"input": fields}, "tracing": word, "prompt": word}
+    )
 
     assert cleared.model_dump(mode="json", exclude_unset=True) == {
         "type": "realtime",
@@ -204,7 +209,7 @@ def test_none_clears_in_a_profile(word: str | None) -> None:
 
 def test_none_is_no_null_on_the_wire() -> None:
     """A client that sends the word none is refused, as the API refuses it."""
-    wire = {"type": "session.update", "session": {"type": "realtime", "tracing": "none"}}
+    wire = {"type": "session_config.update", "session": {"type": "realtime", "tracing": "none"}}
 
     with pytest.raises(ValidationError):
         events.SessionUpdate.model_validate(wire, context={"wire": True})
@@ -236,7 +241,7 @@ def test_none_is_no_null_on_the_wire() -> None:
 def test_bounds_of_a_session(fields: dict[str, Any]) -> None:
     """What the API documents as out of bounds is refused before it is sent."""
     with pytest.raises(ValidationError):
-        session.RealtimeSession.model_validate(fields)
+        session_config.RealtimeSession.model_validate(fields)
 
 
 @pytest.mark.parametrize(
@@ -244,7 +249,7 @@ def test_bounds_of_a_session(fields: dict[str, Any]) -> None:
     [
         {"type": "response.cancel", "event_id": "e" * 513},
         {"type": "input_audio_buffer.append", "audio": "A" * (MAX_APPEND_BYTES + 1)},
-        {"type": "conversation.item.truncate", "item_id": "i", "content_index": 0, "audio_end_ms": -1},
+        {"type": "items.item.truncate", "item_id": "i", "content_index": 0, "audio_end_ms": -1},
         {"type": "response.create", "response": {"metadata": {str(key): "" for key in range(17)}}},
         {"type": "response.create", "response": {"metadata": {"k": "v" * 513}}},
         {"type": "response.create", "response": {"metadata": {"k" * 65: "v"}}},
@@ -261,7 +266,7 @@ def test_bounds_of_events(event: dict[str, Any]) -> None:
 
 def test_editors_learn_of_the_word_none() -> None:
     """The JSON Schema of a clearable field accepts the word none."""
-    document = session.RealtimeSession.model_json_schema()
-    describe(document, session.RealtimeSession)
+    document = session_config.RealtimeSession.model_json_schema()
+    describe(document, session_config.RealtimeSession)
 
     assert {"const": "none", "type": "string"} in document["properties"]["tracing"]["anyOf"]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.protocol.client_events import CLIENT_EVENT_TYPES
+from runner.api.client_events import CLIENT_EVENT_TYPES
 from runner.protocol.preview import from_preview, to_preview
 from runner.protocol.routes import KNOWN_TYPES
 

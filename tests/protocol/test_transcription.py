@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from runner.api.session_types import Kind
 from runner.errors import AccessRefused, EndpointUnreachable, ProtocolError
 from runner.protocol.effects import TranscriptDelta, TranscriptionEnded, TranscriptionStarted, TurnEnded
-from runner.protocol.kinds import Kind
 from runner.protocol.state import SessionState
 
 PREFIX = "conversation.item.input_audio_transcription"

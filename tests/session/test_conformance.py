@@ -9,9 +9,7 @@ from jsonschema import Draft202012Validator
 from openai.types.realtime import RealtimeClientEvent
 from pydantic import TypeAdapter
 
-from runner.lifecycle.opening import open_session
-from runner.profile import load_profile
-from runner.protocol.client_events import (
+from runner.api.client_events import (
     CLIENT_EVENT_TYPES,
     TRANSLATION_EVENT_TYPES,
     ConversationItemDelete,
@@ -19,9 +17,11 @@ from runner.protocol.client_events import (
     SessionInputAudioBufferAppend,
     TranslationUpdate,
 )
+from runner.api.session_config import TranslationSession
+from runner.lifecycle.opening import open_session
+from runner.profile import load_profile
 from runner.protocol.routes import routes_of
 from runner.protocol.session_update import session_update
-from runner.settings.session import TranslationSession
 from tests.peer import Peer, profile_for, serving
 
 SCHEMA_FILE = Path(__file__).resolve().parents[3] / "shared" / "spec" / "realtime.schema.json"

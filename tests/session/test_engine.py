@@ -5,9 +5,9 @@ from typing import Any
 import anyio
 import pytest
 
+from runner.api.client_events import ResponseCancel
 from runner.errors import EndpointBusy, EndpointUnreachable, IllegalEvent, ProtocolError, SessionRefused
 from runner.lifecycle.opening import open_session
-from runner.protocol.client_events import ResponseCancel
 from runner.session import engine, pump
 from tests.peer import Peer, profile_for, serving
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from runner.settings.api_object import ApiObject
+from runner.api.api_object import ApiObject
 
 ItemStatus = Literal["completed", "incomplete", "in_progress"]
 

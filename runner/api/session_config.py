@@ -4,9 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from runner.settings.api_object import ApiObject, Clearable
-from runner.settings.audio import SessionAudio, TranscriptionAudio, TranslationAudio
-from runner.settings.tools import Tool, ToolChoice
+from runner.api.api_object import ApiObject, Clearable
+from runner.api.audio_config import SessionAudio, TranscriptionAudio, TranslationAudio
+from runner.api.tools import Tool, ToolChoice
 
 RealtimeModel = Annotated[str, Field(min_length=1)]
 """Known: gpt-realtime-2.1, gpt-realtime-2.1-mini, gpt-realtime-2, gpt-realtime-1.5, gpt-realtime, gpt-realtime-mini,

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from runner.settings.api_object import ApiObject, Clearable
+from runner.api.api_object import ApiObject, Clearable
 
 TranscriptionModel = str
 """Known: gpt-transcribe, gpt-live-transcribe, gpt-4o-transcribe, gpt-4o-mini-transcribe, gpt-4o-transcribe-diarize,

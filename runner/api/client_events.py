@@ -7,12 +7,12 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
+from runner.api.api_object import ApiObject, Clearable
+from runner.api.audio_config import ResponseAudio
+from runner.api.items import ConversationItem, InputItem
+from runner.api.session_config import MaxOutputTokens, Modalities, Prompt, Reasoning, Session, TranslationSession
+from runner.api.tools import Tool, ToolChoice
 from runner.protocol.audio import MAX_APPEND_BYTES
-from runner.settings.api_object import ApiObject, Clearable
-from runner.settings.audio import ResponseAudio
-from runner.settings.conversation import ConversationItem, InputItem
-from runner.settings.session import MaxOutputTokens, Modalities, Prompt, Reasoning, Session, TranslationSession
-from runner.settings.tools import Tool, ToolChoice
 
 MAX_EVENT_ID_CHARACTERS: Final = 512
 

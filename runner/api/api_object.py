@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, GetJsonSchemaHandler, ValidationInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from runner.settings.section import Section
+from runner.api.strict import Section
 
 
 class ApiObject(Section):
