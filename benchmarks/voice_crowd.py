@@ -20,8 +20,8 @@ from pathlib import Path
 import anyio
 
 from benchmarks.endurance.crowd import endpoint
+from runner.audio.format import PCM
 from runner.lifecycle.opening import open_session
-from runner.protocol.audio_format import PCM
 from runner.session.engine import Session
 from runner.session.recorded_input import RecordedInput
 from runner.session.update import Update

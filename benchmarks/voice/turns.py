@@ -17,10 +17,10 @@ from itertools import cycle, islice
 import anyio
 
 from benchmarks.voice.words import errors, words
+from runner.audio.format import PCM
 from runner.lifecycle.opening import open_session
 from runner.local import models
 from runner.local.speech import Speech
-from runner.protocol.audio_format import PCM
 from runner.protocol.effects import AudioDelta
 from runner.session.engine import Session
 from runner.session.update import Update

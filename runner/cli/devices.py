@@ -20,7 +20,7 @@ def run(args: argparse.Namespace) -> int:
     """
     from dataclasses import asdict
 
-    from runner.session.devices import devices
+    from runner.audio.portaudio import devices
 
     found = devices()
     if args.output == "json":

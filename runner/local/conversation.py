@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from runner.audio.format import AudioFormat
 from runner.local.brain import Prompted
 from runner.local.configuration import shown_as
 from runner.local.hearing import Recording
@@ -10,7 +11,6 @@ from runner.local.identifiers import new_id
 from runner.local.jobs import Settle
 from runner.local.refusal import Refusal, missing
 from runner.protocol.audio import decoded
-from runner.protocol.audio_format import AudioFormat
 
 _MAX_ITEM_ID_CHARACTERS = 32
 _TOKENS_PER_ITEM = 4

@@ -5,11 +5,11 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from runner import logs
+from runner.audio.format import PCM, AudioFormat
 from runner.local.identifiers import new_id
 from runner.local.refusal import Refusal
 from runner.local.speech import Detector, Frame
 from runner.local.turns import Idle, Started, Stopped, TurnRules, Turns
-from runner.protocol.audio_format import PCM, AudioFormat
 
 MIN_COMMIT_MS: Final = 100
 KEPT_MS: Final = 600_000

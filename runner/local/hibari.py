@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from threading import Lock
 from typing import Final
 
-from runner.protocol.resampling import Resampler
+from runner.audio.resampling import Resampler
 
 _LONGEST: Final = 120
 """Characters that are synthesized at once; the first of them are heard when all of them are ready."""

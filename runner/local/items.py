@@ -8,13 +8,13 @@ from runner.api.client_events import (
     ConversationItemRetrieve,
     ConversationItemTruncate,
 )
+from runner.audio.format import AudioFormat
 from runner.local.conversation import Conversation, Entry, admit
 from runner.local.hearing import Recording
 from runner.local.jobs import Event
 from runner.local.refusal import Refusal
 from runner.local.response import event
 from runner.local.scribe import Scribe
-from runner.protocol.audio_format import AudioFormat
 
 
 class Items:

@@ -21,7 +21,7 @@ class LoudnessDetector:
         self._frame_bytes = 2 * rate * FRAME_MS // 1000
         self._rest = b""
         # Starting a session shall not need it.
-        from runner.protocol.samples import loudness
+        from runner.audio.samples import loudness
 
         self._loudness = loudness
 

@@ -5,9 +5,9 @@ from itertools import pairwise
 from threading import Lock
 from typing import Any, Final
 
+from runner.audio.resampling import Resampler
 from runner.local.silero import FRAME_MS, RATE, SileroDetector
 from runner.local.speech import NotUnderstood
-from runner.protocol.resampling import Resampler
 
 _FRAME_BYTES: Final = round(RATE * FRAME_MS / 1000) * 2
 _LEAST: Final = 0.3

@@ -3,11 +3,11 @@
 from typing import Any, Final
 
 from runner.api.client_events import ResponseCreateParams
+from runner.audio.format import FORMATS, AudioFormat
 from runner.local.configuration import Configuration, audio_format
 from runner.local.conversation import Conversation, Entry, Tokens, admit
 from runner.local.refusal import Refusal, invalid_value
 from runner.local.response import Order
-from runner.protocol.audio_format import FORMATS, AudioFormat
 
 _CACHE_BLOCK_TOKENS: Final = 64
 

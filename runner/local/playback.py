@@ -10,10 +10,10 @@ from typing import Any, Final
 import anyio
 
 from runner import logs
+from runner.audio.format import PCM, format_of
 from runner.local.app import error_body
 from runner.local.asgi import Receive, Scope, Send
 from runner.local.websocket import PeerGone
-from runner.protocol.audio_format import PCM, format_of
 from runner.protocol.journal import Record, restored
 
 _CLIENT_TIMEOUT_S: Final = 30.0

@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 import pybase64
 
+from runner.audio.format import AudioFormat
 from runner.local.conversation import Conversation, Entry, Tokens
 from runner.local.identifiers import new_id
 from runner.local.jobs import Event
 from runner.local.tones import pieces
-from runner.protocol.audio_format import AudioFormat
 
 Ending = Literal["completed", "cancelled", "incomplete", "failed"]
 

@@ -13,6 +13,7 @@ from runner.api.client_events import (
     ResponseCreateParams,
     SessionUpdate,
 )
+from runner.audio.format import FORMATS, AudioFormat
 from runner.local.answering import Answering
 from runner.local.configuration import Configuration, SessionKind
 from runner.local.conversation import Conversation, audio_bytes
@@ -27,7 +28,6 @@ from runner.local.refusal import Refusal
 from runner.local.response import Order, Response, event
 from runner.local.scribe import Scribe
 from runner.local.turns import Idle, Started, rules_of
-from runner.protocol.audio_format import FORMATS, AudioFormat
 
 _ONLY_IN_CONVERSATIONS: Final = frozenset(
     {

@@ -4,8 +4,8 @@ import os
 from threading import Lock
 from typing import Any, Final
 
+from runner.audio.resampling import Resampler
 from runner.local.speech import Frame
-from runner.protocol.resampling import Resampler
 
 RATE: Final = 16_000
 """Samples a second of what the model hears."""

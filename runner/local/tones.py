@@ -107,7 +107,7 @@ def _narrowed(pcm: bytes, step: int) -> "array[int]":
 
 def _symbols(samples: "array[int]") -> Iterator[int]:
     # Starting a session shall not need it.
-    from runner.protocol.samples import loudness
+    from runner.audio.samples import loudness
 
     packed, width = samples.tobytes(), 2 * _BLOCK
     levels = [loudness(packed[at : at + width]) for at in range(0, len(packed) - width + 1, width)]

@@ -10,6 +10,7 @@ from runner import logs
 from runner.api.api_object import ApiObject
 from runner.api.audio_config import TranslationAudio
 from runner.api.client_events import ClientEventBase, SessionClose, SessionInputAudioBufferAppend
+from runner.audio.format import PCM
 from runner.local.configuration import shown_as
 from runner.local.conversation import audio_bytes
 from runner.local.faculties import Faculties
@@ -22,7 +23,6 @@ from runner.local.response import event
 from runner.local.scribe import written
 from runner.local.tones import pieces
 from runner.local.turns import Started, TurnRules
-from runner.protocol.audio_format import PCM
 
 _DEFAULT_LANGUAGE: Final = "en"
 _MAX_WAITING_TURNS: Final = 8

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from runner.protocol.audio_format import PCM
+from runner.audio.format import PCM
 from runner.protocol.fields import JsonObject, count, optional_table, optional_text, table, tables, text
 from runner.protocol.journal import audio_bytes
 from runner.protocol.rows import Row, Rows

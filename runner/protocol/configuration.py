@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from functools import reduce
 
-from runner.protocol.audio_format import AudioFormat, format_of
+from runner.audio.format import AudioFormat, format_of
 from runner.protocol.fields import JsonObject
 from runner.protocol.session_update import merged
 

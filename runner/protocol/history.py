@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from unicodedata import east_asian_width
 
-from runner.protocol.audio_format import PCM, AudioFormat
+from runner.audio.format import PCM, AudioFormat
 from runner.protocol.conversation import Conversation, Item
 from runner.protocol.fields import JsonObject
 from runner.settings.continuity import History

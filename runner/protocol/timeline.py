@@ -6,8 +6,8 @@ from contextlib import suppress
 from statistics import median
 from typing import Any, Final
 
+from runner.audio.format import format_of
 from runner.protocol import answers, speech
-from runner.protocol.audio_format import format_of
 from runner.protocol.fields import BadField, JsonObject, optional_table, optional_text, table
 from runner.protocol.journal import MASK, Record, audio_bytes
 from runner.protocol.rows import Header, Row, Rows, Summary, Who

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, ClassVar
 import anyio
 import anyio.to_thread
 
+from runner.audio.resampling import Resampler
 from runner.errors import InputError
-from runner.protocol.resampling import Resampler
 from runner.session.microphone import Microphone
 from runner.session.pacing import Pace
 from runner.session.push_to_talk import PushToTalk, check_terminal
 from runner.session.voice import Voice
 
 if TYPE_CHECKING:
-    from runner.protocol.audio_format import AudioFormat
+    from runner.audio.format import AudioFormat
     from runner.session.broadcast import Listener
     from runner.session.engine import Session
     from runner.session.voice import Playback

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from runner.protocol.audio_format import format_of
+from runner.audio.format import format_of
 from runner.session.pcm_output import PcmOutput
 from runner.session.playback import Playback
 from runner.session.recording import Recording

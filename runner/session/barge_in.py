@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
 
+from runner.audio.playout import INTERRUPTION
 from runner.errors import RunnerError
 from runner.protocol.effects import Truncated
 from runner.protocol.history import heard
-from runner.protocol.playout import INTERRUPTION
 from runner.session.link import Link, NotSent
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ import anyio
 import anyio.to_thread
 
 from runner import logs
+from runner.audio.portaudio import PORTAUDIO, AudioDevice, find, portaudio
+from runner.audio.resampling import Resampler
 from runner.errors import InputError
-from runner.protocol.resampling import Resampler
-from runner.session.devices import PORTAUDIO, AudioDevice, find, portaudio
 from runner.session.inputs import read_chunk
 
 if TYPE_CHECKING:

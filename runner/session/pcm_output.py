@@ -16,7 +16,7 @@ from runner.session.appended import finish, put_all
 from runner.session.writer import Writer
 
 if TYPE_CHECKING:
-    from runner.protocol.playout import Heard
+    from runner.audio.playout import Heard
     from runner.session.outputs import StandardOutput
     from runner.session.player import Piece
     from runner.settings.output import StdoutOutput

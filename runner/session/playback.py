@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from runner import logs
+from runner.audio.playout import Heard, Playout
 from runner.protocol.effects import (
     AudioDelta,
     Effect,
@@ -19,7 +20,6 @@ from runner.protocol.effects import (
     SpeechStarted,
     TurnEnded,
 )
-from runner.protocol.playout import Heard, Playout
 from runner.session.answer import Answer, content_index
 from runner.session.barge_in import BargeIn, Cut, Interruption, note_heard
 from runner.session.player import Piece

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from runner.protocol.playout import Heard
+    from runner.audio.playout import Heard
 
 
 class Piece(NamedTuple):

@@ -7,6 +7,7 @@ from time import time
 
 from pydantic_core import from_json
 
+from runner.audio.playout import INTERRUPTION
 from runner.connect.changes import Changes
 from runner.connect.frames import BrokenFrames, not_utf8
 from runner.connect.websocket import Closed, WebSocket
@@ -25,7 +26,6 @@ from runner.protocol.effects import (
     make,
 )
 from runner.protocol.fields import JsonObject
-from runner.protocol.playout import INTERRUPTION
 from runner.protocol.severity import severity
 from runner.protocol.state import SessionState
 from runner.session import logbook

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.to_thread
 
-from runner.protocol.resampling import Resampler
+from runner.audio.resampling import Resampler
 from runner.session.audio_input import AudioInput
 from runner.session.pacing import Pace
 from runner.session.progress import Progress
@@ -18,7 +18,7 @@ from runner.session.recording_file import RecordingFile
 from runner.session.voice import Voice
 
 if TYPE_CHECKING:
-    from runner.protocol.audio_format import AudioFormat
+    from runner.audio.format import AudioFormat
     from runner.session.audio_input import Flushed
     from runner.session.engine import Session
     from runner.session.voice import Playback

@@ -9,8 +9,8 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from runner.protocol.playout import Heard, Playout
-from runner.protocol.resampling import Resampler
+from runner.audio.playout import Heard, Playout
+from runner.audio.resampling import Resampler
 from runner.session.wav_file import WavFile
 from runner.session.writer import Writer
 

@@ -117,7 +117,7 @@ class _Wave:
     def read(self, samples: int) -> bytes:
         pcm = self._file.readframes(samples)
         if self._is_stereo:
-            from runner.protocol.samples import mono
+            from runner.audio.samples import mono
 
             return mono(pcm[: len(pcm) - len(pcm) % (2 * _WIDTH)])
         return pcm[: len(pcm) - len(pcm) % _WIDTH]

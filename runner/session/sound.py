@@ -5,8 +5,8 @@ from threading import Lock
 from time import monotonic
 from typing import NamedTuple
 
-from runner.protocol.playout import MAX_ITEMS
-from runner.protocol.resampling import Resampler
+from runner.audio.playout import MAX_ITEMS
+from runner.audio.resampling import Resampler
 
 _SAMPLE_BYTES = 2
 _LEAST_WAIT_S = 0.02

@@ -11,12 +11,12 @@ import anyio
 import anyio.to_thread
 
 from runner import logs
+from runner.audio.portaudio import PORTAUDIO, AudioDevice, find, portaudio
 from runner.errors import OutputError, RunnerError
-from runner.session.devices import PORTAUDIO, AudioDevice, find, portaudio
 from runner.session.sound import Sound
 
 if TYPE_CHECKING:
-    from runner.protocol.playout import Heard
+    from runner.audio.playout import Heard
     from runner.session.player import Piece
     from runner.settings.output import SpeakerOutput
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 import anyio
 
 from runner import logs
+from runner.audio.resampling import Resampler
 from runner.errors import InputError, RunnerError
-from runner.protocol.resampling import Resampler
 from runner.session.pacing import Pace
 
 if TYPE_CHECKING:

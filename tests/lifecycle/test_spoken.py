@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.protocol.audio_format import PCM
+from runner.audio.format import PCM
 from tests.lifecycle.command import Command, Ended
 
 QUESTION = "Say it again, please."

@@ -12,9 +12,9 @@ from threading import Barrier, Thread
 import pytest
 
 from benchmarks.voice.words import errors
+from runner.audio.format import PCM, PCMA, PCMU, AudioFormat
 from runner.local import models
 from runner.local.speech import NotUnderstood, Speech
-from runner.protocol.audio_format import PCM, PCMA, PCMU, AudioFormat
 
 SENTENCES = (
     "What is the capital of France?",

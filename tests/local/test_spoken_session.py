@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 import anyio
 import pytest
 
+from runner.audio.format import PCM
 from runner.lifecycle.opening import open_session
 from runner.local.tones import ToneTranscriber
-from runner.protocol.audio_format import PCM
 from runner.protocol.effects import AudioDelta, SpeechStarted, TurnEnded
 from runner.session.engine import Session
 from runner.session.update import Update

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from runner.audio.format import FORMATS, PCM, AudioFormat
 from runner.local.hearing import Hearing
 from runner.local.loudness import LoudnessDetector
 from runner.local.turns import Started, TurnRules
-from runner.protocol.audio_format import FORMATS, PCM, AudioFormat
 from tests.local.wire import Wire, new_session, said, silence
 
 TRANSCRIBED = {"transcription": {"model": "gpt-4o-transcribe"}}

@@ -7,11 +7,11 @@ import time
 
 import pytest
 
+from runner.audio import samples
+from runner.audio.format import FORMATS, PCM, PCMU
+from runner.audio.resampling import Resampler
 from runner.local.speech import NotUnderstood
 from runner.local.tones import MS_PER_CHARACTER, SyntheticVoice, ToneTranscriber, pieces
-from runner.protocol import samples
-from runner.protocol.audio_format import FORMATS, PCM, PCMU
-from runner.protocol.resampling import Resampler
 from tests.local.wire import said, silence
 
 ALPHABET = "".join(map(chr, range(32, 127)))

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from runner.audio.format import PCM
 from runner.local.faculties import faculties_for
 from runner.local.tones import ToneTranscriber
 from runner.local.translation import TranslatingSession
-from runner.protocol.audio_format import PCM
 from tests.local.wire import AnyWire, dial, in_thread, listening, said, settings, silence, told, translated
 
 pytestmark = pytest.mark.anyio

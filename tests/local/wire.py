@@ -18,6 +18,7 @@ from openai.types.realtime.realtime_transcription_session_create_response import
 from pydantic import BaseModel, TypeAdapter
 from websockets.sync.client import ClientConnection, connect
 
+from runner.audio.format import PCM, AudioFormat
 from runner.local.app import LocalApp
 from runner.local.asgi import Asgi
 from runner.local.faculties import faculties_for
@@ -25,7 +26,6 @@ from runner.local.pump import Conversing
 from runner.local.server import serve
 from runner.local.session import LocalSession
 from runner.local.tones import SyntheticVoice
-from runner.protocol.audio_format import PCM, AudioFormat
 from runner.settings.endpoint import LocalEndpoint
 
 SCHEMA_FILE = Path(__file__).resolve().parents[3] / "shared" / "spec" / "realtime.schema.json"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runner.protocol.audio_format import FORMATS, PCM, PCMA, PCMU, AudioFormat, format_of
+from runner.audio.format import FORMATS, PCM, PCMA, PCMU, AudioFormat, format_of
 
 
 def _ulaw(code: int) -> int:

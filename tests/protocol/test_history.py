@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.protocol.audio_format import FORMATS, PCM
+from runner.audio.format import FORMATS, PCM
 from runner.protocol.conversation import Conversation
 from runner.protocol.history import heard, replay
 from runner.settings.continuity import History

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from runner.protocol.playout import MAX_ITEMS, Playout
+from runner.audio.playout import MAX_ITEMS, Playout
 
 
 def test_pieces_follow_each_other_as_a_listener_hears_them() -> None:

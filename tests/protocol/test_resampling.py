@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from runner.protocol.resampling import Resampler
+from runner.audio.resampling import Resampler
 
 numpy = pytest.importorskip("numpy", reason="numpy is not installed")
 pytest.importorskip("soxr", reason="soxr is not installed")
@@ -63,7 +63,7 @@ def test_ten_minutes_drift_by_nothing(rate: int) -> None:
 
 def test_equal_rates_pass_as_they_are() -> None:
     """Bit by bit, and nothing is imported for it."""
-    program = "import sys; from runner.protocol.resampling import Resampler; r = Resampler(24000, 24000); "
+    program = "import sys; from runner.audio.resampling import Resampler; r = Resampler(24000, 24000); "
     program += "assert r.convert(b'ab') == b'ab'; sys.exit('soxr' in sys.modules or 'numpy' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -15,9 +15,9 @@ import numpy as np
 from structlog.testing import capture_logs
 
 from runner import logs
+from runner.audio.format import PCM
 from runner.errors import RunnerError
 from runner.lifecycle.opening import open_session
-from runner.protocol.audio_format import PCM
 from runner.session.audio_input import LiveInput
 from runner.settings.input import MicrophoneInput
 from tests.peer import profile_for, serving

@@ -11,9 +11,9 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from runner.audio.format import PCM, PCMU
 from runner.errors import InputError, ProfileError
 from runner.lifecycle.opening import open_session
-from runner.protocol.audio_format import PCM, PCMU
 from runner.session import voice
 from runner.session.audio_input import PipedInput
 from runner.session.broadcast import Broadcast

@@ -11,8 +11,8 @@ from typing import Any
 import anyio
 import pytest
 
+from runner.audio.format import PCM
 from runner.errors import InputError, ProfileError
-from runner.protocol.audio_format import PCM
 from runner.session.audio_input import LiveInput
 from runner.settings.input import MicrophoneInput
 from tests.lifecycle.command import profile

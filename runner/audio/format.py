@@ -41,7 +41,7 @@ class AudioFormat:
         if self.encoding == "audio/pcm":
             return audio if len(audio) % 2 == 0 else audio[:-1]
         # Only G.711 needs it, and starting a session shall not.
-        from runner.protocol import samples
+        from runner.audio import samples
 
         return samples.from_ulaw(audio) if self.encoding == "audio/pcmu" else samples.from_alaw(audio)
 
@@ -49,7 +49,7 @@ class AudioFormat:
         """16-bit samples in this format."""
         if self.encoding == "audio/pcm":
             return pcm
-        from runner.protocol import samples
+        from runner.audio import samples
 
         return samples.to_ulaw(pcm) if self.encoding == "audio/pcmu" else samples.to_alaw(pcm)
 
