@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from runner.protocol.timeline import Timeline
+    from runner.journal.timeline import Timeline
 
 
 def add_parser(subparsers: Any) -> None:
@@ -46,8 +46,8 @@ def run(args: argparse.Namespace) -> int:
 def _timelines(names: list[str]) -> Iterator[Timeline]:
     from pathlib import Path
 
-    from runner.protocol.timeline import timelines
-    from runner.session.journal_files import parts, read_journal
+    from runner.journal.reading import parts, read_journal
+    from runner.journal.timeline import timelines
 
     read: set[Path] = set()
     for path in map(Path, names):

@@ -81,8 +81,8 @@ def _playback(options: argparse.Namespace) -> PlaybackApp:
 
     from runner import logs
     from runner.errors import InputError, UsageError
+    from runner.journal.reading import read_journal
     from runner.local.playback import PlaybackApp
-    from runner.session.journal_files import read_journal
 
     if options.name is not None or options.faults:
         msg = f"--journal and {'--fault' if options.faults else '--profile'} exclude each other"

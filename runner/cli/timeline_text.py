@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from runner.protocol.rows import Row, Summary
+from runner.journal.rows import Row, Summary
+from runner.journal.timeline import Timeline
 from runner.protocol.severity import plain
-from runner.protocol.timeline import Timeline
 
 _LEAST_WIDTH: Final = 40
 _WHO_WIDTH: Final = 10

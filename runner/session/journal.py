@@ -6,9 +6,9 @@ from time import time
 from typing import Any, Literal
 
 from runner.errors import RunnerError
+from runner.journal.reading import JournalFile
+from runner.journal.record import Record, line
 from runner.protocol.fields import JsonObject
-from runner.protocol.journal import Record, line
-from runner.session.journal_files import JournalFile
 from runner.session.writer import Writer
 from runner.settings.journal import JournalSettings
 

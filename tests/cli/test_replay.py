@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from runner.cli.timeline_text import Palette, text
-from runner.protocol.journal import Record, line
-from runner.protocol.timeline import timelines
+from runner.journal.record import Record, line
+from runner.journal.timeline import timelines
 
 START_S = 1_763_850_860.25
 SESSION = {"type": "realtime", "id": "sess_1", "model": "gpt-realtime-2"}

@@ -16,9 +16,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
 from runner import logs
+from runner.journal.record import Record, line
 from runner.local import playback
 from runner.local.playback import PlaybackApp
-from runner.protocol.journal import Record, line
 from tests.lifecycle.command import Command, profile
 from tests.local.wire import dial, in_thread, listening, told
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner import logs
-from runner.protocol.journal import MASK, Record, audio_bytes, line, parsed, restored
+from runner.journal.record import MASK, Record, audio_bytes, line, parsed, restored
 
 SOUND = bytes(range(256)) * 4
 AUDIO = base64.b64encode(SOUND).decode()

@@ -13,9 +13,9 @@ import anyio
 import pytest
 
 from runner.errors import InputError, OutputError, RunnerError
-from runner.protocol.journal import Record
+from runner.journal.reading import parts, read_journal
+from runner.journal.record import Record
 from runner.session.journal import Journal, open_journal
-from runner.session.journal_files import parts, read_journal
 from runner.settings.journal import JournalSettings
 
 pytestmark = pytest.mark.anyio
@@ -269,7 +269,7 @@ async def test_another_file_is_no_journal(tmp_path: Path, content: bytes, proble
 
 async def test_a_file_without_an_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Something that never ends a line fills no memory."""
-    monkeypatch.setattr("runner.session.journal_files.MAX_LINE_BYTES", 4096)
+    monkeypatch.setattr("runner.journal.reading.MAX_LINE_BYTES", 4096)
 
     with pytest.raises(InputError, match=r"^the file /dev/zero is no journal"):
         list(read_journal(Path("/dev/zero"), unexpected))

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Final
 
 from runner.audio.format import PCM
+from runner.journal.record import audio_bytes
+from runner.journal.rows import Row, Rows
 from runner.protocol.fields import JsonObject, optional_text, table, tables, text
-from runner.protocol.journal import audio_bytes
-from runner.protocol.rows import Row, Rows
 
 _PARTS: Final = {"input_image": "[image]", "input_audio": "[audio]", "output_audio": "[audio]", "audio": "[audio]"}
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from runner.audio.format import PCM
+from runner.journal.record import audio_bytes
+from runner.journal.rows import Row, Rows
+from runner.journal.user_side import said
 from runner.protocol.fields import JsonObject, count, optional_table, optional_text, table, tables, text
-from runner.protocol.journal import audio_bytes
-from runner.protocol.rows import Row, Rows
-from runner.protocol.speech import said
 from runner.protocol.usage import Usage
 
 _CALLS: Final = frozenset({"function_call", "mcp_call"})

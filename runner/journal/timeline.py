@@ -7,10 +7,10 @@ from statistics import median
 from typing import Any, Final
 
 from runner.audio.format import format_of
-from runner.protocol import answers, speech
+from runner.journal import assistant_side, user_side
+from runner.journal.record import MASK, Record, audio_bytes
+from runner.journal.rows import Header, Row, Rows, Summary, Who
 from runner.protocol.fields import BadField, JsonObject, optional_table, optional_text, table
-from runner.protocol.journal import MASK, Record, audio_bytes
-from runner.protocol.rows import Header, Row, Rows, Summary, Who
 from runner.protocol.translation_routes import Moment, moment_of
 
 _REMEMBERED_EVENTS: Final = 65536
@@ -36,8 +36,8 @@ class Timeline:
     def __init__(self) -> None:
         self.header = Header()
         self._rows = Rows()
-        self._speech = speech.Speech(self._rows)
-        self._answers = answers.Answers(self._rows)
+        self._speech = user_side.Speech(self._rows)
+        self._answers = assistant_side.Answers(self._rows)
         self._sent: OrderedDict[str, tuple[str, float]] = OrderedDict()
         self._streams: dict[Who, tuple[Row, Moment]] = {}
         self._asked: JsonObject = {}
@@ -94,11 +94,11 @@ class Timeline:
     def _receive(self, kind: str, event: JsonObject) -> None:
         if kind == "input_audio_buffer.speech_started":
             self._restoring = False
-        if route := speech.IN_ROUTES.get(kind):
+        if route := user_side.IN_ROUTES.get(kind):
             route(self._speech, event)
         if kind == "input_audio_buffer.speech_started" and self._answers.speaking:
             self.rows[-1].facts["interrupts"] = True
-        if reply := answers.IN_ROUTES.get(kind):
+        if reply := assistant_side.IN_ROUTES.get(kind):
             reply(self._answers, event)
         elif kind.startswith("response.") and kind.endswith(".delta"):
             self._answers.piece(event)
@@ -113,9 +113,9 @@ class Timeline:
             self._create(table(event, "item"))
         elif kind == "session.update":
             self._asked = table(event, "session")
-        elif route := speech.OUT_ROUTES.get(kind):
+        elif route := user_side.OUT_ROUTES.get(kind):
             route(self._speech, event)
-        elif reply := answers.OUT_ROUTES.get(kind):
+        elif reply := assistant_side.OUT_ROUTES.get(kind):
             self._restoring = False
             reply(self._answers, event)
 
@@ -159,7 +159,7 @@ class Timeline:
             who: Who = "assistant" if role == "assistant" else "system" if role == "system" else "user"
             known = optional_text(item, "id") in self._items
             if not (known and self._restoring):
-                self._rows.add(who, speech.said(item))
+                self._rows.add(who, user_side.said(item))
         if known and self._restoring:
             self._restored += 1
             self._connection["restored_items"] = self._restored

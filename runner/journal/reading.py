@@ -7,7 +7,7 @@ from itertools import count, takewhile
 from pathlib import Path
 
 from runner.errors import InputError, OutputError
-from runner.protocol.journal import Record, parsed
+from runner.journal.record import Record, parsed
 from runner.session.appended import appended, finish, is_regular, put_all
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
