@@ -9,13 +9,13 @@ import anyio
 import structlog
 
 from runner import logs
+from runner.inputs.broadcast import Broadcast
+from runner.inputs.stdin import STDIN
 from runner.lifecycle.notices import Notices
 from runner.lifecycle.outcome import Outcome
 from runner.lifecycle.run import FLUSH_LEAST_S, Run
 from runner.lifecycle.shared import Shared
 from runner.lifecycle.signals import watch
-from runner.session.broadcast import Broadcast
-from runner.session.inputs import STDIN
 from runner.session.outputs import StandardOutput
 from runner.settings.input import StdinInput
 

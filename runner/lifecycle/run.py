@@ -10,6 +10,7 @@ import structlog
 
 from runner import logs
 from runner.errors import OutputError, RunnerError
+from runner.inputs.source import Source
 from runner.lifecycle.budget import Budget
 from runner.lifecycle.drain import drain
 from runner.lifecycle.notices import Phase, Report
@@ -17,7 +18,6 @@ from runner.lifecycle.opening import open_session
 from runner.lifecycle.outcome import Outcome
 from runner.lifecycle.outlets import Outlets, open_outlets
 from runner.lifecycle.shared import Shared
-from runner.lifecycle.source import Source
 from runner.lifecycle.summary import sum_up
 from runner.protocol.effects import ResponseEnded
 from runner.session.engine import Session

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import anyio
 
-from runner.session.broadcast import Broadcast
+from runner.inputs.broadcast import Broadcast
 from runner.session.outputs import StandardOutput
 
 

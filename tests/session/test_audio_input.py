@@ -13,12 +13,12 @@ import pytest
 
 from runner.audio.format import PCM, PCMU
 from runner.errors import InputError, ProfileError
+from runner.inputs import sender
+from runner.inputs.broadcast import Broadcast
+from runner.inputs.live import PipedInput
+from runner.inputs.recording import RecordedInput
 from runner.lifecycle.opening import open_session
-from runner.session import voice
-from runner.session.audio_input import PipedInput
-from runner.session.broadcast import Broadcast
 from runner.session.engine import Session
-from runner.session.recorded_input import RecordedInput
 from runner.settings.input import FileInput, StdinInput
 from tests.lifecycle.endpoint import in_turn, persistent, reached
 from tests.peer import Peer, Script, profile_for, serving

@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from runner.errors import InputError
-from runner.session.broadcast import Broadcast, Listener
+from runner.inputs.broadcast import Broadcast, Listener
 
 pytestmark = pytest.mark.anyio
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.errors import InputError
+from runner.inputs.stdin import feed, lines, samples
 from runner.lifecycle.opening import open_session
-from runner.session.inputs import feed, lines, samples
 from runner.settings.input import StdinInput
 from tests.peer import Peer, profile_for, serving
 

@@ -13,7 +13,7 @@ import pytest
 
 from runner.audio.format import PCM
 from runner.errors import InputError, ProfileError
-from runner.session.audio_input import LiveInput
+from runner.inputs.live import LiveInput
 from runner.settings.input import MicrophoneInput
 from tests.lifecycle.command import profile
 from tests.session.devices import need_portaudio

@@ -6,7 +6,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from runner.session.pacing import Pace
+from runner.inputs.pacing import Pace
 
 pytestmark = pytest.mark.anyio
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from runner.errors import InputError, ProfileError
-from runner.session.recording_file import RecordingFile
+from runner.inputs.audio_file import RecordingFile
 from tests.session.hearing import recording, tone
 
 np = pytest.importorskip("numpy")

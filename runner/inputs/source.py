@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from runner.session.chat import Chat, at_terminal
-from runner.session.inputs import CHUNK_BYTES, feed
+from runner.inputs.chat import Chat, at_terminal
+from runner.inputs.stdin import CHUNK_BYTES, feed
 from runner.settings.input import FileInput, MicrophoneInput, StdinInput
 
 if TYPE_CHECKING:
-    from runner.session.audio_input import AudioInput
-    from runner.session.broadcast import Broadcast, Listener
+    from runner.inputs.broadcast import Broadcast, Listener
+    from runner.inputs.live import AudioInput
+    from runner.inputs.sender import Playback
     from runner.session.engine import Session
-    from runner.session.voice import Playback
     from runner.settings.profile import Profile
 
 
@@ -101,11 +101,11 @@ def _audio_input(profile: Profile, pieces: Listener | None, *, is_alone: bool) -
     is_heard = isinstance(settings, FileInput | MicrophoneInput)
     if not is_heard and not (isinstance(settings, StdinInput) and settings.format == "audio"):
         return None
-    from runner.session.audio_input import LiveInput, PipedInput
+    from runner.inputs.live import LiveInput, PipedInput
 
     match settings:
         case FileInput():
-            from runner.session.recorded_input import RecordedInput
+            from runner.inputs.recording import RecordedInput
 
             return RecordedInput(settings, shows_progress=is_alone)
         case MicrophoneInput():

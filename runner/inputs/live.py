@@ -13,16 +13,16 @@ import anyio.to_thread
 
 from runner.audio.resampling import Resampler
 from runner.errors import InputError
-from runner.session.microphone import Microphone
-from runner.session.pacing import Pace
-from runner.session.push_to_talk import PushToTalk, check_terminal
-from runner.session.voice import Voice
+from runner.inputs.microphone import Microphone
+from runner.inputs.pacing import Pace
+from runner.inputs.push_to_talk import PushToTalk, check_terminal
+from runner.inputs.sender import Voice
 
 if TYPE_CHECKING:
     from runner.audio.format import AudioFormat
-    from runner.session.broadcast import Listener
+    from runner.inputs.broadcast import Listener
+    from runner.inputs.sender import Playback
     from runner.session.engine import Session
-    from runner.session.voice import Playback
     from runner.settings.input import MicrophoneInput, StdinInput
 
 

@@ -6,7 +6,7 @@ from contextlib import aclosing
 import anyio
 
 from runner.errors import InputError
-from runner.session.inputs import Line, check_length, lines, samples
+from runner.inputs.stdin import Line, check_length, lines, samples
 
 MAX_BEHIND_BYTES = 64 * 1024 * 1024
 """How far a session may fall behind the fastest one, in bytes; this much is held at most, whatever their number."""

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import anyio
 
 from runner.errors import InputError, RunnerError
-from runner.session.inputs import STDIN
-from runner.session.voice import SHORTEST_TURN_MS
+from runner.inputs.sender import SHORTEST_TURN_MS
+from runner.inputs.stdin import STDIN
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
-    from runner.session.voice import Playback, Voice
+    from runner.inputs.sender import Playback, Voice
 
 _SPACE = b" "
 _LEAVE = (b"q", b"Q", b"\x04")

@@ -10,18 +10,18 @@ import anyio
 import anyio.to_thread
 
 from runner.audio.resampling import Resampler
-from runner.session.audio_input import AudioInput
-from runner.session.pacing import Pace
-from runner.session.progress import Progress
-from runner.session.read_ahead import read_ahead
-from runner.session.recording_file import RecordingFile
-from runner.session.voice import Voice
+from runner.inputs.audio_file import RecordingFile
+from runner.inputs.live import AudioInput
+from runner.inputs.pacing import Pace
+from runner.inputs.progress import Progress
+from runner.inputs.read_ahead import read_ahead
+from runner.inputs.sender import Voice
 
 if TYPE_CHECKING:
     from runner.audio.format import AudioFormat
-    from runner.session.audio_input import Flushed
+    from runner.inputs.live import Flushed
+    from runner.inputs.sender import Playback
     from runner.session.engine import Session
-    from runner.session.voice import Playback
     from runner.settings.input import FileInput
 
 _READ_S = 0.5

@@ -15,7 +15,7 @@ from runner import logs
 from runner.audio.portaudio import PORTAUDIO, AudioDevice, find, portaudio
 from runner.audio.resampling import Resampler
 from runner.errors import InputError
-from runner.session.inputs import read_chunk
+from runner.inputs.stdin import read_chunk
 
 if TYPE_CHECKING:
     from runner.settings.input import MicrophoneInput

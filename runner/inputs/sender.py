@@ -10,7 +10,7 @@ import anyio
 from runner import logs
 from runner.audio.resampling import Resampler
 from runner.errors import InputError, RunnerError
-from runner.session.pacing import Pace
+from runner.inputs.pacing import Pace
 
 if TYPE_CHECKING:
     from runner.session.engine import Session
