@@ -8,7 +8,7 @@ from pathlib import Path
 
 from runner.errors import InputError, OutputError
 from runner.journal.record import Record, parsed
-from runner.session.appended import appended, finish, is_regular, put_all
+from runner.outputs.append_file import appended, finish, is_regular, put_all
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
 """The longest line that is read; no event is as long."""

@@ -8,7 +8,7 @@ from runner import logs
 from runner.session.engine import Session
 
 if TYPE_CHECKING:
-    from runner.session.playback import Playback
+    from runner.outputs.playback import Playback
 
 _FAREWELL_SHARE = 0.25
 _FAREWELL_MOST_S = 2.0

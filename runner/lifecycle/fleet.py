@@ -16,7 +16,7 @@ from runner.lifecycle.outcome import Outcome
 from runner.lifecycle.run import FLUSH_LEAST_S, Run
 from runner.lifecycle.shared import Shared
 from runner.lifecycle.signals import watch
-from runner.session.outputs import StandardOutput
+from runner.outputs.sinks import StandardOutput
 from runner.settings.input import StdinInput
 
 if TYPE_CHECKING:

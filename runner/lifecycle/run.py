@@ -16,18 +16,18 @@ from runner.lifecycle.drain import drain
 from runner.lifecycle.notices import Phase, Report
 from runner.lifecycle.opening import open_session
 from runner.lifecycle.outcome import Outcome
-from runner.lifecycle.outlets import Outlets, open_outlets
 from runner.lifecycle.shared import Shared
 from runner.lifecycle.summary import sum_up
+from runner.outputs.outputs import Outlets, open_outlets
+from runner.outputs.sinks import placeholders
+from runner.outputs.writer import OutputClosed
 from runner.protocol.effects import ResponseEnded
 from runner.session.engine import Session
-from runner.session.outputs import placeholders
 from runner.session.update import Update
-from runner.session.writer import OutputClosed
 
 if TYPE_CHECKING:
+    from runner.outputs.playback import Playback
     from runner.profile.load import LoadedProfile
-    from runner.session.playback import Playback
 
 FLUSH_LEAST_S = 5.0
 """What has come may take at least this long to be written, however short the grace period, in seconds."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import anyio
 
 from runner.inputs.broadcast import Broadcast
-from runner.session.outputs import StandardOutput
+from runner.outputs.sinks import StandardOutput
 
 
 @dataclass(frozen=True)

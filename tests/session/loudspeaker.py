@@ -14,8 +14,8 @@ from typing import Any
 import anyio
 
 from runner.errors import RunnerError
-from runner.session.player import Piece
-from runner.session.speaker import Speaker
+from runner.outputs.player import Piece
+from runner.outputs.speaker import Speaker
 from runner.settings.output import SpeakerOutput
 
 RATE = 24_000

@@ -15,7 +15,7 @@ import pytest
 from runner.errors import InputError, OutputError, RunnerError
 from runner.journal.reading import parts, read_journal
 from runner.journal.record import Record
-from runner.session.journal import Journal, open_journal
+from runner.outputs.journal_writer import Journal, open_journal
 from runner.settings.journal import JournalSettings
 
 pytestmark = pytest.mark.anyio

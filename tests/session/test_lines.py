@@ -3,6 +3,7 @@
 import json
 
 from runner.errors import ProtocolError
+from runner.outputs.text import AnswerLines, EventLines, TextLines
 from runner.protocol.effects import (
     Effect,
     Opened,
@@ -13,7 +14,6 @@ from runner.protocol.effects import (
     TranscriptionStarted,
     TurnEnded,
 )
-from runner.session.lines import AnswerLines, EventLines, TextLines
 from runner.session.update import Update
 
 

@@ -10,10 +10,10 @@ import pytest
 
 from runner.errors import OutputError, RunnerError
 from runner.lifecycle.opening import open_session
+from runner.outputs.sinks import Sink, StandardOutput, open_outputs
+from runner.outputs.writer import OutputClosed
 from runner.protocol.effects import TextDelta
-from runner.session.outputs import Sink, StandardOutput, open_outputs
 from runner.session.update import Update
-from runner.session.writer import OutputClosed
 from runner.settings.output import EventsOutput, StdoutOutput
 from tests.peer import Peer, profile_for, serving
 

@@ -5,7 +5,7 @@ from array import array
 
 import pytest
 
-from runner.session.sound import Sound
+from runner.outputs.jitter_buffer import Sound
 
 RATE = 24_000
 BLOCK = RATE // 50 * 2

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from runner.errors import OutputError, ProfileError, RunnerError
-from runner.session.speaker import Speaker
+from runner.outputs.speaker import Speaker
 from runner.settings.output import SpeakerOutput
 from tests.conftest import REPOSITORY
 from tests.session.devices import need_portaudio

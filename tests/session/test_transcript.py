@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from runner.outputs.transcript import MAX_TURNS, Transcript
 from runner.protocol.effects import (
     AudioDelta,
     Effect,
@@ -14,7 +15,6 @@ from runner.protocol.effects import (
     Truncated,
     TurnEnded,
 )
-from runner.session.transcript import MAX_TURNS, Transcript
 from runner.session.update import Update
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import OutputError
-from runner.session.wav_file import HEADER_BYTES, MAX_DATA_BYTES, WavFile
+from runner.outputs.wav_file import HEADER_BYTES, MAX_DATA_BYTES, WavFile
 
 
 def read(path: Path) -> tuple[int, int, bytes]:

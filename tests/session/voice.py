@@ -12,9 +12,9 @@ import anyio
 
 from runner.errors import RunnerError
 from runner.lifecycle.opening import open_session
-from runner.lifecycle.outlets import Outlets, open_outlets
+from runner.outputs.outputs import Outlets, open_outlets
+from runner.outputs.sinks import StandardOutput
 from runner.session.engine import Session
-from runner.session.outputs import StandardOutput
 from tests.lifecycle.endpoint import PATIENCE_S, in_turn, persistent
 from tests.peer import Peer, Script, serving
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from runner.outputs.text_queue import TextQueue
 from runner.protocol.effects import (
     Effect,
     Opened,
@@ -12,7 +13,6 @@ from runner.protocol.effects import (
     TranscriptionStarted,
     TurnEnded,
 )
-from runner.session.text_queue import TextQueue
 from runner.session.update import Update
 
 _CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}

@@ -13,11 +13,11 @@ import anyio.to_thread
 from runner import logs
 from runner.audio.portaudio import PORTAUDIO, AudioDevice, find, portaudio
 from runner.errors import OutputError, RunnerError
-from runner.session.sound import Sound
+from runner.outputs.jitter_buffer import Sound
 
 if TYPE_CHECKING:
     from runner.audio.playout import Heard
-    from runner.session.player import Piece
+    from runner.outputs.player import Piece
     from runner.settings.output import SpeakerOutput
 
 BLOCK_MS = 20

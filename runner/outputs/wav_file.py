@@ -6,7 +6,7 @@ from io import FileIO
 from pathlib import Path
 
 from runner.errors import OutputError
-from runner.session.appended import finish, put_all
+from runner.outputs.append_file import finish, put_all
 
 HEADER_BYTES = 44
 MAX_DATA_BYTES = 0xFFFFFFFF - HEADER_BYTES

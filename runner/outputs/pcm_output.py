@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import anyio
 
 from runner.errors import OutputError, RunnerError
-from runner.session.appended import finish, put_all
-from runner.session.writer import Writer
+from runner.outputs.append_file import finish, put_all
+from runner.outputs.writer import Writer
 
 if TYPE_CHECKING:
     from runner.audio.playout import Heard
-    from runner.session.outputs import StandardOutput
-    from runner.session.player import Piece
+    from runner.outputs.player import Piece
+    from runner.outputs.sinks import StandardOutput
     from runner.settings.output import StdoutOutput
 
 AHEAD_S = 0.1

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from runner.audio.playout import Heard, Playout
 from runner.audio.resampling import Resampler
-from runner.session.wav_file import WavFile
-from runner.session.writer import Writer
+from runner.outputs.wav_file import WavFile
+from runner.outputs.writer import Writer
 
 if TYPE_CHECKING:
     from runner.errors import RunnerError
+    from runner.outputs.player import Piece
     from runner.session.engine import Session
-    from runner.session.player import Piece
     from runner.settings.output import AudioOutput
 
 _FLUSH_S = 0.1

@@ -6,20 +6,20 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from runner.audio.format import format_of
-from runner.session.pcm_output import PcmOutput
-from runner.session.playback import Playback
-from runner.session.recording import Recording
-from runner.session.speaker import Speaker
+from runner.outputs.pcm_output import PcmOutput
+from runner.outputs.playback import Playback
+from runner.outputs.speaker import Speaker
+from runner.outputs.wav_recording import Recording
 from runner.settings.output import AudioOutput, SpeakerOutput, StdoutOutput
 
 if TYPE_CHECKING:
     from runner.errors import RunnerError
+    from runner.outputs.player import Player
+    from runner.outputs.sinks import StandardOutput
+    from runner.outputs.writer import Writer
     from runner.protocol.fields import JsonObject
     from runner.session.engine import Session
-    from runner.session.outputs import StandardOutput
-    from runner.session.player import Player
     from runner.session.pump import Reader
-    from runner.session.writer import Writer
     from runner.settings.output import Output
 
 

@@ -9,15 +9,15 @@ import anyio
 import anyio.abc
 import anyio.to_thread
 
+from runner.outputs.sinks import Sink, StandardOutput, is_audio, open_outputs
 from runner.protocol.session_update import session_update
-from runner.session.outputs import Sink, StandardOutput, is_audio, open_outputs
 
 if TYPE_CHECKING:
     from runner.errors import RunnerError
-    from runner.session.audio_outputs import AudioOutputs
+    from runner.outputs.audio_outputs import AudioOutputs
+    from runner.outputs.journal_writer import Journal
+    from runner.outputs.playback import Playback
     from runner.session.engine import Session
-    from runner.session.journal import Journal
-    from runner.session.playback import Playback
     from runner.session.pump import Reader
     from runner.settings.profile import Profile
 
@@ -127,14 +127,14 @@ async def open_outlets(
         sinks = open_outputs(profile.outputs, names, fail, stdout, is_played=is_played)
         audio = None
         if audible:
-            from runner.session.audio_outputs import open_audio_outputs
+            from runner.outputs.audio_outputs import open_audio_outputs
 
             wanted = session_update(profile)["session"]
             listeners = [sink.take for sink in sinks if sink.is_transcript]
             audio = open_audio_outputs(audible, names, fail, stdout, wanted=wanted, listeners=listeners)
         if profile.journal is None:
             return Outlets(sinks, audio=audio)
-        from runner.session.journal import open_journal
+        from runner.outputs.journal_writer import open_journal
 
         return Outlets(sinks, open_journal(profile.journal, names, fail), audio)
 

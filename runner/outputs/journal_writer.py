@@ -8,8 +8,8 @@ from typing import Any, Literal
 from runner.errors import RunnerError
 from runner.journal.reading import JournalFile
 from runner.journal.record import Record, line
+from runner.outputs.writer import Writer
 from runner.protocol.fields import JsonObject
-from runner.session.writer import Writer
 from runner.settings.journal import JournalSettings
 
 _LEAST_BYTES = 64

@@ -11,6 +11,9 @@ import anyio
 
 from runner import logs
 from runner.audio.playout import Heard, Playout
+from runner.outputs.answer import Answer, content_index
+from runner.outputs.interruption import BargeIn, Cut, Interruption, note_heard
+from runner.outputs.player import Piece
 from runner.protocol.effects import (
     AudioDelta,
     Effect,
@@ -20,15 +23,12 @@ from runner.protocol.effects import (
     SpeechStarted,
     TurnEnded,
 )
-from runner.session.answer import Answer, content_index
-from runner.session.barge_in import BargeIn, Cut, Interruption, note_heard
-from runner.session.player import Piece
 from runner.session.update import Update
 
 if TYPE_CHECKING:
+    from runner.outputs.player import Device, Player
     from runner.protocol.conversation import Item
     from runner.session.engine import Session
-    from runner.session.player import Device, Player
     from runner.session.pump import Reader
 
 _LEAST_WAIT_S = 0.01

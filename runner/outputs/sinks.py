@@ -12,11 +12,11 @@ from typing import Protocol
 import anyio
 
 from runner.errors import OutputError, RunnerError
-from runner.session.appended import appended, finish, is_regular, put_all
-from runner.session.lines import AnswerLines, EventLines, TextLines
-from runner.session.transcript import Transcript
+from runner.outputs.append_file import appended, finish, is_regular, put_all
+from runner.outputs.text import AnswerLines, EventLines, TextLines
+from runner.outputs.transcript import Transcript
+from runner.outputs.writer import Writer
 from runner.session.update import Update
-from runner.session.writer import Writer
 from runner.settings.output import AudioOutput, EventsOutput, Output, SpeakerOutput, StdoutOutput, TranscriptOutput
 
 Fail = Callable[[RunnerError], None]
@@ -129,7 +129,7 @@ class _Rendered:
 
 
 def is_audio(output: Output) -> bool:
-    """Whether what comes out is sound; `runner.session.audio_outputs` opens that."""
+    """Whether what comes out is sound; `runner.outputs.audio_outputs` opens that."""
     return isinstance(output, AudioOutput | SpeakerOutput) or (
         isinstance(output, StdoutOutput) and output.format == "audio"
     )
