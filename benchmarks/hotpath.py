@@ -13,8 +13,8 @@ from benchmarks.answers import AUDIO_BYTES, answer, greeting
 from runner.connect.pushed_stream import PushedStream
 from runner.connect.websocket import WebSocket
 from runner.protocol.effects import AudioDelta
-from runner.session.engine import Session
 from runner.session.link import Link
+from runner.session.session import Session
 from runner.session.update import Update
 
 _PCM = bytes(range(240)) * (AUDIO_BYTES // 240)

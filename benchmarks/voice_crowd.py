@@ -22,8 +22,8 @@ import anyio
 from benchmarks.endurance.crowd import endpoint
 from runner.audio.format import PCM
 from runner.inputs.recording import RecordedInput
-from runner.lifecycle.opening import open_session
-from runner.session.engine import Session
+from runner.session.opening import open_session
+from runner.session.session import Session
 from runner.session.update import Update
 from runner.settings.input import FileInput
 from runner.settings.profile import Profile

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from runner.errors import RunnerError
-    from runner.lifecycle.opening import open_session
     from runner.profile import LoadedProfile, load_profile
-    from runner.session.engine import Session
+    from runner.session.opening import open_session
+    from runner.session.session import Session
 
 __version__ = "0.1.0"
 
@@ -18,9 +18,9 @@ __all__ = ["LoadedProfile", "RunnerError", "Session", "__version__", "load_profi
 _HOMES = {
     "LoadedProfile": "runner.profile",
     "RunnerError": "runner.errors",
-    "Session": "runner.session.engine",
+    "Session": "runner.session.session",
     "load_profile": "runner.profile",
-    "open_session": "runner.lifecycle.opening",
+    "open_session": "runner.session.opening",
 }
 
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import anyio
 
-from runner.lifecycle.opening import open_session
 from runner.local.app import LocalApp
 from runner.local.server import serve
-from runner.session.engine import Session
+from runner.session.opening import open_session
+from runner.session.session import Session
 from runner.session.update import Update
 from runner.settings.endpoint import LocalEndpoint
 from runner.settings.profile import Profile

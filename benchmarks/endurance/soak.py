@@ -18,8 +18,8 @@ import anyio
 from benchmarks.endurance.crowd import endpoint
 from runner import logs
 from runner.errors import RunnerError
-from runner.lifecycle.opening import open_session
-from runner.session.engine import Session
+from runner.session.opening import open_session
+from runner.session.session import Session
 from runner.settings.profile import Profile
 
 _FAULTS = [

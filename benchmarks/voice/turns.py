@@ -18,11 +18,11 @@ import anyio
 
 from benchmarks.voice.words import errors, words
 from runner.audio.format import PCM
-from runner.lifecycle.opening import open_session
 from runner.local import models
 from runner.local.speech import Speech
 from runner.protocol.effects import AudioDelta
-from runner.session.engine import Session
+from runner.session.opening import open_session
+from runner.session.session import Session
 from runner.session.update import Update
 from runner.settings.profile import Profile
 

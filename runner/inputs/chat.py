@@ -11,7 +11,7 @@ import anyio
 import anyio.to_thread
 
 from runner.errors import RunnerError
-from runner.session.engine import Session
+from runner.session.session import Session
 
 if TYPE_CHECKING:
     from prompt_toolkit import Application, PromptSession

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from runner.audio.format import AudioFormat
     from runner.inputs.broadcast import Listener
     from runner.inputs.sender import Playback
-    from runner.session.engine import Session
+    from runner.session.session import Session
     from runner.settings.input import MicrophoneInput, StdinInput
 
 

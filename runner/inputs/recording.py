@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from runner.audio.format import AudioFormat
     from runner.inputs.live import Flushed
     from runner.inputs.sender import Playback
-    from runner.session.engine import Session
+    from runner.session.session import Session
     from runner.settings.input import FileInput
 
 _READ_S = 0.5

@@ -13,7 +13,7 @@ from runner.errors import InputError, RunnerError
 from runner.inputs.pacing import Pace
 
 if TYPE_CHECKING:
-    from runner.session.engine import Session
+    from runner.session.session import Session
 
 SHORTEST_TURN_MS = 100
 """The endpoint refuses to take less for a turn, in milliseconds."""

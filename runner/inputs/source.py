@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from runner.inputs.broadcast import Broadcast, Listener
     from runner.inputs.live import AudioInput
     from runner.inputs.sender import Playback
-    from runner.session.engine import Session
+    from runner.session.session import Session
     from runner.settings.profile import Profile
 
 

@@ -10,7 +10,7 @@ from pydantic_core import from_json
 
 from runner.errors import InputError
 from runner.protocol.state import out_of_band
-from runner.session.engine import Session
+from runner.session.session import Session
 from runner.settings.input import StdinInput
 
 STDIN = 0

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from runner import logs
-from runner.session.engine import Session
+from runner.session.session import Session
 
 if TYPE_CHECKING:
     from runner.outputs.playback import Playback

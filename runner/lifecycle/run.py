@@ -14,7 +14,6 @@ from runner.inputs.source import Source
 from runner.lifecycle.budget import Budget
 from runner.lifecycle.drain import drain
 from runner.lifecycle.notices import Phase, Report
-from runner.lifecycle.opening import open_session
 from runner.lifecycle.outcome import Outcome
 from runner.lifecycle.shared import Shared
 from runner.lifecycle.summary import sum_up
@@ -22,7 +21,8 @@ from runner.outputs.outputs import Outlets, open_outlets
 from runner.outputs.sinks import placeholders
 from runner.outputs.writer import OutputClosed
 from runner.protocol.effects import ResponseEnded
-from runner.session.engine import Session
+from runner.session.opening import open_session
+from runner.session.session import Session
 from runner.session.update import Update
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from runner.protocol.usage import Usage
 
 if TYPE_CHECKING:
     from runner.errors import RunnerError
-    from runner.session.engine import Session
+    from runner.session.session import Session
     from runner.settings.limits import Limits
 
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from runner.outputs.sinks import StandardOutput
     from runner.outputs.writer import Writer
     from runner.protocol.fields import JsonObject
-    from runner.session.engine import Session
     from runner.session.pump import Reader
+    from runner.session.session import Session
     from runner.settings.output import Output
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from runner.protocol.conversation import Item
     from runner.protocol.fields import JsonObject
-    from runner.session.engine import Session
+    from runner.session.session import Session
 
 CANCEL_AFTER_S = 0.25
 """How long an endpoint that hears an interruption may take to end the response by itself, in seconds."""

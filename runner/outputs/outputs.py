@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from runner.outputs.audio_outputs import AudioOutputs
     from runner.outputs.journal_writer import Journal
     from runner.outputs.playback import Playback
-    from runner.session.engine import Session
     from runner.session.pump import Reader
+    from runner.session.session import Session
     from runner.settings.profile import Profile
 
 _LAST_WRITE_S = 0.2

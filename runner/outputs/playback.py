@@ -28,8 +28,8 @@ from runner.session.update import Update
 if TYPE_CHECKING:
     from runner.outputs.player import Device, Player
     from runner.protocol.conversation import Item
-    from runner.session.engine import Session
     from runner.session.pump import Reader
+    from runner.session.session import Session
 
 _LEAST_WAIT_S = 0.01
 _MOST_WAIT_S = 0.05

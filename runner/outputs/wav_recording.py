@@ -17,7 +17,7 @@ from runner.outputs.writer import Writer
 if TYPE_CHECKING:
     from runner.errors import RunnerError
     from runner.outputs.player import Piece
-    from runner.session.engine import Session
+    from runner.session.session import Session
     from runner.settings.output import AudioOutput
 
 _FLUSH_S = 0.1

@@ -18,9 +18,9 @@ from runner.errors import EndpointUnreachable, RunnerError
 from runner.protocol.audio import append_message
 from runner.protocol.effects import TurnEnded
 from runner.session.client_event import encoded, plain_event
-from runner.session.last_words import LastWords
+from runner.session.history_replay import Retelling
 from runner.session.pump import Dialect, Pump, Reader
-from runner.session.retelling import Retelling
+from runner.session.translation_close import LastWords
 from runner.session.update import Update
 
 if TYPE_CHECKING:

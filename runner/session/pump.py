@@ -28,7 +28,7 @@ from runner.protocol.effects import (
 from runner.protocol.fields import JsonObject
 from runner.protocol.severity import severity
 from runner.protocol.state import SessionState
-from runner.session import logbook
+from runner.session import effect_log
 from runner.session.update import Update
 
 MAX_MALFORMED_MESSAGES = 100
@@ -134,14 +134,14 @@ class Pump:
 
     def _take_malformed(self) -> None:
         self._malformed += 1
-        logbook.record(self._state.malformed("", "a message is not a JSON object"))
+        effect_log.record(self._state.malformed("", "a message is not a JSON object"))
         if self._malformed >= MAX_MALFORMED_MESSAGES:
             self.fail(ProtocolError(f"{MAX_MALFORMED_MESSAGES} messages in a row were no JSON objects"))
 
     def _judge(self, effect: Effect, *, repeats: bool) -> None:
         match effect:
             case Opened(session_id=session_id):
-                logbook.introduce(session_id)
+                effect_log.introduce(session_id)
             case ErrorReported(severity="fatal", error=error):
                 self.fail(error)
             case ResponseEnded(status="failed", error=RunnerError() as error) if severity(error.code) == "fatal":
@@ -173,7 +173,7 @@ class Pump:
                 pass
 
     def _publish(self, update: Update) -> None:
-        logbook.record(update.effects)
+        effect_log.record(update.effects)
         for reader in self._readers:
             reader(update)
 

@@ -19,7 +19,7 @@ from runner import logs
 from runner.connect import credentials
 from runner.connect.credentials import credential_headers
 from runner.errors import AccessRefused, EndpointUnreachable, ProfileError, RunnerError, SecretError
-from runner.lifecycle.opening import open_session
+from runner.session.opening import open_session
 from runner.settings.profile import Profile
 from tests.connect.peers import Proxy, answering, listening
 from tests.peer import Peer, profile_for, refusal, serving

@@ -9,9 +9,9 @@ import anyio
 from structlog.testing import capture_logs
 
 from runner import logs
-from runner.lifecycle.opening import open_session
-from runner.session.engine import Session
+from runner.session.opening import open_session
 from runner.session.pump import Reader
+from runner.session.session import Session
 from runner.settings.profile import Profile
 from tests.peer import Door, Peer, Script, profile_for, serving
 

@@ -3,7 +3,7 @@
 import pytest
 
 from runner.errors import AccessRefused, EndpointBusy, EndpointUnreachable, ProtocolError, RunnerError
-from runner.lifecycle.backoff import MAX_RETRY_AFTER_S, Backoff
+from runner.session.backoff import MAX_RETRY_AFTER_S, Backoff
 from runner.settings.continuity import Reconnect
 
 LOST = EndpointUnreachable("lost")

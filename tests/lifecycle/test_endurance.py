@@ -11,10 +11,10 @@ from benchmarks.endurance.crowd import drained, failing
 from benchmarks.endurance.faults import all_tried
 from benchmarks.endurance.rollovers import lived
 from benchmarks.endurance.soak import soaked
-from runner.lifecycle.opening import open_session
 from runner.local.app import LocalApp
 from runner.local.server import serve
 from runner.protocol.effects import AudioDelta
+from runner.session.opening import open_session
 from runner.session.update import Update
 from runner.settings.endpoint import LocalEndpoint
 from tests.peer import profile_for

@@ -5,7 +5,7 @@ from time import time
 
 import pytest
 
-from runner.lifecycle.expiry import Expiry
+from runner.session.expiry import Expiry
 from runner.settings.continuity import Rollover
 from tests.lifecycle.links import StillLink
 

@@ -5,7 +5,7 @@ import pytest
 from websockets.http11 import Request, Response
 
 from runner.errors import AccessRefused, EndpointBusy, EndpointUnreachable, ProtocolError, RunnerError, SessionRefused
-from runner.lifecycle.opening import open_session
+from runner.session.opening import open_session
 from tests.lifecycle.endpoint import (
     PATIENCE_S,
     asked,

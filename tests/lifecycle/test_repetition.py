@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from runner.lifecycle.repetition import Repetition
 from runner.protocol.promises import Asked
+from runner.session.retry import Repetition
 from runner.settings.continuity import Reconnect
 from tests.lifecycle.links import StillLink
 

@@ -9,9 +9,9 @@ import pytest
 from websockets.http11 import Request, Response
 
 from runner.errors import EndpointUnreachable
-from runner.lifecycle.opening import open_session
 from runner.protocol.effects import TurnEnded
-from runner.session.engine import Session
+from runner.session.opening import open_session
+from runner.session.session import Session
 from runner.session.update import Update
 from runner.settings.profile import Profile
 from tests.lifecycle.endpoint import (

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from runner.errors import EndpointUnreachable
-from runner.lifecycle.stall import Stall
+from runner.session.stall import Stall
 from tests.lifecycle.links import StillLink
 
 TIMEOUT_S = 8.0

@@ -16,7 +16,7 @@ from websockets.exceptions import InvalidState
 from runner.api.client_events import SessionClose
 from runner.errors import EndpointUnreachable, IllegalEvent
 from runner.protocol.effects import AudioDelta, TextDelta, TurnEnded
-from runner.session import last_words
+from runner.session import translation_close
 from runner.session.update import Update
 from tests.lifecycle.command import Command, Ended, profile
 from tests.lifecycle.endpoint import kinds, logged, moved, reached, session_with

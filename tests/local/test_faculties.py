@@ -10,11 +10,11 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from runner.errors import ProfileError
-from runner.lifecycle.opening import open_session
 from runner.local.app import LocalApp
 from runner.local.faculties import Faculties, faculties_for, needs_models
 from runner.local.speech import Speech
 from runner.profile import load_profile
+from runner.session.opening import open_session
 from tests.local.wire import Wire, dial, in_thread, listening, new_session, settings
 
 LLM = {"brain": {"kind": "llm", "gguf": "small.gguf"}}

@@ -5,8 +5,8 @@ from typing import Any
 import anyio
 import pytest
 
-from runner.lifecycle.opening import open_session
 from runner.protocol.effects import TurnEnded
+from runner.session.opening import open_session
 from runner.session.update import Update
 from runner.settings.profile import Profile
 

@@ -7,10 +7,10 @@ import anyio
 import pytest
 
 from runner.audio.format import PCM
-from runner.lifecycle.opening import open_session
 from runner.local.tones import ToneTranscriber
 from runner.protocol.effects import AudioDelta, SpeechStarted, TurnEnded
-from runner.session.engine import Session
+from runner.session.opening import open_session
+from runner.session.session import Session
 from runner.session.update import Update
 from runner.settings.profile import Profile
 from tests.local.wire import said, silence

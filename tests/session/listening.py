@@ -18,7 +18,7 @@ from runner import logs
 from runner.audio.format import PCM
 from runner.errors import RunnerError
 from runner.inputs.live import LiveInput
-from runner.lifecycle.opening import open_session
+from runner.session.opening import open_session
 from runner.settings.input import MicrophoneInput
 from tests.peer import profile_for, serving
 from tests.session.hearing import all_ears, at_once, heard

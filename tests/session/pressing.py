@@ -12,7 +12,7 @@ import anyio
 from runner.errors import RunnerError
 from runner.inputs.push_to_talk import PushToTalk, check_terminal
 from runner.inputs.sender import Voice
-from runner.lifecycle.opening import open_session
+from runner.session.opening import open_session
 from tests.peer import profile_for, serving
 from tests.session.hearing import RATE, at_once, confirming, heard, others, tone
 

@@ -6,8 +6,8 @@ import anyio
 import pytest
 
 from runner.errors import IllegalEvent
-from runner.lifecycle.opening import open_session
 from runner.protocol.effects import AudioDelta
+from runner.session.opening import open_session
 from runner.session.update import Update
 from tests.peer import Peer, profile_for, serving
 

@@ -17,8 +17,8 @@ from runner.inputs import sender
 from runner.inputs.broadcast import Broadcast
 from runner.inputs.live import PipedInput
 from runner.inputs.recording import RecordedInput
-from runner.lifecycle.opening import open_session
-from runner.session.engine import Session
+from runner.session.opening import open_session
+from runner.session.session import Session
 from runner.settings.input import FileInput, StdinInput
 from tests.lifecycle.endpoint import in_turn, persistent, reached
 from tests.peer import Peer, Script, profile_for, serving

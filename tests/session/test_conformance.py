@@ -18,10 +18,10 @@ from runner.api.client_events import (
     TranslationUpdate,
 )
 from runner.api.session_config import TranslationSession
-from runner.lifecycle.opening import open_session
 from runner.profile import load_profile
 from runner.protocol.routes import routes_of
 from runner.protocol.session_update import session_update
+from runner.session.opening import open_session
 from tests.peer import Peer, profile_for, serving
 
 SCHEMA_FILE = Path(__file__).resolve().parents[3] / "shared" / "spec" / "realtime.schema.json"

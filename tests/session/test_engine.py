@@ -7,14 +7,14 @@ import pytest
 
 from runner.api.client_events import ResponseCancel
 from runner.errors import EndpointBusy, EndpointUnreachable, IllegalEvent, ProtocolError, SessionRefused
-from runner.lifecycle.opening import open_session
-from runner.session import engine, pump
+from runner.session import pump, session
+from runner.session.opening import open_session
 from tests.peer import Peer, profile_for, serving
 
 pytestmark = pytest.mark.anyio
 
 
-async def texts(session: engine.Session, *, answers: int) -> list[str]:
+async def texts(session: session.Session, *, answers: int) -> list[str]:
     """The text of the next answers."""
     found = [""]
     async for event in session:

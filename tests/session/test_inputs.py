@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from runner.errors import InputError
 from runner.inputs.stdin import feed, lines, samples
-from runner.lifecycle.opening import open_session
+from runner.session.opening import open_session
 from runner.settings.input import StdinInput
 from tests.peer import Peer, profile_for, serving
 

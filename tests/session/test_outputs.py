@@ -9,10 +9,10 @@ import anyio
 import pytest
 
 from runner.errors import OutputError, RunnerError
-from runner.lifecycle.opening import open_session
 from runner.outputs.sinks import Sink, StandardOutput, open_outputs
 from runner.outputs.writer import OutputClosed
 from runner.protocol.effects import TextDelta
+from runner.session.opening import open_session
 from runner.session.update import Update
 from runner.settings.output import EventsOutput, StdoutOutput
 from tests.peer import Peer, profile_for, serving

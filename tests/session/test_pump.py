@@ -14,7 +14,7 @@ from pydantic_core import from_json
 
 from runner import logs
 from runner.errors import AccessRefused, EndpointBusy, EndpointUnreachable, RunnerError, SessionRefused
-from runner.lifecycle.opening import open_session
+from runner.session.opening import open_session
 from runner.session.pump import MAX_MALFORMED_MESSAGES
 from tests.peer import Peer, profile_for, serving
 

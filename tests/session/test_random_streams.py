@@ -13,12 +13,12 @@ import structlog
 
 from runner import logs
 from runner.errors import IllegalEvent, RunnerError
-from runner.lifecycle.opening import open_session
 from runner.outputs.sinks import Lines
 from runner.outputs.text import EventLines, TextLines
 from runner.outputs.transcript import Transcript
 from runner.protocol.routes import KNOWN_TYPES
-from runner.session.engine import Session
+from runner.session.opening import open_session
+from runner.session.session import Session
 from runner.session.update import Update
 from tests.peer import Peer, profile_for, serving
 

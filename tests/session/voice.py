@@ -11,10 +11,10 @@ from typing import Any
 import anyio
 
 from runner.errors import RunnerError
-from runner.lifecycle.opening import open_session
 from runner.outputs.outputs import Outlets, open_outlets
 from runner.outputs.sinks import StandardOutput
-from runner.session.engine import Session
+from runner.session.opening import open_session
+from runner.session.session import Session
 from tests.lifecycle.endpoint import PATIENCE_S, in_turn, persistent
 from tests.peer import Peer, Script, serving
 

@@ -14,17 +14,17 @@ from runner.protocol.drift import Drift, differences
 from runner.protocol.preview import from_preview, to_preview
 from runner.protocol.session_update import session_update
 from runner.protocol.state import SessionState
-from runner.session import logbook
+from runner.session import effect_log
 from runner.session.connector import Connector
 from runner.session.link import Link
 from runner.settings.endpoint import AzureEndpoint, LocalEndpoint
 
 if TYPE_CHECKING:
-    from runner.lifecycle.backoff import Backoff
     from runner.protocol.fields import JsonObject
-    from runner.session.engine import Session
+    from runner.session.backoff import Backoff
     from runner.session.pump import Dialect
     from runner.session.recorder import Recorder
+    from runner.session.session import Session
     from runner.settings.profile import Profile
 
 CONFIRMATION_S = 5.0
@@ -105,7 +105,7 @@ class Dialer:
     async def _hold(self, epoch: int, *, task_status: anyio.abc.TaskStatus[Link]) -> None:
         """One connection, from its opening to its close, in a task of its own."""
         session, state = self._session, self._state()
-        logbook.bind(epoch=epoch, **({"session_id": session.id} if session.id else {}))
+        effect_log.bind(epoch=epoch, **({"session_id": session.id} if session.id else {}))
         if not session.id:
             session.state = state
         async with AsyncExitStack() as stack:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from runner.lifecycle.keeper import Keeper
-from runner.session import logbook
-from runner.session.engine import MAX_EVENTS_BYTES, Session
+from runner.session import effect_log
+from runner.session.keeper import Keeper
+from runner.session.session import MAX_EVENTS_BYTES, Session
 
 if TYPE_CHECKING:
     from runner.profile.load import LoadedProfile
@@ -56,7 +56,7 @@ async def open_session(
         keeper = Keeper(profile, session, tasks, recorder, slots)
         try:
             await keeper.open()
-            logbook.bind(session_id=session.id)
+            effect_log.bind(session_id=session.id)
             tasks.start_soon(keeper.run)
             yield session
             await session.close()
@@ -65,7 +65,7 @@ async def open_session(
         except BaseException as error:  # noqa: BLE001  # raised below, where no task group wraps it
             failure = error
         finally:
-            logbook.unbind("session_id")
+            effect_log.unbind("session_id")
             with anyio.move_on_after(_FAREWELL_S, shield=True):
                 await session.close()
             tasks.cancel_scope.cancel()

@@ -11,18 +11,18 @@ import anyio.lowlevel
 
 from runner import logs
 from runner.errors import EndpointBusy, EndpointUnreachable, RunnerError
-from runner.lifecycle.backoff import Backoff
-from runner.lifecycle.dialer import CONFIRMATION_S, Dialer
-from runner.lifecycle.expiry import Expiry
-from runner.lifecycle.repetition import Repetition
-from runner.lifecycle.stall import Stall
-from runner.session import logbook
+from runner.session import effect_log
+from runner.session.backoff import Backoff
+from runner.session.dialer import CONFIRMATION_S, Dialer
+from runner.session.expiry import Expiry
 from runner.session.link import Link
 from runner.session.recorder import closed_note
+from runner.session.retry import Repetition
+from runner.session.stall import Stall
 
 if TYPE_CHECKING:
-    from runner.session.engine import Session
     from runner.session.recorder import Recorder
+    from runner.session.session import Session
     from runner.settings.profile import Profile
 
 
@@ -62,7 +62,7 @@ class Keeper:
     async def run(self) -> None:
         """Keep the session connected until it is over."""
         session = self._session
-        logbook.bind(session_id=session.id)
+        effect_log.bind(session_id=session.id)
         while not session.is_over and not session.is_closing:
             if session.link is None:
                 await self._between()

@@ -11,7 +11,7 @@ import anyio
 
 from runner.errors import IllegalEvent
 from runner.session.backlog import Backlog
-from runner.session.carried import CarriedSession
+from runner.session.carriage import CarriedSession
 from runner.session.client_event import appended_audio
 from runner.session.link import Link, NotSent
 from runner.session.recorder import closed_note
