@@ -128,9 +128,9 @@ async def _serve(app: Asgi, host: str, port: int) -> int:
 
     from runner import logs
     from runner.errors import UsageError
-    from runner.lifecycle.signals import watch
     from runner.local.app import LocalApp
     from runner.local.server import serve
+    from runner.runs.signals import watch
 
     if isinstance(app, LocalApp):
         await app.load()

@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from structlog.testing import capture_logs
 
 from runner.errors import EndpointBusy, RunnerError
-from runner.lifecycle.budget import Budget
 from runner.protocol.effects import AudioDelta, Effect, ResponseEnded, ResponseStarted, TextDelta, TurnEnded
 from runner.protocol.usage import Usage
+from runner.runs.budget import Budget
 from runner.session.update import Update
 from runner.settings.limits import Limits, Prices
 

@@ -14,7 +14,7 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from runner.lifecycle.fleet import OPENING_AT_ONCE
+from runner.runs.fleet import OPENING_AT_ONCE
 from tests.lifecycle.command import Command, Ended, local, profile
 from tests.peer import Peer, serving
 
@@ -85,7 +85,7 @@ def test_a_profile_that_fails_leaves_the_other_alone(tmp_path: Path) -> None:
 def test_a_bug_is_its_own_sessions_only(tmp_path: Path) -> None:
     """What nobody foresaw in one session is traced, counted as 70, and felt by no other session."""
     script = """
-from runner.lifecycle.run import Run
+from runner.runs.session_run import Run
 watch = Run._watch
 
 def broken(run, update):

@@ -3,7 +3,7 @@
 import pytest
 
 from runner.errors import EndpointUnreachable, SessionRefused
-from runner.lifecycle.outcome import Outcome, exit_code
+from runner.runs.outcome import Outcome, exit_code
 
 GOOD = Outcome("p", 0, None, is_forced=False)
 AWAY = Outcome("p", 69, EndpointUnreachable("away"), is_forced=False)

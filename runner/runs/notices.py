@@ -6,7 +6,7 @@ from typing import Literal
 
 import anyio
 
-from runner.lifecycle import notify
+from runner.runs import notify
 
 Phase = Literal["connecting", "open", "draining", "ended"]
 Report = Callable[[Phase, Phase, str], None]

@@ -11,16 +11,16 @@ import structlog
 from runner import logs
 from runner.errors import OutputError, RunnerError
 from runner.inputs.source import Source
-from runner.lifecycle.budget import Budget
-from runner.lifecycle.drain import drain
-from runner.lifecycle.notices import Phase, Report
-from runner.lifecycle.outcome import Outcome
-from runner.lifecycle.shared import Shared
-from runner.lifecycle.summary import sum_up
 from runner.outputs.outputs import Outlets, open_outlets
 from runner.outputs.sinks import placeholders
 from runner.outputs.writer import OutputClosed
 from runner.protocol.effects import ResponseEnded
+from runner.runs.budget import Budget
+from runner.runs.drain import drain
+from runner.runs.notices import Phase, Report
+from runner.runs.outcome import Outcome
+from runner.runs.shared import Shared
+from runner.runs.summary import sum_up
 from runner.session.opening import open_session
 from runner.session.session import Session
 from runner.session.update import Update

@@ -11,12 +11,12 @@ import structlog
 from runner import logs
 from runner.inputs.broadcast import Broadcast
 from runner.inputs.stdin import STDIN
-from runner.lifecycle.notices import Notices
-from runner.lifecycle.outcome import Outcome
-from runner.lifecycle.run import FLUSH_LEAST_S, Run
-from runner.lifecycle.shared import Shared
-from runner.lifecycle.signals import watch
 from runner.outputs.sinks import StandardOutput
+from runner.runs.notices import Notices
+from runner.runs.outcome import Outcome
+from runner.runs.session_run import FLUSH_LEAST_S, Run
+from runner.runs.shared import Shared
+from runner.runs.signals import watch
 from runner.settings.input import StdinInput
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class _Fleet:
         if self._is_one:
             structlog.contextvars.bind_contextvars(**self._runs[0].context)
         else:
-            from runner.lifecycle import open_files
+            from runner.runs import open_files
 
             open_files.allow(self._profiles)
         self._notices.start()
