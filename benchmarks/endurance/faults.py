@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import anyio
 
 from benchmarks.endurance.cases import CASES, Case, Outcome
-from runner.local.app import LocalApp
-from runner.local.server import serve
+from runner.local.server.app import LocalApp
+from runner.local.server.http_server import serve
 from runner.settings.endpoint import LocalEndpoint
 
 LIMIT_S = 30.0

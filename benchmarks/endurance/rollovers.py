@@ -14,8 +14,8 @@ from typing import Any
 
 import anyio
 
-from runner.local.app import LocalApp
-from runner.local.server import serve
+from runner.local.server.app import LocalApp
+from runner.local.server.http_server import serve
 from runner.session.opening import open_session
 from runner.session.session import Session
 from runner.session.update import Update

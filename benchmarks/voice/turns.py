@@ -18,8 +18,7 @@ import anyio
 
 from benchmarks.voice.words import errors, words
 from runner.audio.format import PCM
-from runner.local import models
-from runner.local.speech import Speech
+from runner.local.speech.interfaces import Speech, models
 from runner.protocol.effects import AudioDelta
 from runner.session.opening import open_session
 from runner.session.session import Session

@@ -7,8 +7,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from runner.local.asgi import Asgi
-    from runner.local.playback import PlaybackApp
+    from runner.local.server.asgi import Asgi
+    from runner.local.server.journal_server import PlaybackApp
     from runner.settings.endpoint import LocalEndpoint
 
 DEFAULT_LISTEN = "127.0.0.1:8765"
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     from runner import logs
     from runner.cli.fault_flags import with_faults
     from runner.errors import UsageError
-    from runner.local.app import LocalApp
+    from runner.local.server.app import LocalApp
     from runner.settings.hosts import is_loopback
 
     host, _, port = options.listen.rpartition(":")
@@ -82,7 +82,7 @@ def _playback(options: argparse.Namespace) -> PlaybackApp:
     from runner import logs
     from runner.errors import InputError, UsageError
     from runner.journal.reading import read_journal
-    from runner.local.playback import PlaybackApp
+    from runner.local.server.journal_server import PlaybackApp
 
     if options.name is not None or options.faults:
         msg = f"--journal and {'--fault' if options.faults else '--profile'} exclude each other"
@@ -128,8 +128,8 @@ async def _serve(app: Asgi, host: str, port: int) -> int:
 
     from runner import logs
     from runner.errors import UsageError
-    from runner.local.app import LocalApp
-    from runner.local.server import serve
+    from runner.local.server.app import LocalApp
+    from runner.local.server.http_server import serve
     from runner.runs.signals import watch
 
     if isinstance(app, LocalApp):

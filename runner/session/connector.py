@@ -17,7 +17,7 @@ from runner.settings.endpoint import LocalEndpoint
 
 if TYPE_CHECKING:
     from runner.connect.websocket import WebSocket
-    from runner.local.app import LocalApp
+    from runner.local.server.app import LocalApp
     from runner.settings.profile import Profile
 
 _UNAUTHORIZED = 401
@@ -62,8 +62,8 @@ class Connector:
 
     @asynccontextmanager
     async def _open_local(self) -> AsyncIterator[WebSocket]:
-        from runner.local.app import LocalApp
-        from runner.local.inprocess import InProcessBackend
+        from runner.local.server.app import LocalApp
+        from runner.local.server.inprocess import InProcessBackend
 
         assert isinstance(self._profile.endpoint, LocalEndpoint)  # noqa: S101  # for the type checker
         self._local = self._local or LocalApp(self._profile.endpoint)

@@ -8,8 +8,8 @@ import anyio
 import anyio.abc
 import pytest
 
-from runner.local.app import LocalApp
-from runner.local.server import serve
+from runner.local.server.app import LocalApp
+from runner.local.server.http_server import serve
 from runner.session.opening import open_session
 from runner.settings.endpoint import LocalEndpoint
 from tests.peer import profile_for

@@ -11,8 +11,8 @@ from benchmarks.endurance.crowd import drained, failing
 from benchmarks.endurance.faults import all_tried
 from benchmarks.endurance.rollovers import lived
 from benchmarks.endurance.soak import soaked
-from runner.local.app import LocalApp
-from runner.local.server import serve
+from runner.local.server.app import LocalApp
+from runner.local.server.http_server import serve
 from runner.protocol.effects import AudioDelta
 from runner.session.opening import open_session
 from runner.session.update import Update

@@ -16,7 +16,7 @@ import uvicorn
 from openai import AsyncOpenAI, OpenAI
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from runner.local.app import LocalApp
+from runner.local.server.app import LocalApp
 from tests.local.wire import checked, dial, heard, heard_until, in_thread, listening, settings, told, user_message
 
 pytestmark = pytest.mark.anyio

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runner.local.brain import Brain, Prompted
+from runner.local.speech.replies import Brain, Prompted
 from runner.settings.endpoint import ScriptedReply
 
 SCRIPT = [

@@ -10,9 +10,9 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from runner.errors import ProfileError
-from runner.local.app import LocalApp
-from runner.local.faculties import Faculties, faculties_for, needs_models
-from runner.local.speech import Speech
+from runner.local.server.app import LocalApp
+from runner.local.speech.engines import Faculties, faculties_for, needs_models
+from runner.local.speech.interfaces import Speech
 from runner.profile import load_profile
 from runner.session.opening import open_session
 from tests.local.wire import Wire, dial, in_thread, listening, new_session, settings

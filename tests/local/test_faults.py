@@ -20,10 +20,10 @@ from websockets.sync.client import ClientConnection
 
 from runner import logs
 from runner.errors import ProfileError
-from runner.local.app import LocalApp
-from runner.local.faults import ConnectionFaults, FaultPlan
-from runner.local.inprocess import InProcessBackend
-from runner.local.wire import EXTENSION
+from runner.local.server.app import LocalApp
+from runner.local.server.faulty_stream import EXTENSION
+from runner.local.server.inprocess import InProcessBackend
+from runner.local.session.fault_script import ConnectionFaults, FaultPlan
 from runner.profile import load_profile
 from runner.settings.endpoint import LocalEndpoint
 from runner.settings.faults import Close, Drop, Refuse

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runner.api.client_events import CLIENT_EVENT_TYPES
-from runner.local.faculties import faculties_for
-from runner.local.translation import TranslatingSession
+from runner.local.session.translating import TranslatingSession
+from runner.local.speech.engines import faculties_for
 from runner.settings.endpoint import LocalEndpoint
 from tests.local.wire import AnyWire, Wire, new_session, said, silence, translated, user_message
 

@@ -11,8 +11,8 @@ import httpx
 import httpx_ws
 import pytest
 
-from runner.local.app import LocalApp
-from runner.local.inprocess import InProcessBackend, memory_pipe
+from runner.local.server.app import LocalApp
+from runner.local.server.inprocess import InProcessBackend, memory_pipe
 from tests.local.wire import checked, settings, user_message
 
 pytestmark = pytest.mark.anyio

@@ -11,14 +11,14 @@ from typing import Any
 import anyio
 import pytest
 
-from runner.local.app import LocalApp
-from runner.local.faculties import Faculties, faculties_for
-from runner.local.inprocess import memory_pipe
-from runner.local.loudness import LoudnessDetector
-from runner.local.server import serve_stream
-from runner.local.session import LocalSession
-from runner.local.speech import Frame, Speech
-from runner.local.tones import SyntheticVoice, ToneTranscriber
+from runner.local.server.app import LocalApp
+from runner.local.server.http_server import serve_stream
+from runner.local.server.inprocess import memory_pipe
+from runner.local.session.realtime import LocalSession
+from runner.local.speech.engines import Faculties, faculties_for
+from runner.local.speech.interfaces import Frame, Speech
+from runner.local.speech.loudness import LoudnessDetector
+from runner.local.speech.tones import SyntheticVoice, ToneTranscriber
 from tests.local.wire import Wire, dial, heard_until, in_thread, listening, said, settings, silence, told
 
 pytestmark = pytest.mark.anyio

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import ProfileError
-from runner.local.llm import LlmBrain, NoAnswer
+from runner.local.speech.llm import LlmBrain, NoAnswer
 from runner.settings import endpoint
 from tests.local.gguf import sentence, write_model
 
@@ -79,7 +79,7 @@ def test_a_file_that_is_no_model_is_explained(tmp_path: Path, content: bytes | N
 SPEAK = """
 import sys, os
 from pathlib import Path
-from runner.local.llm import LlmBrain
+from runner.local.speech.llm import LlmBrain
 from runner.settings import endpoint
 brain = LlmBrain(endpoint.LlmBrain(kind="llm", gguf=Path(sys.argv[1])))
 open_ports = [line for name in ("tcp", "tcp6") for line in Path("/proc/self/net", name).read_text().splitlines()[1:]]
@@ -100,7 +100,7 @@ def test_a_model_prints_nothing_and_opens_no_port(settings: endpoint.LlmBrain) -
 ABSENT = """
 from pathlib import Path
 from runner.errors import ProfileError
-from runner.local.llm import LlmBrain
+from runner.local.speech.llm import LlmBrain
 from runner.settings import endpoint
 try:
     LlmBrain(endpoint.LlmBrain(kind="llm", gguf=Path("model.gguf")))

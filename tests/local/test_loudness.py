@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from runner.local.loudness import LoudnessDetector
+from runner.local.speech.loudness import LoudnessDetector
 from tests.local.wire import said
 
 

@@ -13,8 +13,7 @@ import pytest
 
 from benchmarks.voice.words import errors
 from runner.audio.format import PCM, PCMA, PCMU, AudioFormat
-from runner.local import models
-from runner.local.speech import NotUnderstood, Speech
+from runner.local.speech.interfaces import NotUnderstood, Speech, models
 
 SENTENCES = (
     "What is the capital of France?",
@@ -219,7 +218,7 @@ import sys
 events = []
 REACHING = {"socket.connect", "socket.getaddrinfo", "socket.sendto", "urllib.Request"}
 sys.addaudithook(lambda event, _: event in REACHING and events.append(event))
-from runner.local import models
+from runner.local.speech.interfaces import models
 speech = models.load()
 pcm = b"".join(sound for _, sound in speech.voice.speak("Hello there.", 24_000))
 speech.transcriber.transcribe(pcm, 24_000)
@@ -236,7 +235,7 @@ def test_models_print_nothing_and_use_no_network(speech: Speech) -> None:
 
 ONE_THREAD = """
 import os
-from runner.local.silero import SileroDetector
+from runner.local.speech.silero import SileroDetector
 detector = SileroDetector(16_000)
 detector.hear(bytes(32_000))
 print(len(os.listdir("/proc/self/task")), os.environ.get("OMP_THREAD_LIMIT"))
@@ -257,7 +256,7 @@ ABSENT = """
 import sys
 sys.modules[sys.argv[1]] = None
 from runner.errors import ProfileError
-from runner.local import models
+from runner.local.speech.interfaces import models
 try:
     models.load()
 except ProfileError as error:

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from runner.local.moonshine import passages
+from runner.local.speech.moonshine import passages
 
 SPEECH, BREATH, SILENCE = [0.9], [0.4], [0.0]
 SECOND = 31

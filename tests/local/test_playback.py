@@ -17,8 +17,8 @@ from websockets.sync.client import ClientConnection
 
 from runner import logs
 from runner.journal.record import Record, line
-from runner.local import playback
-from runner.local.playback import PlaybackApp
+from runner.local.server.http_server import journal_server
+from runner.local.server.journal_server import PlaybackApp
 from tests.lifecycle.command import Command, profile
 from tests.local.wire import dial, in_thread, listening, told
 

@@ -9,8 +9,8 @@ import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from runner.local import websocket, wire
-from runner.local.app import LocalApp
+from runner.local.server.app import LocalApp
+from runner.local.server.http_server import faulty_stream, server_websocket
 from tests.local.wire import dial, heard, heard_until, in_thread, listening, settings, told, user_message
 
 pytestmark = pytest.mark.anyio
@@ -212,7 +212,7 @@ async def test_a_failing_application_is_told_as_1011() -> None:
 
     async def failing(_scope: Any, receive: Any, send: Any) -> None:
         await receive()
-        await send({"type": "websocket.accept"})
+        await send({"type": "server_websocket.accept"})
         raise RuntimeError
 
     async with listening(failing) as port:

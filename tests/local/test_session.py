@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from runner.local.conversation import Conversation, Tokens
-from runner.local.response import Order, Response
+from runner.local.session.entries import Conversation, Tokens
+from runner.local.session.streaming import Order, Response
 from tests.local.wire import SCHEMA_FILE, Wire, error_of, new_session, user_message
 
 TEXT_ORDER = [

@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from runner.audio.format import PCM
-from runner.local.tones import ToneTranscriber
+from runner.local.speech.tones import ToneTranscriber
 from runner.protocol.effects import AudioDelta, SpeechStarted, TurnEnded
 from runner.session.opening import open_session
 from runner.session.session import Session

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from runner.audio.format import FORMATS, PCM, AudioFormat
-from runner.local.hearing import Hearing
-from runner.local.loudness import LoudnessDetector
-from runner.local.turns import Started, TurnRules
+from runner.local.session.input_buffer import Hearing
+from runner.local.session.turns import Started, TurnRules
+from runner.local.speech.loudness import LoudnessDetector
 from tests.local.wire import Wire, new_session, said, silence
 
 TRANSCRIBED = {"transcription": {"model": "gpt-4o-transcribe"}}

@@ -10,8 +10,8 @@ import pytest
 from runner.audio import samples
 from runner.audio.format import FORMATS, PCM, PCMU
 from runner.audio.resampling import Resampler
-from runner.local.speech import NotUnderstood
-from runner.local.tones import MS_PER_CHARACTER, SyntheticVoice, ToneTranscriber, pieces
+from runner.local.speech.interfaces import NotUnderstood
+from runner.local.speech.tones import MS_PER_CHARACTER, SyntheticVoice, ToneTranscriber, pieces
 from tests.local.wire import said, silence
 
 ALPHABET = "".join(map(chr, range(32, 127)))

@@ -8,9 +8,9 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from runner.audio.format import PCM
-from runner.local.faculties import faculties_for
-from runner.local.tones import ToneTranscriber
-from runner.local.translation import TranslatingSession
+from runner.local.session.translating import TranslatingSession
+from runner.local.speech.engines import faculties_for
+from runner.local.speech.tones import ToneTranscriber
 from tests.local.wire import AnyWire, dial, in_thread, listening, said, settings, silence, told, translated
 
 pytestmark = pytest.mark.anyio

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from runner.local.speech import Frame
-from runner.local.turns import Idle, Started, Stopped, TurnRules, Turns, rules_of
+from runner.local.session.turns import Idle, Started, Stopped, TurnRules, Turns, rules_of
+from runner.local.speech.interfaces import Frame
 
 LOUD, QUIET = Frame(20, 0.9), Frame(20, 0.1)
 BASE: dict[str, Any] = {"create_response": True, "interrupt_response": True}

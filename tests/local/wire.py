@@ -19,13 +19,13 @@ from pydantic import BaseModel, TypeAdapter
 from websockets.sync.client import ClientConnection, connect
 
 from runner.audio.format import PCM, AudioFormat
-from runner.local.app import LocalApp
-from runner.local.asgi import Asgi
-from runner.local.faculties import faculties_for
-from runner.local.pump import Conversing
-from runner.local.server import serve
-from runner.local.session import LocalSession
-from runner.local.tones import SyntheticVoice
+from runner.local.server.app import LocalApp
+from runner.local.server.asgi import Asgi
+from runner.local.server.http_server import serve
+from runner.local.server.session_driver import Conversing
+from runner.local.session.realtime import LocalSession
+from runner.local.speech.engines import faculties_for
+from runner.local.speech.tones import SyntheticVoice
 from runner.settings.endpoint import LocalEndpoint
 
 SCHEMA_FILE = Path(__file__).resolve().parents[3] / "shared" / "spec" / "realtime.schema.json"

@@ -6,10 +6,10 @@ from typing import Final, NamedTuple
 
 from runner import logs
 from runner.audio.format import PCM, AudioFormat
-from runner.local.identifiers import new_id
-from runner.local.refusal import Refusal
-from runner.local.speech import Detector, Frame
-from runner.local.turns import Idle, Started, Stopped, TurnRules, Turns
+from runner.local.session.api_error import Refusal
+from runner.local.session.identifiers import new_id
+from runner.local.session.turns import Idle, Started, Stopped, TurnRules, Turns
+from runner.local.speech.interfaces import Detector, Frame
 
 MIN_COMMIT_MS: Final = 100
 KEPT_MS: Final = 600_000

@@ -6,11 +6,11 @@ from typing import Final
 import anyio
 
 from runner import logs
-from runner.local.asgi import Send
-from runner.local.faults import ConnectionFaults
-from runner.local.jobs import Event
-from runner.local.nonsense import GARBAGE, NOT_UTF8, nonsense, text_of
-from runner.local.wire import Wire
+from runner.local.server.asgi import Send
+from runner.local.server.bad_messages import GARBAGE, NOT_UTF8, nonsense, text_of
+from runner.local.server.faulty_stream import Wire
+from runner.local.session.fault_script import ConnectionFaults
+from runner.local.session.jobs import Event
 from runner.settings.faults import (
     AnySessionFault,
     Close,

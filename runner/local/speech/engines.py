@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from runner.local.brain import Brain
-from runner.local.loudness import LoudnessDetector
-from runner.local.speech import Speech
-from runner.local.tones import SyntheticVoice, ToneTranscriber
+from runner.local.speech.interfaces import Speech
+from runner.local.speech.loudness import LoudnessDetector
+from runner.local.speech.replies import Brain
+from runner.local.speech.tones import SyntheticVoice, ToneTranscriber
 from runner.settings.endpoint import LocalEndpoint
 
 _NOTICES: Final = {
@@ -54,7 +54,7 @@ def faculties_for(settings: LocalEndpoint) -> Faculties:
     """
     writer: Writer | None = None
     if settings.brain.kind == "llm":
-        from runner.local.llm import LlmBrain
+        from runner.local.speech.llm import LlmBrain
 
         writer = LlmBrain(settings.brain)
     return Faculties(Brain(settings.script), speech_for(settings), writer)
@@ -72,7 +72,7 @@ def speech_for(settings: LocalEndpoint) -> Speech:
         ProfileError: What they need is not installed.
     """
     if settings.speech == "models":
-        from runner.local.models import load
+        from runner.local.speech.models import load
 
         return load()
     return Speech(

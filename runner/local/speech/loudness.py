@@ -3,7 +3,7 @@
 import math
 from typing import Final
 
-from runner.local.speech import Frame
+from runner.local.speech.interfaces import Frame
 
 FRAME_MS: Final = 20
 _SILENT_DB: Final = -60.0

@@ -6,8 +6,8 @@ from threading import Lock
 from typing import Any, Final
 
 from runner.audio.resampling import Resampler
-from runner.local.silero import FRAME_MS, RATE, SileroDetector
-from runner.local.speech import NotUnderstood
+from runner.local.speech.interfaces import NotUnderstood
+from runner.local.speech.silero import FRAME_MS, RATE, SileroDetector
 
 _FRAME_BYTES: Final = round(RATE * FRAME_MS / 1000) * 2
 _LEAST: Final = 0.3

@@ -10,7 +10,7 @@ from functools import cache
 from operator import mul
 from typing import Final
 
-from runner.local.speech import NotUnderstood
+from runner.local.speech.interfaces import NotUnderstood
 
 MS_PER_CHARACTER: Final = 24
 """How long one byte of UTF-8 sounds, in milliseconds; the last of them are a gap."""

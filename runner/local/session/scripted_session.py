@@ -3,14 +3,14 @@
 from typing import Any
 
 from runner.api.client_events import SessionUpdate
-from runner.local.configuration import SessionKind
-from runner.local.conversation import Conversation
-from runner.local.faculties import Faculties
-from runner.local.faults import ConnectionFaults
-from runner.local.jobs import Event
-from runner.local.refusal import Refusal
-from runner.local.response import Order, Response, event
-from runner.local.session import LocalSession
+from runner.local.session.api_error import Refusal
+from runner.local.session.effective_config import SessionKind
+from runner.local.session.entries import Conversation
+from runner.local.session.fault_script import ConnectionFaults
+from runner.local.session.jobs import Event
+from runner.local.session.realtime import LocalSession
+from runner.local.session.streaming import Order, Response, event
+from runner.local.speech.engines import Faculties
 from runner.settings.faults import Drift, RefuseUpdate, ResponseFailed
 
 

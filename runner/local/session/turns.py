@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from runner.local.identifiers import new_id
-from runner.local.speech import Frame
+from runner.local.session.identifiers import new_id
+from runner.local.speech.interfaces import Frame
 
 SHORTEST_SPEECH_MS: Final = 60.0
 """What is shorter is a click or a cough, and no turn."""

@@ -9,11 +9,11 @@ import anyio
 from anyio.to_thread import run_sync
 
 from runner import logs
-from runner.local.asgi import Receive, Send
-from runner.local.faults import ConnectionFaults
-from runner.local.jobs import Event, Faculty, Job, Settle
-from runner.local.outlet import Outlet
-from runner.local.wire import Wire
+from runner.local.server.asgi import Receive, Send
+from runner.local.server.event_sender import Outlet
+from runner.local.server.faulty_stream import Wire
+from runner.local.session.fault_script import ConnectionFaults
+from runner.local.session.jobs import Event, Faculty, Job, Settle
 
 _THREADS: Final = 4
 

@@ -5,7 +5,7 @@ from threading import Lock
 from typing import Any, Final
 
 from runner.audio.resampling import Resampler
-from runner.local.speech import Frame
+from runner.local.speech.interfaces import Frame
 
 RATE: Final = 16_000
 """Samples a second of what the model hears."""

@@ -4,12 +4,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runner.audio.format import AudioFormat
-from runner.local.brain import Prompted
-from runner.local.configuration import shown_as
-from runner.local.hearing import Recording
-from runner.local.identifiers import new_id
-from runner.local.jobs import Settle
-from runner.local.refusal import Refusal, missing
+from runner.local.session.api_error import Refusal, missing
+from runner.local.session.effective_config import shown_as
+from runner.local.session.identifiers import new_id
+from runner.local.session.input_buffer import Recording
+from runner.local.session.jobs import Settle
+from runner.local.speech.replies import Prompted
 from runner.protocol.audio import decoded
 
 _MAX_ITEM_ID_CHARACTERS = 32

@@ -18,8 +18,8 @@ from wsproto.events import (
 )
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
-from runner.local.asgi import Message
-from runner.local.wire import Wire
+from runner.local.server.asgi import Message
+from runner.local.server.faulty_stream import Wire
 
 GOING_AWAY: Final = 1001
 MAX_MESSAGE_BYTES: Final = 32 * 1024 * 1024

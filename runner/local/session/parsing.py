@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from runner.api.client_events import CLIENT_EVENT_TYPES, MAX_EVENT_ID_CHARACTERS, ClientEventBase
-from runner.local.refusal import Refusal, invalid_type, invalid_value, missing, named, refusal_for
+from runner.local.session.api_error import Refusal, invalid_type, invalid_value, missing, named, refusal_for
 
 
 def read_document(message: str | bytes) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from functools import partial
 from typing import Final
 
 from runner import logs
-from runner.local.conversation import Entry
-from runner.local.jobs import Event, Job, Settle
-from runner.local.response import event
-from runner.local.speech import NotUnderstood, Transcriber
-from runner.local.tones import pieces
+from runner.local.session.entries import Entry
+from runner.local.session.jobs import Event, Job, Settle
+from runner.local.session.streaming import event
+from runner.local.speech.interfaces import NotUnderstood, Transcriber
+from runner.local.speech.tones import pieces
 
 _KIND: Final = "conversation.item.input_audio_transcription"
 _MAX_WAITING: Final = 8

@@ -11,15 +11,15 @@ from anyio.to_thread import run_sync
 
 from runner import logs
 from runner.errors import RunnerError
-from runner.local.asgi import Receive, Scope, Send
-from runner.local.configuration import SessionKind
-from runner.local.faculties import Faculties, faculties_for, needs_models
-from runner.local.faults import ConnectionFaults, FaultPlan
-from runner.local.faulty import FaultySession
-from runner.local.nonsense import text_of
-from runner.local.pump import Conversing, Pump, Workers
-from runner.local.response import event
-from runner.local.wire import EXTENSION
+from runner.local.server.asgi import Receive, Scope, Send
+from runner.local.server.bad_messages import text_of
+from runner.local.server.faulty_stream import EXTENSION
+from runner.local.server.session_driver import Conversing, Pump, Workers
+from runner.local.session.effective_config import SessionKind
+from runner.local.session.fault_script import ConnectionFaults, FaultPlan
+from runner.local.session.scripted_session import FaultySession
+from runner.local.session.streaming import event
+from runner.local.speech.engines import Faculties, faculties_for, needs_models
 from runner.settings.endpoint import LocalEndpoint
 from runner.settings.faults import Delayed, Expire, Refuse
 
@@ -124,7 +124,7 @@ class LocalApp:
         session: Conversing
         if kind == "translation":
             # Other sessions shall not wait for its models of events.
-            from runner.local.translation import TranslatingSession
+            from runner.local.session.translating import TranslatingSession
 
             session = TranslatingSession(faculties, model=model, expires_at=expires_at)
         else:

@@ -7,10 +7,10 @@ from typing import Final
 
 from runner import logs
 from runner.errors import ProfileError
-from runner.local.hibari import HibariVoice
-from runner.local.moonshine import MoonshineTranscriber
-from runner.local.silero import SileroDetector
-from runner.local.speech import Speech
+from runner.local.speech.hibari import HibariVoice
+from runner.local.speech.interfaces import Speech
+from runner.local.speech.moonshine import MoonshineTranscriber
+from runner.local.speech.silero import SileroDetector
 
 _LOADING: Final = Lock()
 _WARM_UP: Final = "Ready when you are."

@@ -4,10 +4,10 @@ from typing import Any, Final
 
 from runner.api.client_events import ResponseCreateParams
 from runner.audio.format import FORMATS, AudioFormat
-from runner.local.configuration import Configuration, audio_format
-from runner.local.conversation import Conversation, Entry, Tokens, admit
-from runner.local.refusal import Refusal, invalid_value
-from runner.local.response import Order
+from runner.local.session.api_error import Refusal, invalid_value
+from runner.local.session.effective_config import Configuration, audio_format
+from runner.local.session.entries import Conversation, Entry, Tokens, admit
+from runner.local.session.streaming import Order
 
 _CACHE_BLOCK_TOKENS: Final = 64
 

@@ -11,18 +11,18 @@ from runner.api.api_object import ApiObject
 from runner.api.audio_config import TranslationAudio
 from runner.api.client_events import ClientEventBase, SessionClose, SessionInputAudioBufferAppend
 from runner.audio.format import PCM
-from runner.local.configuration import shown_as
-from runner.local.conversation import audio_bytes
-from runner.local.faculties import Faculties
-from runner.local.hearing import Happening, Hearing, Recording
-from runner.local.identifiers import new_id
-from runner.local.intake import event_id_of, read_document, read_event
-from runner.local.jobs import Event, Job, Settle
-from runner.local.refusal import Refusal
-from runner.local.response import event
-from runner.local.scribe import written
-from runner.local.tones import pieces
-from runner.local.turns import Started, TurnRules
+from runner.local.session.api_error import Refusal
+from runner.local.session.effective_config import shown_as
+from runner.local.session.entries import audio_bytes
+from runner.local.session.identifiers import new_id
+from runner.local.session.input_buffer import Happening, Hearing, Recording
+from runner.local.session.jobs import Event, Job, Settle
+from runner.local.session.parsing import event_id_of, read_document, read_event
+from runner.local.session.streaming import event
+from runner.local.session.transcription import written
+from runner.local.session.turns import Started, TurnRules
+from runner.local.speech.engines import Faculties
+from runner.local.speech.tones import pieces
 
 _DEFAULT_LANGUAGE: Final = "en"
 _MAX_WAITING_TURNS: Final = 8

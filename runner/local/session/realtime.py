@@ -14,20 +14,20 @@ from runner.api.client_events import (
     SessionUpdate,
 )
 from runner.audio.format import FORMATS, AudioFormat
-from runner.local.answering import Answering
-from runner.local.configuration import Configuration, SessionKind
-from runner.local.conversation import Conversation, audio_bytes
-from runner.local.faculties import Faculties
-from runner.local.hearing import Happening, Hearing, Recording
-from runner.local.identifiers import new_id
-from runner.local.intake import event_id_of, read_document, read_event
-from runner.local.items import Items
-from runner.local.jobs import Event, Job, Settle
-from runner.local.ordering import check_conversation, order_for
-from runner.local.refusal import Refusal
-from runner.local.response import Order, Response, event
-from runner.local.scribe import Scribe
-from runner.local.turns import Idle, Started, rules_of
+from runner.local.session.answering import Answering
+from runner.local.session.api_error import Refusal
+from runner.local.session.effective_config import Configuration, SessionKind
+from runner.local.session.entries import Conversation, audio_bytes
+from runner.local.session.identifiers import new_id
+from runner.local.session.input_buffer import Happening, Hearing, Recording
+from runner.local.session.item_requests import Items
+from runner.local.session.jobs import Event, Job, Settle
+from runner.local.session.parsing import event_id_of, read_document, read_event
+from runner.local.session.response_request import check_conversation, order_for
+from runner.local.session.streaming import Order, Response, event
+from runner.local.session.transcription import Scribe
+from runner.local.session.turns import Idle, Started, rules_of
+from runner.local.speech.engines import Faculties
 
 _ONLY_IN_CONVERSATIONS: Final = frozenset(
     {

@@ -9,12 +9,12 @@ from runner.api.client_events import (
     ConversationItemTruncate,
 )
 from runner.audio.format import AudioFormat
-from runner.local.conversation import Conversation, Entry, admit
-from runner.local.hearing import Recording
-from runner.local.jobs import Event
-from runner.local.refusal import Refusal
-from runner.local.response import event
-from runner.local.scribe import Scribe
+from runner.local.session.api_error import Refusal
+from runner.local.session.entries import Conversation, Entry, admit
+from runner.local.session.input_buffer import Recording
+from runner.local.session.jobs import Event
+from runner.local.session.streaming import event
+from runner.local.session.transcription import Scribe
 
 
 class Items:

@@ -3,8 +3,8 @@
 import json
 from typing import Final
 
-from runner.local.jobs import Event
-from runner.local.response import event
+from runner.local.session.jobs import Event
+from runner.local.session.streaming import event
 from runner.settings.faults import Binary, ErrorEvent, Malformed, Oversized, RateLimited, UnknownEvent
 
 UNKNOWN_TYPE: Final = "session.unheard_of"

@@ -8,10 +8,10 @@ from typing import Any, Literal
 import pybase64
 
 from runner.audio.format import AudioFormat
-from runner.local.conversation import Conversation, Entry, Tokens
-from runner.local.identifiers import new_id
-from runner.local.jobs import Event
-from runner.local.tones import pieces
+from runner.local.session.entries import Conversation, Entry, Tokens
+from runner.local.session.identifiers import new_id
+from runner.local.session.jobs import Event
+from runner.local.speech.tones import pieces
 
 Ending = Literal["completed", "cancelled", "incomplete", "failed"]
 

@@ -3,7 +3,7 @@
 import copy
 from typing import Any, Final, Literal
 
-from runner.local.refusal import Refusal
+from runner.local.session.api_error import Refusal
 
 SessionKind = Literal["realtime", "transcription"]
 

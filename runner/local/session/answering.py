@@ -5,11 +5,11 @@ from functools import partial
 from typing import Final
 
 from runner import logs
-from runner.local.conversation import messages_of, prompted_by
-from runner.local.faculties import Faculties
-from runner.local.jobs import Event, Job, Settle
-from runner.local.response import Response, event
-from runner.local.scribe import Scribe
+from runner.local.session.entries import messages_of, prompted_by
+from runner.local.session.jobs import Event, Job, Settle
+from runner.local.session.streaming import Response, event
+from runner.local.session.transcription import Scribe
+from runner.local.speech.engines import Faculties
 
 _TOKEN_LIMIT: Final = 1_000_000
 

@@ -10,10 +10,10 @@ import h11
 from anyio.abc import ByteStream, SocketAttribute, TaskStatus
 
 from runner import logs
-from runner.local.app import error_body
-from runner.local.asgi import Asgi, Message, Scope
-from runner.local.websocket import GOING_AWAY, PeerGone, ServerSocket
-from runner.local.wire import EXTENSION, Wire
+from runner.local.server.app import error_body
+from runner.local.server.asgi import Asgi, Message, Scope
+from runner.local.server.faulty_stream import EXTENSION, Wire
+from runner.local.server.server_websocket import GOING_AWAY, PeerGone, ServerSocket
 
 Headers = list[tuple[bytes, bytes]]
 

@@ -9,8 +9,8 @@ import httpcore
 from anyio.abc import ByteStream, TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-from runner.local.asgi import Asgi
-from runner.local.server import serve_stream
+from runner.local.server.asgi import Asgi
+from runner.local.server.http_server import serve_stream
 
 _CHUNK_BYTES: Final = 65536
 _CHUNKS: Final = 4
