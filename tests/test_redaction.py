@@ -20,7 +20,7 @@ import structlog
 from anyio.from_thread import start_blocking_portal
 
 from runner import logs
-from runner.cli import run as run_command
+from runner.cli import run_command as run_command
 from runner.cli.main import run as rt_run
 from tests.connect.peers import Handler, answering, head, listening, make_pki
 from tests.lifecycle.command import Command, Ended

@@ -12,7 +12,7 @@ from runner.api.audio_config import ResponseAudio
 from runner.api.items import ConversationItem, InputItem
 from runner.api.session_config import MaxOutputTokens, Modalities, Prompt, Reasoning, Session, TranslationSession
 from runner.api.tools import Tool, ToolChoice
-from runner.protocol.audio import MAX_APPEND_BYTES
+from runner.protocol.audio_append import MAX_APPEND_BYTES
 
 MAX_EVENT_ID_CHARACTERS: Final = 512
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from runner.protocol.fields import JsonObject
+from runner.protocol.json_fields import JsonObject
 
 Encoding = Literal["audio/pcm", "audio/pcmu", "audio/pcma"]
 

@@ -28,10 +28,10 @@ def _read(flag: str) -> LocalEndpoint:
     """The local endpoint of a profile that says this fault and nothing else, so that profile and flag agree."""
     from pydantic import ValidationError
 
-    from runner.profile.fields import slot_at
     from runner.profile.layers import Layer
     from runner.profile.literals import typed
-    from runner.profile.refusals import refusals
+    from runner.profile.model_keys import slot_at
+    from runner.profile.validation_errors import refusals
     from runner.settings.profile import Profile
 
     fault: dict[str, Any] = {}

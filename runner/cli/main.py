@@ -74,7 +74,7 @@ def _carry_out(parser: argparse.ArgumentParser, options: argparse.Namespace) -> 
     # Imports leave no garbage, and looking for it takes a twentieth of a start; `run` turns it on again.
     gc.disable()
     try:
-        from runner.cli.run import run as run_profiles
+        from runner.cli.run_command import run as run_profiles
 
         return run_profiles(options)
     finally:
@@ -103,7 +103,17 @@ def _refuse_profiles(names: Sequence[str] | None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from runner.cli import catalog, check, completion, devices, init, replay, schema, serve_local, show
+    from runner.cli import (
+        check_command,
+        completion_command,
+        devices_command,
+        init_command,
+        list_command,
+        replay_command,
+        schema_command,
+        serve_local_command,
+        show_command,
+    )
 
     parser = argparse.ArgumentParser(
         prog="rt-run",
@@ -136,5 +146,5 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for command in (check, show, catalog, init, schema, devices, serve_local, replay):
         command.add_parser(commands)
-    completion.add_parser(commands, parser)
+    completion_command.add_parser(commands, parser)
     return parser

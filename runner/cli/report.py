@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from runner.profile.faults import Fault
+    from runner.profile.problems import Fault
 
 Form = Literal["text", "json", "github"]
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
-from runner.connect.opening import Address
+from runner.connect.handshake import Address
 from runner.settings.endpoint import AzureEndpoint, CustomEndpoint, LocalEndpoint, OpenAIEndpoint, RemoteEndpoint
 from runner.settings.profile import Profile, RealtimeSettings, TranscriptionSettings, TranslationSettings
 

@@ -8,7 +8,7 @@ from runner.audio.format import PCM
 from runner.journal.record import audio_bytes
 from runner.journal.rows import Row, Rows
 from runner.journal.user_side import said
-from runner.protocol.fields import JsonObject, count, optional_table, optional_text, table, tables, text
+from runner.protocol.json_fields import JsonObject, count, optional_table, optional_text, table, tables, text
 from runner.protocol.usage import Usage
 
 _CALLS: Final = frozenset({"function_call", "mcp_call"})

@@ -13,8 +13,8 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from runner import logs
-from runner.protocol.audio import decoded
-from runner.protocol.fields import JsonObject
+from runner.protocol.audio_append import decoded
+from runner.protocol.json_fields import JsonObject
 
 Direction = Literal["in", "out", "note"]
 """From the endpoint, to it, or a note of the runner's own about the connection and the session."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from runner.protocol.fields import JsonObject
+from runner.protocol.json_fields import JsonObject
 
 Who = Literal["user", "assistant", "system", "tool", "connection", "session", "error"]
 

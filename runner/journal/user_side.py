@@ -6,7 +6,7 @@ from typing import Final
 from runner.audio.format import PCM
 from runner.journal.record import audio_bytes
 from runner.journal.rows import Row, Rows
-from runner.protocol.fields import JsonObject, optional_text, table, tables, text
+from runner.protocol.json_fields import JsonObject, optional_text, table, tables, text
 
 _PARTS: Final = {"input_image": "[image]", "input_audio": "[audio]", "output_audio": "[audio]", "audio": "[audio]"}
 

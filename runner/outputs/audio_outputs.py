@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from runner.outputs.player import Player
     from runner.outputs.sinks import StandardOutput
     from runner.outputs.writer import Writer
-    from runner.protocol.fields import JsonObject
+    from runner.protocol.json_fields import JsonObject
     from runner.session.pump import Reader
     from runner.session.session import Session
     from runner.settings.output import Output

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runner.protocol.conversation import Item
-    from runner.protocol.fields import JsonObject
+    from runner.protocol.json_fields import JsonObject
     from runner.session.session import Session
 
 CANCEL_AFTER_S = 0.25

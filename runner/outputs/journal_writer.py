@@ -9,7 +9,7 @@ from runner.errors import RunnerError
 from runner.journal.reading import JournalFile
 from runner.journal.record import Record, line
 from runner.outputs.writer import Writer
-from runner.protocol.fields import JsonObject
+from runner.protocol.json_fields import JsonObject
 from runner.settings.journal import JournalSettings
 
 _LEAST_BYTES = 64

@@ -6,18 +6,18 @@ The names below are imported when they are first used: a list of names needs no 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from runner.profile.faults import Fault, ProfileFaults
     from runner.profile.load import LoadedProfile, load_profile
     from runner.profile.origins import Origin, Origins
+    from runner.profile.problems import Fault, ProfileFaults
 
 __all__ = ["Fault", "LoadedProfile", "Origin", "Origins", "ProfileFaults", "load_profile"]
 
 _HOMES = {
-    "Fault": "runner.profile.faults",
+    "Fault": "runner.profile.problems",
     "LoadedProfile": "runner.profile.load",
     "Origin": "runner.profile.origins",
     "Origins": "runner.profile.origins",
-    "ProfileFaults": "runner.profile.faults",
+    "ProfileFaults": "runner.profile.problems",
     "load_profile": "runner.profile.load",
 }
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from runner.profile.faults import Fault
 from runner.profile.keys import Key, at, redacted
 from runner.profile.layers import Layer
 from runner.profile.locate import DIRECTORY_VARIABLE
+from runner.profile.problems import Fault
 
 PREFIX = "RT_RUN_"
 DELIMITER = "__"
@@ -33,8 +33,8 @@ def environment_layer(environ: Mapping[str, str]) -> tuple[Layer, list[Fault]]:
 
 def _value(name: str, key: tuple[str, ...], text: str) -> tuple[bool, Any]:
     """Whether the variable means a setting, and the value that it gives to it."""
-    from runner.profile.fields import slot_at
     from runner.profile.literals import typed
+    from runner.profile.model_keys import slot_at
     from runner.profile.variables import ProfileEnvironment
 
     slot = slot_at(key)
@@ -62,7 +62,7 @@ def _ignored(name: str, key: Key) -> Fault:
         return Fault(name, 0, 0, "", "a parent can only be named in a file; ignored", code="environment")
     import difflib
 
-    from runner.profile.fields import all_keys
+    from runner.profile.model_keys import all_keys
 
     names = [*(DELIMITER.join(map(str, each)).upper() for each in all_keys()), DIRECTORY_VARIABLE.removeprefix(PREFIX)]
     near = difflib.get_close_matches(name.removeprefix(PREFIX)[:100], names, n=1, cutoff=0.7)

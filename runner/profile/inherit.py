@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from runner.errors import ProfileError
-from runner.profile.faults import Fault, ProfileFaults, fault_at
 from runner.profile.layers import Layer, shown
 from runner.profile.locate import is_path, locate
+from runner.profile.problems import Fault, ProfileFaults, fault_at
 from runner.profile.read import read_layer
 
 

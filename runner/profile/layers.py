@@ -7,9 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from runner.profile.faults import Place
 from runner.profile.keys import Key
 from runner.profile.positions import Positions
+from runner.profile.problems import Place
 
 
 @dataclass(frozen=True)

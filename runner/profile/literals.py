@@ -6,8 +6,8 @@ from typing import Any
 
 import tomli
 
-from runner.profile.fields import Slot
 from runner.profile.keys import DEPTH_LIMIT, depth
+from runner.profile.model_keys import Slot
 
 
 def literal(text: str) -> Any:

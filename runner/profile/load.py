@@ -10,7 +10,6 @@ from typing import Any
 from pydantic import ValidationError
 
 from runner.profile.environment import environment_layer
-from runner.profile.faults import Fault, ProfileFaults, fault_at, ordered
 from runner.profile.inherit import lineage
 from runner.profile.keys import Key, at, leaves
 from runner.profile.layers import Layer
@@ -18,9 +17,10 @@ from runner.profile.locate import environment, locate
 from runner.profile.merge import Owners, merged
 from runner.profile.origins import Origins
 from runner.profile.overrides import override_layer
+from runner.profile.problems import Fault, ProfileFaults, fault_at, ordered
 from runner.profile.references import resolved
 from runner.profile.rules import broken_rules
-from runner.profile.secrets import literal_secrets
+from runner.profile.rules_secrets import literal_secrets
 from runner.settings.auth import default_auth
 from runner.settings.profile import Profile
 
@@ -113,7 +113,7 @@ def _judge(tree: dict[str, Any], owners: Owners, secret: set[Key]) -> tuple[Prof
     found: list[tuple[Key, Fault]] = []
     unknown = [name for name in tree if name not in Profile.model_fields]
     if unknown:
-        from runner.profile.refusals import unknown_key
+        from runner.profile.validation_errors import unknown_key
 
         found += [((name,), unknown_key((name,), tree, owners)) for name in unknown]
     unusable = list(_unusable(tree, owners))
@@ -123,7 +123,7 @@ def _judge(tree: dict[str, Any], owners: Owners, secret: set[Key]) -> tuple[Prof
     try:
         profile = Profile.model_validate(known)
     except ValidationError as error:
-        from runner.profile.refusals import refusals
+        from runner.profile.validation_errors import refusals
 
         told = {key for key, _ in unusable}
         found += [each for each in refusals(error, known, owners) if each[0] not in told]

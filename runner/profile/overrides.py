@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from runner.profile.environment import place
-from runner.profile.faults import Fault
 from runner.profile.keys import dotted, redacted, split
 from runner.profile.layers import Layer
+from runner.profile.problems import Fault
 
 
 def override_layer(sets: Iterable[str]) -> tuple[Layer, list[Fault]]:
@@ -34,7 +34,7 @@ def override_layer(sets: Iterable[str]) -> tuple[Layer, list[Fault]]:
 
 
 def _value(key: tuple[str, ...], text: str) -> Any:
-    from runner.profile.fields import slot_at
     from runner.profile.literals import typed
+    from runner.profile.model_keys import slot_at
 
     return typed(text, slot_at(key), quotes=True)

@@ -7,9 +7,9 @@ from typing import Any
 
 import tomli
 
-from runner.profile.faults import Place, ProfileFaults, fault_at
 from runner.profile.keys import DEPTH_LIMIT, depth
 from runner.profile.layers import Layer, shown
+from runner.profile.problems import Place, ProfileFaults, fault_at
 
 SIZE_LIMIT = 1 << 20
 """The largest profile, or text that a profile refers to, in bytes."""

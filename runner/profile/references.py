@@ -4,9 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from runner.profile.faults import Fault, fault_at
 from runner.profile.keys import Key, at
 from runner.profile.layers import Layer
+from runner.profile.problems import Fault, fault_at
 from runner.profile.read import read_text
 
 _PATHS: tuple[Key, ...] = (

@@ -39,10 +39,10 @@
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from runner.profile import audio_rules, connection_rules, run_rules, session_rules
-from runner.profile.faults import Fault, Place, fault_at
+from runner.profile import rules_audio, rules_connection, rules_run, rules_session
 from runner.profile.keys import Key
 from runner.profile.merge import Owners
+from runner.profile.problems import Fault, Place, fault_at
 from runner.profile.tables import Finding, Part, Tables, valid_tables
 from runner.settings.profile import Profile
 
@@ -87,36 +87,36 @@ def _place(key: Key, part: Part, owners: Owners) -> Place:
 
 
 RULES = (
-    Rule("temperature-removed", session_rules.temperature_removed),
-    Rule("preview-field", session_rules.preview_field),
-    Rule("model-missing", connection_rules.model_missing),
-    Rule("model-with-transcription", connection_rules.model_with_transcription),
-    Rule("model-with-call", connection_rules.model_with_call),
-    Rule("translation-unsupported", connection_rules.translation_unsupported),
-    Rule("model-twice", connection_rules.model_twice),
-    Rule("azure-api-version", connection_rules.azure_api_version),
-    Rule("azure-base-url", connection_rules.azure_base_url),
-    Rule("azure-preview", connection_rules.azure_preview),
-    Rule("reasoning-unsupported", session_rules.reasoning_unsupported),
-    Rule("both-modalities", session_rules.both_modalities),
-    Rule("turn-detection-unsupported", session_rules.turn_detection_unsupported),
-    Rule("entra-endpoint", connection_rules.entra_endpoint),
-    Rule("entra-fields", connection_rules.entra_fields),
-    Rule("plain-http", connection_rules.plain_http),
-    Rule("no-credential", connection_rules.no_credential),
-    Rule("stdout-twice", session_rules.stdout_twice),
-    Rule("no-first-response", session_rules.no_first_response),
-    Rule("cost-without-prices", run_rules.cost_without_prices),
-    Rule("sessions-share-file", run_rules.sessions_share_file),
-    Rule("reconnect-delays", run_rules.reconnect_delays),
-    Rule("classify-sign", run_rules.classify_sign),
-    Rule("retry-without-history", run_rules.retry_without_history),
-    Rule("text-into-audio", audio_rules.text_into_audio),
-    Rule("audio-only-key", audio_rules.audio_only_key),
-    Rule("nothing-to-hear", audio_rules.nothing_to_hear),
-    Rule("nothing-to-record", audio_rules.nothing_to_record),
-    Rule("transcript-one-sided", audio_rules.transcript_one_sided),
-    Rule("push-to-talk-turns", audio_rules.push_to_talk_turns),
-    Rule("speaker-shared", audio_rules.speaker_shared),
-    Rule("samples-mixed", audio_rules.samples_mixed),
+    Rule("temperature-removed", rules_session.temperature_removed),
+    Rule("preview-field", rules_session.preview_field),
+    Rule("model-missing", rules_connection.model_missing),
+    Rule("model-with-transcription", rules_connection.model_with_transcription),
+    Rule("model-with-call", rules_connection.model_with_call),
+    Rule("translation-unsupported", rules_connection.translation_unsupported),
+    Rule("model-twice", rules_connection.model_twice),
+    Rule("azure-api-version", rules_connection.azure_api_version),
+    Rule("azure-base-url", rules_connection.azure_base_url),
+    Rule("azure-preview", rules_connection.azure_preview),
+    Rule("reasoning-unsupported", rules_session.reasoning_unsupported),
+    Rule("both-modalities", rules_session.both_modalities),
+    Rule("turn-detection-unsupported", rules_session.turn_detection_unsupported),
+    Rule("entra-endpoint", rules_connection.entra_endpoint),
+    Rule("entra-fields", rules_connection.entra_fields),
+    Rule("plain-http", rules_connection.plain_http),
+    Rule("no-credential", rules_connection.no_credential),
+    Rule("stdout-twice", rules_session.stdout_twice),
+    Rule("no-first-response", rules_session.no_first_response),
+    Rule("cost-without-prices", rules_run.cost_without_prices),
+    Rule("sessions-share-file", rules_run.sessions_share_file),
+    Rule("reconnect-delays", rules_run.reconnect_delays),
+    Rule("classify-sign", rules_run.classify_sign),
+    Rule("retry-without-history", rules_run.retry_without_history),
+    Rule("text-into-audio", rules_audio.text_into_audio),
+    Rule("audio-only-key", rules_audio.audio_only_key),
+    Rule("nothing-to-hear", rules_audio.nothing_to_hear),
+    Rule("nothing-to-record", rules_audio.nothing_to_record),
+    Rule("transcript-one-sided", rules_audio.transcript_one_sided),
+    Rule("push-to-talk-turns", rules_audio.push_to_talk_turns),
+    Rule("speaker-shared", rules_audio.speaker_shared),
+    Rule("samples-mixed", rules_audio.samples_mixed),
 )

@@ -11,7 +11,7 @@ from runner.settings.endpoint import AzureEndpoint, Endpoint, OpenAIEndpoint
 from runner.settings.input import Input
 from runner.settings.output import Output
 from runner.settings.profile import ModelSettings, Profile, SessionSettings
-from runner.settings.run import RunSettings
+from runner.settings.run_settings import RunSettings
 
 Part = Literal["key", "value", "table"]
 Finding = tuple[Key, str, str, Part]

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from functools import reduce
 
 from runner.audio.format import AudioFormat, format_of
-from runner.protocol.fields import JsonObject
+from runner.protocol.json_fields import JsonObject
 from runner.protocol.session_update import merged
 
 _REMEMBERED_UPDATES = 256

@@ -4,7 +4,7 @@ from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import Literal
 
-from runner.protocol.fields import BadField, JsonObject, optional_text, tables, text
+from runner.protocol.json_fields import BadField, JsonObject, optional_text, tables, text
 
 MAX_ITEMS = 4096
 """How many items are remembered; the oldest are forgotten first."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from runner.protocol.fields import JsonObject
+from runner.protocol.json_fields import JsonObject
 from runner.protocol.severity import plain
 
 _LONGEST_TEXT = 80

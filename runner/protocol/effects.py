@@ -6,8 +6,8 @@ from typing import Literal, NamedTuple
 
 from runner.api.session_types import Kind
 from runner.errors import RunnerError
-from runner.protocol.audio import decoded
-from runner.protocol.fields import JsonObject
+from runner.protocol.audio_append import decoded
+from runner.protocol.json_fields import JsonObject
 from runner.protocol.rate_limits import RateLimitCrossed
 from runner.protocol.severity import Severity
 

@@ -5,7 +5,7 @@ from unicodedata import east_asian_width
 
 from runner.audio.format import PCM, AudioFormat
 from runner.protocol.conversation import Conversation, Item
-from runner.protocol.fields import JsonObject
+from runner.protocol.json_fields import JsonObject
 from runner.settings.continuity import History
 
 _CHARACTERS_PER_TOKEN = 4

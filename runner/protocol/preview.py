@@ -6,7 +6,7 @@
 
 from typing import Any
 
-from runner.protocol.fields import JsonObject
+from runner.protocol.json_fields import JsonObject
 
 _EVENTS = {
     "response.text.delta": "response.output_text.delta",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from runner.protocol.fields import BadField, JsonObject, count, number, text
+from runner.protocol.json_fields import BadField, JsonObject, count, number, text
 from runner.protocol.severity import plain
 
 LONGEST_WAIT_S = 300.0

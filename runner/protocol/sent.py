@@ -4,7 +4,7 @@ from collections import OrderedDict
 from itertools import count
 from secrets import token_hex
 
-from runner.protocol.fields import JsonObject
+from runner.protocol.json_fields import JsonObject
 
 _REMEMBERED_EVENTS = 1024
 

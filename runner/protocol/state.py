@@ -11,13 +11,13 @@ from runner.errors import EndpointUnreachable, IllegalEvent, ProtocolError
 from runner.protocol.configuration import Configuration
 from runner.protocol.conversation import Conversation
 from runner.protocol.effects import Effect, ResponseEnded, TranscriptionEnded, TurnEnded
-from runner.protocol.fields import BadField, JsonObject
-from runner.protocol.oddities import Oddities
-from runner.protocol.promises import Asked, Promises, Request
+from runner.protocol.event_table import known_types, routes_of
+from runner.protocol.json_fields import BadField, JsonObject
+from runner.protocol.pending import Asked, Promises, Request
 from runner.protocol.rate_limits import RateLimits
-from runner.protocol.routes import known_types, routes_of
+from runner.protocol.reported_once import Oddities
 from runner.protocol.sent import Sent
-from runner.protocol.translation_routes import Translation
+from runner.protocol.translation_events import Translation
 from runner.protocol.usage import Usage
 
 Phase = Literal["connecting", "configuring", "ready", "closed"]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, fields
 
-from runner.protocol.fields import JsonObject, count, number, optional_table
+from runner.protocol.json_fields import JsonObject, count, number, optional_table
 from runner.settings.limits import Prices
 
 

@@ -4,7 +4,7 @@ from collections import deque
 
 from runner.errors import RunnerError
 from runner.protocol.effects import SessionEnded
-from runner.protocol.fields import JsonObject
+from runner.protocol.json_fields import JsonObject
 from runner.session.queue import ByteQueue
 from runner.session.update import Update
 

@@ -13,7 +13,7 @@ from runner.errors import IllegalEvent
 
 if TYPE_CHECKING:
     from runner.api.client_events import ClientEventBase
-    from runner.protocol.fields import JsonObject
+    from runner.protocol.json_fields import JsonObject
 
 
 def plain_event(event: Mapping[str, Any] | ClientEventBase) -> JsonObject:

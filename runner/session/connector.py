@@ -11,7 +11,7 @@ import anyio
 from runner import logs
 from runner.connect.address import address_of
 from runner.connect.credentials import credential_headers
-from runner.connect.opening import open_websocket
+from runner.connect.handshake import open_websocket
 from runner.errors import AccessRefused
 from runner.settings.endpoint import LocalEndpoint
 

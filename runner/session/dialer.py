@@ -20,7 +20,7 @@ from runner.session.link import Link
 from runner.settings.endpoint import AzureEndpoint, LocalEndpoint
 
 if TYPE_CHECKING:
-    from runner.protocol.fields import JsonObject
+    from runner.protocol.json_fields import JsonObject
     from runner.session.backoff import Backoff
     from runner.session.pump import Dialect
     from runner.session.recorder import Recorder

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from runner.connect.changes import Changes
     from runner.protocol.conversation import Item
-    from runner.protocol.fields import JsonObject
+    from runner.protocol.json_fields import JsonObject
     from runner.protocol.state import SessionState
     from runner.session.pump import Pump
     from runner.settings.continuity import History

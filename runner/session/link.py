@@ -15,7 +15,7 @@ from runner.connect.changes import Changes
 from runner.connect.clock import clock_behind_s
 from runner.connect.websocket import Closed, WebSocket
 from runner.errors import EndpointUnreachable, RunnerError
-from runner.protocol.audio import append_message
+from runner.protocol.audio_append import append_message
 from runner.protocol.effects import TurnEnded
 from runner.session.client_event import encoded, plain_event
 from runner.session.history_replay import Retelling
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from runner.api.client_events import ClientEventBase
-    from runner.protocol.fields import JsonObject
+    from runner.protocol.json_fields import JsonObject
     from runner.protocol.state import SessionState
     from runner.session.recorder import Recorder
     from runner.settings.continuity import History

@@ -25,7 +25,7 @@ from runner.protocol.effects import (
     TranscriptionEnded,
     make,
 )
-from runner.protocol.fields import JsonObject
+from runner.protocol.json_fields import JsonObject
 from runner.protocol.severity import severity
 from runner.protocol.state import SessionState
 from runner.session import effect_log

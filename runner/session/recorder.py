@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from runner.errors import RunnerError
-    from runner.protocol.fields import JsonObject
+    from runner.protocol.json_fields import JsonObject
 
 
 class Recorder(Protocol):

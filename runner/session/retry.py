@@ -12,7 +12,7 @@ from runner.errors import IllegalEvent
 from runner.session.link import NotSent
 
 if TYPE_CHECKING:
-    from runner.protocol.promises import Asked
+    from runner.protocol.pending import Asked
     from runner.session.link import Link
     from runner.settings.continuity import Reconnect
 

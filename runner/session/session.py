@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from runner.api.client_events import ClientEventBase
-    from runner.protocol.fields import JsonObject
+    from runner.protocol.json_fields import JsonObject
     from runner.session.pump import Reader
 
 MAX_EVENTS_BYTES = 64 * 1024 * 1024

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from pydantic_core import PydanticSerializationError, to_json
 
 from runner.protocol.effects import Effect
-from runner.protocol.fields import JsonObject
+from runner.protocol.json_fields import JsonObject
 
 
 class Update(NamedTuple):

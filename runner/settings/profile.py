@@ -11,7 +11,7 @@ from runner.settings.endpoint import Endpoint
 from runner.settings.input import Input, StdinInput
 from runner.settings.journal import JournalSettings
 from runner.settings.output import Output, StdoutOutput
-from runner.settings.run import LoggingSettings, RunSettings
+from runner.settings.run_settings import LoggingSettings, RunSettings
 
 
 class ModelSettings(Section):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from runner.cli.init import KINDS
+from runner.cli.init_command import KINDS
 from tests.conftest import REPOSITORY
 
 TEMPLATES = REPOSITORY / "runner/cli/templates"

@@ -8,7 +8,7 @@ import pytest
 import tomli
 
 from runner.profile import load_profile
-from runner.profile.schema import author_schema, effective_schema
+from runner.profile.json_schema import author_schema, effective_schema
 from tests.conftest import REPOSITORY
 
 PROFILES = sorted(REPOSITORY.glob("profiles/*.toml")) + sorted(REPOSITORY.glob("runner/cli/templates/*.toml"))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runner.connect.opening import Address, open_websocket
+from runner.connect.handshake import Address, open_websocket
 from runner.errors import EndpointUnreachable
 from tests.connect.peers import Inbox, Peer, listening, websocket
 

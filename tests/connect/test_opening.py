@@ -19,7 +19,7 @@ import uvicorn
 from anyio.streams.tls import TLSStream
 
 from runner import logs
-from runner.connect.opening import Address, open_websocket
+from runner.connect.handshake import Address, open_websocket
 from runner.connect.websocket import WebSocket
 from runner.errors import (
     AccessRefused,

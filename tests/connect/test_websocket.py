@@ -19,7 +19,7 @@ from anyio.lowlevel import checkpoint
 from websockets.frames import Frame, Opcode
 from websockets.sync.server import Server, ServerConnection, serve
 
-from runner.connect.opening import Address, open_websocket
+from runner.connect.handshake import Address, open_websocket
 from runner.connect.websocket import Closed, WebSocket
 from runner.errors import EndpointBusy, EndpointUnreachable, ProtocolError, RunnerError
 from runner.settings.endpoint import Network

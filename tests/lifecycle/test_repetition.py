@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runner.protocol.promises import Asked
+from runner.protocol.pending import Asked
 from runner.session.retry import Repetition
 from runner.settings.continuity import Reconnect
 from tests.lifecycle.links import StillLink

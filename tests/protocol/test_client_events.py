@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from runner.api import api_object, audio_config, items, session_config, tools
 from runner.api import client_events as events
 from runner.profile.descriptions import describe
-from runner.protocol.audio import MAX_APPEND_BYTES
+from runner.protocol.audio_append import MAX_APPEND_BYTES
 
 ADAPTER: TypeAdapter[Any] = TypeAdapter(events.ClientEvent)
 MESSAGE = items.UserMessage(content=[items.TextInput(text="Hello")])

@@ -6,7 +6,7 @@ import pytest
 
 from runner.protocol import conversation
 from runner.protocol.conversation import Conversation, Item
-from runner.protocol.fields import BadField
+from runner.protocol.json_fields import BadField
 
 
 def message(item_id: str, text: str = "x", **fields: Any) -> dict[str, Any]:

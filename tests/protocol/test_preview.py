@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.api.client_events import CLIENT_EVENT_TYPES
+from runner.protocol.event_table import KNOWN_TYPES
 from runner.protocol.preview import from_preview, to_preview
-from runner.protocol.routes import KNOWN_TYPES
 
 PCM = {"type": "audio/pcm", "rate": 24000}
 FORMATS = st.sampled_from([PCM, {"type": "audio/pcmu"}, {"type": "audio/pcma"}])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.protocol.fields import BadField
+from runner.protocol.json_fields import BadField
 from runner.protocol.rate_limits import LONGEST_WAIT_S, RateLimitCrossed, RateLimits
 
 

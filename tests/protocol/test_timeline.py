@@ -11,7 +11,7 @@ from runner.journal.assistant_side import IN_ROUTES as ANSWER_ROUTES
 from runner.journal.record import Record
 from runner.journal.rows import Row
 from runner.journal.timeline import Timeline, timelines
-from runner.protocol.routes import KNOWN_TYPES
+from runner.protocol.event_table import KNOWN_TYPES
 from tests.protocol.test_journal import AUDIO, JSON
 
 START_S = 1_700_000_000.0

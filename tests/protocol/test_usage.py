@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.protocol.fields import BadField
+from runner.protocol.json_fields import BadField
 from runner.protocol.usage import Usage
 from runner.settings.limits import Prices
 

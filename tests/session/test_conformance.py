@@ -19,7 +19,7 @@ from runner.api.client_events import (
 )
 from runner.api.session_config import TranslationSession
 from runner.profile import load_profile
-from runner.protocol.routes import routes_of
+from runner.protocol.event_table import routes_of
 from runner.protocol.session_update import session_update
 from runner.session.opening import open_session
 from tests.peer import Peer, profile_for, serving

@@ -16,7 +16,7 @@ from runner.errors import IllegalEvent, RunnerError
 from runner.outputs.sinks import Lines
 from runner.outputs.text import EventLines, TextLines
 from runner.outputs.transcript import Transcript
-from runner.protocol.routes import KNOWN_TYPES
+from runner.protocol.event_table import KNOWN_TYPES
 from runner.session.opening import open_session
 from runner.session.session import Session
 from runner.session.update import Update

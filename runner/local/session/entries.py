@@ -10,7 +10,7 @@ from runner.local.session.identifiers import new_id
 from runner.local.session.input_buffer import Recording
 from runner.local.session.jobs import Settle
 from runner.local.speech.replies import Prompted
-from runner.protocol.audio import decoded
+from runner.protocol.audio_append import decoded
 
 _MAX_ITEM_ID_CHARACTERS = 32
 _TOKENS_PER_ITEM = 4

@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple
 
-from runner.protocol.fields import JsonObject
+from runner.protocol.json_fields import JsonObject
 
 Request = Literal["response", "aside", "commit"]
 """A response in the conversation, one out of band, or an `input_audio_buffer.commit`."""

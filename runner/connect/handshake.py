@@ -26,7 +26,7 @@ from runner.connect.network import (
     hide_proxy_passwords,
     place,
 )
-from runner.connect.refusal import explanation, retry_after_s
+from runner.connect.refused_handshake import explanation, retry_after_s
 from runner.connect.tls import tls_context
 from runner.connect.websocket import WebSocket
 from runner.errors import EndpointBusy, EndpointUnreachable, ProtocolError, RunnerError, SessionRefused

@@ -14,7 +14,7 @@ from runner import logs
 from runner.cli.failure import print_failure
 from runner.errors import ProfileError, RunnerError
 from runner.profile import LoadedProfile, load_profile
-from runner.profile.faults import Fault, ProfileFaults
+from runner.profile.problems import Fault, ProfileFaults
 from runner.runs.fleet import run_profiles
 from runner.runs.outcome import Outcome, exit_code
 from runner.settings.input import StdinInput

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from runner.profile.faults import Fault
+    from runner.profile.problems import Fault
 
 
 def add_parser(subparsers: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner.errors import EndpointBusy
-from runner.protocol.conversation_routes import finished
+from runner.protocol.conversation_events import finished
 from runner.protocol.effects import (
     AudioDelta,
     Effect,
@@ -15,7 +15,7 @@ from runner.protocol.effects import (
     TextDelta,
     make,
 )
-from runner.protocol.fields import BadField, JsonObject, count, optional_table, optional_text, table, tables, text
+from runner.protocol.json_fields import BadField, JsonObject, count, optional_table, optional_text, table, tables, text
 from runner.protocol.severity import error_for_failure
 
 if TYPE_CHECKING:

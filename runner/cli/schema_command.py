@@ -16,7 +16,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the schema for authors, or the one of effective profiles."""
-    from runner.profile.schema import schema_text
+    from runner.profile.json_schema import schema_text
 
     sys.stdout.write(schema_text(effective=args.effective))
     return 0

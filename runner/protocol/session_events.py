@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from runner.errors import EndpointBusy
 from runner.protocol import severity
 from runner.protocol.effects import Configured, Effect, ErrorReported, Opened, ResponseEnded, ResponseRepeats
-from runner.protocol.fields import JsonObject, count, optional_text, table, text
+from runner.protocol.json_fields import JsonObject, count, optional_text, table, text
 
 if TYPE_CHECKING:
     from runner.protocol.state import SessionState

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from runner.profile.former import GONE, MOVED, successor
 from runner.profile.keys import Key, at
+from runner.profile.legacy_fields import GONE, MOVED, successor
 from runner.profile.tables import Finding, Tables, is_hosted, speaks_preview
 from runner.settings.profile import RealtimeSettings, TranscriptionSettings, TranslationSettings
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from runner.protocol import fields
-from runner.protocol.conversation_routes import told
+from runner.protocol import json_fields
+from runner.protocol.conversation_events import told
 from runner.protocol.effects import AudioDelta, Concluded, Effect, TextDelta, TranscriptDelta, make
-from runner.protocol.fields import JsonObject, text
+from runner.protocol.json_fields import JsonObject, text
 
 if TYPE_CHECKING:
     from runner.protocol.conversation import Conversation
@@ -40,7 +40,7 @@ class Moment(NamedTuple):
 
 def moment_of(event: JsonObject, at_s: float) -> Moment:
     """When a piece came; `at_s` is our own time, in Unix seconds."""
-    return Moment(None if event.get("elapsed_ms") is None else fields.count(event, "elapsed_ms"), at_s)
+    return Moment(None if event.get("elapsed_ms") is None else json_fields.count(event, "elapsed_ms"), at_s)
 
 
 @dataclass(slots=True)

@@ -14,8 +14,8 @@ from runner.protocol.effects import (
     Truncated,
     TurnEnded,
 )
-from runner.protocol.fields import JsonObject, count, optional_table, optional_text, table, tables, text
 from runner.protocol.history import heard
+from runner.protocol.json_fields import JsonObject, count, optional_table, optional_text, table, tables, text
 from runner.protocol.severity import error_for_failure
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
-from runner.profile.faults import Fault, fault_at
 from runner.profile.keys import Key, at, leaves, looks_secret
 from runner.profile.layers import Layer
+from runner.profile.problems import Fault, fault_at
 from runner.settings.auth import KEY_VARIABLES
 from runner.settings.secret import KINDS
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from runner.api.session_types import Kind
-from runner.protocol.conversation_routes import CONVERSATION_ROUTES
+from runner.protocol.conversation_events import CONVERSATION_ROUTES
 from runner.protocol.effects import Effect
-from runner.protocol.fields import JsonObject, tables
-from runner.protocol.response_routes import RESPONSE_ROUTES
-from runner.protocol.session_routes import SESSION_ROUTES
-from runner.protocol.translation_routes import TRANSLATION_ROUTES
+from runner.protocol.json_fields import JsonObject, tables
+from runner.protocol.response_events import RESPONSE_ROUTES
+from runner.protocol.session_events import SESSION_ROUTES
+from runner.protocol.translation_events import TRANSLATION_ROUTES
 
 if TYPE_CHECKING:
     from runner.protocol.state import SessionState

@@ -7,10 +7,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from runner.profile.faults import Fault, fault_at
-from runner.profile.fields import ROOT, Slot, all_keys, slot_at
 from runner.profile.keys import Key, at, dotted
 from runner.profile.merge import Owners
+from runner.profile.model_keys import ROOT, Slot, all_keys, slot_at
+from runner.profile.problems import Fault, fault_at
 
 _FIRST_STEPS: dict[Key, str] = {
     ("version",): "write `version = 1`",
