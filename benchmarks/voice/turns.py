@@ -18,7 +18,8 @@ import anyio
 
 from benchmarks.voice.words import errors, words
 from runner.audio.format import PCM
-from runner.local.speech.interfaces import Speech, models
+from runner.local.speech import models
+from runner.local.speech.interfaces import Speech
 from runner.protocol.effects import AudioDelta
 from runner.session.opening import open_session
 from runner.session.session import Session

@@ -1,0 +1,1 @@
+"""The API's own objects and names: session, items, tools, client events."""

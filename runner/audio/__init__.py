@@ -1,0 +1,1 @@
+"""Samples: formats, resampling, the clock of what is played, and the devices that record and play."""

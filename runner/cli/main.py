@@ -144,7 +144,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-v", "--verbose", action="store_true", help="log at level debug")
     parser.add_argument("-q", "--quiet", action="store_true", help="log warnings and errors only")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for command in (check, show, catalog, init, schema, devices, serve_local, replay):
+    for command in (
+        check_command,
+        show_command,
+        list_command,
+        init_command,
+        schema_command,
+        devices_command,
+        serve_local_command,
+        replay_command,
+    ):
         command.add_parser(commands)
     completion_command.add_parser(commands, parser)
     return parser

@@ -41,7 +41,7 @@ class Source:
     async def open(self) -> None:
         """Make sure, before anything connects, that there is something to hear; raises `RunnerError` otherwise."""
         if self._audio is not None:
-            from runner.audio.format import format_of
+            from runner.protocol.session_format import format_of
 
             await self._audio.open(
                 format_of(self._profile.session.model_dump(mode="json", exclude_unset=True), "input")

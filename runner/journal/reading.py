@@ -1,91 +1,21 @@
 """The files of a journal: FILE is written, FILE.1 was before it, FILE.2 before that."""
 
-import os
-from collections.abc import Callable, Iterable, Iterator
-from io import FileIO
+from collections.abc import Callable, Iterator
 from itertools import count, takewhile
 from pathlib import Path
 
-from runner.errors import InputError, OutputError
+from runner.errors import InputError
 from runner.journal.record import Record, parsed
-from runner.outputs.append_file import appended, finish, is_regular, put_all
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
 """The longest line that is read; no event is as long."""
 
 _MAX_STRANGE_LINES = 100
-_PIECE_BYTES = 1024 * 1024
-
-
-class JournalFile:
-    """A file that lines are appended to, and that is set aside when it has grown too large.
-
-    Args:
-        path: The file; folders are made.
-        max_bytes: What it may hold; a single longer line still gets a file of its own.
-        keep: How many files are kept, the one being written included.
-
-    Raises:
-        OutputError: the file cannot be opened.
-    """
-
-    def __init__(self, path: Path, *, max_bytes: int, keep: int) -> None:
-        self._path = path
-        self._max_bytes = max_bytes
-        self._keep = keep
-        try:
-            self._file, self._size_bytes = _opened(path)
-            if _is_cut(path):
-                self._put(b"\n")
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            msg = f"the journal {path} cannot be opened: {reason}"
-            raise OutputError(msg) from None
-
-    def append(self, lines: Iterable[str]) -> None:
-        """Write lines; raises `OSError`."""
-        waiting = bytearray()
-        for text in lines:
-            data = text.encode() + b"\n"
-            if self._size_bytes + len(waiting) + len(data) > self._max_bytes and self._size_bytes + len(waiting):
-                self._put(waiting)
-                waiting.clear()
-                self._rotate()
-            waiting += data
-            if len(waiting) >= _PIECE_BYTES:
-                self._put(waiting)
-                waiting.clear()
-        self._put(waiting)
-
-    def finish(self) -> None:
-        """Bring everything to the disk, and close; raises `OSError`, and does nothing a second time."""
-        if not self._file.closed:
-            finish(self._file)
-
-    def close(self) -> None:
-        """Close at once; a second time does nothing."""
-        self._file.close()
-
-    def _put(self, data: bytes | bytearray) -> None:
-        put_all(self._file, data)
-        self._size_bytes += len(data)
-
-    def _rotate(self) -> None:
-        if not is_regular(self._file):
-            return
-        self.finish()
-        for number in range(self._keep - 1, 0, -1):
-            older = _part(self._path, number - 1)
-            if older.exists():
-                older.replace(_part(self._path, number))
-        if self._keep == 1:
-            self._path.unlink(missing_ok=True)
-        self._file, self._size_bytes = _opened(self._path)
 
 
 def parts(path: Path) -> list[Path]:
     """The files of a journal, the oldest first; where there are none, `path` itself."""
-    older = takewhile(Path.exists, (_part(path, number) for number in count(1)))
+    older = takewhile(Path.exists, (part_path(path, number) for number in count(1)))
     found = [*([path] if path.exists() else []), *older]
     return found[::-1] or [path]
 
@@ -133,19 +63,6 @@ def _records(path: Path, warn: Callable[[str], None]) -> Iterator[Record]:
         raise InputError(msg, hint="name a file that a profile's `[journal]` has written")
 
 
-def _part(path: Path, number: int) -> Path:
+def part_path(path: Path, number: int) -> Path:
+    """The file that was set aside as the `number`th; 0 is the one being written."""
     return Path(f"{path}.{number}") if number else path
-
-
-def _opened(path: Path) -> tuple[FileIO, int]:
-    file = appended(path)
-    return file, os.fstat(file.fileno()).st_size if is_regular(file) else 0
-
-
-def _is_cut(path: Path) -> bool:
-    """Whether the last line lacks its end, because what wrote it had crashed."""
-    if not path.is_file() or not path.stat().st_size:
-        return False
-    with path.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) != b"\n"

@@ -6,11 +6,11 @@ from contextlib import suppress
 from statistics import median
 from typing import Any, Final
 
-from runner.audio.format import format_of
 from runner.journal import assistant_side, user_side
 from runner.journal.record import MASK, Record, audio_bytes
 from runner.journal.rows import Header, Row, Rows, Summary, Who
 from runner.protocol.json_fields import BadField, JsonObject, optional_table, optional_text, table
+from runner.protocol.session_format import format_of
 from runner.protocol.translation_events import Moment, moment_of
 
 _REMEMBERED_EVENTS: Final = 65536

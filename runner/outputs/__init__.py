@@ -1,0 +1,1 @@
+"""What becomes of what a session says: text, transcripts, recordings, a speaker, the journal."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from runner.audio.format import format_of
 from runner.outputs.pcm_output import PcmOutput
 from runner.outputs.playback import Playback
 from runner.outputs.speaker import Speaker
 from runner.outputs.wav_recording import Recording
+from runner.protocol.session_format import format_of
 from runner.settings.output import AudioOutput, SpeakerOutput, StdoutOutput
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from time import time
 from typing import Any, Literal
 
 from runner.errors import RunnerError
-from runner.journal.reading import JournalFile
 from runner.journal.record import Record, line
+from runner.outputs.journal_file import JournalFile
 from runner.outputs.writer import Writer
 from runner.protocol.json_fields import JsonObject
 from runner.settings.journal import JournalSettings

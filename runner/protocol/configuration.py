@@ -3,8 +3,9 @@
 from collections import OrderedDict
 from functools import reduce
 
-from runner.audio.format import AudioFormat, format_of
+from runner.audio.format import AudioFormat
 from runner.protocol.json_fields import JsonObject
+from runner.protocol.session_format import format_of
 from runner.protocol.session_update import merged
 
 _REMEMBERED_UPDATES = 256

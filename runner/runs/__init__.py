@@ -1,1 +1,1 @@
-"""Keeping a session alive and ending it well: signals, drain, notices to the service manager."""
+"""The sessions of one command: start, signals, budget, drain, exit code."""

@@ -1,1 +1,1 @@
-"""One live session: the engine, and the inputs and outputs beside it."""
+"""One conversation that is kept alive over its connections: all that the Python API needs."""

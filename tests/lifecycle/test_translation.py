@@ -198,7 +198,7 @@ async def test_an_endpoint_that_never_says_its_last_words_is_left(monkeypatch: p
                 await anyio.sleep(0.01)
 
     for script, name, bound_s in ((silent, "SILENCE_S", 0.1), (endless, "MOST_S", 0.3)):
-        monkeypatch.setattr(last_words, name, bound_s)
+        monkeypatch.setattr(translation_close, name, bound_s)
         words = Words()
         async with session_with(script, readers=[words.read], session=TRANSLATION) as (session, _, lines):
             started_s = anyio.current_time()

@@ -13,7 +13,8 @@ import pytest
 
 from benchmarks.voice.words import errors
 from runner.audio.format import PCM, PCMA, PCMU, AudioFormat
-from runner.local.speech.interfaces import NotUnderstood, Speech, models
+from runner.local.speech import models
+from runner.local.speech.interfaces import NotUnderstood, Speech
 
 SENTENCES = (
     "What is the capital of France?",
@@ -218,7 +219,7 @@ import sys
 events = []
 REACHING = {"socket.connect", "socket.getaddrinfo", "socket.sendto", "urllib.Request"}
 sys.addaudithook(lambda event, _: event in REACHING and events.append(event))
-from runner.local.speech.interfaces import models
+from runner.local.speech import models
 speech = models.load()
 pcm = b"".join(sound for _, sound in speech.voice.speak("Hello there.", 24_000))
 speech.transcriber.transcribe(pcm, 24_000)
@@ -256,7 +257,7 @@ ABSENT = """
 import sys
 sys.modules[sys.argv[1]] = None
 from runner.errors import ProfileError
-from runner.local.speech.interfaces import models
+from runner.local.speech import models
 try:
     models.load()
 except ProfileError as error:

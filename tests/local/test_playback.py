@@ -17,7 +17,7 @@ from websockets.sync.client import ClientConnection
 
 from runner import logs
 from runner.journal.record import Record, line
-from runner.local.server.http_server import journal_server
+from runner.local.server import journal_server
 from runner.local.server.journal_server import PlaybackApp
 from tests.lifecycle.command import Command, profile
 from tests.local.wire import dial, in_thread, listening, told
@@ -198,7 +198,7 @@ async def test_a_client_that_says_less_is_not_waited_for_ever(
     monkeypatch: pytest.MonkeyPatch, logged: io.StringIO
 ) -> None:
     """After the longest wait the log names the event, whose like is not waited for again."""
-    monkeypatch.setattr(playback, "_CLIENT_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(journal_server, "_CLIENT_TIMEOUT_S", 0.2)
     records = [*(went(number, "response.create") for number in range(100)), came(100, "a")]
     async with listening(PlaybackApp(records, speed=0)) as port:
 

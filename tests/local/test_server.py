@@ -9,8 +9,8 @@ import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from runner.local.server import faulty_stream, server_websocket
 from runner.local.server.app import LocalApp
-from runner.local.server.http_server import faulty_stream, server_websocket
 from tests.local.wire import dial, heard, heard_until, in_thread, listening, settings, told, user_message
 
 pytestmark = pytest.mark.anyio
@@ -113,7 +113,7 @@ async def test_fragments_are_joined() -> None:
 
 async def test_too_large_a_message_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """A message over the limit ends the connection with 1009."""
-    monkeypatch.setattr(websocket, "MAX_MESSAGE_BYTES", 100_000)
+    monkeypatch.setattr(server_websocket, "MAX_MESSAGE_BYTES", 100_000)
     async with listening() as port:
 
         def script() -> Any:
@@ -143,7 +143,7 @@ async def test_broken_frames_end_the_connection(frame: bytes, code: int) -> None
 
 async def test_a_client_that_does_not_read_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that stops reading loses its connection; the server waits on it, and holds nothing for it."""
-    monkeypatch.setattr(wire, "_WRITE_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(faulty_stream, "_WRITE_TIMEOUT_S", 0.3)
     app = LocalApp(settings(delta_interval_ms=0))
     async with listening(app) as port:
 

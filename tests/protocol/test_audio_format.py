@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from runner.audio.format import FORMATS, PCM, PCMA, PCMU, AudioFormat, format_of
+from runner.audio.format import FORMATS, PCM, PCMA, PCMU, AudioFormat
+from runner.protocol.session_format import format_of
 
 
 def _ulaw(code: int) -> int:

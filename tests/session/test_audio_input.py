@@ -136,7 +136,7 @@ async def test_silence_goes_on_while_somebody_is_thought_to_speak(tmp_path: Path
 
 async def test_a_turn_that_does_not_end_is_ended_by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The silence has a bound, and what turn detection has not ended it does not answer."""
-    monkeypatch.setattr(voice, "_MOST_SILENCE_S", 0.2)
+    monkeypatch.setattr(sender, "_MOST_SILENCE_S", 0.2)
     peer, _ = await fed(recording(tmp_path / "a.wav", tone(0.2)), detecting(silence_s=60), audio=VAD)
 
     assert others(peer) == ["input_audio_buffer.commit", "response.create"]

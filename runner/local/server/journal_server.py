@@ -10,11 +10,12 @@ from typing import Any, Final
 import anyio
 
 from runner import logs
-from runner.audio.format import PCM, format_of
+from runner.audio.format import PCM
 from runner.journal.record import Record, restored
 from runner.local.server.app import error_body
 from runner.local.server.asgi import Receive, Scope, Send
 from runner.local.server.server_websocket import PeerGone
+from runner.protocol.session_format import format_of
 
 _CLIENT_TIMEOUT_S: Final = 30.0
 _STREAMED: Final = frozenset({"input_audio_buffer.append", "session.input_audio_buffer.append"})

@@ -1,0 +1,1 @@
+"""A session of the local endpoint, without I/O: client events in, server events out."""
