@@ -3,7 +3,7 @@
 import pytest
 
 import runner
-from tests.peer import Peer, profile_for, serving
+from tests.helpers.peer import Peer, profile_for, serving
 
 
 def test_the_public_names_are_these() -> None:

@@ -22,9 +22,9 @@ from anyio.from_thread import start_blocking_portal
 from runner import logs
 from runner.cli import run_command as run_command
 from runner.cli.main import run as rt_run
-from tests.connect.peers import Handler, answering, head, listening, make_pki
-from tests.lifecycle.command import Command, Ended
-from tests.peer import Peer, Script, serving
+from tests.helpers.command_process import Command, Ended
+from tests.helpers.peer import Peer, Script, serving
+from tests.helpers.transport_peers import Handler, answering, head, listening, make_pki
 
 KEY = 'made-up/key+"of-a-test"\\7'
 PROXY_PASSWORD = "made-up-password-of-a-proxy"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from runner import logs
-from tests.connect.peers import Pki, make_pki
+from tests.helpers.transport_peers import Pki, make_pki
 
 
 @pytest.fixture(params=["asyncio", "trio", pytest.param(("asyncio", {"use_uvloop": True}), id="uvloop")])

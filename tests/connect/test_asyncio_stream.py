@@ -8,7 +8,7 @@ import pytest
 
 from runner.connect.handshake import Address, open_websocket
 from runner.errors import EndpointUnreachable
-from tests.connect.peers import Inbox, Peer, listening, websocket
+from tests.helpers.transport_peers import Inbox, Peer, listening, websocket
 
 
 def test_plain_asyncio_will_do() -> None:

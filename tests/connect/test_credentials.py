@@ -21,8 +21,8 @@ from runner.connect.credentials import credential_headers
 from runner.errors import AccessRefused, EndpointUnreachable, ProfileError, RunnerError, SecretError
 from runner.session.opening import open_session
 from runner.settings.profile import Profile
-from tests.connect.peers import Proxy, answering, listening
-from tests.peer import Peer, profile_for, refusal, serving
+from tests.helpers.peer import Peer, profile_for, refusal, serving
+from tests.helpers.transport_peers import Proxy, answering, listening
 
 pytestmark = pytest.mark.anyio
 

@@ -13,7 +13,7 @@ from runner import logs
 from runner.connect.network import TcpBackend, core_proxy, environment_proxy, explain, hide_proxy_passwords, place
 from runner.errors import ProfileError
 from runner.settings.hosts import is_loopback
-from tests.connect.peers import Peer, listening, websocket
+from tests.helpers.transport_peers import Peer, listening, websocket
 
 TARGETS = [
     "https://api.openai.com/v1",

@@ -31,7 +31,7 @@ from runner.errors import (
     SessionRefused,
 )
 from runner.settings.endpoint import ClientCertificate, Network
-from tests.connect.peers import Inbox, Peer, Pki, Proxy, answering, head, listening, upgrade, websocket
+from tests.helpers.transport_peers import Inbox, Peer, Pki, Proxy, answering, head, listening, upgrade, websocket
 
 pytestmark = pytest.mark.anyio
 

@@ -9,7 +9,7 @@ import pytest
 from runner.connect.tls import tls_context
 from runner.errors import ProfileError
 from runner.settings.endpoint import ClientCertificate
-from tests.connect.peers import Pki
+from tests.helpers.transport_peers import Pki
 
 
 def test_the_default_context_is_shared_and_strict() -> None:

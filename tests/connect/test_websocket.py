@@ -23,7 +23,7 @@ from runner.connect.handshake import Address, open_websocket
 from runner.connect.websocket import Closed, WebSocket
 from runner.errors import EndpointBusy, EndpointUnreachable, ProtocolError, RunnerError
 from runner.settings.endpoint import Network
-from tests.connect.peers import Inbox, Peer, Pki, Script, listening, upgrade, websocket
+from tests.helpers.transport_peers import Inbox, Peer, Pki, Script, listening, upgrade, websocket
 
 pytestmark = pytest.mark.anyio
 

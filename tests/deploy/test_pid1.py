@@ -15,8 +15,8 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from tests.lifecycle.command import Ended, profile
-from tests.peer import Peer, serving
+from tests.helpers.command_process import Ended, profile
+from tests.helpers.peer import Peer, serving
 
 PROFILE = """
 [endpoint]

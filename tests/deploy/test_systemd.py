@@ -16,7 +16,7 @@ import anyio.to_thread
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.peer import Peer, serving
+from tests.helpers.peer import Peer, serving
 
 UNIT = REPOSITORY / "deploy" / "systemd" / "rt-run@.service"
 BEDS = Path(os.environ.get("TEST_BEDS", REPOSITORY.parent / "shared" / "tools"))

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.lifecycle.command import Command, Ended
+from tests.helpers.command_process import Command, Ended
 
 HERE = Path(__file__).parent
 OLDEST_NODE = 20

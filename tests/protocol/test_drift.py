@@ -15,9 +15,9 @@ from runner.protocol import drift
 from runner.protocol.drift import Drift, differences
 from runner.protocol.preview import from_preview, to_preview
 from runner.protocol.session_update import session_update
+from tests.api.test_client_events import FULL_SESSION
 from tests.conftest import REPOSITORY
-from tests.local.wire import Wire, new_session
-from tests.protocol.test_client_events import FULL_SESSION
+from tests.helpers.local_client import Wire, new_session
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

@@ -6,7 +6,7 @@ import pytest
 
 from runner.protocol.effects import ResponseEnded, ResponseRepeats, TurnEnded
 from runner.protocol.state import SessionState
-from tests.protocol.test_promises import ASIDE, COMMITTED, STARTED, STOPPED, VAD, created, done
+from tests.protocol.test_pending import ASIDE, COMMITTED, STARTED, STOPPED, VAD, created, done
 
 CREATE = {"type": "response.create"}
 DELTA = {"type": "response.output_text.delta", "item_id": "item_1", "content_index": 0, "delta": "Hel"}

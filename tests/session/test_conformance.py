@@ -22,7 +22,7 @@ from runner.profile import load_profile
 from runner.protocol.event_table import routes_of
 from runner.protocol.session_update import session_update
 from runner.session.opening import open_session
-from tests.peer import Peer, profile_for, serving
+from tests.helpers.peer import Peer, profile_for, serving
 
 SCHEMA_FILE = Path(__file__).resolve().parents[3] / "shared" / "spec" / "realtime.schema.json"
 SESSION = {

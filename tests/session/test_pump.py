@@ -16,7 +16,7 @@ from runner import logs
 from runner.errors import AccessRefused, EndpointBusy, EndpointUnreachable, RunnerError, SessionRefused
 from runner.session.opening import open_session
 from runner.session.pump import MAX_MALFORMED_MESSAGES
-from tests.peer import Peer, profile_for, serving
+from tests.helpers.peer import Peer, profile_for, serving
 
 pytestmark = pytest.mark.anyio
 CREATED = {"type": "session.created", "session": {"id": "s", "type": "realtime"}}

@@ -20,7 +20,7 @@ from runner.protocol.event_table import KNOWN_TYPES
 from runner.session.opening import open_session
 from runner.session.session import Session
 from runner.session.update import Update
-from tests.peer import Peer, profile_for, serving
+from tests.helpers.peer import Peer, profile_for, serving
 
 STREAMS = {"asyncio": range(500), "trio": range(500, 560)}
 AT_ONCE = 8

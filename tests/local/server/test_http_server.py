@@ -1,0 +1,227 @@
+"""The server keeps to HTTP and WebSocket, and to its limits."""
+
+import json
+import socket as sockets
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from runner.local.server import faulty_stream, server_websocket
+from runner.local.server.app import LocalApp
+from tests.helpers.local_client import dial, heard, heard_until, in_thread, listening, settings, told, user_message
+
+pytestmark = pytest.mark.anyio
+
+UPGRADE = (
+    b"GET /v1/realtime?model=m HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+
+
+def exchange(port: int, data: bytes) -> bytes:
+    """Send bytes, and read to the end."""
+    with sockets.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.sendall(data)
+        connection.shutdown(sockets.SHUT_WR)
+        answer = b""
+        while chunk := connection.recv(65536):
+            answer += chunk
+        return answer
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/v1/realtime", 426, "upgrade_required"),
+        ("GET", "/v1/models", 404, "unknown_url"),
+        ("POST", "/v1/chat/completions", 404, "unknown_url"),
+    ],
+)
+async def test_plain_http_gets_json(method: str, path: str, status: int, code: str) -> None:
+    """Plain requests are answered by OpenAI's error JSON."""
+    async with listening() as port, httpx.AsyncClient(trust_env=False) as client:
+        content = b"x" * 300_000 if method == "POST" else None
+        response = await client.request(method, f"http://127.0.0.1:{port}{path}", content=content)
+
+    assert response.status_code == status
+    assert response.json()["error"]["code"] == code
+    assert response.headers["content-type"] == "application/json"
+
+
+async def test_head_has_no_body() -> None:
+    """A HEAD request gets the header only."""
+    async with listening() as port:
+        answer = await in_thread(lambda: exchange(port, b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n"))
+
+    assert answer.startswith(b"HTTP/1.1 404 ")
+    assert answer.endswith(b"\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [
+        (b"nonsense\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\n\r\n", b"400"),
+        (b"GET /" + b"x" * 200_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", b"431"),
+        (UPGRADE.replace(b"Version: 13", b"Version: 8"), b"426"),
+        (b"", b""),
+    ],
+)
+async def test_malformed_requests_are_refused(request_bytes: bytes, status: bytes) -> None:
+    """What is no proper request is refused, and the server goes on."""
+    async with listening() as port:
+        answer = await in_thread(lambda: exchange(port, request_bytes))
+        again = await in_thread(lambda: exchange(port, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
+
+    assert answer[9:12] == status
+    assert again[9:12] == b"404"
+
+
+async def test_pings_are_answered_and_closes_returned() -> None:
+    """A ping gets its pong, and the client's close is answered in kind."""
+    async with listening() as port:
+
+        def script() -> tuple[bool, Any]:
+            with dial(port) as socket:
+                heard(socket)
+                answered = socket.ping().wait(5)
+                socket.close(1000, "done")
+                return answered, socket.protocol.close_rcvd
+
+        answered, close = await in_thread(script)
+
+    assert answered
+    assert close.code == 1000
+
+
+async def test_fragments_are_joined() -> None:
+    """A message may come in fragments, with a ping among them."""
+    async with listening() as port:
+
+        def script() -> str:
+            with dial(port) as socket:
+                heard(socket)
+                text = json.dumps({"type": "session.update", "session": {"type": "realtime", "instructions": "é" * 99}})
+                socket.send(text[start : start + 7] for start in range(0, len(text), 7))
+                return str(heard(socket)["session"]["instructions"])
+
+        assert await in_thread(script) == "é" * 99
+
+
+async def test_too_large_a_message_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message over the limit ends the connection with 1009."""
+    monkeypatch.setattr(server_websocket, "MAX_MESSAGE_BYTES", 100_000)
+    async with listening() as port:
+
+        def script() -> Any:
+            with dial(port) as socket:
+                heard(socket)
+                socket.send("x" * 200_000)
+                with pytest.raises(ConnectionClosed) as caught:
+                    socket.recv(timeout=5)
+                return caught.value.rcvd
+
+        close = await in_thread(script)
+
+    assert close.code == 1009
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"), [(b"\x81\x01a", 1002), (b"\xff\x80\0\0\0\0", 1002), (b"\x81\x81\0\0\0\0\xff", 1007)]
+)
+async def test_broken_frames_end_the_connection(frame: bytes, code: int) -> None:
+    """Frames that break the protocol are answered by its close codes."""
+    async with listening() as port:
+        answer = await in_thread(lambda: exchange(port, UPGRADE + frame))
+
+    assert answer.startswith(b"HTTP/1.1 101 ")
+    assert code.to_bytes(2, "big") in answer[-130:]
+
+
+async def test_a_client_that_does_not_read_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that stops reading loses its connection; the server waits on it, and holds nothing for it."""
+    monkeypatch.setattr(faulty_stream, "_WRITE_TIMEOUT_S", 0.3)
+    app = LocalApp(settings(delta_interval_ms=0))
+    async with listening(app) as port:
+
+        def script() -> bool:
+            with sockets.create_connection(("127.0.0.1", port), timeout=5) as connection:
+                connection.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
+                connection.sendall(UPGRADE)
+                frame = json.dumps(
+                    {"type": "session.update", "session": {"type": "realtime", "instructions": "x" * 60_000}}
+                )
+                head = b"\x81\xfe" + len(frame).to_bytes(2, "big") + bytes(4)
+                try:
+                    for _ in range(2000):
+                        connection.sendall(head + frame.encode())
+                except OSError:
+                    return True
+                return False
+
+        assert await in_thread(script)
+        assert b" 404 " in await in_thread(lambda: exchange(port, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
+
+
+async def test_shutdown_says_goodbye() -> None:
+    """Cancelling the server closes open sessions with 1001, even in mid-answer."""
+    ready = anyio.Event()
+    closes: list[Any] = []
+
+    async with anyio.create_task_group() as outer, listening() as port:
+
+        def script() -> None:
+            with dial(port) as socket:
+                heard(socket)
+                told(socket, "conversation.item.create", item=user_message("word " * 2000))
+                told(socket, "response.create", response={"output_modalities": ["text"]})
+                heard_until(socket, "response.output_text.delta")
+                anyio.from_thread.run_sync(ready.set)
+                with pytest.raises(ConnectionClosed) as caught:
+                    heard_until(socket, "never")
+                closes.append(caught.value.rcvd)
+
+        outer.start_soon(in_thread, script)
+        await ready.wait()
+
+    assert closes[0].code == 1001
+    assert closes[0].reason == "The server is shutting down."
+
+
+async def test_a_vanished_client_ends_quietly() -> None:
+    """A client that drops its socket in mid-answer leaves nothing behind."""
+    async with listening() as port:
+
+        def script() -> None:
+            with dial(port) as socket:
+                heard(socket)
+                told(socket, "conversation.item.create", item=user_message("word " * 2000))
+                told(socket, "response.create")
+                heard_until(socket, "response.output_audio.delta")
+                socket.socket.shutdown(sockets.SHUT_RDWR)
+
+        await in_thread(script)
+        assert b" 404 " in await in_thread(lambda: exchange(port, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
+
+
+async def test_a_failing_application_is_told_as_1011() -> None:
+    """An application that fails closes its own connection and no other."""
+
+    async def failing(_scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "server_websocket.accept"})
+        raise RuntimeError
+
+    async with listening(failing) as port:
+
+        def script() -> Any:
+            with dial(port) as socket:
+                with pytest.raises(ConnectionClosed) as caught:
+                    socket.recv(timeout=5)
+                return caught.value.rcvd
+
+        assert (await in_thread(script)).code == 1011
+        assert (await in_thread(script)).code == 1011

@@ -1,0 +1,122 @@
+"""An endpoint has the ears, the mind and the voice that its settings ask for."""
+
+import sys
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from runner.errors import ProfileError
+from runner.local.server.app import LocalApp
+from runner.local.speech.engines import Faculties, faculties_for, needs_models
+from runner.local.speech.interfaces import Speech
+from runner.profile import load_profile
+from runner.session.opening import open_session
+from tests.helpers.local_client import Wire, dial, in_thread, listening, new_session, settings
+
+LLM = {"brain": {"kind": "llm", "gguf": "small.gguf"}}
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Puts a module in the place of one that loads models."""
+
+    def install(name: str, **content: Any) -> None:
+        module = types.ModuleType(f"runner.local.{name}")
+        vars(module).update(content)
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        monkeypatch.delattr(f"runner.local.{name}", raising=False)
+
+    return install
+
+
+def missing() -> Speech:
+    """What loading does without the extra."""
+    raise ProfileError("speech models are not installed", hint="pip install 'rt-run[local]'")
+
+
+def test_by_default_everything_is_simulated_and_says_so() -> None:
+    """No model is loaded, nothing is slow, and `session.created` tells."""
+    faculties = faculties_for(settings())
+
+    assert not needs_models(settings())
+    assert faculties.speech.simulated
+    assert not faculties.speech.is_slow
+    assert faculties.writer is None
+    assert Wire(new_session()).events[0]["session"]["instructions"] == faculties.notice
+    assert "simulated: answers come from rules" in faculties.notice
+
+
+def test_models_are_loaded_where_the_settings_ask_for_them(installed: Callable[..., None]) -> None:
+    """Speech and brain each by themselves; what is still simulated is told."""
+    base = faculties_for(settings()).speech
+    real = Speech(base.detector, base.transcriber, base.voice, is_slow=True, simulated=False)
+    made = []
+
+    class Writer:
+        def __init__(self, brain: Any) -> None:
+            made.append(brain.gguf)
+
+        def answer(self, messages: list[dict[str, str]]) -> str:
+            return messages[-1]["content"].upper()
+
+    installed("models", load=lambda: real)
+    installed("llm", LlmBrain=Writer)
+
+    spoken = faculties_for(settings(speech="models"))
+    both = faculties_for(settings(speech="models", **LLM))
+
+    assert spoken.speech.is_slow
+    assert "Speech is understood and spoken by models" in spoken.notice
+    assert "answers come from rules" in spoken.notice
+    assert both.writer
+    assert both.writer.answer([{"role": "user", "content": "hi"}]) == "HI"
+    assert made == [Path("small.gguf")]
+    assert "rules" not in both.notice
+
+
+@pytest.mark.anyio
+async def test_models_are_loaded_once(installed: Callable[..., None]) -> None:
+    """By the first session, for all of them."""
+    loads = []
+
+    def load() -> Speech:
+        loads.append(1)
+        return faculties_for(settings()).speech
+
+    installed("models", load=load)
+    app = LocalApp(settings(speech="models"))
+    assert not loads
+
+    assert isinstance(await app.load(), Faculties)
+    async with listening(app) as port:
+
+        def script() -> None:
+            with dial(port), dial(port):
+                pass
+
+        await in_thread(script)
+    assert len(loads) == 1
+
+
+@pytest.mark.anyio
+async def test_a_missing_extra_is_told_with_what_to_do(installed: Callable[..., None]) -> None:
+    """To rt-run's user as an error in the profile, to other clients in the refused handshake."""
+    installed("models", load=missing)
+    profile = load_profile("local", sets=['endpoint.speech="models"']).profile
+    with pytest.raises(ProfileError, match="speech models are not installed"):
+        async with open_session(profile):
+            pass
+
+    async with listening(LocalApp(settings(speech="models"))) as port:
+
+        def script() -> bytes:
+            with pytest.raises(InvalidStatus) as caught:
+                dial(port)
+            assert caught.value.response.status_code == 500
+            return bytes(caught.value.response.body or b"")
+
+        assert b"pip install 'rt-run[local]'" in await in_thread(script)

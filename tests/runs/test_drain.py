@@ -1,0 +1,217 @@
+"""Ends of runs against a server that does what each test says."""
+
+import json
+import signal
+import time
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+import pytest
+
+from tests.helpers.command_process import Command, Ended, profile
+from tests.helpers.peer import Peer, Script, serving
+
+PROFILE = """
+[endpoint]
+kind = "custom"
+base_url = "http://127.0.0.1:{port}/v1"
+[model]
+name = "test"
+[[outputs]]
+kind = "stdout"
+[[outputs]]
+kind = "transcript"
+path = "said.jsonl"
+[run]
+grace_s = {grace_s}
+until = "{until}"
+loop = "{loop}"
+max_response_retries = 0
+[run.reconnect]
+max_attempts = 0
+"""
+pytestmark = pytest.mark.anyio
+
+
+def said(folder: Path) -> list[tuple[str, str]]:
+    """Text and status of each turn in the transcript."""
+    lines = map(json.loads, (folder / "said.jsonl").read_text().splitlines())
+    return [(line["text"], line["status"]) for line in lines]
+
+
+class Run:
+    """A command against a scripted server.
+
+    Args:
+        folder: Where it runs.
+        script: What the server does.
+        grace_s: The profile's grace period.
+        until: The profile's `run.until`.
+        loop: The profile's `run.loop`.
+    """
+
+    def __init__(
+        self, folder: Path, script: Script, *, grace_s: float = 2, until: str = "input-end", loop: str = "auto"
+    ) -> None:
+        self.folder, self.script, self.grace_s, self.until, self.loop = folder, script, grace_s, until, loop
+        self.peers: list[Peer] = []
+        self.started_s = 0.0
+
+    async def after(self, text: str, shown: str, *signals: signal.Signals, pause_s: float = 0.3) -> Ended:
+        """Say something, wait until this shows, send the signals, and wait for the end."""
+        async with serving(self.script) as (port, self.peers):
+            settings = PROFILE.format(port=port, grace_s=self.grace_s, until=self.until, loop=self.loop)
+            command = Command("--profile", profile(self.folder, settings), folder=self.folder)
+
+            def drive() -> Ended:
+                command.write(text)
+                begun = command.read(len(shown))
+                self.started_s = time.monotonic()
+                for number in signals:
+                    command.send_signal(number)
+                    time.sleep(pause_s)
+                ended = command.end()
+                ended.stdout = begun + ended.stdout
+                return ended
+
+            return await anyio.to_thread.run_sync(drive)
+
+    @property
+    def took_s(self) -> float:
+        """The time since the first signal, in seconds."""
+        return time.monotonic() - self.started_s
+
+
+async def half(peer: Peer) -> None:
+    """Begin an answer."""
+    await peer.greet()
+    await peer.until("response.create")
+    await peer.answer("half ", "of it", end=False)
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+async def test_ten_drains_in_mid_answer_lose_nothing(tmp_path: Path, loop: str) -> None:
+    """Ten times SIGTERM while an answer streams: exit 0, the whole answer in the transcript, a close 1000."""
+    closes = []
+    for number in range(10):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+
+        async def script(peer: Peer) -> None:
+            await half(peer)
+            await anyio.sleep(0.3)
+            await peer.answer(", all of it", response_id="resp_1", end=False)
+            await peer.end("half of it, all of it")
+            await peer.to_the_end()
+
+        run = Run(folder, script, loop=loop)
+        ended = await run.after("Hello\n", "half of it", signal.SIGTERM, pause_s=0)
+        closes.append(run.peers[0].close_code)
+
+        assert (ended.code, ended.stdout) == (0, "half of it, all of it\n")
+        assert said(folder)[-1] == ("half of it, all of it", "completed")
+    assert closes == [1000] * 10
+
+
+async def test_an_endpoint_that_cancels_nothing_costs_the_answer_only(tmp_path: Path) -> None:
+    """The farewell has its share of the grace period: what was said is kept, and the close is a clean one."""
+
+    async def script(peer: Peer) -> None:
+        await half(peer)
+        await peer.to_the_end()
+
+    run = Run(tmp_path, script)
+    ended = await run.after("Hello\n", "half", signal.SIGTERM)
+
+    assert (ended.code, ended.stdout) == (0, "half of it\n")
+    assert said(tmp_path) == [("half of it", "incomplete")]
+    assert [each["type"] for each in run.peers[0].received][-1] == "response.cancel"
+    assert run.peers[0].close_code == 1000
+
+
+@pytest.mark.parametrize(
+    ("signals", "within_s"), [([signal.SIGTERM], 5.0), ([signal.SIGTERM, signal.SIGTERM], 3.0)], ids=["grace", "second"]
+)
+async def test_an_endpoint_that_is_deaf_is_left_with_what_was_said(
+    tmp_path: Path, signals: list[signal.Signals], within_s: float
+) -> None:
+    """It answers neither the cancel nor the close: the end of the grace period, or a second signal, forces the end."""
+
+    async def script(peer: Peer) -> None:
+        await half(peer)
+        await anyio.sleep_forever()
+
+    run = Run(tmp_path, script)
+    ended = await run.after("Hello\n", "half", *signals)
+
+    assert run.took_s < within_s
+    assert ended.code == 128 + signal.SIGTERM
+    if len(signals) == 1:
+        assert ended.stdout == "half of it\n"
+        assert said(tmp_path) == [("half of it", "incomplete")]
+
+
+async def test_a_second_signal_does_not_wait_for_a_write(tmp_path: Path) -> None:
+    """A question of megabytes to an endpoint that has stopped reading holds up nobody who insists."""
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        await peer.until("response.create")
+        await peer.answer("ready")
+        await anyio.sleep_forever()
+
+    run = Run(tmp_path, script, grace_s=30)
+    ended = await run.after(f"Hello\n{'x' * 12_000_000}\n", "ready", signal.SIGTERM, signal.SIGTERM, pause_s=0.5)
+
+    assert ended.code == 128 + signal.SIGTERM
+    assert run.took_s < 5
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130), (signal.SIGHUP, 129)], ids=["TERM", "INT", "HUP"]
+)
+async def test_the_exit_code_says_which_signal_drained(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    """A service manager stops, a user interrupts, a terminal hangs up."""
+
+    async def script(peer: Peer) -> None:
+        await half(peer)
+        await peer.end("half of it")
+        await peer.to_the_end()
+
+    ended = await Run(tmp_path, script, until="signal").after("Hello\n", "half of it\n", number)
+
+    assert ended.code == code
+
+
+@pytest.mark.parametrize("until", ["input-end", "response-done"])
+async def test_an_answer_that_failed_is_no_success(tmp_path: Path, until: str) -> None:
+    """The failure of a response decides the exit code of whoever waited for it."""
+
+    async def script(peer: Peer) -> None:
+        await half(peer)
+        error = {"type": "server_error", "code": "rate_limit_exceeded", "message": "slow down"}
+        await peer.end("half of it", status="failed", status_details={"type": "failed", "error": error})
+        await peer.to_the_end()
+
+    ended = await Run(tmp_path, script, until=until).after("Hello\n", "half")
+
+    assert ended.code == 75
+    assert "slow down" in ended.logged("session_closed")["error"]
+
+
+async def test_characters_cut_in_two_arrive_whole(tmp_path: Path) -> None:
+    """Servers that cut text by UTF-16 units send half a character as an escape; both outputs join the halves."""
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        await peer.until("response.create")
+        await peer.answer("a\ud83d", "\udc4bb", end=False)
+        await peer.end("a\N{WAVING HAND SIGN}b")
+        await peer.to_the_end()
+
+    ended = await Run(tmp_path, script).after("Hello\n", "a")
+
+    assert (ended.code, ended.stdout) == (0, "a\N{WAVING HAND SIGN}b\n")
+    assert said(tmp_path) == [("a\N{WAVING HAND SIGN}b", "completed")]

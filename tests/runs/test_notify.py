@@ -1,0 +1,173 @@
+"""What a service manager hears from a run, on a plain datagram socket."""
+
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+import pytest
+
+from tests.helpers.command_process import Command, local, profile
+from tests.helpers.peer import Peer, serving
+
+pytestmark = pytest.mark.anyio
+
+CUSTOM = """
+[endpoint]
+kind = "custom"
+base_url = "http://127.0.0.1:{port}/v1"
+[model]
+name = "test"
+[input]
+kind = "none"
+[run.reconnect]
+max_attempts = 0
+"""
+WAIT_S = 20.0
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """The event loop of the server here; the command chooses its own."""
+    return "asyncio"
+
+
+class Manager:
+    """The receiving end of the notify protocol.
+
+    Args:
+        address: Where to listen: a path, or `@` and an abstract name.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind("\0" + address[1:] if address.startswith("@") else address)
+        self.messages: list[list[str]] = []
+
+    def until(self, assignment: str, *, within_s: float = WAIT_S) -> bool:
+        """Receive until a message holds this assignment; says whether one did in time."""
+        deadline_s = time.monotonic() + within_s
+        while not self.heard(assignment):
+            self.socket.settimeout(max(0.01, deadline_s - time.monotonic()))
+            try:
+                self.messages.append(self.socket.recv(65536).decode().splitlines())
+            except TimeoutError:
+                return False
+        return True
+
+    def heard(self, assignment: str) -> bool:
+        """Whether a message so far held this assignment."""
+        return any(assignment in message for message in self.messages)
+
+
+@pytest.fixture(params=["path", "abstract"])
+def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Manager]:
+    """A service manager that listens, by both kinds of address."""
+    listening = Manager(
+        str(tmp_path / "notify") if request.param == "path" else f"@rt-run-{tmp_path.name}-{id(request)}"
+    )
+    yield listening
+    listening.socket.close()
+
+
+async def test_ready_waits_for_the_configured_session(manager: Manager, tmp_path: Path) -> None:
+    """READY=1 follows session.updated, not the connection; STOPPING=1 comes with the time that the end may take."""
+    asked, go_on = anyio.Event(), anyio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.send({"type": "session.created", "event_id": "e1", "session": {"id": "sess_1", "type": "realtime"}})
+        update = await peer.until("session.update")
+        asked.set()
+        await go_on.wait()
+        await peer.send({"type": "session.updated", "event_id": "e2", "session": {"id": "sess_1", **update["session"]}})
+        await peer.to_the_end()
+
+    async with serving(script) as (port, peers):
+        command = Command(
+            "--profile",
+            profile(tmp_path, CUSTOM.format(port=port)),
+            folder=tmp_path,
+            environment={"NOTIFY_SOCKET": manager.address},
+            stdin=subprocess.DEVNULL,
+        )
+        await _in_time(asked)
+        early = await anyio.to_thread.run_sync(lambda: manager.until("READY=1", within_s=0.5))
+        go_on.set()
+        ready = await anyio.to_thread.run_sync(manager.until, "READY=1")
+        command.process.send_signal(signal.SIGTERM)
+        stopping = await anyio.to_thread.run_sync(manager.until, "STOPPING=1")
+        ended = await anyio.to_thread.run_sync(command.end)
+
+    assert (early, ready, stopping, ended.code) == (False, True, True, 0)
+    assert manager.heard("STATUS=connecting")
+    assert manager.heard("STATUS=session sess_1 is open")
+    assert manager.heard("STATUS=draining: signal")
+    assert manager.heard("EXTEND_TIMEOUT_USEC=15000000")
+    assert [peer.close_code for peer in peers] == [1000]
+
+
+async def test_a_session_that_never_opens_is_never_ready(manager: Manager, tmp_path: Path) -> None:
+    """A unit that fails to start has not been active for a moment."""
+    name = profile(tmp_path, CUSTOM.format(port=9))
+    command = Command("--profile", name, folder=tmp_path, environment={"NOTIFY_SOCKET": manager.address})
+    ended = await anyio.to_thread.run_sync(command.end)
+    manager.until("READY=1", within_s=0.2)
+
+    assert ended.code == 69
+    assert manager.heard("STATUS=connecting")
+    assert not manager.heard("READY=1")
+
+
+async def test_many_sessions_are_ready_together(manager: Manager, tmp_path: Path) -> None:
+    """READY=1 waits for the last session that can be opened, failures beside it count, and the status counts all."""
+    go_on = anyio.Event()
+    first = anyio.Event()
+
+    async def script(peer: Peer) -> None:
+        if first.is_set():
+            await go_on.wait()
+        first.set()
+        await peer.greet()
+        await peer.to_the_end()
+
+    async with serving(script) as (port, peers):
+        names = profile(tmp_path, CUSTOM.format(port=port)), profile(tmp_path, CUSTOM.format(port=9), name="away")
+        command = Command(
+            *("-p", names[0], "-p", names[0], "-p", names[1]),
+            folder=tmp_path,
+            environment={"NOTIFY_SOCKET": manager.address},
+            stdin=subprocess.DEVNULL,
+        )
+        counted = await anyio.to_thread.run_sync(manager.until, "STATUS=1 of 3 sessions open")
+        early = await anyio.to_thread.run_sync(lambda: manager.until("READY=1", within_s=0.5))
+        go_on.set()
+        ready = await anyio.to_thread.run_sync(manager.until, "READY=1")
+        command.process.send_signal(signal.SIGTERM)
+        stopping = await anyio.to_thread.run_sync(manager.until, "STOPPING=1")
+        ended = await anyio.to_thread.run_sync(command.end)
+        manager.until("STATUS=ended: 1 of 3 sessions failed")
+
+    assert (counted, early, ready, stopping, ended.code) == (True, False, True, True, 69)
+    assert manager.heard("STATUS=2 of 3 sessions open")
+    assert manager.heard("STATUS=draining: 2 of 3 sessions left")
+    assert manager.heard("STATUS=ended: 1 of 3 sessions failed")
+    assert sum("READY=1" in message for message in manager.messages) == 1
+    assert [peer.close_code for peer in peers] == [1000] * 2
+
+
+@pytest.mark.parametrize("address", ["", "relative", "/nowhere/at/all", "vsock:2:1234", "@" + "x" * 300])
+def test_nobody_who_listens_is_no_reason_to_fail(address: str, tmp_path: Path) -> None:
+    """A run goes on without a service manager, or with one that has gone."""
+    ended = Command("--profile", local(tmp_path), folder=tmp_path, environment={"NOTIFY_SOCKET": address}).end("Hi\n")
+
+    assert (ended.code, ended.stdout) == (0, "You said: Hi\n")
+
+
+async def _in_time(event: anyio.Event) -> None:
+    with anyio.fail_after(WAIT_S):
+        await event.wait()

@@ -1,0 +1,155 @@
+"""Silence, failed responses and drift: what a session makes of an endpoint that is there and does not serve."""
+
+import time
+from typing import Any
+
+import anyio
+import pytest
+
+from runner.errors import EndpointBusy, ProtocolError, SessionRefused
+from tests.helpers.endpoint_scripts import (
+    answering,
+    asked,
+    attentive,
+    conversation,
+    half,
+    kinds,
+    logged,
+    own,
+    session_with,
+)
+from tests.helpers.peer import Peer
+
+pytestmark = pytest.mark.anyio
+
+
+async def silent(peer: Peer) -> None:
+    """Begin an answer and say nothing more, but answer pings."""
+    await peer.greet()
+    await asked(peer)
+    await peer.answer("one mom", item_id=own(peer, 1), end=False)
+    await peer.to_the_end()
+
+
+async def test_silence_in_the_middle_of_an_answer_is_a_loss() -> None:
+    """The peer is alive, its answer is not."""
+    async with session_with(silent, attentive, stall_timeout_s=0.4) as (session, peers, lines):
+        await session.say("Hello?")
+        await session.settled()
+        assert [text for _, text in conversation(session)] == ["Hello?", "answer 1"]
+        assert "nothing came for 0.4 s" in logged(lines, "connection_lost")[0]["error"]
+        await anyio.sleep(0.8)
+        assert len(peers) == 2
+
+
+async def test_a_peer_that_answers_no_ping_is_a_loss() -> None:
+    """An open socket is no sign of life."""
+
+    async def dead(peer: Peer) -> None:
+        await peer.greet()
+        await anyio.sleep_forever()
+
+    network = {"ping_interval_s": 0.2, "ping_timeout_s": 0.2}
+    async with session_with(dead, attentive, network=network) as (session, _, lines):
+        await session.say("Hello?")
+        await session.settled()
+        assert "did not answer a ping" in logged(lines, "connection_lost")[0]["error"]
+
+
+def failing(code: str, *, times: int) -> Any:
+    """A script whose first responses fail with this code."""
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        for number in range(times):
+            await asked(peer)
+            error = {"code": code, "message": "not now"}
+            done = {"id": f"bad_{number}", "status": "failed", "status_details": {"error": error}, "output": []}
+            await peer.send({"type": "response.created", "response": {"id": f"bad_{number}"}})
+            await peer.send({"type": "response.done", "response": done})
+        await answering(peer)
+
+    return script
+
+
+@pytest.mark.parametrize("code", ["server_error", "rate_limit_exceeded"])
+async def test_a_response_that_failed_for_now_is_asked_for_again(code: str) -> None:
+    """As often as the profile allows, and then the failure is told."""
+    async with session_with(failing(code, times=2)) as (session, peers, _):
+        await session.say("Hello?")
+        await session.settled()
+        assert session.first_unanswered is None
+        assert conversation(session)[-1] == ("assistant", "answer 1")
+        assert kinds(peers[0]).count("response.create") == 3
+        assert len(peers) == 1
+
+    async with session_with(failing(code, times=3)) as (session, peers, _):
+        await session.say("Hello?")
+        await session.settled()
+        assert isinstance(session.first_unanswered, EndpointBusy)
+        assert kinds(peers[0]).count("response.create") == 3
+
+
+async def test_a_response_that_failed_for_good_is_not_repeated() -> None:
+    """What would fail again is the caller's to decide."""
+    async with session_with(failing("content_filter", times=1)) as (session, peers, _):
+        await session.say("Hello?")
+        await session.settled()
+        assert isinstance(session.first_unanswered, ProtocolError)
+        assert kinds(peers[0]).count("response.create") == 1
+
+
+async def test_a_used_up_limit_delays_the_next_question() -> None:
+    """A question that would be refused waits until the limit is reset."""
+
+    async def limited(peer: Peer) -> None:
+        await peer.greet()
+        limit = {"name": "requests", "limit": 10, "remaining": 0, "reset_seconds": 0.6}
+        await peer.send({"type": "rate_limits.updated", "rate_limits": [limit]})
+        await answering(peer)
+
+    async with session_with(limited) as (session, _, lines):
+        while not logged(lines, "rate_limit_crossed"):
+            await session.changes.next()
+        started_s = time.monotonic()
+        await session.say("Hello?")
+        assert time.monotonic() - started_s >= 0.4
+        await session.settled()
+
+
+@pytest.mark.parametrize("on_drift", ["warn", "fail", "ignore"])
+async def test_drift_is_told_once_or_refused(on_drift: str) -> None:
+    """The endpoint's configuration is compared on every connection, and the same drift is told once."""
+
+    async def drifting(peer: Peer) -> None:
+        session = {"type": "realtime", "id": "s", "instructions": "mine"}
+        await peer.send({"type": "session.created", "session": session})
+        await peer.until("session.update")
+        await peer.send({"type": "session.updated", "session": session})
+
+    async def first(peer: Peer) -> None:
+        await drifting(peer)
+        await (peer.to_the_end() if on_drift == "fail" else asked(peer))
+
+    async def second(peer: Peer) -> None:
+        await drifting(peer)
+        await answering(peer)
+
+    run: dict[str, Any] = {"on_drift": on_drift, "session": {"instructions": "yours"}}
+    if on_drift == "fail":
+        with pytest.raises(SessionRefused, match="instructions"):
+            async with session_with(first, second, **run):
+                pass
+        return
+    async with session_with(first, second, **run) as (session, _, lines):
+        await session.say("Hello?")
+        await session.settled()
+        assert len(logged(lines, "configuration_drifted")) == (1 if on_drift == "warn" else 0)
+
+
+async def test_halves_given_up_stay_in_the_conversation() -> None:
+    """Where nobody asks again, what was heard was said."""
+    async with session_with(half, attentive, max_response_retries=0) as (session, _, _):
+        await session.say("Hello?")
+        await session.settled()
+        assert [text for _, text in conversation(session)] == ["Hello?", "a half answ"]

@@ -1,0 +1,282 @@
+"""A live session against a server that does what each test says."""
+
+from typing import Any
+
+import anyio
+import pytest
+
+from runner.api.client_events import ResponseCancel
+from runner.errors import EndpointBusy, EndpointUnreachable, IllegalEvent, ProtocolError, SessionRefused
+from runner.session import pump, session
+from runner.session.opening import open_session
+from tests.helpers.peer import Peer, profile_for, serving
+
+pytestmark = pytest.mark.anyio
+
+
+async def texts(session: session.Session, *, answers: int) -> list[str]:
+    """The text of the next answers."""
+    found = [""]
+    async for event in session:
+        if event["type"] == "response.output_text.delta":
+            found[-1] += event["delta"]
+        elif event["type"] == "response.done":
+            answers -= 1
+            if not answers:
+                break
+            found.append("")
+    return found
+
+
+async def test_questions_are_answered_one_after_the_other() -> None:
+    """A second question waits for the answer to the first, on the wire too."""
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        for number in range(2):
+            await peer.until("response.create")
+            assert peer.received[-2]["item"]["content"][0]["text"] == f"question {number}"
+            await peer.answer("answer ", str(number), response_id=f"resp_{number}", item_id=f"item_{number}")
+        await peer.to_the_end()
+
+    async with serving(script) as (port, peers):
+        async with open_session(profile_for(port)) as session:
+            await session.say("question 0")
+            await session.say("question 1")
+            await session.settled()
+
+            assert await texts(session, answers=2) == ["answer 0", "answer 1"]
+        assert peers[0].close_code == 1000
+
+
+async def test_the_configuration_is_sent_once_and_whole() -> None:
+    """The first `session.update` has the session's type, its fields and what `extra` adds."""
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        await peer.to_the_end()
+
+    async with serving(script) as (port, peers):
+        table = {"output_modalities": ["text"], "extra": {"novelty": {"on": True}}}
+        async with open_session(profile_for(port, session=table)) as session:
+            assert session.state.phase == "ready"
+
+        (update,) = peers[0].received
+        assert update["session"] == {"type": "realtime", "output_modalities": ["text"], "novelty": {"on": True}}
+
+
+async def test_a_refused_configuration_ends_the_session() -> None:
+    """The endpoint's own words about the profile reach the user."""
+
+    async def script(peer: Peer) -> None:
+        await peer.send({"type": "session.created", "session": {"id": "s", "type": "realtime"}})
+        update = await peer.until("session.update")
+        error = {
+            "type": "invalid_request_error",
+            "code": "invalid_value",
+            "message": "no such voice",
+            "param": "session.audio.output.voice",
+        }
+        await peer.send({"type": "error", "error": {**error, "event_id": update["event_id"]}})
+        await peer.to_the_end()
+
+    async with serving(script) as (port, _):
+        with pytest.raises(SessionRefused, match=r"no such voice \(at `session.audio.output.voice`\)"):
+            async with open_session(profile_for(port)):
+                pass
+
+
+async def test_an_endpoint_that_stays_silent_is_given_up() -> None:
+    """Neither the greeting nor the confirmation is waited for without end."""
+
+    async def script(peer: Peer) -> None:
+        await peer.to_the_end()
+
+    async with serving(script) as (port, _):
+        profile = profile_for(port)
+        hasty = profile.model_copy(update={"endpoint": profile.endpoint.model_copy(update={"connect_timeout_s": 0.2})})
+        with pytest.raises(EndpointUnreachable, match=r"session\.created"):
+            async with open_session(hasty):
+                pass
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "error"),
+    [
+        (1001, "Your session hit the maximum duration of 60 minutes.", EndpointBusy),
+        (1000, "", EndpointUnreachable),
+        (1008, "no", ProtocolError),
+    ],
+)
+async def test_a_close_that_nobody_asked_for_is_no_success(code: int, reason: str, error: type[Exception]) -> None:
+    """Whoever waits for events or for an answer is told why the session ended."""
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        await peer.until("response.create")
+        await peer.answer("Hel", end=False)
+        await peer.close(code, reason)
+        await peer.to_the_end()
+
+    async with serving(script) as (port, _), open_session(profile_for(port)) as session:
+        await session.say("Hello")
+        with pytest.raises(error):
+            await session.settled()
+        with pytest.raises(error):
+            async for _event in session:
+                pass
+        with pytest.raises(error):
+            await session.say("still there?")
+
+
+async def test_a_fatal_error_event_ends_the_session() -> None:
+    """The code of an error event counts even if the endpoint forgets to close."""
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        await peer.until("response.create")
+        await peer.send({"type": "error", "error": {"type": "x", "code": "session_expired", "message": "time is up"}})
+        await peer.to_the_end()
+
+    async with serving(script) as (port, peers):
+        async with open_session(profile_for(port)) as session:
+            await session.say("Hello")
+            await session.ended()
+            assert isinstance(session.failure, EndpointBusy)
+        assert peers[0].close_code == 1000
+
+
+async def test_an_error_of_the_caller_passes_unwrapped() -> None:
+    """The body's own exception leaves `open_session` as it is, and the session is closed."""
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        await peer.to_the_end()
+
+    async with serving(script) as (port, peers):
+        with pytest.raises(KeyError, match="mine"):
+            async with open_session(profile_for(port)):
+                raise KeyError("mine")
+        assert peers[0].close_code == 1000
+
+
+async def test_a_cancelled_caller_leaves_a_closed_connection() -> None:
+    """Cancelling the body closes the session politely and in bounded time."""
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        await peer.to_the_end()
+
+    async with serving(script) as (port, peers):
+        with anyio.move_on_after(0.2) as scope:
+            async with open_session(profile_for(port)):
+                await anyio.sleep_forever()
+        assert scope.cancelled_caught
+        with anyio.fail_after(3):
+            await peers[0].closed.wait()
+        assert peers[0].close_code == 1000
+
+
+async def test_the_common_events_have_methods() -> None:
+    """`respond`, `update`, `cancel` and `send` put the API's events on the wire."""
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        await peer.until("response.create")
+        await peer.answer("Hel", end=False)
+        await peer.until("response.cancel")
+        await peer.end("Hel", status="cancelled")
+        await peer.to_the_end()
+
+    async with serving(script) as (port, peers):
+        async with open_session(profile_for(port)) as session:
+            await session.cancel()
+            await session.respond(instructions="Be brief.", metadata={"topic": "x"})
+            await session.update(instructions="Be long.")
+            await session.send(ResponseCancel(type="response.cancel"))
+            await session.settled()
+        _, respond, update, cancel = peers[0].received
+        assert respond["response"] == {"instructions": "Be brief.", "metadata": {"topic": "x"}}
+        assert update["session"] == {"type": "realtime", "instructions": "Be long."}
+        assert cancel["type"] == "response.cancel"
+        assert len({each["event_id"] for each in peers[0].received}) == 4
+
+
+@pytest.mark.parametrize("event", [{}, {"type": 3}, {"type": "x", "data": object()}, {"type": "x", "data": b"bytes"}])
+async def test_what_is_no_event_is_refused_before_the_wire(event: dict[str, Any]) -> None:
+    """A caller's mistake is an `IllegalEvent`, and the session goes on."""
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        await peer.to_the_end()
+
+    async with serving(script) as (port, peers):
+        async with open_session(profile_for(port)) as session:
+            with pytest.raises(IllegalEvent):
+                await session.send(event)
+            await session.send({"type": "input_audio_buffer.clear", "half": "\ud83d"})
+        assert [each["type"] for each in peers[0].received] == ["session.update", "input_audio_buffer.clear"]
+
+
+async def test_a_reader_that_never_reads_costs_a_bounded_amount() -> None:
+    """Events that nobody reads are dropped past a limit, and the loss is told, not hidden."""
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        for _ in range(100):
+            await peer.send({"type": "response.output_audio.delta", "delta": "A" * 100})
+        await peer.until("response.create")
+        await peer.answer("done")
+        await peer.to_the_end()
+
+    async with serving(script) as (port, _), open_session(profile_for(port), max_events_bytes=2000) as session:
+        await session.say("Hello")
+        await session.settled()
+        with pytest.raises(Exception, match="waited to be read"):
+            async for _event in session:
+                pass
+
+
+async def test_messages_that_are_no_events_are_survived_up_to_a_point() -> None:
+    """A few broken messages are logged; a peer that sends nothing else is given up."""
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        await peer.send("{", "[]", "nul")
+        await peer.until("response.create")
+        await peer.answer("fine")
+        await peer.send(*["{"] * pump.MAX_MALFORMED_MESSAGES)
+        await peer.to_the_end()
+
+    async with serving(script) as (port, _), open_session(profile_for(port)) as session:
+        await session.say("Hello")
+        await session.settled()
+        await session.ended()
+        assert isinstance(session.failure, ProtocolError)
+
+
+async def test_the_preview_dialect_is_translated_at_the_edge() -> None:
+    """A preview server gets and sends its own words; the caller sees the current protocol only."""
+
+    async def script(peer: Peer) -> None:
+        await peer.send({"type": "session.created", "session": {"id": "s", "modalities": ["text"]}})
+        update = await peer.until("session.update")
+        assert update["session"] == {"modalities": ["text"], "turn_detection": None}
+        await peer.send({"type": "session.updated", "session": {"id": "s", **update["session"]}})
+        await peer.until("response.create")
+        await peer.send({"type": "response.created", "response": {"id": "r", "conversation_id": "c"}})
+        ids = {"response_id": "r", "item_id": "i", "output_index": 0, "content_index": 0}
+        await peer.send({"type": "response.text.delta", "delta": "old", **ids})
+        item = {"id": "i", "type": "message", "role": "assistant", "content": [{"type": "text", "text": "old"}]}
+        await peer.send({"type": "response.done", "response": {"id": "r", "status": "completed", "output": [item]}})
+        await peer.to_the_end()
+
+    async with serving(script) as (port, _):
+        endpoint = {"kind": "azure", "base_url": f"http://127.0.0.1:{port}", "api_version": "2025-04-01-preview"}
+        session_table = {"output_modalities": ["text"], "audio": {"input": {"turn_detection": "none"}}}
+        profile = profile_for(port, endpoint=endpoint, auth={"kind": "none"}, session=session_table)
+        async with open_session(profile) as session:
+            await session.say("Hello")
+
+            assert await texts(session, answers=1) == ["old"]
+            assert session.state.effective["output_modalities"] == ["text"]
