@@ -12,6 +12,7 @@ from benchmarks.measure import Comparison, Contender
 from runner.connect.changes import Changes
 from runner.connect.frames import FrameReader
 from runner.protocol.effects import AudioDelta
+from runner.protocol.receive import receive
 from runner.protocol.state import SessionState
 from runner.session.pump import Pump
 from runner.session.update import Update
@@ -63,8 +64,8 @@ def _json() -> Callable[[bytes], object]:
 
 
 def _state() -> Callable[[bytes], object]:
-    receive = SessionState().receive
-    return lambda message: receive(from_json(message))
+    state = SessionState()
+    return lambda message: receive(state, from_json(message))
 
 
 def _session(reader: Callable[[Update], None]) -> Callable[[], Callable[[bytes], object]]:

@@ -167,6 +167,8 @@ class TranslationNoiseReduction(ApiObject):
 
     type: Literal["near_field", "far_field"]
     """`near_field` for headsets, `far_field` for laptops and rooms."""
+    strength: Annotated[float, Field(ge=0)] | None = None
+    """How much is suppressed; the server starts with 1."""
 
 
 class TranslationInput(ApiObject):

@@ -11,8 +11,8 @@ from runner.api.api_object import ApiObject, Clearable
 from runner.api.audio_config import ResponseAudio
 from runner.api.items import ConversationItem, InputItem
 from runner.api.session_config import MaxOutputTokens, Modalities, Prompt, Reasoning, Session, TranslationSession
+from runner.api.session_types import MAX_APPEND_BYTES
 from runner.api.tools import Tool, ToolChoice
-from runner.protocol.audio_append import MAX_APPEND_BYTES
 
 MAX_EVENT_ID_CHARACTERS: Final = 512
 

@@ -14,6 +14,9 @@ TRANSLATION_APPEND: Final = "session.input_audio_buffer.append"
 TRANSLATION_CLOSE: Final = "session.close"
 """Asks a translation for its last words, after which the endpoint sends `session.closed`."""
 
+MAX_APPEND_BYTES: Final = 15 * 1024 * 1024
+"""The longest base64 text that one event may append, in bytes."""
+
 _TRANSLATION_EVENTS: Final = ("session.update", TRANSLATION_APPEND, TRANSLATION_CLOSE)
 
 

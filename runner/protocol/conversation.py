@@ -1,9 +1,10 @@
 """The conversation of a session, in text: what the endpoint holds, and what a next connection has to be told."""
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from runner.protocol.effects import Effect, TurnEnded
 from runner.protocol.json_fields import BadField, JsonObject, optional_text, tables, text
 
 MAX_ITEMS = 4096
@@ -210,3 +211,13 @@ def _read(item: JsonObject) -> Item:
         case "completed" | "incomplete":
             read.status = status
     return read
+
+
+def turn_ended(item: Item, logprobs: Sequence[JsonObject] = ()) -> list[Effect]:
+    """The end of a turn, once: by whom, and what was said, as far as it is known already."""
+    if item.told or item.type != "message" or not item.text:
+        return []
+    item.told = True
+    if item.status == "in_progress":
+        item.status = "completed"
+    return [TurnEnded(item.role, item.text, item.id, item.status, logprobs)]

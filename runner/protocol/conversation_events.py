@@ -1,9 +1,6 @@
 """Server events of the conversation and of what is heard: how they change a session."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
+from runner.protocol.conversation import turn_ended
 from runner.protocol.effects import (
     Effect,
     SpeechStarted,
@@ -12,23 +9,17 @@ from runner.protocol.effects import (
     TranscriptionEnded,
     TranscriptionStarted,
     Truncated,
-    TurnEnded,
 )
 from runner.protocol.history import heard
 from runner.protocol.json_fields import JsonObject, count, optional_table, optional_text, table, tables, text
 from runner.protocol.severity import error_for_failure
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from runner.protocol.conversation import Item
-    from runner.protocol.state import SessionState
+from runner.protocol.state import SessionState
 
 
 def _item_placed(state: SessionState, event: JsonObject) -> list[Effect]:
     previous = optional_text(event, "previous_item_id") or None
     item = state.conversation.put(table(event, "item"), previous)
-    return told(item) if item.role != "assistant" else []
+    return turn_ended(item) if item.role != "assistant" else []
 
 
 def _item_done(state: SessionState, event: JsonObject) -> list[Effect]:
@@ -108,7 +99,7 @@ def _transcript(state: SessionState, event: JsonObject) -> list[Effect]:
         # Its announcement was lost, or the endpoint makes none; whose words these are is known all the same.
         state.conversation.put({"id": item_id, "type": "message", "role": "user"})
     item = state.conversation.append(item_id, count(event, "content_index"), transcript, whole=True)
-    return [*told(item, tuple(tables(event, "logprobs"))), TranscriptionEnded(item_id)]
+    return [*turn_ended(item, tuple(tables(event, "logprobs"))), TranscriptionEnded(item_id)]
 
 
 def finished(state: SessionState, incoming: JsonObject) -> list[Effect]:
@@ -116,17 +107,7 @@ def finished(state: SessionState, incoming: JsonObject) -> list[Effect]:
     item = state.conversation.put(incoming)
     if item.status == "in_progress":
         item.status = "completed"
-    return told(item)
-
-
-def told(item: Item, logprobs: Sequence[JsonObject] = ()) -> list[Effect]:
-    """The end of a turn, once: by whom, and what was said, as far as it is known already."""
-    if item.told or item.type != "message" or not item.text:
-        return []
-    item.told = True
-    if item.status == "in_progress":
-        item.status = "completed"
-    return [TurnEnded(item.role, item.text, item.id, item.status, logprobs)]
+    return turn_ended(item)
 
 
 CONVERSATION_ROUTES = {

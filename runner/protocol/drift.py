@@ -39,6 +39,7 @@ _SHOWN_IN: Mapping[object, _Shown] = {
     "translation": {
         "": frozenset({"audio"}),
         "audio.input": frozenset({"noise_reduction", "transcription"}),
+        "audio.input.noise_reduction": frozenset({"type", "strength"}),
         "audio.input.transcription": frozenset({"model"}),
         "audio.output": frozenset({"language"}),
     },

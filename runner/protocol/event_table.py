@@ -1,9 +1,6 @@
 """Server events by type: the table that says which of them change a session, and how."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING
 
 from runner.api.session_types import Kind
 from runner.protocol.conversation_events import CONVERSATION_ROUTES
@@ -11,12 +8,10 @@ from runner.protocol.effects import Effect
 from runner.protocol.json_fields import JsonObject, tables
 from runner.protocol.response_events import RESPONSE_ROUTES
 from runner.protocol.session_events import SESSION_ROUTES
+from runner.protocol.state import SessionState
 from runner.protocol.translation_events import TRANSLATION_ROUTES
 
-if TYPE_CHECKING:
-    from runner.protocol.state import SessionState
-
-Route = Callable[["SessionState", JsonObject], list[Effect]]
+Route = Callable[[SessionState, JsonObject], list[Effect]]
 
 
 def _rate_limits(state: SessionState, event: JsonObject) -> list[Effect]:

@@ -1,8 +1,6 @@
 """Server events of responses: how they change a session, pieces of answers first of all."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from runner.errors import EndpointBusy
 from runner.protocol.conversation_events import finished
@@ -17,11 +15,7 @@ from runner.protocol.effects import (
 )
 from runner.protocol.json_fields import BadField, JsonObject, count, optional_table, optional_text, table, tables, text
 from runner.protocol.severity import error_for_failure
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from runner.protocol.state import SessionState
+from runner.protocol.state import SessionState
 
 
 def _response_created(state: SessionState, event: JsonObject) -> list[Effect]:

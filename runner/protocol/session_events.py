@@ -1,16 +1,10 @@
 """Server events of the session itself: its opening, its configuration, and errors."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from runner.errors import EndpointBusy
 from runner.protocol import severity
 from runner.protocol.effects import Configured, Effect, ErrorReported, Opened, ResponseEnded, ResponseRepeats
 from runner.protocol.json_fields import JsonObject, count, optional_text, table, text
-
-if TYPE_CHECKING:
-    from runner.protocol.state import SessionState
+from runner.protocol.state import SessionState
 
 
 def _opened(state: SessionState, event: JsonObject) -> list[Effect]:

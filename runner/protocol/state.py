@@ -7,17 +7,16 @@ sends; a caller of `send` that asks for what the state forbids gets `IllegalEven
 from typing import Literal
 
 from runner.api.session_types import APPEND, Kind, append_type, check_translated
-from runner.errors import EndpointUnreachable, IllegalEvent, ProtocolError
+from runner.errors import EndpointUnreachable, IllegalEvent
 from runner.protocol.configuration import Configuration
 from runner.protocol.conversation import Conversation
-from runner.protocol.effects import Effect, ResponseEnded, TranscriptionEnded, TurnEnded
-from runner.protocol.event_table import known_types, routes_of
-from runner.protocol.json_fields import BadField, JsonObject
+from runner.protocol.effects import Effect, TranscriptionEnded, TurnEnded
+from runner.protocol.json_fields import JsonObject
 from runner.protocol.pending import Asked, Promises, Request
 from runner.protocol.rate_limits import RateLimits
 from runner.protocol.reported_once import Oddities
 from runner.protocol.sent import Sent
-from runner.protocol.translation_events import Translation
+from runner.protocol.translation import Translation
 from runner.protocol.usage import Usage
 
 Phase = Literal["connecting", "configuring", "ready", "closed"]
@@ -66,7 +65,6 @@ class SessionState:
         self.sent: Sent = Sent(before.sent if before else None)
         self.oddities: Oddities = before.oddities if before else Oddities()
         self._asks_again = asks_again
-        self._routes, self._known_types = routes_of(kind), known_types(kind)
 
     @property
     def effective(self) -> JsonObject:
@@ -167,25 +165,6 @@ class SessionState:
             case _:
                 pass
 
-    def receive(self, event: JsonObject) -> list[Effect]:
-        """Take in one server event and say what it means; never raises, whatever the event holds."""
-        kind = event.get("type")
-        if type(kind) is not str:
-            return self.malformed("", "`type` is not a string")
-        route = self._routes.get(kind)
-        if route is None:
-            return [] if kind in self._known_types else self.oddities.unknown(kind)
-        try:
-            return route(self, event)
-        except BadField as bad:
-            effects = self.malformed(kind, str(bad))
-            if kind == "response.done" and (self.busy or self.promises.asides):
-                effects.append(self._abandon(event, f"the response ended in an event that cannot be read: {bad}"))
-            elif kind == "error" and self.refuse(*self.sent.cause(event.get("error"))):
-                problem = ProtocolError(f"the endpoint answered with an error that cannot be read: {bad}")
-                effects.append(ResponseEnded("", "refused", error=problem))
-            return effects
-
     def malformed(self, kind: str, problem: str) -> list[Effect]:
         """Report what cannot be read, each problem of a type once; an empty type stands for no event at all."""
         return self.oddities.malformed(kind, problem)
@@ -214,13 +193,6 @@ class SessionState:
         for each in again:
             self.promises.repeat(each)
         return effects
-
-    def _abandon(self, event: JsonObject, problem: str) -> ResponseEnded:
-        response = event.get("response")
-        response_id = response.get("id") if isinstance(response, dict) else None
-        response_id = response_id if isinstance(response_id, str) else ""
-        self.promises.abandon(response_id)
-        return ResponseEnded(response_id, "failed", error=ProtocolError(problem))
 
     def refuse(self, cause: str, cause_type: str) -> Asked | None:
         """The endpoint does not do what this event of ours asks for; returns the request that is thereby answered."""

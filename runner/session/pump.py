@@ -26,6 +26,7 @@ from runner.protocol.effects import (
     make,
 )
 from runner.protocol.json_fields import JsonObject
+from runner.protocol.receive import receive
 from runner.protocol.severity import severity
 from runner.protocol.state import SessionState
 from runner.session import effect_log
@@ -71,7 +72,6 @@ class Pump:
         self.refusal: RunnerError | None = None
         self.first_unanswered: RunnerError | None = None
         self._state = state
-        self._receive = state.receive
         self.is_over = False
         """Whether nothing more will come."""
         self._connection = connection
@@ -101,7 +101,7 @@ class Pump:
         self._malformed = 0
         self._last_words = None
         self._state.heard_at_s = now_s = time()
-        effects = self._receive(event)
+        effects = receive(self._state, event)
         update = make(Update, (event, effects, now_s, len(message)))
         if effects and type(effects[0]) in _PIECES:
             # Most events are pieces of an answer, which are neither logged nor waited for.

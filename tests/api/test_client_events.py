@@ -11,8 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from runner.api import api_object, audio_config, items, session_config, tools
 from runner.api import client_events as events
+from runner.api.session_types import MAX_APPEND_BYTES
 from runner.profile.descriptions import describe
-from runner.protocol.audio_append import MAX_APPEND_BYTES
 
 ADAPTER: TypeAdapter[Any] = TypeAdapter(events.ClientEvent)
 MESSAGE = items.UserMessage(content=[items.TextInput(text="Hello")])
@@ -55,11 +55,11 @@ FULL_SESSION = session_config.RealtimeSession(
 SAMPLES: list[tuple[events.ClientEventBase, dict[str, Any]]] = [
     (
         events.SessionUpdate(session=session_config.RealtimeSession()),
-        {"type": "session_config.update", "session": {"type": "realtime"}},
+        {"type": "session.update", "session": {"type": "realtime"}},
     ),
     (
         events.SessionUpdate(session=session_config.TranscriptionSession(), event_id="e"),
-        {"type": "session_config.update", "event_id": "e", "session": {"type": "transcription"}},
+        {"type": "session.update", "event_id": "e", "session": {"type": "transcription"}},
     ),
     (events.InputAudioBufferAppend(audio="AAAA"), {"type": "input_audio_buffer.append", "audio": "AAAA"}),
     (events.InputAudioBufferCommit(), {"type": "input_audio_buffer.commit"}),
@@ -68,17 +68,17 @@ SAMPLES: list[tuple[events.ClientEventBase, dict[str, Any]]] = [
     (
         events.ConversationItemCreate(item=MESSAGE, previous_item_id="root"),
         {
-            "type": "items.item.create",
+            "type": "conversation.item.create",
             "previous_item_id": "root",
             "item": {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello"}]},
         },
     ),
-    (events.ConversationItemRetrieve(item_id="i"), {"type": "items.item.retrieve", "item_id": "i"}),
+    (events.ConversationItemRetrieve(item_id="i"), {"type": "conversation.item.retrieve", "item_id": "i"}),
     (
         events.ConversationItemTruncate(item_id="i", content_index=0, audio_end_ms=1),
-        {"type": "items.item.truncate", "item_id": "i", "content_index": 0, "audio_end_ms": 1},
+        {"type": "conversation.item.truncate", "item_id": "i", "content_index": 0, "audio_end_ms": 1},
     ),
-    (events.ConversationItemDelete(item_id="i"), {"type": "items.item.delete", "item_id": "i"}),
+    (events.ConversationItemDelete(item_id="i"), {"type": "conversation.item.delete", "item_id": "i"}),
     (
         events.ResponseCreate(
             response=events.ResponseCreateParams(
@@ -142,7 +142,7 @@ TRANSLATION: list[tuple[events.ClientEventBase, dict[str, Any]]] = [
             )
         ),
         {
-            "type": "session_config.update",
+            "type": "session.update",
             "session": {
                 "audio": {
                     "input": {"transcription": {"model": "gpt-realtime-whisper"}, "noise_reduction": None},
@@ -153,9 +153,9 @@ TRANSLATION: list[tuple[events.ClientEventBase, dict[str, Any]]] = [
     ),
     (
         events.SessionInputAudioBufferAppend(audio="AAAA", event_id="e"),
-        {"type": "session_config.input_audio_buffer.append", "audio": "AAAA", "event_id": "e"},
+        {"type": "session.input_audio_buffer.append", "audio": "AAAA", "event_id": "e"},
     ),
-    (events.SessionClose(), {"type": "session_config.close"}),
+    (events.SessionClose(), {"type": "session.close"}),
 ]
 
 
@@ -209,7 +209,7 @@ def test_none_clears_in_a_profile(word: str | None) -> None:
 
 def test_none_is_no_null_on_the_wire() -> None:
     """A client that sends the word none is refused, as the API refuses it."""
-    wire = {"type": "session_config.update", "session": {"type": "realtime", "tracing": "none"}}
+    wire = {"type": "session.update", "session": {"type": "realtime", "tracing": "none"}}
 
     with pytest.raises(ValidationError):
         events.SessionUpdate.model_validate(wire, context={"wire": True})
@@ -249,7 +249,7 @@ def test_bounds_of_a_session(fields: dict[str, Any]) -> None:
     [
         {"type": "response.cancel", "event_id": "e" * 513},
         {"type": "input_audio_buffer.append", "audio": "A" * (MAX_APPEND_BYTES + 1)},
-        {"type": "items.item.truncate", "item_id": "i", "content_index": 0, "audio_end_ms": -1},
+        {"type": "conversation.item.truncate", "item_id": "i", "content_index": 0, "audio_end_ms": -1},
         {"type": "response.create", "response": {"metadata": {str(key): "" for key in range(17)}}},
         {"type": "response.create", "response": {"metadata": {"k": "v" * 513}}},
         {"type": "response.create", "response": {"metadata": {"k" * 65: "v"}}},

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.api.client_events import InputAudioBufferAppend, SessionInputAudioBufferAppend
-from runner.api.session_types import append_type
+from runner.api.session_types import MAX_APPEND_BYTES, append_type
 from runner.errors import IllegalEvent
-from runner.protocol.audio_append import MAX_APPEND_BYTES, append_message, decoded
+from runner.protocol.audio_append import append_message, decoded
 
 
 @given(st.binary(max_size=200))

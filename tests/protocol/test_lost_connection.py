@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from runner.protocol.effects import ResponseEnded, ResponseRepeats, TurnEnded
+from runner.protocol.receive import receive
 from runner.protocol.state import SessionState
 from tests.protocol.test_pending import ASIDE, COMMITTED, STARTED, STOPPED, VAD, created, done
 
@@ -17,7 +18,7 @@ def state(detection: dict[str, Any] | None = None, *, retries: int = 2, asks_aga
     made = SessionState(max_response_retries=retries, asks_again=asks_again)
     update = {"type": "realtime", "audio": {"input": {"turn_detection": detection}}}
     made.send({"type": "session.update", "session": update})
-    made.receive({"type": "session.updated", "session": update})
+    receive(made, {"type": "session.updated", "session": update})
     return made
 
 
@@ -38,8 +39,8 @@ def again(of: SessionState) -> list[tuple[dict[str, Any], int]]:
 def half(of: SessionState) -> None:
     """Half an answer."""
     of.send(CREATE)
-    of.receive(created())
-    of.receive({**DELTA, "response_id": "resp_1"})
+    receive(of, created())
+    receive(of, {**DELTA, "response_id": "resp_1"})
 
 
 def test_all_that_was_asked_for_is_owed() -> None:
@@ -47,7 +48,7 @@ def test_all_that_was_asked_for_is_owed() -> None:
     lost = state()
     for event in (ASIDE, CREATE):
         lost.send(event)
-    lost.receive(created("resp_2", conversation_id=None))
+    receive(lost, created("resp_2", conversation_id=None))
     lost.send(ASIDE)
     lost.send({"type": "input_audio_buffer.commit"})
     lost.close()
@@ -72,8 +73,8 @@ def test_the_half_of_an_answer_that_comes_again_is_forgotten() -> None:
     lost = state()
     half(lost)
     call = {"id": "item_2", "type": "function_call", "call_id": "1", "status": "completed"}
-    lost.receive({"type": "response.output_item.done", "response_id": "resp_1", "item": call})
-    lost.receive(said("kept"))
+    receive(lost, {"type": "response.output_item.done", "response_id": "resp_1", "item": call})
+    receive(lost, said("kept"))
     lost.close()
 
     assert [each.id for each in lost.conversation.items] == ["item_u"]
@@ -102,10 +103,10 @@ def test_a_turn_is_answered_anew_if_its_words_are_known(words: str, begun: bool)
     """Audio is gone with its connection; an answer to the turn before it would be worse than none."""
     lost = state(VAD)
     for event in (STARTED, STOPPED, COMMITTED, said(words)):
-        lost.receive(event)
+        receive(lost, event)
     if begun:
-        lost.receive(created())
-        lost.receive({**DELTA, "response_id": "resp_1"})
+        receive(lost, created())
+        receive(lost, {**DELTA, "response_id": "resp_1"})
     lost.close()
 
     assert again(lost) == ([(CREATE, 1)] if words else [])
@@ -120,13 +121,13 @@ def test_the_end_of_another_connection_ends_no_answer_of_this_one() -> None:
 
     assert old.close() == []
     assert [each.text for each in new.conversation.items] == ["Hel"]
-    assert [each.text for each in new.receive(done(text="Hello")) if isinstance(each, TurnEnded)] == ["Hello"]
+    assert [each.text for each in receive(new, done(text="Hello")) if isinstance(each, TurnEnded)] == ["Hello"]
 
 
 def test_the_next_connection_knows_of_the_session() -> None:
     """Conversation, usage and limits are the same; what the endpoint says is its own."""
     first = state()
-    first.receive(said("hello"))
+    receive(first, said("hello"))
     second = SessionState(first)
 
     assert second.conversation is first.conversation
@@ -145,12 +146,12 @@ def test_only_what_was_granted_is_asked_of_the_next() -> None:
     sent = [first.send({"type": "session.update", "session": {"type": "realtime", **each}}) for each in updates]
     moments = [first.quiet]
     error = {"type": "x", "message": "no", "event_id": sent[1]["event_id"]}
-    first.receive({"type": "session.updated", "session": {}})
-    first.receive({"type": "error", "error": error})
+    receive(first, {"type": "session.updated", "session": {}})
+    receive(first, {"type": "error", "error": error})
 
     assert first.configuration.asked["instructions"] == "a"
     assert "tools" not in SessionState(first).configuration.asked
-    first.receive({"type": "session.updated", "session": {}})
+    receive(first, {"type": "session.updated", "session": {}})
     assert first.configuration.asked["tools"] == []
     assert [*moments, first.quiet] == [False, True]
 
@@ -161,17 +162,17 @@ def test_a_moment_is_quiet_when_nothing_would_be_lost() -> None:
     moments = [here.quiet]
     here.send({"type": "input_audio_buffer.append"})
     moments.append(here.quiet)
-    here.receive({"type": "input_audio_buffer.committed", "item_id": "i"})
+    receive(here, {"type": "input_audio_buffer.committed", "item_id": "i"})
     moments.append(here.quiet)
     here.send(CREATE)
     moments.append(here.quiet)
-    here.receive(done())
+    receive(here, done())
     assert [*moments, here.quiet] == [True, False, True, False, True]
 
     detecting = state(VAD)
     detecting.send({"type": "input_audio_buffer.append"})
     moments = [detecting.quiet]
-    detecting.receive(STARTED)
+    receive(detecting, STARTED)
     assert [*moments, detecting.quiet] == [True, False]
 
 
@@ -184,11 +185,11 @@ def test_a_response_that_fails_for_a_while_is_asked_again(code: str, repeats: bo
         sent = here.send(CREATE)
         error = {"type": "x", "code": code, "message": "no"}
         if refused:
-            effects = here.receive({"type": "error", "error": {**error, "event_id": sent["event_id"]}})
+            effects = receive(here, {"type": "error", "error": {**error, "event_id": sent["event_id"]}})
         else:
-            here.receive(created())
+            receive(here, created())
             details = {"type": "failed", "error": error}
-            effects = here.receive(done(status="failed", output=[], status_details=details))
+            effects = receive(here, done(status="failed", output=[], status_details=details))
         if repeats and failures < 2:
             assert isinstance(effects[-1], ResponseRepeats)
             assert again(here) == [(CREATE, failures + 1)]
@@ -226,7 +227,7 @@ def test_an_item_that_we_create_has_an_id(given: dict[str, Any]) -> None:
 def test_the_format_of_the_audio(session: dict[str, Any], expected: str) -> None:
     """As far as it can be read."""
     here = SessionState()
-    here.receive({"type": "session.updated", "session": session})
+    receive(here, {"type": "session.updated", "session": session})
 
     assert here.configuration.output_format.encoding == expected
 
@@ -235,11 +236,11 @@ def test_a_call_without_a_status_is_finished_when_its_item_is() -> None:
     """Some servers say it by the event only."""
     here = state()
     here.send(CREATE)
-    here.receive(created())
+    receive(here, created())
     call = {"id": "item_2", "type": "function_call", "call_id": "1"}
-    here.receive({"type": "response.output_item.added", "response_id": "resp_1", "item": call})
+    receive(here, {"type": "response.output_item.added", "response_id": "resp_1", "item": call})
     statuses: list[str] = [here.conversation.by_id["item_2"].status]
-    here.receive({"type": "response.output_item.done", "response_id": "resp_1", "item": call})
+    receive(here, {"type": "response.output_item.done", "response_id": "resp_1", "item": call})
 
     assert [*statuses, here.conversation.by_id["item_2"].status] == ["in_progress", "completed"]
 
@@ -250,6 +251,6 @@ def test_an_item_said_to_follow_itself_breaks_nothing() -> None:
     item = {"id": "i", "type": "message", "role": "user", "content": []}
     here.send({"type": "conversation.item.create", "item": item})
 
-    here.receive({"type": "conversation.item.added", "previous_item_id": "i", "item": item})
+    receive(here, {"type": "conversation.item.added", "previous_item_id": "i", "item": item})
 
     assert [each.id for each in here.conversation.items] == ["i"]

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from runner.protocol.effects import ResponseEnded, TurnEnded
+from runner.protocol.receive import receive
 from runner.protocol.state import SessionState
 
 ASIDE = {"type": "response.create", "response": {"conversation": "none"}}
@@ -18,7 +19,7 @@ def hearing(detection: dict[str, Any] | None = VAD, *, kind: str = "realtime", *
     """A session that is configured to listen like this."""
     state = SessionState()
     audio = {"input": {"turn_detection": detection, **heard}}
-    state.receive({"type": "session.updated", "session": {"type": kind, "audio": audio}})
+    receive(state, {"type": "session.updated", "session": {"type": kind, "audio": audio}})
     return state
 
 
@@ -44,7 +45,7 @@ def refusal(cause: str = "") -> dict[str, Any]:
 
 def turns(state: SessionState, event: dict[str, Any]) -> list[str]:
     """What an event ends of the conversation."""
-    return [each.text for each in state.receive(event) if isinstance(each, TurnEnded)]
+    return [each.text for each in receive(state, event) if isinstance(each, TurnEnded)]
 
 
 @pytest.mark.parametrize("field", [{}, {"conversation_id": None}, {"conversation_id": "conv_1"}])
@@ -54,7 +55,7 @@ def test_a_response_out_of_band_is_pending_from_its_request_to_its_end(field: di
 
     state.send(ASIDE)
     assert (state.pending, state.busy) == (True, False)
-    state.receive(created(**field))
+    receive(state, created(**field))
     assert (state.pending, state.busy) == (True, False)
     assert turns(state, done(**field)) == []
     assert (state.pending, state.conversation.items) == (False, ())
@@ -65,9 +66,9 @@ def test_requests_are_matched_in_their_order(field: dict[str, Any]) -> None:
     """A server that does not tell the two kinds apart answers them in the order in which they were asked for."""
     state = hearing(None)
     state.send({"type": "response.create"})
-    state.receive(created("resp_1", **field))
+    receive(state, created("resp_1", **field))
     state.send(ASIDE)
-    state.receive(created("resp_2", **field))
+    receive(state, created("resp_2", **field))
 
     assert turns(state, done("resp_2", "aside", **field)) == []
     assert state.busy
@@ -81,9 +82,9 @@ def test_the_conversation_that_is_named_decides_where_there_is_a_choice() -> Non
     state.send({"type": "response.create"})
     state.send(ASIDE)
 
-    state.receive(created("resp_2", conversation_id=None))
+    receive(state, created("resp_2", conversation_id=None))
     assert state.requested_by
-    state.receive(created("resp_1", conversation_id="conv_1"))
+    receive(state, created("resp_1", conversation_id="conv_1"))
     assert turns(state, done("resp_1", "answer")) == ["answer"]
     assert turns(state, done("resp_2", "aside")) == []
     assert not state.pending
@@ -94,7 +95,7 @@ def test_a_refused_request_out_of_band_is_over() -> None:
     state = hearing(None)
     for cause in (True, False):
         sent = state.send(ASIDE)
-        effects = state.receive(refusal(sent["event_id"] if cause else ""))
+        effects = receive(state, refusal(sent["event_id"] if cause else ""))
 
         assert [each.status for each in effects if isinstance(each, ResponseEnded)] == ["refused"]
         assert not state.pending
@@ -104,9 +105,9 @@ def test_what_somebody_says_is_pending_until_it_is_answered() -> None:
     """From the first sound to the end of the response that turn detection makes."""
     state = hearing()
     for event in (STARTED, STOPPED, COMMITTED, created()):
-        assert state.receive(event) is not None
+        assert receive(state, event) is not None
         assert state.pending
-    state.receive(done())
+    receive(state, done())
     assert not state.pending
 
 
@@ -117,10 +118,10 @@ def test_what_somebody_says_is_pending_until_it_is_answered() -> None:
 def test_turn_detection_promises_a_response(event: dict[str, Any], detection: dict[str, Any]) -> None:
     """Either of its two events, whichever a server sends."""
     state = hearing(detection)
-    state.receive(event)
+    receive(state, event)
     assert state.pending
-    state.receive(created())
-    state.receive(done())
+    receive(state, created())
+    receive(state, done())
     assert not state.pending
 
 
@@ -132,7 +133,7 @@ def test_turn_detection_promises_a_response(event: dict[str, Any], detection: di
 def test_a_turn_that_nobody_answers_promises_nothing(state: SessionState) -> None:
     """Only what is going to come is waited for."""
     for event in (STARTED, STOPPED, COMMITTED):
-        state.receive(event)
+        receive(state, event)
         assert state.pending == (event is STARTED and state.configuration.detects_turns)
 
 
@@ -140,19 +141,19 @@ def test_a_turn_that_is_written_down_is_pending_until_then() -> None:
     """Between the end of speech and its commit too."""
     state = hearing(VAD, kind="transcription", transcription={"model": "x"})
     for event in (STARTED, STOPPED, COMMITTED):
-        state.receive(event)
+        receive(state, event)
         assert state.pending
     kind = "conversation.item.input_audio_transcription.completed"
-    state.receive({"type": kind, "item_id": "item_u", "content_index": 0, "transcript": "hi"})
+    receive(state, {"type": kind, "item_id": "item_u", "content_index": 0, "transcript": "hi"})
     assert not state.pending
 
 
 def test_our_own_commit_promises_no_response() -> None:
     """Only turn detection makes one."""
     state = hearing()
-    state.receive(STARTED)
+    receive(state, STARTED)
     state.send({"type": "input_audio_buffer.commit"})
-    state.receive(COMMITTED)
+    receive(state, COMMITTED)
 
     assert not state.pending
 
@@ -160,28 +161,28 @@ def test_our_own_commit_promises_no_response() -> None:
 def test_our_commit_that_comes_too_late_takes_no_promise_away() -> None:
     """Turn detection was first: its commit is announced, ours is refused, the answer still comes."""
     state = hearing()
-    state.receive(STARTED)
+    receive(state, STARTED)
     sent = state.send({"type": "input_audio_buffer.commit"})
     for event in (STOPPED, COMMITTED, refusal(sent["event_id"])):
-        state.receive(event)
+        receive(state, event)
         assert state.pending
-    state.receive(created())
-    state.receive(done())
+    receive(state, created())
+    receive(state, done())
     assert not state.pending
 
 
 def test_a_response_that_was_asked_for_may_be_the_promised_one() -> None:
     """Both at once: one is made, the other is refused, and nobody waits for it."""
     state = hearing()
-    state.receive(COMMITTED)
+    receive(state, COMMITTED)
     sent = state.send({"type": "response.create"})
-    state.receive(created())
+    receive(state, created())
 
-    effects = state.receive(refusal(sent["event_id"]))
+    effects = receive(state, refusal(sent["event_id"]))
 
     assert [each.status for each in effects if isinstance(each, ResponseEnded)] == ["refused"]
     assert state.busy
-    state.receive(done())
+    receive(state, done())
     assert not state.pending
 
 
@@ -200,13 +201,13 @@ def test_no_turn_is_waited_for_in_vain(before: list[dict[str, Any]], ending: dic
     """What ends it without a commit."""
     state = hearing()
     for event in before:
-        state.receive(event)
+        receive(state, event)
     assert state.pending
 
     if ending is None:
         state.close()
     else:
-        state.receive(ending)
+        receive(state, ending)
 
     assert not state.pending
 
@@ -214,11 +215,11 @@ def test_no_turn_is_waited_for_in_vain(before: list[dict[str, Any]], ending: dic
 def test_a_cleared_buffer_takes_back_nothing_that_was_committed() -> None:
     """The response to it still comes, or an error."""
     state = hearing()
-    state.receive(COMMITTED)
-    state.receive({"type": "input_audio_buffer.cleared"})
+    receive(state, COMMITTED)
+    receive(state, {"type": "input_audio_buffer.cleared"})
     assert state.pending
 
-    state.receive(ERROR)
+    receive(state, ERROR)
     assert not state.pending
 
 
@@ -226,10 +227,10 @@ def test_an_answer_that_comes_after_an_error_without_a_cause_counts() -> None:
     """The error was about something else: the conversation is busy again until the answer is over."""
     state = hearing(None)
     state.send({"type": "response.create"})
-    state.receive(ERROR)
+    receive(state, ERROR)
     assert not state.pending
 
-    state.receive(created())
+    receive(state, created())
 
     assert state.busy
     assert turns(state, done(text="late")) == ["late"]
@@ -241,15 +242,15 @@ def test_a_late_answer_does_not_collide_with_the_next_request(refused: bool) -> 
     """Asked again after an error without a cause: whichever of the two is refused or answered, both come to an end."""
     state = hearing(None)
     state.send({"type": "response.create"})
-    state.receive(ERROR)
+    receive(state, ERROR)
     again = state.send({"type": "response.create"})
-    state.receive(created("resp_1"))
+    receive(state, created("resp_1"))
 
     if refused:
-        effects = state.receive(refusal(again["event_id"]))
+        effects = receive(state, refusal(again["event_id"]))
         assert [each.status for each in effects if isinstance(each, ResponseEnded)] == ["refused"]
     else:
-        state.receive(created("resp_2"))
+        receive(state, created("resp_2"))
         assert turns(state, done("resp_2", "second")) == ["second"]
     assert state.busy
     assert turns(state, done("resp_1", "first")) == ["first"]
@@ -260,9 +261,9 @@ def test_an_error_long_after_the_answer_began_does_not_refuse_it() -> None:
     """Without a doubt about the answer, an error that names its request ends nothing."""
     state = hearing(None)
     sent = state.send({"type": "response.create"})
-    state.receive(created())
+    receive(state, created())
 
-    assert not [each for each in state.receive(refusal(sent["event_id"])) if isinstance(each, ResponseEnded)]
+    assert not [each for each in receive(state, refusal(sent["event_id"])) if isinstance(each, ResponseEnded)]
     assert state.busy
 
 
@@ -271,9 +272,9 @@ def test_an_unreadable_error_is_an_answer_too(error: Any) -> None:
     """A request that was refused in words nobody understands must not block the conversation for ever."""
     state = hearing()
     state.send({"type": "response.create"})
-    state.receive(STARTED)
+    receive(state, STARTED)
 
-    effects = state.receive({"type": "error", "error": error})
+    effects = receive(state, {"type": "error", "error": error})
 
     assert [each.status for each in effects if isinstance(each, ResponseEnded)] == ["refused"]
     assert not state.pending
@@ -283,11 +284,11 @@ def test_an_unreadable_end_of_one_response_leaves_the_other() -> None:
     """Where its id can be read; without one, all are over."""
     state = hearing(None)
     state.send({"type": "response.create"})
-    state.receive(created("resp_1"))
+    receive(state, created("resp_1"))
     state.send(ASIDE)
-    state.receive(created("resp_2"))
+    receive(state, created("resp_2"))
 
-    state.receive({"type": "response.done", "response": {"id": "resp_2", "status": 5}})
+    receive(state, {"type": "response.done", "response": {"id": "resp_2", "status": 5}})
     assert ([*state.promises.active], [*state.promises.asides]) == (["resp_1"], [])
-    state.receive({"type": "response.done", "response": {"id": 5}})
+    receive(state, {"type": "response.done", "response": {"id": 5}})
     assert not state.pending

@@ -18,6 +18,7 @@ from runner.protocol.effects import (
     TranscriptionEnded,
     TurnEnded,
 )
+from runner.protocol.receive import receive
 from runner.protocol.state import SessionState
 
 CREATED = {"type": "session.created", "session": {"id": "sess_1", "expires_at": 1234}}
@@ -32,9 +33,9 @@ DELTA: dict[str, Any] = {
 def ready() -> SessionState:
     """A state that is open and configured."""
     state = SessionState()
-    state.receive(CREATED)
+    receive(state, CREATED)
     state.send({"type": "session.update", "session": {"type": "realtime"}})
-    state.receive({"type": "session.updated", "session": {"type": "realtime", "id": "sess_1"}})
+    receive(state, {"type": "session.updated", "session": {"type": "realtime", "id": "sess_1"}})
     return state
 
 
@@ -54,10 +55,10 @@ def test_a_session_is_ready_once_its_configuration_is_confirmed() -> None:
     state = SessionState()
 
     phases: list[str] = [state.phase]
-    assert state.receive(CREATED) == [Opened("sess_1", 1234)]
+    assert receive(state, CREATED) == [Opened("sess_1", 1234)]
     state.send({"type": "session.update", "session": {"type": "realtime"}})
     phases.append(state.phase)
-    assert state.receive({"type": "session.updated", "session": {"type": "realtime"}}) == [
+    assert receive(state, {"type": "session.updated", "session": {"type": "realtime"}}) == [
         Configured({"type": "realtime"})
     ]
     assert [*phases, state.phase] == ["connecting", "configuring", "ready"]
@@ -83,10 +84,10 @@ def test_a_second_response_is_refused_while_one_is_in_flight() -> None:
 
     with pytest.raises(IllegalEvent):
         state.send({"type": "response.create"})
-    state.receive(created())
+    receive(state, created())
     with pytest.raises(IllegalEvent):
         state.send({"type": "response.create"})
-    state.receive(done())
+    receive(state, done())
 
     assert not state.busy
     state.send({"type": "response.create"})
@@ -96,17 +97,17 @@ def test_a_response_out_of_band_may_run_beside_another() -> None:
     """`conversation = "none"` neither waits nor blocks, and its text never joins the conversation."""
     state = ready()
     state.send({"type": "response.create"})
-    state.receive(created())
+    receive(state, created())
 
     state.send({"type": "response.create", "response": {"conversation": "none"}})
     aside = {"id": "resp_2", "conversation_id": None}
-    assert state.receive({"type": "response.created", "response": aside}) == [ResponseStarted("resp_2")]
-    assert state.receive({**DELTA, "response_id": "resp_2", "item_id": "item_2", "delta": "x"}) == [
+    assert receive(state, {"type": "response.created", "response": aside}) == [ResponseStarted("resp_2")]
+    assert receive(state, {**DELTA, "response_id": "resp_2", "item_id": "item_2", "delta": "x"}) == [
         TextDelta("resp_2", "item_2", "x")
     ]
     item = {"id": "item_2", "type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "x"}]}
-    state.receive({"type": "response.output_item.done", "response_id": "resp_2", "item": item})
-    state.receive({"type": "response.done", "response": {**aside, "status": "completed", "output": [item]}})
+    receive(state, {"type": "response.output_item.done", "response_id": "resp_2", "item": item})
+    receive(state, {"type": "response.done", "response": {**aside, "status": "completed", "output": [item]}})
 
     assert state.busy
     assert [each.id for each in state.conversation.items] == []
@@ -125,16 +126,16 @@ def test_a_turn_is_told_once_though_three_events_end_it() -> None:
     """Item done, output item done and response done all carry the turn; it is one turn."""
     state = ready()
     state.send({"type": "response.create"})
-    state.receive(created())
-    state.receive({**DELTA, "delta": "Hel"})
-    state.receive({**DELTA, "delta": "lo"})
+    receive(state, created())
+    receive(state, {**DELTA, "delta": "Hel"})
+    receive(state, {**DELTA, "delta": "lo"})
     item: dict[str, Any] = {"id": "item_1", "type": "message", "role": "assistant", "status": "completed"}
     item |= {"content": [{"type": "output_text", "text": "Hello"}]}
 
     effects = [
-        *state.receive({"type": "conversation.item.done", "item": item}),
-        *state.receive({"type": "response.output_item.done", "response_id": "resp_1", "item": item}),
-        *state.receive(done(output=[item])),
+        *receive(state, {"type": "conversation.item.done", "item": item}),
+        *receive(state, {"type": "response.output_item.done", "response_id": "resp_1", "item": item}),
+        *receive(state, done(output=[item])),
     ]
 
     assert [each for each in effects if isinstance(each, TurnEnded)] == [
@@ -146,8 +147,8 @@ def test_what_was_streamed_is_told_as_incomplete_when_the_session_ends() -> None
     """A lost connection loses nothing that was heard."""
     state = ready()
     state.send({"type": "response.create"})
-    state.receive(created())
-    state.receive({**DELTA, "delta": "Hel"})
+    receive(state, created())
+    receive(state, {**DELTA, "delta": "Hel"})
 
     assert state.close() == [TurnEnded("assistant", "Hel", "item_1", "incomplete")]
     assert not state.busy
@@ -157,10 +158,10 @@ def test_a_cancelled_response_says_so() -> None:
     """Status and reason reach the reader, and the conversation is free again."""
     state = ready()
     state.send({"type": "response.create"})
-    state.receive(created())
+    receive(state, created())
 
-    effects = state.receive(
-        done(status="cancelled", status_details={"type": "cancelled", "reason": "client_cancelled"})
+    effects = receive(
+        state, done(status="cancelled", status_details={"type": "cancelled", "reason": "client_cancelled"})
     )
 
     assert effects == [ResponseEnded("resp_1", "cancelled", "client_cancelled")]
@@ -181,9 +182,9 @@ def test_a_failed_response_is_classified(error: dict[str, str], expected: type[E
     """The error inside a failed response decides what kind of failure it is."""
     state = ready()
     state.send({"type": "response.create"})
-    state.receive(created())
+    receive(state, created())
 
-    (end,) = state.receive(done(status="failed", status_details={"type": "failed", "error": error}))
+    (end,) = receive(state, done(status="failed", status_details={"type": "failed", "error": error}))
 
     assert isinstance(end, ResponseEnded)
     assert isinstance(end.error, expected)
@@ -194,11 +195,12 @@ def test_an_error_names_the_client_event_that_caused_it() -> None:
     state = ready()
     sent = state.send({"type": "conversation.item.delete", "item_id": "item_9"})
 
-    (effect,) = state.receive(
+    (effect,) = receive(
+        state,
         {
             "type": "error",
             "error": {"type": "x", "code": "item_not_found", "message": "no such item", "event_id": sent["event_id"]},
-        }
+        },
     )
 
     assert isinstance(effect, ErrorReported)
@@ -210,7 +212,7 @@ def test_an_error_frees_the_request_that_it_answers() -> None:
     state = ready()
     sent = state.send({"type": "response.create"})
 
-    effects = state.receive({"type": "error", "error": {"type": "x", "message": "no", "event_id": sent["event_id"]}})
+    effects = receive(state, {"type": "error", "error": {"type": "x", "message": "no", "event_id": sent["event_id"]}})
 
     assert isinstance(effects[1], ResponseEnded)
     assert effects[1].status == "refused"
@@ -223,7 +225,7 @@ def test_an_error_frees_the_request_that_it_answers() -> None:
 )
 def test_errors_have_a_severity(code: str, severity: str) -> None:
     """Harmless, recoverable and fatal codes are told apart."""
-    (effect,) = ready().receive({"type": "error", "error": {"type": "x", "code": code, "message": "m"}})
+    (effect,) = receive(ready(), {"type": "error", "error": {"type": "x", "code": code, "message": "m"}})
 
     assert isinstance(effect, ErrorReported)
     assert effect.severity == severity
@@ -233,8 +235,8 @@ def test_an_unknown_type_is_named_once() -> None:
     """New event types are expected; the log hears of each once."""
     state = ready()
 
-    assert state.receive({"type": "response.telepathy.delta"}) == [EventUnknown("response.telepathy.delta")]
-    assert state.receive({"type": "response.telepathy.delta"}) == []
+    assert receive(state, {"type": "response.telepathy.delta"}) == [EventUnknown("response.telepathy.delta")]
+    assert receive(state, {"type": "response.telepathy.delta"}) == []
 
 
 @pytest.mark.parametrize(
@@ -257,9 +259,9 @@ def test_a_malformed_event_is_reported_not_raised(event: dict[str, Any]) -> None
     """Whatever the endpoint sends, `receive` returns."""
     state = ready()
     state.send({"type": "response.create"})
-    state.receive(created())
+    receive(state, created())
 
-    assert any(isinstance(each, EventMalformed) for each in state.receive(event))
+    assert any(isinstance(each, EventMalformed) for each in receive(state, event))
 
 
 def test_what_is_malformed_is_reported_once_for_each_problem() -> None:
@@ -267,7 +269,7 @@ def test_what_is_malformed_is_reported_once_for_each_problem() -> None:
     state = ready()
     broken = [{**DELTA, "delta": 1}, {**DELTA, "delta": "x", "item_id": 2}, {"type": 3}] * 1000
 
-    assert [each for event in broken for each in state.receive(event)] == [
+    assert [each for event in broken for each in receive(state, event)] == [
         EventMalformed(DELTA["type"], "`delta` is not a string"),
         EventMalformed(DELTA["type"], "`item_id` is not a string"),
         EventMalformed("", "`type` is not a string"),
@@ -284,12 +286,12 @@ def test_what_is_malformed_is_reported_up_to_a_bound() -> None:
 def test_a_long_answer_costs_no_more_for_each_piece() -> None:
     """The text is joined when somebody asks, not for every one of its pieces."""
     state = ready()
-    state.receive(created())
+    receive(state, created())
 
     def cost(pieces: int) -> float:
         before = time.process_time()
         for _ in range(pieces):
-            state.receive({**DELTA, "delta": "x" * 500})
+            receive(state, {**DELTA, "delta": "x" * 500})
         return time.process_time() - before
 
     first = cost(2000)
@@ -304,9 +306,9 @@ def test_an_unreadable_end_still_ends_the_response() -> None:
     """A `response.done` that cannot be read must not leave everybody waiting."""
     state = ready()
     state.send({"type": "response.create"})
-    state.receive(created())
+    receive(state, created())
 
-    effects = state.receive({"type": "response.done", "response": {"id": 7}})
+    effects = receive(state, {"type": "response.done", "response": {"id": 7}})
 
     assert isinstance(effects[1], ResponseEnded)
     assert effects[1].status == "failed"
@@ -322,8 +324,8 @@ def test_usage_adds_up_over_responses() -> None:
         "output_token_details": {"text_tokens": 4},
     }
     for number in range(2):
-        state.receive(created(f"resp_{number}"))
-        state.receive(done(f"resp_{number}", usage={**usage, **usage_details}))
+        receive(state, created(f"resp_{number}"))
+        receive(state, done(f"resp_{number}", usage={**usage, **usage_details}))
 
     counted = state.usage
     assert (counted.responses, counted.input_tokens, counted.output_tokens) == (2, 20, 8)
@@ -336,10 +338,10 @@ def test_items_keep_the_place_that_the_endpoint_gives_them() -> None:
     state = ready()
     for item_id, previous in (("a", None), ("c", "a"), ("b", "a")):
         item = {"id": item_id, "type": "message", "role": "user", "content": [{"type": "input_text", "text": item_id}]}
-        state.receive({"type": "conversation.item.added", "previous_item_id": previous, "item": item})
+        receive(state, {"type": "conversation.item.added", "previous_item_id": previous, "item": item})
 
     assert [each.id for each in state.conversation.items] == ["a", "b", "c"]
-    state.receive({"type": "conversation.item.deleted", "item_id": "b"})
+    receive(state, {"type": "conversation.item.deleted", "item_id": "b"})
     assert [each.id for each in state.conversation.items] == ["a", "c"]
 
 
@@ -348,29 +350,30 @@ def test_what_the_user_said_is_told_once_it_is_transcribed() -> None:
     state = ready()
     item = {"id": "i", "type": "message", "role": "user", "content": [{"type": "input_audio", "transcript": None}]}
 
-    assert state.receive({"type": "conversation.item.added", "item": item}) == []
-    assert state.receive(
+    assert receive(state, {"type": "conversation.item.added", "item": item}) == []
+    assert receive(
+        state,
         {
             "type": "conversation.item.input_audio_transcription.completed",
             "item_id": "i",
             "content_index": 0,
             "transcript": "Hello there",
-        }
+        },
     ) == [TurnEnded("user", "Hello there", "i", "completed"), TranscriptionEnded("i")]
 
 
 def test_what_is_being_written_down_is_pending() -> None:
     """A commit is pending until it is answered, its item until its transcription is complete or has failed."""
     state = ready()
-    state.receive({"type": "session.updated", "session": {"audio": {"input": {"transcription": {"model": "x"}}}}})
+    receive(state, {"type": "session.updated", "session": {"audio": {"input": {"transcription": {"model": "x"}}}}})
     for item_id, ending in (("a", {"type": "completed", "transcript": "hi"}), ("b", {"type": "failed"})):
         state.send({"type": "input_audio_buffer.commit"})
         assert state.pending
-        state.receive({"type": "input_audio_buffer.committed", "item_id": item_id})
+        receive(state, {"type": "input_audio_buffer.committed", "item_id": item_id})
         assert state.pending
         assert not state.busy
         kind = f"conversation.item.input_audio_transcription.{ending['type']}"
-        state.receive({**ending, "type": kind, "item_id": item_id, "content_index": 0})
+        receive(state, {**ending, "type": kind, "item_id": item_id, "content_index": 0})
         assert not state.pending
 
 
@@ -379,6 +382,6 @@ def test_a_refused_commit_is_pending_no_longer() -> None:
     state = ready()
     sent = state.send({"type": "input_audio_buffer.commit"})
 
-    state.receive({"type": "error", "error": {"type": "x", "message": "empty", "event_id": sent["event_id"]}})
+    receive(state, {"type": "error", "error": {"type": "x", "message": "empty", "event_id": sent["event_id"]}})
 
     assert not state.pending

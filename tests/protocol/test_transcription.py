@@ -7,6 +7,7 @@ import pytest
 from runner.api.session_types import Kind
 from runner.errors import AccessRefused, EndpointUnreachable, ProtocolError
 from runner.protocol.effects import TranscriptDelta, TranscriptionEnded, TranscriptionStarted, TurnEnded
+from runner.protocol.receive import receive
 from runner.protocol.state import SessionState
 
 PREFIX = "conversation.item.input_audio_transcription"
@@ -16,8 +17,8 @@ def hearing(kind: Kind = "transcription") -> SessionState:
     """A session that writes down what it hears."""
     state = SessionState(kind=kind)
     session = {"type": kind, "audio": {"input": {"transcription": {"model": "x"}}}}
-    state.receive({"type": "session.created", "session": session})
-    state.receive({"type": "session.updated", "session": session})
+    receive(state, {"type": "session.created", "session": session})
+    receive(state, {"type": "session.updated", "session": session})
     return state
 
 
@@ -30,14 +31,16 @@ def test_a_turn_is_written_down_from_its_commit_to_its_end() -> None:
     """The turn is the user's though no item was announced, and an empty transcript ends without one."""
     state = hearing()
 
-    assert state.receive(committed("a")) == [TranscriptionStarted("a")]
-    assert state.receive({"type": f"{PREFIX}.delta", "item_id": "a", "delta": "hi"}) == [TranscriptDelta("a", "hi")]
-    assert state.receive({"type": f"{PREFIX}.completed", "item_id": "a", "transcript": "hi"}) == [
+    assert receive(state, committed("a")) == [TranscriptionStarted("a")]
+    assert receive(state, {"type": f"{PREFIX}.delta", "item_id": "a", "delta": "hi"}) == [TranscriptDelta("a", "hi")]
+    assert receive(state, {"type": f"{PREFIX}.completed", "item_id": "a", "transcript": "hi"}) == [
         TurnEnded("user", "hi", "a", "completed"),
         TranscriptionEnded("a"),
     ]
-    state.receive(committed("b"))
-    assert state.receive({"type": f"{PREFIX}.completed", "item_id": "b", "transcript": ""}) == [TranscriptionEnded("b")]
+    receive(state, committed("b"))
+    assert receive(state, {"type": f"{PREFIX}.completed", "item_id": "b", "transcript": ""}) == [
+        TranscriptionEnded("b")
+    ]
     assert not state.pending
 
 
@@ -53,9 +56,9 @@ def test_a_turn_is_written_down_from_its_commit_to_its_end() -> None:
 def test_a_failure_has_the_endpoints_reason(error: Any, kind: type[Exception], message: str) -> None:
     """As far as it gives one, on one line."""
     state = hearing()
-    state.receive(committed("a"))
+    receive(state, committed("a"))
 
-    (ended,) = state.receive({"type": f"{PREFIX}.failed", "item_id": "a", "error": error})
+    (ended,) = receive(state, {"type": f"{PREFIX}.failed", "item_id": "a", "error": error})
 
     assert isinstance(ended, TranscriptionEnded)
     assert type(ended.error) is kind
@@ -67,7 +70,7 @@ def test_a_lost_connection_fails_what_it_was_to_write_down() -> None:
     """Only where that is what the session is for."""
     transcribing, conversing = hearing(), hearing("realtime")
     for state in (transcribing, conversing):
-        state.receive(committed("a"))
+        receive(state, committed("a"))
 
     (ended,) = transcribing.close()
 
@@ -79,7 +82,7 @@ def test_a_lost_connection_fails_what_it_was_to_write_down() -> None:
 def test_a_deleted_item_is_written_down_no_more() -> None:
     """Nobody waits for what will not come."""
     state = hearing()
-    state.receive(committed("a"))
+    receive(state, committed("a"))
 
-    assert state.receive({"type": "conversation.item.deleted", "item_id": "a"}) == [TranscriptionEnded("a")]
-    assert state.receive({"type": "conversation.item.deleted", "item_id": "b"}) == []
+    assert receive(state, {"type": "conversation.item.deleted", "item_id": "a"}) == [TranscriptionEnded("a")]
+    assert receive(state, {"type": "conversation.item.deleted", "item_id": "b"}) == []

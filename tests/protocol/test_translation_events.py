@@ -15,6 +15,7 @@ from runner.protocol.effects import (
     TranscriptDelta,
     TurnEnded,
 )
+from runner.protocol.receive import receive
 from runner.protocol.state import SessionState
 
 
@@ -22,9 +23,9 @@ def translating(before: SessionState | None = None) -> SessionState:
     """A translation that is open and configured."""
     state = SessionState(before, kind="translation")
     session = {"id": "sess_1", "type": "translation", "expires_at": 1, "model": "m", "audio": {}}
-    assert state.receive({"type": "session.created", "session": session}) == [Opened("sess_1", 1, "translation")]
+    assert receive(state, {"type": "session.created", "session": session}) == [Opened("sess_1", 1, "translation")]
     state.send({"type": "session.update", "session": {"audio": {"output": {"language": "de"}}}})
-    state.receive({"type": "session.updated", "session": session})
+    receive(state, {"type": "session.updated", "session": session})
     return state
 
 
@@ -47,20 +48,20 @@ def test_both_sides_run_beside_each_other() -> None:
     """Each has its own stretch, which only a pause or the end ends."""
     state = translating()
 
-    assert state.receive(heard("Good")) == [TranscriptDelta("stretch_1", "Good")]
-    assert state.receive(spoken("Gu")) == [TextDelta("", "stretch_2", "Gu")]
-    assert state.receive(heard(" day")) == [TranscriptDelta("stretch_1", " day")]
-    assert state.receive(spoken("ten Tag")) == [TextDelta("", "stretch_2", "ten Tag")]
+    assert receive(state, heard("Good")) == [TranscriptDelta("stretch_1", "Good")]
+    assert receive(state, spoken("Gu")) == [TextDelta("", "stretch_2", "Gu")]
+    assert receive(state, heard(" day")) == [TranscriptDelta("stretch_1", " day")]
+    assert receive(state, spoken("ten Tag")) == [TextDelta("", "stretch_2", "ten Tag")]
     assert said(state) == [("user", "Good day", "in_progress"), ("assistant", "Guten Tag", "in_progress")]
 
 
 def test_a_pause_ends_a_stretch() -> None:
     """The endpoint's own clock counts, and the space between two sentences belongs to none of them."""
     state = translating()
-    state.receive(spoken("Guten Tag.", 1000))
-    state.receive(spoken(" Und", 2999))
+    receive(state, spoken("Guten Tag.", 1000))
+    receive(state, spoken(" Und", 2999))
 
-    assert state.receive(spoken(" Ende.", 4999)) == [
+    assert receive(state, spoken(" Ende.", 4999)) == [
         TurnEnded("assistant", "Guten Tag. Und", "stretch_1", "completed"),
         TextDelta("", "stretch_2", "Ende."),
     ]
@@ -71,7 +72,7 @@ def test_without_the_endpoints_clock_the_time_of_arrival_counts() -> None:
     state = translating()
     for at_s, delta in ((10.0, "a"), (11.9, "b"), (13.9, "c")):
         state.heard_at_s = at_s
-        state.receive(heard(delta))
+        receive(state, heard(delta))
 
     assert said(state) == [("user", "ab", "completed"), ("user", "c", "in_progress")]
 
@@ -80,7 +81,7 @@ def test_audio_has_an_item_of_its_own() -> None:
     """It comes before, after or without words, and stays base64."""
     state = translating()
 
-    assert state.receive({"type": "session.output_audio.delta", "delta": "AAAA"}) == [
+    assert receive(state, {"type": "session.output_audio.delta", "delta": "AAAA"}) == [
         AudioDelta("", "translation", "AAAA")
     ]
     assert state.conversation.items == ()
@@ -89,16 +90,16 @@ def test_audio_has_an_item_of_its_own() -> None:
 def test_the_end_that_was_asked_for_ends_both_sides() -> None:
     """Until then last words are pending, and nothing more can be sent."""
     state = translating()
-    state.receive(heard("Good day"))
-    state.receive(spoken("Guten Tag"))
+    receive(state, heard("Good day"))
+    receive(state, spoken("Guten Tag"))
     before = state.pending
     state.send({"type": "session.close"})
 
     assert (before, state.pending) == (False, True)
     with pytest.raises(IllegalEvent, match="asked for its last words"):
         state.send({"type": "session.input_audio_buffer.append", "audio": "AAAA"})
-    state.receive(spoken("."))
-    assert state.receive({"type": "session.closed", "event_id": "e"}) == [
+    receive(state, spoken("."))
+    assert receive(state, {"type": "session.closed", "event_id": "e"}) == [
         TurnEnded("user", "Good day", "stretch_1", "completed"),
         TurnEnded("assistant", "Guten Tag.", "stretch_2", "completed"),
         Concluded(was_asked=True),
@@ -111,20 +112,20 @@ def test_an_end_that_nobody_asked_for_is_told_as_such() -> None:
     """The endpoint's own end is none of ours."""
     state = translating()
 
-    assert state.receive({"type": "session.closed"}) == [Concluded(was_asked=False)]
+    assert receive(state, {"type": "session.closed"}) == [Concluded(was_asked=False)]
     assert not state.translation.is_concluded
 
 
 def test_a_lost_connection_breaks_off_and_the_next_goes_on() -> None:
     """What was being said is incomplete; the next connection tells nothing again and gives new names."""
     first = translating()
-    first.receive(heard("Good d"))
+    receive(first, heard("Good d"))
     first.send({"type": "session.close"})
 
     assert first.close() == [TurnEnded("user", "Good d", "stretch_1", "incomplete")]
     assert not first.pending
     second = translating(first)
-    assert second.receive(heard("ay")) == [TranscriptDelta("stretch_2", "ay")]
+    assert receive(second, heard("ay")) == [TranscriptDelta("stretch_2", "ay")]
     assert said(second) == [("user", "Good d", "incomplete"), ("user", "ay", "in_progress")]
 
 
@@ -158,10 +159,10 @@ def test_events_of_other_kinds_pass_through() -> None:
     """They are named once and change nothing, in both directions."""
     state, conversing = translating(), SessionState()
 
-    assert state.receive({"type": "response.created", "response": {"id": "r"}}) == [EventUnknown("response.created")]
+    assert receive(state, {"type": "response.created", "response": {"id": "r"}}) == [EventUnknown("response.created")]
     assert not state.pending
-    assert conversing.receive(spoken("x")) == [EventUnknown("session.output_transcript.delta")]
-    assert conversing.receive({"type": "session.closed"}) == [EventUnknown("session.closed")]
+    assert receive(conversing, spoken("x")) == [EventUnknown("session.output_transcript.delta")]
+    assert receive(conversing, {"type": "session.closed"}) == [EventUnknown("session.closed")]
     assert conversing.conversation.items == ()
 
 
@@ -178,5 +179,5 @@ def test_what_cannot_be_read_changes_nothing(event: dict[str, Any]) -> None:
     """It is told, and the translation goes on."""
     state = translating()
 
-    assert [type(each) for each in state.receive(event)] == [EventMalformed]
+    assert [type(each) for each in receive(state, event)] == [EventMalformed]
     assert state.conversation.items == ()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from runner.protocol.pending import Asked
+from runner.protocol.receive import receive
 from runner.session.retry import Repetition
 from runner.settings.continuity import Reconnect
 from tests.helpers.networkless_link import StillLink
@@ -70,7 +71,7 @@ async def test_one_answer_at_a_time() -> None:
         await repetition.look(100)
         assert len(link.sent) == 1
         assert repetition.next_s == math.inf
-    link.state.receive({"type": "response.done", "response": {"id": "r", "status": "completed"}})
+    receive(link.state, {"type": "response.done", "response": {"id": "r", "status": "completed"}})
     await repetition.look(101)
     assert [each.get("response") for each in link.sent] == [None, OTHER["response"]]
 

@@ -5,6 +5,7 @@ import math
 import pytest
 
 from runner.errors import EndpointUnreachable
+from runner.protocol.receive import receive
 from runner.session.stall import Stall
 from tests.helpers.networkless_link import StillLink
 
@@ -70,7 +71,7 @@ def test_silence_counts_from_the_request_on() -> None:
         link.state.send(CREATE)
         stall.look(start_s + 500)
         assert stall.next_s <= start_s + 500 + TIMEOUT_S
-        link.state.receive({"type": "response.done", "response": {"id": "r", "status": "completed"}})
+        receive(link.state, {"type": "response.done", "response": {"id": "r", "status": "completed"}})
         stall.look(start_s + 501)
         assert stall.next_s == math.inf
 

@@ -1,0 +1,111 @@
+"""A translation, which has neither turns nor items: the words of both sides as stretches between pauses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import count
+from typing import Final, Literal, NamedTuple
+
+from runner.protocol import json_fields
+from runner.protocol.conversation import Conversation, turn_ended
+from runner.protocol.effects import Effect
+from runner.protocol.json_fields import JsonObject, text
+
+AUDIO_ITEM: Final = "translation"
+"""Under which name all audio of a translation comes; words have their stretch's."""
+PAUSE_S: Final = 2.0
+"""What separates two stretches, in seconds."""
+
+Side = Literal["user", "assistant"]
+
+
+class Moment(NamedTuple):
+    """When a piece of words came."""
+
+    elapsed_ms: int | None
+    """By the endpoint's clock, in milliseconds; None where it does not say."""
+    at_s: float
+    """By ours, in Unix seconds."""
+
+    def follows_pause(self, before: Moment) -> bool:
+        """Whether there was a pause since the piece before."""
+        if self.elapsed_ms is None or before.elapsed_ms is None:
+            return self.at_s - before.at_s >= PAUSE_S
+        return self.elapsed_ms - before.elapsed_ms >= PAUSE_S * 1000
+
+
+def moment_of(event: JsonObject, at_s: float) -> Moment:
+    """When a piece came; `at_s` is our own time, in Unix seconds."""
+    return Moment(None if event.get("elapsed_ms") is None else json_fields.count(event, "elapsed_ms"), at_s)
+
+
+@dataclass(slots=True)
+class _Stretch:
+    """What one side has said since its last pause, and when its last piece came."""
+
+    item_id: str
+    last: Moment
+
+
+class Translation:
+    """What is being said on one connection of a translation.
+
+    Args:
+        before: The same on the session's connection before this one; the numbers of the stretches go on.
+
+    Attributes:
+        is_leaving: Whether we have asked for the last words.
+        is_over: Whether the endpoint has said them.
+    """
+
+    def __init__(self, before: Translation | None = None) -> None:
+        self.is_leaving = False
+        self.is_over = False
+        self._numbers: count[int] = before._numbers if before else count(1)  # noqa: SLF001  # of the same class
+        self._running: dict[Side, _Stretch] = {}
+
+    @property
+    def is_concluded(self) -> bool:
+        """Whether the endpoint has said its last words because we asked for them."""
+        return self.is_leaving and self.is_over
+
+    def add(
+        self, conversation: Conversation, heard_at_s: float, side: Side, event: JsonObject
+    ) -> tuple[list[Effect], str, str]:
+        """Add a piece; returns the end of the stretch before, if a pause has ended it, and the piece with its item.
+
+        Args:
+            conversation: Where the stretches stand as items.
+            heard_at_s: When the piece came, in Unix seconds.
+            side: Who said it.
+            event: The event that brought it.
+        """
+        words = text(event, "delta")
+        now = moment_of(event, heard_at_s)
+        stretch, effects = self._running.get(side), []
+        if stretch is not None and now.follows_pause(stretch.last):
+            effects, stretch = self.end(conversation, side), None
+        if stretch is None:
+            # The space that parts it from what was said before, which is another turn now.
+            words = words.lstrip(" ")
+            stretch = _Stretch(f"stretch_{next(self._numbers)}", now)
+            conversation.put({"id": stretch.item_id, "type": "message", "role": side})
+            self._running[side] = stretch
+        stretch.last = now
+        conversation.append(stretch.item_id, 0, words)
+        return effects, stretch.item_id, words
+
+    def end(
+        self, conversation: Conversation, side: Side, status: Literal["completed", "incomplete"] = "completed"
+    ) -> list[Effect]:
+        """End what a side is saying, if it is."""
+        stretch = self._running.pop(side, None)
+        item = conversation.get(stretch.item_id) if stretch else None
+        if item is None:
+            return []
+        item.status = status
+        return turn_ended(item)
+
+    def break_off(self, conversation: Conversation) -> list[Effect]:
+        """The connection is over, and with it whatever was being said."""
+        return [*self.end(conversation, "user", "incomplete"), *self.end(conversation, "assistant", "incomplete")]
