@@ -19,7 +19,7 @@ import anyio
 from benchmarks.voice.words import errors, words
 from runner.audio.format import PCM
 from runner.local.speech import models
-from runner.local.speech.interfaces import Speech
+from runner.local.speech.interfaces import SpeechEngines
 from runner.protocol.effects import AudioDelta
 from runner.session.opening import open_session
 from runner.session.session import Session
@@ -114,7 +114,7 @@ def _end_of_sound(pcm: bytes) -> int:
     return 2 * next(index for index in range(len(samples), 0, -1) if abs(samples[index - 1]) > _AUDIBLE)
 
 
-async def hold(speech: Speech, count: int, silence_ms: int) -> list[Turn]:
+async def hold(speech: SpeechEngines, count: int, silence_ms: int) -> list[Turn]:
     """One session with so many questions."""
     turns = [Turn(question) for question in islice(cycle(QUESTIONS), count)]
     current = turns[0]

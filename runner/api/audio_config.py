@@ -36,7 +36,7 @@ class PcmaFormat(ApiObject):
     """The encoding."""
 
 
-AudioFormat = Annotated[PcmFormat | PcmuFormat | PcmaFormat, Field(discriminator="type")]
+RealtimeAudioFormat = Annotated[PcmFormat | PcmuFormat | PcmaFormat, Field(discriminator="type")]
 
 
 class Transcription(ApiObject):
@@ -103,7 +103,7 @@ TurnDetection = Annotated[ServerVad | SemanticVad, Field(discriminator="type")]
 class SessionAudioInput(ApiObject):
     """How the session hears."""
 
-    format: AudioFormat | None = None
+    format: RealtimeAudioFormat | None = None
     """The encoding of the audio that the client sends."""
     transcription: Clearable[Transcription] = None
     """Transcribe what the user says; `"none"` turns it off."""
@@ -126,7 +126,7 @@ Voice = VoiceName | CustomVoice
 class ResponseAudioOutput(ApiObject):
     """How one response speaks."""
 
-    format: AudioFormat | None = None
+    format: RealtimeAudioFormat | None = None
     """The encoding of the audio that the server sends."""
     voice: Voice | None = None
     """A voice by name (marin and cedar are the best) or `{ id = "voice_…" }`; fixed after the first audio."""

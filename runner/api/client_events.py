@@ -10,7 +10,7 @@ from pydantic import Field
 from runner.api.api_object import ApiObject, Clearable
 from runner.api.audio_config import ResponseAudio
 from runner.api.items import ConversationItem, InputItem
-from runner.api.session_config import MaxOutputTokens, Modalities, Prompt, Reasoning, Session, TranslationSession
+from runner.api.session_config import AnySession, MaxOutputTokens, Modalities, Prompt, Reasoning, TranslationSession
 from runner.api.session_types import MAX_APPEND_BYTES
 from runner.api.tools import Tool, ToolChoice
 
@@ -66,7 +66,7 @@ class SessionUpdate(ClientEventBase):
 
     type: Literal["session.update"] = "session.update"
     """The event's name."""
-    session: Session
+    session: AnySession
     """The fields to change; the others stay."""
 
 

@@ -9,7 +9,7 @@ from runner.api.api_object import ApiObject
 ItemStatus = Literal["completed", "incomplete", "in_progress"]
 
 
-class TextInput(ApiObject):
+class InputText(ApiObject):
     """Text of the user or the system."""
 
     type: Literal["input_text"] = "input_text"
@@ -17,7 +17,7 @@ class TextInput(ApiObject):
     """The text."""
 
 
-class AudioInput(ApiObject):
+class InputAudio(ApiObject):
     """Audio that the user spoke."""
 
     type: Literal["input_audio"] = "input_audio"
@@ -27,7 +27,7 @@ class AudioInput(ApiObject):
     """What was said; not seen by the model."""
 
 
-class ImageInput(ApiObject):
+class InputImage(ApiObject):
     """An image that the user shows."""
 
     type: Literal["input_image"] = "input_image"
@@ -49,10 +49,10 @@ class AssistantContent(ApiObject):
     """What the audio says."""
 
 
-UserContent = Annotated[TextInput | AudioInput | ImageInput, Field(discriminator="type")]
+UserContent = Annotated[InputText | InputAudio | InputImage, Field(discriminator="type")]
 
 
-class Item(ApiObject):
+class ItemBase(ApiObject):
     """What all items have."""
 
     id: str | None = None
@@ -63,16 +63,16 @@ class Item(ApiObject):
     """Has no effect on the conversation."""
 
 
-class SystemMessage(Item):
+class SystemMessage(ItemBase):
     """Further instructions in mid-conversation."""
 
     type: Literal["message"] = "message"
     role: Literal["system"] = "system"
-    content: list[TextInput]
+    content: list[InputText]
     """What is said."""
 
 
-class UserMessage(Item):
+class UserMessage(ItemBase):
     """What the user says or shows."""
 
     type: Literal["message"] = "message"
@@ -81,7 +81,7 @@ class UserMessage(Item):
     """What is said."""
 
 
-class AssistantMessage(Item):
+class AssistantMessage(ItemBase):
     """What the model said, for instance when a history is restored."""
 
     type: Literal["message"] = "message"
@@ -90,7 +90,7 @@ class AssistantMessage(Item):
     """What is said."""
 
 
-class FunctionCall(Item):
+class FunctionCall(ItemBase):
     """The model calls a function."""
 
     type: Literal["function_call"] = "function_call"
@@ -102,7 +102,7 @@ class FunctionCall(Item):
     """JSON of the arguments."""
 
 
-class FunctionCallOutput(Item):
+class FunctionCallOutput(ItemBase):
     """What a function answered."""
 
     type: Literal["function_call_output"] = "function_call_output"

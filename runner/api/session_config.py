@@ -146,7 +146,7 @@ def _session_tag(value: Any) -> Any:
     return value.get("type", "realtime") if isinstance(value, dict) else getattr(value, "type", None)
 
 
-Session = Annotated[
+AnySession = Annotated[
     Annotated[RealtimeSession, Tag("realtime")] | Annotated[TranscriptionSession, Tag("transcription")],
     Discriminator(_session_tag),
 ]

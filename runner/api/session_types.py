@@ -4,7 +4,7 @@ from typing import Final, Literal
 
 from runner.errors import IllegalEvent
 
-Kind = Literal["realtime", "transcription", "translation"]
+SessionType = Literal["realtime", "transcription", "translation"]
 """A conversation, a session that writes down what it hears, and one that interprets it."""
 
 APPEND: Final = "input_audio_buffer.append"
@@ -20,7 +20,7 @@ MAX_APPEND_BYTES: Final = 15 * 1024 * 1024
 _TRANSLATION_EVENTS: Final = ("session.update", TRANSLATION_APPEND, TRANSLATION_CLOSE)
 
 
-def append_type(kind: Kind) -> str:
+def append_type(kind: SessionType) -> str:
     """The type of the client event that brings audio to a session of this kind."""
     return TRANSLATION_APPEND if kind == "translation" else APPEND
 

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 from runner.errors import InputError, OutputError, ProfileError
 
-Direction = Literal["input", "output"]
+DeviceDirection = Literal["input", "output"]
 
 PORTAUDIO: Final = threading.Lock()
 """Held while streams are opened, started or closed: PortAudio does one of these at a time."""
@@ -33,11 +33,11 @@ class AudioDevice:
     is_default_output: bool
     """Whether it is the system's speaker."""
 
-    def channels(self, direction: Direction) -> int:
+    def channels(self, direction: DeviceDirection) -> int:
         """How many channels it has in this direction."""
         return self.inputs if direction == "input" else self.outputs
 
-    def is_default(self, direction: Direction) -> bool:
+    def is_default(self, direction: DeviceDirection) -> bool:
         """Whether it is the system's default in this direction."""
         return self.is_default_input if direction == "input" else self.is_default_output
 
@@ -78,7 +78,7 @@ def devices() -> list[AudioDevice]:
     ]
 
 
-def find(device: int | str | None, direction: Direction) -> AudioDevice:
+def find(device: int | str | None, direction: DeviceDirection) -> AudioDevice:
     """The device that a profile means.
 
     Args:

@@ -1,4 +1,4 @@
-"""`rt-run check`: every fault of every profile, without any network."""
+"""`rt-run check`: every problem of every profile, without any network."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from runner.profile.problems import Fault
+    from runner.profile.problems import Problem
 
 
 def add_parser(subparsers: Any) -> None:
@@ -36,8 +36,8 @@ def run(args: argparse.Namespace) -> int:
     names = [*args.profiles, *(_all(getattr(args, "profiles_dir", None)) if args.all else [])]
     if not names:
         raise UsageError("there is nothing to check", hint="name profiles, or use --all where there are some")
-    errors: dict[Fault, None] = {}
-    warnings: dict[Fault, None] = {}
+    errors: dict[Problem, None] = {}
+    warnings: dict[Problem, None] = {}
     lines: list[str] = []
     failed = False
     for name in dict.fromkeys(names):
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         odd = [each for each in odd if each not in warnings]
         errors.update(dict.fromkeys(new))
         warnings.update(dict.fromkeys(odd))
-        count = f"{len(wrong)} fault{'s' if len(wrong) > 1 else ''}"
+        count = f"{len(wrong)} problem{'s' if len(wrong) > 1 else ''}"
         lines += [text for text in (report("text", new, odd), f"{label}: {count if wrong else 'ok'}") if text]
     if args.output != "text":
         lines = [text for text in (report(args.output, list(errors), list(warnings)),) if text]
@@ -64,11 +64,11 @@ def _all(profiles_dir: str | None) -> list[str]:
     return [str(path) for path in found(Path(profiles_dir) if profiles_dir else None, os.environ)]
 
 
-def _checked(name: str, args: argparse.Namespace) -> tuple[list[Fault], list[Fault], str]:
+def _checked(name: str, args: argparse.Namespace) -> tuple[list[Problem], list[Problem], str]:
     from pathlib import Path
 
     from runner.errors import ProfileError
-    from runner.profile import Fault, ProfileFaults, load_profile
+    from runner.profile import Problem, ProfileProblems, load_profile
     from runner.profile.layers import shown
     from runner.profile.locate import is_path
 
@@ -77,8 +77,8 @@ def _checked(name: str, args: argparse.Namespace) -> tuple[list[Fault], list[Fau
         loaded = load_profile(
             name, profiles_dir=getattr(args, "profiles_dir", None), sets=[*getattr(args, "set", []), *args.sets]
         )
-    except ProfileFaults as error:
-        return list(error.faults), list(error.warnings), label
+    except ProfileProblems as error:
+        return list(error.problems), list(error.warnings), label
     except ProfileError as error:
-        return [Fault(label, 0, 0, "", error.message, error.hint, "not-found")], [], label
+        return [Problem(label, 0, 0, "", error.message, error.hint, "not-found")], [], label
     return [], loaded.warnings, label

@@ -1,17 +1,17 @@
-"""Faults in the forms that people, scripts and GitHub read."""
+"""Problems in the forms that people, scripts and GitHub read."""
 
 import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from runner.profile.problems import Fault
+    from runner.profile.problems import Problem
 
 Form = Literal["text", "json", "github"]
 
 
-def report(form: Form, errors: Sequence["Fault"], warnings: Sequence["Fault"] = ()) -> str:
-    """The faults as lines of text, as one JSON list, or as GitHub annotations; empty only for text and GitHub."""
+def report(form: Form, errors: Sequence["Problem"], warnings: Sequence["Problem"] = ()) -> str:
+    """The problems as lines of text, as one JSON list, or as GitHub annotations; empty only for text and GitHub."""
     if form == "json":
         listed = [{**each._asdict(), "severity": "error"} for each in errors]
         listed += [{**each._asdict(), "severity": "warning"} for each in warnings]
@@ -22,12 +22,12 @@ def report(form: Form, errors: Sequence["Fault"], warnings: Sequence["Fault"] = 
     return "\n".join([str(each) for each in errors] + [f"warning: {each}" for each in warnings])
 
 
-def _annotation(severity: str, fault: "Fault") -> str:
-    place = f"file={_property(fault.file)},line={fault.line},col={fault.column}," if fault.line else ""
-    text = fault.problem if not fault.key else f"{fault.key}: {fault.problem}"
-    text = f"{text}; {fault.hint}" if fault.hint else text
-    text = text if fault.line else f"{fault.file}: {text}"
-    return f"::{severity} {place}title={_property(fault.code)}::{_data(text)}"
+def _annotation(severity: str, problem: "Problem") -> str:
+    place = f"file={_property(problem.file)},line={problem.line},col={problem.column}," if problem.line else ""
+    text = problem.problem if not problem.key else f"{problem.key}: {problem.problem}"
+    text = f"{text}; {problem.hint}" if problem.hint else text
+    text = text if problem.line else f"{problem.file}: {text}"
+    return f"::{severity} {place}title={_property(problem.code)}::{_data(text)}"
 
 
 def _data(text: str) -> str:

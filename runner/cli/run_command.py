@@ -14,7 +14,7 @@ from runner import logs
 from runner.cli.failure import print_failure
 from runner.errors import ProfileError, RunnerError
 from runner.profile import LoadedProfile, load_profile
-from runner.profile.problems import Fault, ProfileFaults
+from runner.profile.problems import Problem, ProfileProblems
 from runner.runs.fleet import run_profiles
 from runner.runs.outcome import Outcome, exit_code
 from runner.settings.input import StdinInput
@@ -43,18 +43,18 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _load(options: argparse.Namespace) -> tuple[list[LoadedProfile], list[RunnerError]]:
-    """Load every profile, and find what is wrong with any of them, each fault once."""
+    """Load every profile, and find what is wrong with any of them, each problem once."""
     loaded: dict[str, LoadedProfile] = {}
     errors: dict[str, RunnerError] = {}
-    faults: list[Fault] = []
+    problems: list[Problem] = []
     for name in dict.fromkeys(options.profile):
         try:
             loaded[name] = load_profile(name, profiles_dir=options.profiles_dir, sets=options.set)
-        except ProfileFaults as error:
-            faults += error.faults
+        except ProfileProblems as error:
+            problems += error.problems
         except RunnerError as error:
             errors.setdefault(error.message, error)
-    failures = [*([ProfileFaults(list(dict.fromkeys(faults)))] if faults else []), *errors.values()]
+    failures = [*([ProfileProblems(list(dict.fromkeys(problems)))] if problems else []), *errors.values()]
     profiles = [] if failures else [loaded[name] for name in options.profile]
     return profiles, failures or [*_shared_files(profiles), *_mixed_input(profiles)]
 

@@ -94,7 +94,7 @@ class AsyncioStream(asyncio.Protocol, PushedStream):
             self._listener.data_received(data)
             return
         self._unread += data
-        self._changes.tell()
+        self._changes.notify()
         if len(self._unread) >= READ_BYTES:
             self._transport.pause_reading()
 
@@ -109,7 +109,7 @@ class AsyncioStream(asyncio.Protocol, PushedStream):
     def resume_writing(self) -> None:
         """Notice that the kernel has taken everything, as asyncio asks."""
         self._is_settled = True
-        self._changes.tell()
+        self._changes.notify()
         if self._listener is not None:
             self._listener.writable()
 
@@ -118,7 +118,7 @@ class AsyncioStream(asyncio.Protocol, PushedStream):
         self._fault, self._is_closed, self._is_settled = error, True, True
         if error is not None and not self._is_over:
             self._read_last_words()
-        self._changes.tell()
+        self._changes.notify()
         self._end()
 
     def _read_last_words(self) -> None:
@@ -129,7 +129,7 @@ class AsyncioStream(asyncio.Protocol, PushedStream):
 
     def _end(self) -> None:
         super()._end()
-        self._changes.tell()
+        self._changes.notify()
 
 
 async def connect(

@@ -14,7 +14,7 @@ class Changes:
     def __init__(self) -> None:
         self._event: anyio.Event | None = None
 
-    def tell(self) -> None:
+    def notify(self) -> None:
         """Wake everybody."""
         if self._event is not None:
             self._event.set()

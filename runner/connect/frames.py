@@ -53,7 +53,7 @@ class Binary:
     payload: bytes
 
 
-Event = bytes | Binary | Ping | Pong | Close | BrokenFrames
+FrameEvent = bytes | Binary | Ping | Pong | Close | BrokenFrames
 """What frames say; `bytes` are a whole text message, and whoever decodes it finds out whether it is UTF-8."""
 
 
@@ -77,12 +77,12 @@ class FrameReader:
         self._utf8: codecs.IncrementalDecoder | None = None
         self._over = False
 
-    def feed(self, data: bytes) -> list[Event]:
+    def feed(self, data: bytes) -> list[FrameEvent]:
         """The events that these bytes complete; a fault is the last one, after which nothing more is read.
 
         A frame is cut out of `data` in one copy; only one that lies across two reads is put together first.
         """
-        events: list[Event] = []
+        events: list[FrameEvent] = []
         offset, rest = 0, self._rest
         try:
             while offset < len(data) and not self._over:
@@ -103,7 +103,7 @@ class FrameReader:
             events.append(error)
         return events
 
-    def _cut(self, data: bytes, start: int, events: list[Event]) -> None:  # calls would double its cost
+    def _cut(self, data: bytes, start: int, events: list[FrameEvent]) -> None:  # calls would double its cost
         """Add the events of whole frames from `start` on; what follows them is kept, with how much of it is wanted."""
         limit_bytes, end, wanted_bytes = self._max_message_bytes, len(data), 2
         while end - start >= wanted_bytes:
@@ -155,7 +155,7 @@ class FrameReader:
         elif (opcode == _CONTINUATION) != (self._parts is not None):
             raise BrokenFrames("the endpoint sent the frames of a message out of order", close_code=1002)
 
-    def _take(self, first: int, payload: bytes) -> Event | None:
+    def _take(self, first: int, payload: bytes) -> FrameEvent | None:
         opcode = first & 0x0F
         if opcode == _PING:
             return Ping(payload)

@@ -13,7 +13,7 @@ import anyio
 import anyio.abc
 import httpcore
 
-from runner.connect.wire import LOST, READ_BYTES, Listener, Wire
+from runner.connect.wire import LOST, READ_BYTES, StreamListener, Wire
 
 
 class PushedStream(httpcore.AsyncNetworkStream, Wire):
@@ -21,7 +21,7 @@ class PushedStream(httpcore.AsyncNetworkStream, Wire):
 
     def __init__(self) -> None:
         self._outer: httpcore.AsyncNetworkStream = self
-        self._listener: Listener | None = None
+        self._listener: StreamListener | None = None
         self._is_hasty = False
         self._is_over = False
         self._fault: Exception | None = None
@@ -40,7 +40,7 @@ class PushedStream(httpcore.AsyncNetworkStream, Wire):
         """Let `read` return at once from now on."""
         self._is_hasty = True
 
-    async def listen(self, listener: Listener, tasks: anyio.abc.TaskGroup) -> None:
+    async def listen(self, listener: StreamListener, tasks: anyio.abc.TaskGroup) -> None:
         """Push everything to the listener from now on, first what has come already."""
         self.stop_waiting()
         try:

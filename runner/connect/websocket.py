@@ -22,7 +22,7 @@ _HASTY_CLOSE_TIMEOUT_S = 1.0
 _LINGER_S = 0.5
 _BREATH_BYTES = 65536
 
-Take = Callable[[bytes], None]
+TakeMessage = Callable[[bytes], None]
 """Gets one text message; it must not wait, and raises `frames.not_utf8` for one that is not UTF-8."""
 
 Over = Callable[[Exception], None]
@@ -64,7 +64,7 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
         self._keepalive = Keepalive(keepalive_ping_interval_seconds, keepalive_ping_timeout_seconds)
         self._minding = anyio.CancelScope()
         self._is_listening = False
-        self._deliver: Take = self._ignore
+        self._deliver: TakeMessage = self._ignore
         self._over: Over = self._ignore
         self._end: Exception | None = None
         self._is_lost = False
@@ -93,7 +93,7 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
         if failure is not None:
             raise failure
 
-    async def listen(self, take: Take, over: Over | None = None) -> None:
+    async def listen(self, take: TakeMessage, over: Over | None = None) -> None:
         """Have every text message handed to `take` from now on, and pings answered and sent.
 
         What `take` raises ends the connection; what `over` raises leaves from the block that holds the connection.
@@ -209,7 +209,7 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
     def connection_lost(self) -> None:
         """Take note of the end of the wire."""
         self._is_lost = True
-        self._changes.tell()
+        self._changes.notify()
         self._finish(error_for_close(1006, ""))
 
     def writable(self) -> None:
@@ -221,7 +221,7 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
     def _ignore(self, message_or_end: object) -> None:
         """Listen to nothing."""
 
-    def _read(self, take: Take, data: bytes) -> None:
+    def _read(self, take: TakeMessage, data: bytes) -> None:
         for event in self._reader.feed(data):
             if type(event) is bytes:
                 take(event)
@@ -253,7 +253,7 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
         self._end = Closed("the connection was closed by this side") if self._asked else end
         self.close_code = self.close_code or 1006
         self._minding.cancel()
-        self._changes.tell()
+        self._changes.notify()
         if answer_code:
             self._put_close(frames.encode_close(answer_code))
         try:
@@ -297,7 +297,7 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
     async def _release(self) -> None:
         await self._wire.release()
         self._is_lost = True
-        self._changes.tell()
+        self._changes.notify()
 
 
 async def _fail(error: Exception) -> None:

@@ -23,7 +23,7 @@ LOST = (
 """How a stream says that its connection is over."""
 
 
-class Listener(Protocol):
+class StreamListener(Protocol):
     """Who gets what comes over a wire; none of it may wait."""
 
     def data_received(self, data: bytes) -> None:
@@ -40,7 +40,7 @@ class Wire(ABC):
     """One open connection, listened to from `listen` on."""
 
     @abstractmethod
-    async def listen(self, listener: Listener, tasks: anyio.abc.TaskGroup) -> None:
+    async def listen(self, listener: StreamListener, tasks: anyio.abc.TaskGroup) -> None:
         """Push everything to the listener from now on, first what has come already."""
 
     @abstractmethod
@@ -99,11 +99,11 @@ class PulledWire(Wire):
         self._is_over = False
         self._life = anyio.CancelScope(shield=True)
 
-    async def listen(self, listener: Listener, tasks: anyio.abc.TaskGroup) -> None:
+    async def listen(self, listener: StreamListener, tasks: anyio.abc.TaskGroup) -> None:
         """Start the two tasks, which live until `release`: a goodbye needs them even when the caller is cancelled."""
         tasks.start_soon(self._live, listener)
 
-    async def _live(self, listener: Listener) -> None:
+    async def _live(self, listener: StreamListener) -> None:
         with self._life:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._write, listener)
@@ -142,14 +142,14 @@ class PulledWire(Wire):
         finally:
             self._life.cancel()
 
-    async def _read(self, listener: Listener) -> None:
+    async def _read(self, listener: StreamListener) -> None:
         with contextlib.suppress(*LOST):
             while data := await self._stream.read(READ_BYTES):
                 listener.data_received(data)
         self._end()
         listener.connection_lost()
 
-    async def _write(self, listener: Listener) -> None:
+    async def _write(self, listener: StreamListener) -> None:
         try:
             while not self._is_over:
                 await self._news.wait()

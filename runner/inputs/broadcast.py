@@ -50,10 +50,10 @@ class Broadcast:
         self._demand = anyio.Event()
         self._arrival = anyio.Event()
 
-    def listen(self, *, max_line_bytes: int) -> "Listener":
+    def listen(self, *, max_line_bytes: int) -> "InputListener":
         """A listener to every line that is read from now on; whoever does not want them any more closes it."""
         self._listeners += 1
-        return Listener(self, self._end, max_line_bytes)
+        return InputListener(self, self._end, max_line_bytes)
 
     @property
     def held_bytes(self) -> int:
@@ -125,7 +125,7 @@ class Broadcast:
         self._arrival = anyio.Event()
 
 
-class Listener:
+class InputListener:
     """The lines of a broadcast for one session, with their numbers, from 1.
 
     Args:

@@ -16,12 +16,12 @@ from runner.errors import InputError
 from runner.inputs.microphone import Microphone
 from runner.inputs.pacing import Pace
 from runner.inputs.push_to_talk import PushToTalk, check_terminal
-from runner.inputs.sender import Voice
+from runner.inputs.sender import Sender
 
 if TYPE_CHECKING:
     from runner.audio.format import AudioFormat
-    from runner.inputs.broadcast import Listener
-    from runner.inputs.sender import Playback
+    from runner.inputs.broadcast import InputListener
+    from runner.inputs.sender import PlayingAnswers
     from runner.session.session import Session
     from runner.settings.input import MicrophoneInput, StdinInput
 
@@ -32,7 +32,7 @@ _WAV = b"RIFF"
 Flushed = Callable[[], Awaitable[None]]
 
 
-class AudioInput(ABC):
+class HeardInput(ABC):
     """What somebody is heard through.
 
     Attributes:
@@ -54,7 +54,7 @@ class AudioInput(ABC):
         """
 
     @abstractmethod
-    async def feed(self, session: Session, playback: Playback | None, flushed: Flushed) -> None:
+    async def feed(self, session: Session, playback: PlayingAnswers | None, flushed: Flushed) -> None:
         """Say all that is heard to a session; returns at the end, or when the user leaves.
 
         Args:
@@ -78,7 +78,7 @@ class AudioInput(ABC):
         """Hear nothing more."""
 
 
-class PipedInput(AudioInput):
+class PipedInput(HeardInput):
     """Samples on standard input, as fast as they come.
 
     Args:
@@ -86,7 +86,7 @@ class PipedInput(AudioInput):
         pieces: The samples.
     """
 
-    def __init__(self, settings: StdinInput, pieces: Listener) -> None:
+    def __init__(self, settings: StdinInput, pieces: InputListener) -> None:
         self._settings = settings
         self._pieces = pieces
 
@@ -97,10 +97,10 @@ class PipedInput(AudioInput):
             raise InputError(msg, hint="such as: arecord -t raw -f S16_LE -r 24000 | rt-run …")
         await anyio.to_thread.run_sync(Resampler, self._settings.rate, form.rate)
 
-    async def feed(self, session: Session, playback: Playback | None, flushed: Flushed) -> None:
+    async def feed(self, session: Session, playback: PlayingAnswers | None, flushed: Flushed) -> None:
         """Say what comes, and silence after it."""
         del flushed
-        voice = Voice(
+        voice = Sender(
             session, rate=self._settings.rate, muted_by=playback if self._settings.mute_while_playing else None
         )
         try:
@@ -127,7 +127,7 @@ class PipedInput(AudioInput):
         self._pieces.close()
 
 
-class LiveInput(AudioInput):
+class LiveInput(HeardInput):
     """A microphone, heard all the time or while a key says so.
 
     Args:
@@ -149,10 +149,10 @@ class LiveInput(AudioInput):
             check_terminal(is_alone=self._has_terminal)
         await self._microphone.open(form.rate)
 
-    async def feed(self, session: Session, playback: Playback | None, flushed: Flushed) -> None:
+    async def feed(self, session: Session, playback: PlayingAnswers | None, flushed: Flushed) -> None:
         """Start the device, and say what it hears."""
         rate = session.state.configuration.input_format.rate
-        voice = Voice(session, rate=rate, muted_by=playback if self._settings.mute_while_playing else None)
+        voice = Sender(session, rate=rate, muted_by=playback if self._settings.mute_while_playing else None)
         try:
             async with aclosing(self._microphone.pieces(rate)) as pieces:
                 if self._settings.push_to_talk:

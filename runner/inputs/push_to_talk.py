@@ -18,7 +18,7 @@ from runner.inputs.stdin import STDIN
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
-    from runner.inputs.sender import Playback, Voice
+    from runner.inputs.sender import PlayingAnswers, Sender
 
 _SPACE = b" "
 _LEAVE = (b"q", b"Q", b"\x04")
@@ -55,7 +55,7 @@ class PushToTalk:
         flushed: Waits until everything said so far stands on the screen.
     """
 
-    def __init__(self, voice: Voice, playback: Playback | None, flushed: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, voice: Sender, playback: PlayingAnswers | None, flushed: Callable[[], Awaitable[None]]) -> None:
         self._flushed = flushed
         self._voice = voice
         self._session = voice.session

@@ -11,16 +11,16 @@ import anyio.to_thread
 
 from runner.audio.resampling import Resampler
 from runner.inputs.audio_file import RecordingFile
-from runner.inputs.live import AudioInput
+from runner.inputs.live import HeardInput
 from runner.inputs.pacing import Pace
 from runner.inputs.progress import Progress
 from runner.inputs.read_ahead import read_ahead
-from runner.inputs.sender import Voice
+from runner.inputs.sender import Sender
 
 if TYPE_CHECKING:
     from runner.audio.format import AudioFormat
     from runner.inputs.live import Flushed
-    from runner.inputs.sender import Playback
+    from runner.inputs.sender import PlayingAnswers
     from runner.session.session import Session
     from runner.settings.input import FileInput
 
@@ -32,7 +32,7 @@ _FAST_MS = 200
 """How much is said at a time where nobody listens in real time."""
 
 
-class RecordedInput(AudioInput):
+class RecordedInput(HeardInput):
     """A recording, at the pace at which it was spoken or as fast as the endpoint takes it.
 
     Args:
@@ -55,7 +55,7 @@ class RecordedInput(AudioInput):
 
         self._file = await anyio.to_thread.run_sync(opened, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1))
 
-    async def feed(self, session: Session, playback: Playback | None, flushed: Flushed) -> None:
+    async def feed(self, session: Session, playback: PlayingAnswers | None, flushed: Flushed) -> None:
         """Say the recording, and silence after it."""
         del playback, flushed
         file = self._file
@@ -63,7 +63,7 @@ class RecordedInput(AudioInput):
             return
         in_real_time = self._settings.pace == "real-time"
         pace = Pace(in_real_time=in_real_time)
-        voice = Voice(session, rate=file.rate)
+        voice = Sender(session, rate=file.rate)
         progress = Progress(file.duration_s if self._shows_progress else 0)
         size_bytes = voice.frame_bytes if in_real_time else voice.form.size_bytes(_FAST_MS)
         try:
@@ -96,7 +96,7 @@ class RecordedInput(AudioInput):
 class _Encoded:
     """A recording in the session's format, a piece at a time."""
 
-    def __init__(self, file: RecordingFile, voice: Voice) -> None:
+    def __init__(self, file: RecordingFile, voice: Sender) -> None:
         self._file = file
         self._voice = voice
         self._samples = max(1, round(file.rate * _READ_S))

@@ -30,7 +30,7 @@ _ANSWER_S = 30.0
 _LEAVE_S = 0.5
 
 
-class Playback(Protocol):
+class PlayingAnswers(Protocol):
     """What an input knows of the answers that are heard."""
 
     @property
@@ -41,7 +41,7 @@ class Playback(Protocol):
         """Stop at once what is heard, and cancel the response in flight."""
 
 
-class Voice:
+class Sender:
     """Says audio to a session, in the session's input format.
 
     Args:
@@ -50,7 +50,7 @@ class Voice:
         muted_by: Its answers are not to be heard by the session again: silence is sent while they play.
     """
 
-    def __init__(self, session: Session, *, rate: int, muted_by: Playback | None = None) -> None:
+    def __init__(self, session: Session, *, rate: int, muted_by: PlayingAnswers | None = None) -> None:
         self.session = session
         self.form = session.state.configuration.input_format
         self.is_translated = session.state.effective.get("type") == "translation"
@@ -166,7 +166,7 @@ class Voice:
 
     @property
     def _is_speaking(self) -> bool:
-        return self.session.state.promises.turn == "speaking" and not self.session.is_over
+        return self.session.state.pending.turn == "speaking" and not self.session.is_over
 
     @property
     def _hears_itself(self) -> bool:

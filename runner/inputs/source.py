@@ -10,9 +10,9 @@ from runner.inputs.stdin import CHUNK_BYTES, feed
 from runner.settings.input import FileInput, MicrophoneInput, StdinInput
 
 if TYPE_CHECKING:
-    from runner.inputs.broadcast import Broadcast, Listener
-    from runner.inputs.live import AudioInput
-    from runner.inputs.sender import Playback
+    from runner.inputs.broadcast import Broadcast, InputListener
+    from runner.inputs.live import HeardInput
+    from runner.inputs.sender import PlayingAnswers
     from runner.session.session import Session
     from runner.settings.profile import Profile
 
@@ -32,7 +32,7 @@ class Source:
         self._settings = settings if isinstance(settings, StdinInput) else None
         self._chats = is_alone and isinstance(settings, StdinInput) and settings.format == "text" and at_terminal()
         self._chat: Chat | None = None
-        self._lines: Listener | None = None
+        self._lines: InputListener | None = None
         if self._settings and not self._chats:
             is_audio = self._settings.format == "audio"
             self._lines = stdin.listen(max_line_bytes=CHUNK_BYTES + 1 if is_audio else self._settings.max_line_bytes)
@@ -47,7 +47,9 @@ class Source:
                 format_of(self._profile.session.model_dump(mode="json", exclude_unset=True), "input")
             )
 
-    async def feed(self, session: Session, flushed: Callable[[], Awaitable[None]], playback: Playback | None) -> str:
+    async def feed(
+        self, session: Session, flushed: Callable[[], Awaitable[None]], playback: PlayingAnswers | None
+    ) -> str:
         """Send all that comes in, and wait for the answers.
 
         Args:
@@ -95,7 +97,7 @@ class Source:
             self._audio.close()
 
 
-def _audio_input(profile: Profile, pieces: Listener | None, *, is_alone: bool) -> AudioInput | None:
+def _audio_input(profile: Profile, pieces: InputListener | None, *, is_alone: bool) -> HeardInput | None:
     """What is heard, None where nothing is; only then what hearing needs is imported."""
     settings = profile.input
     is_heard = isinstance(settings, FileInput | MicrophoneInput)

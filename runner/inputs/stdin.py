@@ -38,7 +38,7 @@ async def feed(session: Session, settings: StdinInput, source: AsyncIterable[Lin
                 await session.say(text)
             else:
                 await _send_event(session, number, text)
-    if settings.format == "events" and session.state.promises.turn == "speaking":
+    if settings.format == "events" and session.state.pending.turn == "speaking":
         # No silence follows that would tell turn detection that this was all.
         await session.send({"type": "input_audio_buffer.commit"})
 

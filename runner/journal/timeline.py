@@ -36,7 +36,7 @@ class Timeline:
     def __init__(self) -> None:
         self.header = Header()
         self._rows = Rows()
-        self._speech = user_side.Speech(self._rows)
+        self._speech = user_side.UserSpeech(self._rows)
         self._answers = assistant_side.Answers(self._rows)
         self._sent: OrderedDict[str, tuple[str, float]] = OrderedDict()
         self._streams: dict[Who, tuple[Row, Moment]] = {}

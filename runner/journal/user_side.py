@@ -11,7 +11,7 @@ from runner.protocol.json_fields import JsonObject, optional_text, table, tables
 _PARTS: Final = {"input_image": "[image]", "input_audio": "[audio]", "output_audio": "[audio]", "audio": "[audio]"}
 
 
-class Speech:
+class UserSpeech:
     """Follows the items that the client makes and the audio that it sends.
 
     Attributes:
@@ -80,15 +80,15 @@ def said(item: JsonObject) -> str:
     return " ".join(filter(None, pieces))
 
 
-IN_ROUTES: Final[dict[str, Callable[[Speech, JsonObject], None]]] = {
-    "input_audio_buffer.cleared": Speech.cleared,
-    "input_audio_buffer.speech_started": Speech.started,
-    "input_audio_buffer.speech_stopped": Speech.stopped,
-    "input_audio_buffer.committed": Speech.committed,
-    "conversation.item.input_audio_transcription.completed": Speech.transcribed,
-    "conversation.item.input_audio_transcription.failed": Speech.not_transcribed,
+IN_ROUTES: Final[dict[str, Callable[[UserSpeech, JsonObject], None]]] = {
+    "input_audio_buffer.cleared": UserSpeech.cleared,
+    "input_audio_buffer.speech_started": UserSpeech.started,
+    "input_audio_buffer.speech_stopped": UserSpeech.stopped,
+    "input_audio_buffer.committed": UserSpeech.committed,
+    "conversation.item.input_audio_transcription.completed": UserSpeech.transcribed,
+    "conversation.item.input_audio_transcription.failed": UserSpeech.not_transcribed,
 }
-OUT_ROUTES: Final[dict[str, Callable[[Speech, JsonObject], None]]] = {
-    "input_audio_buffer.append": Speech.appended,
-    "session.input_audio_buffer.append": Speech.appended,
+OUT_ROUTES: Final[dict[str, Callable[[UserSpeech, JsonObject], None]]] = {
+    "input_audio_buffer.append": UserSpeech.appended,
+    "session.input_audio_buffer.append": UserSpeech.appended,
 }

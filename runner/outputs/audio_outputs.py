@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from runner.outputs.pcm_output import PcmOutput
 from runner.outputs.playback import Playback
 from runner.outputs.speaker import Speaker
-from runner.outputs.wav_recording import Recording
+from runner.outputs.wav_recording import WavRecording
 from runner.protocol.session_format import format_of
 from runner.settings.output import AudioOutput, SpeakerOutput, StdoutOutput
 
@@ -36,7 +36,7 @@ class AudioOutputs:
     """
 
     def __init__(
-        self, players: Sequence[Speaker | PcmOutput], recordings: Sequence[Recording], listeners: Sequence[Reader]
+        self, players: Sequence[Speaker | PcmOutput], recordings: Sequence[WavRecording], listeners: Sequence[Reader]
     ) -> None:
         self.writers: list[Speaker | PcmOutput | Writer[Any]] = [*players, *(each.writer for each in recordings)]
         self._recordings = recordings
@@ -80,7 +80,7 @@ def open_audio_outputs(
     """
     rates = {"input": format_of(wanted, "input").rate, "output": format_of(wanted, "output").rate}
     players: list[Speaker | PcmOutput] = []
-    recordings: list[Recording] = []
+    recordings: list[WavRecording] = []
     for output in outputs:
         match output:
             case SpeakerOutput():
@@ -88,7 +88,7 @@ def open_audio_outputs(
             case StdoutOutput(format="audio"):
                 players.append(PcmOutput(output, stdout, fail))
             case AudioOutput():
-                recordings.append(Recording(output, names, rates, fail))
+                recordings.append(WavRecording(output, names, rates, fail))
             case _:
                 pass
     return AudioOutputs(players, recordings, listeners)

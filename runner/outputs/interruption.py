@@ -65,7 +65,7 @@ def note_heard(session: Session | None, item_id: str, heard_ms: int) -> Truncate
     return Truncated(item_id, heard_ms, "".join(words[index] for index in sorted(words)))
 
 
-class BargeIn:
+class Interrupter:
     """Tells the endpoint of one interruption.
 
     An answer that was heard in part is truncated there. One of which nothing was heard cannot be, since the API
@@ -123,7 +123,7 @@ class BargeIn:
             await self._send({"type": "conversation.item.create", "previous_item_id": previous, "item": anew})
             if created := conversation.get(item_id):
                 # This turn was told already, when it was interrupted.
-                created.told = True
+                created.is_announced = True
 
     def _item(self, cut: Cut) -> Item | None:
         """The item in the conversation, None of one that was said out of band or is gone."""
@@ -131,8 +131,8 @@ class BargeIn:
         return item if item and not item.leaving else None
 
     def _in_flight(self) -> frozenset[str]:
-        promises = self._link.state.promises
-        return self._interruption.responses & (promises.active.keys() | promises.asides.keys())
+        promises = self._link.state.pending
+        return self._interruption.responses & (promises.active.keys() | promises.out_of_band.keys())
 
     async def _over(self, within_s: float) -> None:
         with anyio.move_on_after(within_s):

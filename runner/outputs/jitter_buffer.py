@@ -22,7 +22,7 @@ class _Block(NamedTuple):
     ends_s: float
 
 
-class Sound:
+class JitterBuffer:
     """A jitter buffer that counts what it hands over; all methods may be called from any thread.
 
     An answer begins to play once `buffer_ms` more than its first piece have gathered or so much time has passed, at its

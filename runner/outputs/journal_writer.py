@@ -16,7 +16,7 @@ _LEAST_BYTES = 64
 """What a number, a name or a brace takes in memory, about."""
 
 
-class Journal(Writer[Record]):
+class JournalWriter(Writer[Record]):
     """A journal that is open for appending.
 
     Args:
@@ -75,7 +75,9 @@ class _Lines:
         self._file.close()
 
 
-def open_journal(settings: JournalSettings, names: Mapping[str, str], fail: Callable[[RunnerError], None]) -> Journal:
+def open_journal(
+    settings: JournalSettings, names: Mapping[str, str], fail: Callable[[RunnerError], None]
+) -> JournalWriter:
     """Open the journal of a profile before anything connects.
 
     Args:
@@ -86,7 +88,7 @@ def open_journal(settings: JournalSettings, names: Mapping[str, str], fail: Call
     Raises:
         OutputError: the file cannot be opened.
     """
-    return Journal(settings, Path(settings.path.format_map(names)), fail=fail)
+    return JournalWriter(settings, Path(settings.path.format_map(names)), fail=fail)
 
 
 def _size_bytes(value: Any) -> int:

@@ -9,13 +9,13 @@ import anyio
 import anyio.abc
 import anyio.to_thread
 
-from runner.outputs.sinks import Sink, StandardOutput, is_audio, open_outputs
+from runner.outputs.sinks import Sink, StandardOutput, is_audio, open_sinks
 from runner.protocol.session_update import session_update
 
 if TYPE_CHECKING:
     from runner.errors import RunnerError
     from runner.outputs.audio_outputs import AudioOutputs
-    from runner.outputs.journal_writer import Journal
+    from runner.outputs.journal_writer import JournalWriter
     from runner.outputs.playback import Playback
     from runner.session.pump import Reader
     from runner.session.session import Session
@@ -41,7 +41,7 @@ class _Outlet(Protocol):
     async def finished(self) -> None: ...
 
 
-class Outlets:
+class Outputs:
     """What one run writes and plays.
 
     Args:
@@ -50,7 +50,9 @@ class Outlets:
         audio: Its outputs that are sound, if there are any.
     """
 
-    def __init__(self, sinks: list[Sink], journal: Journal | None = None, audio: AudioOutputs | None = None) -> None:
+    def __init__(
+        self, sinks: list[Sink], journal: JournalWriter | None = None, audio: AudioOutputs | None = None
+    ) -> None:
         self.journal = journal
         self._audio = audio
         self._sinks = sinks
@@ -105,9 +107,9 @@ class Outlets:
         return ", ".join(each.name for each in self._all if not each.is_finished)
 
 
-async def open_outlets(
+async def open_outputs(
     profile: Profile, names: Mapping[str, str], fail: Callable[[RunnerError], None], stdout: StandardOutput
-) -> Outlets:
+) -> Outputs:
     """Open everything that a profile writes to, before anything connects; it can be cancelled.
 
     Args:
@@ -121,10 +123,10 @@ async def open_outlets(
         ProfileError: what a device needs is not installed.
     """
 
-    def opened() -> Outlets:
+    def opened() -> Outputs:
         audible = [each for each in profile.outputs if is_audio(each)]
         is_played = any(each.kind != "audio" or each.track != "input" for each in audible)
-        sinks = open_outputs(profile.outputs, names, fail, stdout, is_played=is_played)
+        sinks = open_sinks(profile.outputs, names, fail, stdout, is_played=is_played)
         audio = None
         if audible:
             from runner.outputs.audio_outputs import open_audio_outputs
@@ -133,10 +135,10 @@ async def open_outlets(
             listeners = [sink.take for sink in sinks if sink.is_transcript]
             audio = open_audio_outputs(audible, names, fail, stdout, wanted=wanted, listeners=listeners)
         if profile.journal is None:
-            return Outlets(sinks, audio=audio)
+            return Outputs(sinks, audio=audio)
         from runner.outputs.journal_writer import open_journal
 
-        return Outlets(sinks, open_journal(profile.journal, names, fail), audio)
+        return Outputs(sinks, open_journal(profile.journal, names, fail), audio)
 
     # Opening a named pipe waits for its reader, and nobody else shall wait for that thread.
     return await anyio.to_thread.run_sync(opened, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1))

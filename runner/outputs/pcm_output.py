@@ -43,7 +43,7 @@ class PcmOutput(Writer[bytes]):
         if sys.stdout.isatty():
             msg = "audio cannot be written to a terminal"
             raise OutputError(msg, hint="pipe standard output into a player or a file")
-        stdout.told(fail)
+        stdout.on_failure(fail)
         super().__init__(
             "standard output",
             _Pipe(stdout),

@@ -12,7 +12,7 @@ import anyio
 from runner import logs
 from runner.audio.playout import Heard, Playout
 from runner.outputs.answer import Answer, content_index
-from runner.outputs.interruption import BargeIn, Cut, Interruption, note_heard
+from runner.outputs.interruption import Cut, Interrupter, Interruption, note_heard
 from runner.outputs.player import Piece
 from runner.protocol.effects import (
     AudioDelta,
@@ -26,7 +26,7 @@ from runner.protocol.effects import (
 from runner.session.update import Update
 
 if TYPE_CHECKING:
-    from runner.outputs.player import Device, Player
+    from runner.outputs.player import DevicePlayer, Player
     from runner.protocol.conversation import Item
     from runner.session.pump import Reader
     from runner.session.session import Session
@@ -52,7 +52,7 @@ class Playback:
         self,
         players: Sequence[Player],
         *,
-        device: Device | None = None,
+        device: DevicePlayer | None = None,
         is_live: bool = False,
         listeners: Sequence[Reader] = (),
     ) -> None:
@@ -114,9 +114,9 @@ class Playback:
         session = self._session
         if session is None:
             return
-        promises = session.state.promises
+        promises = session.state.pending
         responses = frozenset(promises.active) | {
-            each.response_id for each in self._answers.values() if each.response_id in promises.asides
+            each.response_id for each in self._answers.values() if each.response_id in promises.out_of_band
         }
         if not (self._answers or responses):
             return
@@ -165,7 +165,7 @@ class Playback:
                 for each in waiting:
                     # Where there is no connection, the next one is told of the conversation as it was heard.
                     if self._session is not None and self._session.link is not None:
-                        tasks.start_soon(BargeIn(self._session, self._session.link, each).tell)
+                        tasks.start_soon(Interrupter(self._session, self._session.link, each).tell)
                 with anyio.move_on_after(max(_LEAST_WAIT_S, self._tell_whole())):
                     await self._changed.wait()
 
@@ -232,7 +232,7 @@ class Playback:
             elif answer.is_complete:
                 left_s = min(left_s, (answer.received_ms - heard_ms) / 1000)
         if not self.is_playing and self._session is not None:
-            self._session.changes.tell()
+            self._session.changes.notify()
         return left_s
 
     def _tell_heard(self, item_id: str, answer: Answer) -> None:

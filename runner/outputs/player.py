@@ -31,7 +31,7 @@ class Player(Protocol):
         """Drop what was not heard: of these items only so much was."""
 
 
-class Device(Player, Protocol):
+class DevicePlayer(Player, Protocol):
     """A player that knows better than any clock what was heard."""
 
     @property

@@ -54,10 +54,10 @@ class StandardOutput:
         if output.format == "events":
             lines = EventLines()
         file = FileIO(1, "wb", closefd=False)
-        self.told(fail)
+        self.on_failure(fail)
         return Sink("standard output", file, lines, max_queue_bytes=output.max_queue_bytes, fail=fail, shared=self)
 
-    def told(self, fail: Fail) -> None:
+    def on_failure(self, fail: Fail) -> None:
         """Have this session told when nothing can be written any more."""
         self._fails.append(fail)
 
@@ -135,7 +135,7 @@ def is_audio(output: Output) -> bool:
     )
 
 
-def open_outputs(
+def open_sinks(
     outputs: Sequence[Output],
     names: Mapping[str, str],
     fail: Fail,

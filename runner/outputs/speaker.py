@@ -13,7 +13,7 @@ import anyio.to_thread
 from runner import logs
 from runner.audio.portaudio import PORTAUDIO, AudioDevice, find, portaudio
 from runner.errors import OutputError, RunnerError
-from runner.outputs.jitter_buffer import Sound
+from runner.outputs.jitter_buffer import JitterBuffer
 
 if TYPE_CHECKING:
     from runner.audio.playout import Heard
@@ -63,7 +63,7 @@ class Speaker:
         self._device: int | None = device.number
         self.name = f"the speaker {device.name!r}"
         self._rates = self._possible_rates(device, rate)
-        self._sound: Sound | None = None
+        self._sound: JitterBuffer | None = None
         self._wanted = anyio.Event()
         self._closed = anyio.Event()
         self._finished = anyio.Event()
@@ -76,7 +76,7 @@ class Speaker:
             return
         if self._sound is None:
             rate = piece.rate if piece.rate in self._rates else self._rates[-1]
-            self._sound = Sound(piece.rate, rate, self._output.buffer_ms)
+            self._sound = JitterBuffer(piece.rate, rate, self._output.buffer_ms)
             self._rates = [rate]
             self._wanted.set()
         self._sound.put(piece.item_id, piece.pcm)

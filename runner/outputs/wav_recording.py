@@ -48,7 +48,7 @@ class _CutBack(NamedTuple):
     at_s: float
 
 
-class Recording:
+class WavRecording:
     """A WAV file in which audio has the place in time at which it was said or heard.
 
     Where only one side is recorded, its pieces follow upon each other without the silence between.

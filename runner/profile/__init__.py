@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from runner.profile.load import LoadedProfile, load_profile
     from runner.profile.origins import Origin, Origins
-    from runner.profile.problems import Fault, ProfileFaults
+    from runner.profile.problems import Problem, ProfileProblems
 
-__all__ = ["Fault", "LoadedProfile", "Origin", "Origins", "ProfileFaults", "load_profile"]
+__all__ = ["LoadedProfile", "Origin", "Origins", "Problem", "ProfileProblems", "load_profile"]
 
 _HOMES = {
-    "Fault": "runner.profile.problems",
+    "Problem": "runner.profile.problems",
     "LoadedProfile": "runner.profile.load",
     "Origin": "runner.profile.origins",
     "Origins": "runner.profile.origins",
-    "ProfileFaults": "runner.profile.problems",
+    "ProfileProblems": "runner.profile.problems",
     "load_profile": "runner.profile.load",
 }
 

@@ -7,17 +7,17 @@ from typing import Any
 from runner.profile.keys import Key, at, redacted
 from runner.profile.layers import Layer
 from runner.profile.locate import DIRECTORY_VARIABLE
-from runner.profile.problems import Fault
+from runner.profile.problems import Problem
 
 PREFIX = "RT_RUN_"
 DELIMITER = "__"
 
 
-def environment_layer(environ: Mapping[str, str]) -> tuple[Layer, list[Fault]]:
+def environment_layer(environ: Mapping[str, str]) -> tuple[Layer, list[Problem]]:
     """What the environment says, and a warning for each variable that means no setting."""
     data: dict[str, Any] = {}
     names: dict[tuple[str, ...], str] = {}
-    warnings: list[Fault] = []
+    warnings: list[Problem] = []
     ours = [name for name in environ if name.startswith(PREFIX) and name != DIRECTORY_VARIABLE]
     for name in sorted(ours, key=lambda each: (each.count(DELIMITER), each)):
         key = tuple(name.removeprefix(PREFIX).lower().split(DELIMITER))
@@ -27,7 +27,7 @@ def environment_layer(environ: Mapping[str, str]) -> tuple[Layer, list[Fault]]:
         elif place(data, key, value):
             names[key] = name
         else:
-            warnings.append(Fault(name, 0, 0, "", "contradicts another variable and is ignored", code="environment"))
+            warnings.append(Problem(name, 0, 0, "", "contradicts another variable and is ignored", code="environment"))
     return Layer("environment", data, Path.cwd(), names=names), warnings
 
 
@@ -57,9 +57,9 @@ def place(data: dict[str, Any], key: tuple[str, ...], value: Any) -> bool:
     return True
 
 
-def _ignored(name: str, key: Key) -> Fault:
+def _ignored(name: str, key: Key) -> Problem:
     if key == ("extends",):
-        return Fault(name, 0, 0, "", "a parent can only be named in a file; ignored", code="environment")
+        return Problem(name, 0, 0, "", "a parent can only be named in a file; ignored", code="environment")
     import difflib
 
     from runner.profile.model_keys import all_keys
@@ -67,4 +67,4 @@ def _ignored(name: str, key: Key) -> Fault:
     names = [*(DELIMITER.join(map(str, each)).upper() for each in all_keys()), DIRECTORY_VARIABLE.removeprefix(PREFIX)]
     near = difflib.get_close_matches(name.removeprefix(PREFIX)[:100], names, n=1, cutoff=0.7)
     hint = f"did you mean {PREFIX}{near[0]}?" if near else "`rt-run show NAME` lists the settings"
-    return Fault(redacted(name), 0, 0, "", "no setting has this name; ignored", hint, code="unknown-variable")
+    return Problem(redacted(name), 0, 0, "", "no setting has this name; ignored", hint, code="unknown-variable")

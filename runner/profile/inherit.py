@@ -6,15 +6,15 @@ from pathlib import Path
 from runner.errors import ProfileError
 from runner.profile.layers import Layer, shown
 from runner.profile.locate import is_path, locate
-from runner.profile.problems import Fault, ProfileFaults, fault_at
+from runner.profile.problems import Problem, ProfileProblems, problem_at
 from runner.profile.read import read_layer
 
 
-def lineage(path: Path, *, profiles_dir: Path | None, environ: Mapping[str, str]) -> tuple[list[Layer], list[Fault]]:
-    """Read a profile and all that it extends; a parent that cannot be had is a fault at the child's `extends`.
+def lineage(path: Path, *, profiles_dir: Path | None, environ: Mapping[str, str]) -> tuple[list[Layer], list[Problem]]:
+    """Read a profile and all that it extends; a parent that cannot be had is a problem at the child's `extends`.
 
     Raises:
-        ProfileFaults: The profile itself cannot be read.
+        ProfileProblems: The profile itself cannot be read.
     """
     layers = [read_layer(path)]
     seen = {_identity(path): path}
@@ -22,19 +22,22 @@ def lineage(path: Path, *, profiles_dir: Path | None, environ: Mapping[str, str]
         child = layers[0]
         name = child.data["extends"]
         if not isinstance(name, str) or not name or "\x00" in name:
-            return layers, [_fault(child, "must be a profile's name or path")] if name == "" else []
+            return layers, [_problem(child, "must be a profile's name or path")] if name == "" else []
         try:
             parent = _parent(name, child, profiles_dir, environ)
             if _identity(parent) in seen:
                 circle = " → ".join(shown(each) for each in [*seen.values(), parent])
                 problem = f"profiles extend each other in a circle: {circle}"
-                return layers, [_fault(child, problem, code="extends-cycle")]
+                return layers, [_problem(child, problem, code="extends-cycle")]
             seen[_identity(parent)] = parent
             layers.insert(0, read_layer(parent))
-        except ProfileFaults as error:
-            return layers, [*error.faults, _fault(child, f"the parent {name!r} cannot be read", code="extends-broken")]
+        except ProfileProblems as error:
+            return layers, [
+                *error.problems,
+                _problem(child, f"the parent {name!r} cannot be read", code="extends-broken"),
+            ]
         except ProfileError as error:
-            return layers, [_fault(child, error.message, error.hint, code="extends-missing")]
+            return layers, [_problem(child, error.message, error.hint, code="extends-missing")]
     return layers, []
 
 
@@ -70,5 +73,5 @@ def _identity(path: Path) -> str:
         return str(path)
 
 
-def _fault(child: Layer, problem: str, hint: str = "", *, code: str = "invalid-value") -> Fault:
-    return fault_at(child.place(("extends",)), ("extends",), problem, hint, code=code)
+def _problem(child: Layer, problem: str, hint: str = "", *, code: str = "invalid-value") -> Problem:
+    return problem_at(child.place(("extends",)), ("extends",), problem, hint, code=code)

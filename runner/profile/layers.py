@@ -32,7 +32,7 @@ class Layer:
 
     @cached_property
     def positions(self) -> Positions:
-        """Where everything stands; read on demand, because a profile without faults needs no places."""
+        """Where everything stands; read on demand, because a profile without problems needs no places."""
         return Positions(self.text)
 
     def place(self, key: Key, part: Literal["key", "value", "table"] = "value") -> Place:

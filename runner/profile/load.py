@@ -17,7 +17,7 @@ from runner.profile.locate import environment, locate
 from runner.profile.merge import Owners, merged
 from runner.profile.origins import Origins
 from runner.profile.overrides import override_layer
-from runner.profile.problems import Fault, ProfileFaults, fault_at, ordered
+from runner.profile.problems import Problem, ProfileProblems, ordered, problem_at
 from runner.profile.references import resolved
 from runner.profile.rules import broken_rules
 from runner.profile.rules_secrets import literal_secrets
@@ -25,7 +25,7 @@ from runner.settings.auth import default_auth
 from runner.settings.profile import Profile
 
 _ABSENT = frozenset({"missing-key", "model-missing", "entra-fields"})
-"""Faults that a parent which cannot be read might have prevented."""
+"""Problems that a parent which cannot be read might have prevented."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class LoadedProfile:
     path: Path
     origins: Origins
     """Where each value came from."""
-    warnings: list[Fault] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
     """What looks wrong and does not stop the profile."""
 
 
@@ -58,7 +58,7 @@ def load_profile(
         environ: The environment; by default the process's own.
 
     Raises:
-        ProfileFaults: The profile has faults; all of them are told at once.
+        ProfileProblems: The profile has problems; all of them are told at once.
         ProfileError: There is no such profile.
     """
     environ = environment(environ)
@@ -66,35 +66,35 @@ def load_profile(
     path = locate(name, profiles_dir=folder, environ=environ)
     from_environment, warnings = environment_layer(environ)
     try:
-        files, faults = lineage(path, profiles_dir=folder, environ=environ)
-    except ProfileFaults as error:
-        raise ProfileFaults(error.faults, warnings) from None
-    whole = not faults
-    from_flags, flag_faults = override_layer(sets)
-    faults += flag_faults
+        files, problems = lineage(path, profiles_dir=folder, environ=environ)
+    except ProfileProblems as error:
+        raise ProfileProblems(error.problems, warnings) from None
+    whole = not problems
+    from_flags, flag_problems = override_layer(sets)
+    problems += flag_problems
     layers: list[Layer] = []
-    secret: list[tuple[Key, Fault]] = []
+    secret: list[tuple[Key, Problem]] = []
     for each in [*files, from_environment, from_flags]:
         secret += literal_secrets(each)
         layer, wrong = resolved(each)
         layers.append(layer)
-        faults += wrong
-    faults += [fault for _, fault in secret]
+        problems += wrong
+    problems += [problem for _, problem in secret]
     try:
         tree, owners = _with_defaults(layers, files[-1])
     except IndexError as error:
         key = error.args[0]
         layer = next(each for each in reversed(layers) if each.kind != "file" and at(each.data, key) is not None)
-        raise ProfileFaults(
-            [*ordered(faults), fault_at(layer.place(key), key, "there is no such element", code="index")], warnings
+        raise ProfileProblems(
+            [*ordered(problems), problem_at(layer.place(key), key, "there is no such element", code="index")], warnings
         ) from None
     profile, judged = _judge(tree, owners, {key for key, _ in secret})
     if not whole:
         judged = [each for each in judged if each[0].code not in _ABSENT]
-    faults += [fault for fault, is_warning in judged if not is_warning]
-    warnings += [fault for fault, is_warning in judged if is_warning]
-    if faults or profile is None:
-        raise ProfileFaults(ordered(faults), warnings)
+    problems += [problem for problem, is_warning in judged if not is_warning]
+    warnings += [problem for problem, is_warning in judged if is_warning]
+    if problems or profile is None:
+        raise ProfileProblems(ordered(problems), warnings)
     return LoadedProfile(profile, path.stem, path, Origins(owners), warnings)
 
 
@@ -109,8 +109,8 @@ def _with_defaults(layers: list[Layer], file: Layer) -> tuple[dict[str, Any], Ow
     return tree, {**owners, (): file}
 
 
-def _judge(tree: dict[str, Any], owners: Owners, secret: set[Key]) -> tuple[Profile | None, list[tuple[Fault, bool]]]:
-    found: list[tuple[Key, Fault]] = []
+def _judge(tree: dict[str, Any], owners: Owners, secret: set[Key]) -> tuple[Profile | None, list[tuple[Problem, bool]]]:
+    found: list[tuple[Key, Problem]] = []
     unknown = [name for name in tree if name not in Profile.model_fields]
     if unknown:
         from runner.profile.validation_errors import unknown_key
@@ -129,18 +129,18 @@ def _judge(tree: dict[str, Any], owners: Owners, secret: set[Key]) -> tuple[Prof
         found += [each for each in refusals(error, known, owners) if each[0] not in told]
     broken = broken_rules(profile, known, frozenset(str(key[0]) for key, _ in found if key), owners)
     special = {key for key, _, _ in broken} | secret
-    strange = {key for key, fault in found if fault.code == "unknown-key"}
-    faults = [
-        (fault, False)
-        for key, fault in found
+    strange = {key for key, problem in found if problem.code == "unknown-key"}
+    problems = [
+        (problem, False)
+        for key, problem in found
         if not any(key[: len(each)] == each for each in special)
-        and (fault.code == "unknown-key" or not any(key[: len(each)] == each for each in strange))
+        and (problem.code == "unknown-key" or not any(key[: len(each)] == each for each in strange))
     ]
-    judged = [(fault, warning) for key, fault, warning in broken if key not in secret]
-    return profile, [*faults, *judged]
+    judged = [(problem, warning) for key, problem, warning in broken if key not in secret]
+    return profile, [*problems, *judged]
 
 
-def _unusable(tree: dict[str, Any], owners: Owners) -> Iterator[tuple[Key, Fault]]:
+def _unusable(tree: dict[str, Any], owners: Owners) -> Iterator[tuple[Key, Problem]]:
     """Values that TOML has and JSON has not, which no setting takes."""
     for key, value in leaves(tree):
         if isinstance(value, float) and not math.isfinite(value):
@@ -151,5 +151,5 @@ def _unusable(tree: dict[str, Any], owners: Owners) -> Iterator[tuple[Key, Fault
             yield key, _unusable_value(key, owners, "must not be a date or time; put it in quotes", "date")
 
 
-def _unusable_value(key: Key, owners: Owners, problem: str, code: str) -> Fault:
-    return fault_at(owners[key].place(key), key, problem, code=code)
+def _unusable_value(key: Key, owners: Owners, problem: str, code: str) -> Problem:
+    return problem_at(owners[key].place(key), key, problem, code=code)

@@ -7,14 +7,14 @@ from typing import Any
 from runner.profile.environment import place
 from runner.profile.keys import dotted, redacted, split
 from runner.profile.layers import Layer
-from runner.profile.problems import Fault
+from runner.profile.problems import Problem
 
 
-def override_layer(sets: Iterable[str]) -> tuple[Layer, list[Fault]]:
+def override_layer(sets: Iterable[str]) -> tuple[Layer, list[Problem]]:
     """What the flags say, in their order, and what is wrong with them."""
     data: dict[str, Any] = {}
     names: dict[tuple[str, ...], str] = {}
-    faults: list[Fault] = []
+    problems: list[Problem] = []
     for text in sets:
         name, equals, value = text.partition("=")
         flag = f"--set {redacted(name)[:100]}"
@@ -23,14 +23,14 @@ def override_layer(sets: Iterable[str]) -> tuple[Layer, list[Fault]]:
         except ValueError:
             key = ()
         if not equals or not key:
-            faults.append(Fault(flag, 0, 0, "", "must be KEY=VALUE", "such as run.grace_s=5", code="flag"))
+            problems.append(Problem(flag, 0, 0, "", "must be KEY=VALUE", "such as run.grace_s=5", code="flag"))
         elif key == ("extends",):
-            faults.append(Fault(flag, 0, 0, "", "a parent can only be named in a file", code="flag"))
+            problems.append(Problem(flag, 0, 0, "", "a parent can only be named in a file", code="flag"))
         elif place(data, key, _value(key, value)):
             names[key] = f"--set {dotted(key)}"
         else:
-            faults.append(Fault(flag, 0, 0, dotted(key), "contradicts another --set", code="flag"))
-    return Layer("flag", data, Path.cwd(), names=names), faults
+            problems.append(Problem(flag, 0, 0, dotted(key), "contradicts another --set", code="flag"))
+    return Layer("flag", data, Path.cwd(), names=names), problems
 
 
 def _value(key: tuple[str, ...], text: str) -> Any:

@@ -18,8 +18,8 @@ class Place(NamedTuple):
         return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 
 
-class Fault(NamedTuple):
-    """One fault of a profile; `line` and `column` count from 1 and are 0 where the place is not a file."""
+class Problem(NamedTuple):
+    """One problem of a profile; `line` and `column` count from 1 and are 0 where the place is not a file."""
 
     file: str
     line: int
@@ -35,25 +35,27 @@ class Fault(NamedTuple):
         return f"{text}; {self.hint}" if self.hint else text
 
 
-class ProfileFaults(ProfileError):
-    """A profile with faults: all of them, each with its place.
+class ProfileProblems(ProfileError):
+    """A profile with problems: all of them, each with its place.
 
     Args:
-        faults: What is wrong, at least one.
+        problems: What is wrong, at least one.
         warnings: What only looks wrong.
     """
 
-    def __init__(self, faults: Sequence[Fault], warnings: Sequence[Fault] = ()) -> None:
-        super().__init__("\n".join(str(fault) for fault in faults), code=faults[0].code)
-        self.faults = tuple(faults)
+    def __init__(self, problems: Sequence[Problem], warnings: Sequence[Problem] = ()) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems), code=problems[0].code)
+        self.problems = tuple(problems)
         self.warnings = tuple(warnings)
 
 
-def fault_at(place: Place, key: Key, problem: str, hint: str = "", *, code: str) -> Fault:
-    """A fault at a place, without any secret that the texts may have caught from the profile."""
-    return Fault(place.file, place.line, place.column, dotted(key), redacted(problem), redacted(hint), code)
+def problem_at(place: Place, key: Key, problem: str, hint: str = "", *, code: str) -> Problem:
+    """A problem at a place, without any secret that the texts may have caught from the profile."""
+    return Problem(place.file, place.line, place.column, dotted(key), redacted(problem), redacted(hint), code)
 
 
-def ordered(faults: Iterable[Fault]) -> list[Fault]:
-    """The faults by file and position, each only once."""
-    return sorted(dict.fromkeys(faults), key=lambda fault: (fault.line == 0, fault.file, fault.line, fault.column))
+def ordered(problems: Iterable[Problem]) -> list[Problem]:
+    """The problems by file and position, each only once."""
+    return sorted(
+        dict.fromkeys(problems), key=lambda problem: (problem.line == 0, problem.file, problem.line, problem.column)
+    )

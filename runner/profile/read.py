@@ -9,7 +9,7 @@ import tomli
 
 from runner.profile.keys import DEPTH_LIMIT, depth
 from runner.profile.layers import Layer, shown
-from runner.profile.problems import Place, ProfileFaults, fault_at
+from runner.profile.problems import Place, ProfileProblems, problem_at
 
 SIZE_LIMIT = 1 << 20
 """The largest profile, or text that a profile refers to, in bytes."""
@@ -19,13 +19,13 @@ def read_layer(path: Path) -> Layer:
     """Read a profile's own file.
 
     Raises:
-        ProfileFaults: It cannot be read, or is not TOML.
+        ProfileProblems: It cannot be read, or is not TOML.
     """
     label = shown(path)
     try:
         text = read_text(path)
     except ValueError as error:
-        raise ProfileFaults([fault_at(Place(label, 1, 1), (), str(error), code="unreadable")]) from None
+        raise ProfileProblems([problem_at(Place(label, 1, 1), (), str(error), code="unreadable")]) from None
     return Layer("file", _parse(text, label), path.parent, path, text)
 
 
@@ -66,15 +66,15 @@ def _parse(text: str, label: str) -> dict[str, Any]:
         data = tomli.loads(text)
     except tomli.TOMLDecodeError as error:
         place = Place(label, error.lineno, error.colno)
-        raise ProfileFaults([fault_at(place, (), f"not TOML: {_lowered(error.msg)}", code="syntax")]) from None
+        raise ProfileProblems([problem_at(place, (), f"not TOML: {_lowered(error.msg)}", code="syntax")]) from None
     except RecursionError:
         data = None
     except ValueError:  # Python bounds the digits of an integer
         place = Place(label, _longest_line(text), 1)
-        raise ProfileFaults([fault_at(place, (), "a number has too many digits", code="integer-range")]) from None
+        raise ProfileProblems([problem_at(place, (), "a number has too many digits", code="integer-range")]) from None
     if data is None or depth(data) > DEPTH_LIMIT:
         problem = f"tables and arrays nest deeper than {DEPTH_LIMIT} levels"
-        raise ProfileFaults([fault_at(Place(label, _deepest_line(text), 1), (), problem, code="too-deep")])
+        raise ProfileProblems([problem_at(Place(label, _deepest_line(text), 1), (), problem, code="too-deep")])
     return data
 
 

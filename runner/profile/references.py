@@ -6,7 +6,7 @@ from typing import Any
 
 from runner.profile.keys import Key, at
 from runner.profile.layers import Layer
-from runner.profile.problems import Fault, fault_at
+from runner.profile.problems import Problem, problem_at
 from runner.profile.read import read_text
 
 _PATHS: tuple[Key, ...] = (
@@ -22,40 +22,40 @@ _PATHS: tuple[Key, ...] = (
 _TEXTS: tuple[Key, ...] = (("session", "instructions"),)
 
 
-def resolved(layer: Layer) -> tuple[Layer, list[Fault]]:
+def resolved(layer: Layer) -> tuple[Layer, list[Problem]]:
     """The layer with absolute paths and with the texts that it refers to, and what is wrong with those."""
     data = layer.data
-    faults: list[Fault] = []
+    problems: list[Problem] = []
     for key in _PATHS:
         path = at(data, key)
         if isinstance(path, str) and path and "\x00" not in path:
             data = _with(data, key, str(layer.folder / path))
         elif isinstance(path, str):
-            faults.append(fault_at(layer.place(key), key, "must be a path", code="invalid-value"))
+            problems.append(problem_at(layer.place(key), key, "must be a path", code="invalid-value"))
             data = _with(data, key, "/")
     for key in _TEXTS:
         reference = at(data, key)
         if isinstance(reference, dict):
-            text, fault = _text(layer, key, reference)
+            text, problem = _text(layer, key, reference)
             data = _with(data, key, text)
-            faults.extend(fault)
-    return replace(layer, data=data), faults
+            problems.extend(problem)
+    return replace(layer, data=data), problems
 
 
-def _text(layer: Layer, key: Key, reference: dict[str, Any]) -> tuple[str, list[Fault]]:
+def _text(layer: Layer, key: Key, reference: dict[str, Any]) -> tuple[str, list[Problem]]:
     path = reference.get("file")
     if set(reference) != {"file"} or not isinstance(path, str) or not path or "\x00" in path:
         wrong = next((name for name in reference if name != "file"), None)
         place = layer.place((*key, wrong), "key") if wrong else layer.place(key)
         problem = "must be a text, or a file to read it from"
-        return "", [fault_at(place, key, problem, f'{key[-1]} = {{ file = "…" }}', code="file-reference")]
+        return "", [problem_at(place, key, problem, f'{key[-1]} = {{ file = "…" }}', code="file-reference")]
     try:
         return read_text(layer.folder / path), []
     except ValueError as error:
         place = layer.place((*key, "file"))
         problem = f"the file {_named(layer.folder / path)} {error}"
         hint = "a relative path starts at the profile that says it"
-        return "", [fault_at(place, (*key, "file"), problem, hint, code="file-reference")]
+        return "", [problem_at(place, (*key, "file"), problem, hint, code="file-reference")]
 
 
 def _named(path: Path) -> str:

@@ -42,7 +42,7 @@ from typing import Any, NamedTuple
 from runner.profile import rules_audio, rules_connection, rules_run, rules_session
 from runner.profile.keys import Key
 from runner.profile.merge import Owners
-from runner.profile.problems import Fault, Place, fault_at
+from runner.profile.problems import Place, Problem, problem_at
 from runner.profile.tables import Finding, Part, Tables, valid_tables
 from runner.settings.profile import Profile
 
@@ -68,14 +68,14 @@ class Rule(NamedTuple):
 
 def broken_rules(
     profile: Profile | None, tree: dict[str, Any], invalid: frozenset[str], owners: Owners
-) -> list[tuple[Key, Fault, bool]]:
-    """What breaks a rule, as key, fault and whether it only warns; invalid tables are left out."""
+) -> list[tuple[Key, Problem, bool]]:
+    """What breaks a rule, as key, problem and whether it only warns; invalid tables are left out."""
     tables = valid_tables(profile, tree, invalid)
-    found: list[tuple[Key, Fault, bool]] = []
+    found: list[tuple[Key, Problem, bool]] = []
     for rule in RULES:
         for key, problem, hint, part in rule.check(tables):
             place = _place(key, part, owners)
-            found.append((key, fault_at(place, key, problem, hint, code=rule.code), rule.code in WARNINGS))
+            found.append((key, problem_at(place, key, problem, hint, code=rule.code), rule.code in WARNINGS))
     return found
 
 

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from runner.profile.keys import Key, at, leaves, looks_secret
 from runner.profile.layers import Layer
-from runner.profile.problems import Fault, fault_at
+from runner.profile.problems import Problem, problem_at
 from runner.settings.auth import KEY_VARIABLES
 from runner.settings.secret import KINDS
 
@@ -34,13 +34,13 @@ _USER_INFO = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s]*@")
 _SETTINGS = frozenset({"kind", "header", "credential", "scope", "tenant_id", "client_id", "certificate_file"})
 
 
-def literal_secrets(layer: Layer) -> list[tuple[Key, Fault]]:
+def literal_secrets(layer: Layer) -> list[tuple[Key, Problem]]:
     """Every secret that one layer spells out, by its key."""
     hint = _hint(layer)
-    found: dict[Key, Fault] = {}
+    found: dict[Key, Problem] = {}
     for key, problem in _findings(layer.data):
         advice = _HINTS.get(problem, hint)
-        found.setdefault(key, fault_at(layer.place(key), key, problem, advice, code=CODE))
+        found.setdefault(key, problem_at(layer.place(key), key, problem, advice, code=CODE))
     return list(found.items())
 
 

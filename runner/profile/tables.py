@@ -15,7 +15,7 @@ from runner.settings.run_settings import RunSettings
 
 Part = Literal["key", "value", "table"]
 Finding = tuple[Key, str, str, Part]
-"""What breaks a rule: the key at fault, the problem, the hint, and which part of the key's place is meant."""
+"""What breaks a rule: the key concerned, the problem, the hint, and which part of the key's place is meant."""
 
 
 class Tables(NamedTuple):

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from runner.profile.keys import Key, at, dotted
 from runner.profile.merge import Owners
 from runner.profile.model_keys import ROOT, Slot, all_keys, slot_at
-from runner.profile.problems import Fault, fault_at
+from runner.profile.problems import Problem, problem_at
 
 _FIRST_STEPS: dict[Key, str] = {
     ("version",): "write `version = 1`",
@@ -18,26 +18,26 @@ _FIRST_STEPS: dict[Key, str] = {
 }
 
 
-def refusals(error: ValidationError, tree: dict[str, Any], owners: Owners) -> list[tuple[Key, Fault]]:
-    """One fault for each key that the schema refuses."""
+def refusals(error: ValidationError, tree: dict[str, Any], owners: Owners) -> list[tuple[Key, Problem]]:
+    """One problem for each key that the schema refuses."""
     found: dict[Key, list[tuple[str, str, str, str]]] = {}
     for each in error.errors(include_url=False, include_input=False):
         key = key_of(each["loc"], tree)
         for at_key, part, code, problem, hint in _explained(each, key, tree):
             found.setdefault(at_key, []).append((part, code, problem, hint))
-    faults: list[tuple[Key, Fault]] = []
+    problems: list[tuple[Key, Problem]] = []
     for key, entries in found.items():
         deeper = any(len(each) > len(key) and each[: len(key)] == key for each in found)
         if deeper and isinstance(at(tree, key), dict) and entries[0][1] == "invalid-value":
             continue  # another alternative of a union, which the author did not mean
         part, code, _, hint = entries[0]
         problem = " or ".join(dict.fromkeys(problem for _, _, problem, _ in entries)).replace(" or must be", " or")
-        faults.append((key, _placed(key, part, code, problem, hint, owners)))
-    return faults
+        problems.append((key, _placed(key, part, code, problem, hint, owners)))
+    return problems
 
 
-def unknown_key(key: Key, tree: dict[str, Any], owners: Owners) -> Fault:
-    """The fault of a key that its table does not take."""
+def unknown_key(key: Key, tree: dict[str, Any], owners: Owners) -> Problem:
+    """The problem of a key that its table does not take."""
     return _placed(key, "key", "unknown-key", "unknown key", _meant(key, tree), owners)
 
 
@@ -134,11 +134,11 @@ def _meant(key: Key, tree: dict[str, Any]) -> str:
     return f"there are {', '.join(names)}" if 0 < len(names) <= 12 else ""
 
 
-def _placed(key: Key, part: str, code: str, problem: str, hint: str, owners: Owners) -> Fault:
+def _placed(key: Key, part: str, code: str, problem: str, hint: str, owners: Owners) -> Problem:
     nearest = key
     while nearest not in owners:
         nearest = nearest[:-1]
     layer = owners[nearest]
     if part == "table" and nearest != key:
-        return fault_at(layer.place(nearest, "table"), key, problem, hint, code=code)
-    return fault_at(layer.place(key, "key" if part == "key" else "value"), key, problem, hint, code=code)
+        return problem_at(layer.place(nearest, "table"), key, problem, hint, code=code)
+    return problem_at(layer.place(key, "key" if part == "key" else "value"), key, problem, hint, code=code)

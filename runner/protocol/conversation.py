@@ -24,7 +24,7 @@ class Item:
     parts: dict[int, list[str]] = field(default_factory=dict)
     """Text or transcript by content index, in the pieces in which it came."""
     status: Literal["in_progress", "completed", "incomplete"] = "in_progress"
-    told: bool = False
+    is_announced: bool = False
     """Whether the end of this turn was already reported."""
     call_id: str = ""
     """Of a function's call and of its output: what joins the two."""
@@ -93,7 +93,7 @@ class Conversation:
         known.parts.update(read.parts)
         known.call_id, known.name = read.call_id or known.call_id, read.name or known.name
         # A turn that was told as broken off stays so, also where a later connection is told of it.
-        if read.status != "in_progress" and not known.told:
+        if read.status != "in_progress" and not known.is_announced:
             known.status = read.status
         return known
 
@@ -215,9 +215,9 @@ def _read(item: JsonObject) -> Item:
 
 def turn_ended(item: Item, logprobs: Sequence[JsonObject] = ()) -> list[Effect]:
     """The end of a turn, once: by whom, and what was said, as far as it is known already."""
-    if item.told or item.type != "message" or not item.text:
+    if item.is_announced or item.type != "message" or not item.text:
         return []
-    item.told = True
+    item.is_announced = True
     if item.status == "in_progress":
         item.status = "completed"
     return [TurnEnded(item.role, item.text, item.id, item.status, logprobs)]

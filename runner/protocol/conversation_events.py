@@ -38,15 +38,15 @@ def _truncated(state: SessionState, event: JsonObject) -> list[Effect]:
 def _item_deleted(state: SessionState, event: JsonObject) -> list[Effect]:
     item_id = text(event, "item_id")
     state.conversation.remove(item_id)
-    if item_id not in state.promises.transcribing:
+    if item_id not in state.pending.transcribing:
         return []
-    state.promises.transcribing.discard(item_id)
+    state.pending.transcribing.discard(item_id)
     return [TranscriptionEnded(item_id)]
 
 
 def _speech_started(state: SessionState, event: JsonObject) -> list[Effect]:
     if state.configuration.detects_turns:
-        state.promises.turn = "speaking"
+        state.pending.turn = "speaking"
     item_id, audio_ms = optional_text(event, "item_id"), count(event, "audio_start_ms")
     return [SpeechStarted(item_id, audio_ms, state.configuration.interrupts)]
 
@@ -56,21 +56,21 @@ def _speech_stopped(state: SessionState, event: JsonObject) -> list[Effect]:
     followed = state.configuration.answers_turns or (
         state.configuration.detects_turns and state.configuration.hearing.get("transcription")
     )
-    state.promises.turn = "stopped" if followed else "none"
+    state.pending.turn = "stopped" if followed else "none"
     return [SpeechStopped(optional_text(event, "item_id"), count(event, "audio_end_ms"))]
 
 
 def _cleared(state: SessionState, _event: JsonObject) -> list[Effect]:
-    state.promises.drop_turn()
+    state.pending.drop_turn()
     return []
 
 
 def _committed(state: SessionState, event: JsonObject) -> list[Effect]:
-    state.promises.commit(answered=state.configuration.answers_turns)
+    state.pending.commit(answered=state.configuration.answers_turns)
     if not state.configuration.hearing.get("transcription"):
         return []
     item_id = optional_text(event, "item_id")
-    state.promises.transcribing.add(item_id)
+    state.pending.transcribing.add(item_id)
     return [TranscriptionStarted(item_id)] if item_id else []
 
 
@@ -81,9 +81,9 @@ def _unheard(state: SessionState, event: JsonObject) -> list[Effect]:
 
 
 def _transcribed(state: SessionState, item_id: str) -> None:
-    state.promises.transcribed(item_id)
-    if not state.configuration.answers_turns and state.promises.turn == "stopped":
-        state.promises.turn = "none"
+    state.pending.transcribed(item_id)
+    if not state.configuration.answers_turns and state.pending.turn == "stopped":
+        state.pending.turn = "none"
 
 
 def _transcript_delta(_state: SessionState, event: JsonObject) -> list[Effect]:

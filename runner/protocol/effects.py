@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from runner.api.session_types import Kind
+from runner.api.session_types import SessionType
 from runner.errors import RunnerError
 from runner.protocol.audio_append import decoded
 from runner.protocol.json_fields import JsonObject
@@ -24,7 +24,7 @@ class Opened:
     session_id: str
     expires_at: int
     """When the endpoint will end the session, in Unix seconds; 0 where it does not say."""
-    kind: Kind = "realtime"
+    kind: SessionType = "realtime"
     """What kind of session was asked for."""
 
 

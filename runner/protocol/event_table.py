@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 
-from runner.api.session_types import Kind
+from runner.api.session_types import SessionType
 from runner.protocol.conversation_events import CONVERSATION_ROUTES
 from runner.protocol.effects import Effect
 from runner.protocol.json_fields import JsonObject, tables
@@ -54,11 +54,11 @@ KNOWN_TYPES = frozenset(ROUTES) | {
 _TRANSLATION: dict[str, Route] = {**SESSION_ROUTES, **TRANSLATION_ROUTES}
 
 
-def routes_of(kind: Kind) -> dict[str, Route]:
+def routes_of(kind: SessionType) -> dict[str, Route]:
     """The events that change what is known of a session of this kind."""
     return _TRANSLATION if kind == "translation" else ROUTES
 
 
-def known_types(kind: Kind) -> Collection[str]:
+def known_types(kind: SessionType) -> Collection[str]:
     """The server events of a session of this kind."""
     return _TRANSLATION if kind == "translation" else KNOWN_TYPES

@@ -4,18 +4,18 @@ from typing import Literal, NamedTuple
 
 from runner.protocol.json_fields import JsonObject
 
-Request = Literal["response", "aside", "commit"]
+RequestKind = Literal["response", "out_of_band", "commit"]
 """A response in the conversation, one out of band, or an `input_audio_buffer.commit`."""
 
 Turn = Literal["none", "speaking", "stopped", "committed"]
 """How far turn detection is with what somebody says; `committed` while the response to it has not begun."""
 
 
-class Asked(NamedTuple):
+class Request(NamedTuple):
     """One request of ours, or the one that turn detection made in our place."""
 
     event_id: str
-    kind: Request
+    kind: RequestKind
     event: JsonObject
     """The client event, by which the same can be asked again."""
     failures: int = 0
@@ -25,17 +25,17 @@ class Asked(NamedTuple):
 RESPONSE: JsonObject = {"type": "response.create"}
 
 
-class Promises:
+class Pending:
     """Requests, responses and turns that are not over; every one of them ends by an event, an error or the close."""
 
     def __init__(self) -> None:
-        self.requests: list[Asked] = []
+        self.requests: list[Request] = []
         """Our requests that were not answered yet, the oldest first."""
-        self.active: dict[str, Asked] = {}
+        self.active: dict[str, Request] = {}
         """The responses in flight in the default conversation, by their ids."""
-        self.asides: dict[str, Asked] = {}
+        self.out_of_band: dict[str, Request] = {}
         """The responses in flight out of band, by their ids."""
-        self.again: list[Asked] = []
+        self.to_retry: list[Request] = []
         """What has to be asked again: its response failed for a temporary reason, or its connection was lost."""
         self.transcribing: set[str] = set()
         """The items whose audio is still being written down."""
@@ -44,12 +44,12 @@ class Promises:
         self.uncommitted = False
         """Whether the input buffer holds audio that nobody has committed or cleared."""
         self._gave_up = False
-        self._doubtful: Asked | None = None
+        self._doubtful: Request | None = None
 
     @property
     def busy(self) -> bool:
         """Whether a response of the default conversation is asked for, in flight, or to be asked for again."""
-        return bool(self.active or self.again or self.requested_by)
+        return bool(self.active or self.to_retry or self.requested_by)
 
     @property
     def occupied(self) -> bool:
@@ -59,14 +59,15 @@ class Promises:
     @property
     def awaits_endpoint(self) -> bool:
         """Whether it is the endpoint's turn to say something, and not that of somebody who speaks."""
-        owed = self.active or self.asides or self.requests or self.transcribing
+        owed = self.active or self.out_of_band or self.requests or self.transcribing
         return bool(owed) or self.turn in {"stopped", "committed"}
 
     @property
-    def pending(self) -> bool:
+    def is_pending(self) -> bool:
         """Whether anything is still to come: a response, a transcription, the end of what somebody says."""
         return (
-            bool(self.requests or self.active or self.asides or self.again or self.transcribing) or self.turn != "none"
+            bool(self.requests or self.active or self.out_of_band or self.to_retry or self.transcribing)
+            or self.turn != "none"
         )
 
     @property
@@ -74,48 +75,48 @@ class Promises:
         """The id of our `response.create` for the conversation that was not answered yet, or nothing."""
         return next((each.event_id for each in self.requests if each.kind == "response"), "")
 
-    def ask(self, event_id: str, kind: Request, event: JsonObject) -> None:
+    def ask(self, event_id: str, kind: RequestKind, event: JsonObject) -> None:
         """We have asked for something; what had to be asked again is remembered as the same question."""
-        past = next((each for each in self.again if each.event == event), None)
+        past = next((each for each in self.to_retry if each.event == event), None)
         if past:
-            self.again.remove(past)
-        self.requests.append(Asked(event_id, kind, event, past.failures if past else 0))
+            self.to_retry.remove(past)
+        self.requests.append(Request(event_id, kind, event, past.failures if past else 0))
 
     def begin(self, response_id: str, response: JsonObject) -> None:
         """A response has begun: one that we asked for, or one that turn detection did."""
-        if response_id not in self.active and response_id not in self.asides:
+        if response_id not in self.active and response_id not in self.out_of_band:
             asked = self._claim(response)
-            (self.asides if asked.kind == "aside" else self.active)[response_id] = asked
+            (self.out_of_band if asked.kind == "out_of_band" else self.active)[response_id] = asked
 
-    def end(self, response_id: str, response: JsonObject) -> Asked | None:
+    def end(self, response_id: str, response: JsonObject) -> Request | None:
         """A response is over; returns the request that it answers, None where nobody waited for it.
 
         The end counts even where the beginning was lost, or nobody would ever be asked again.
         """
-        for flying in (self.active, self.asides):
+        for flying in (self.active, self.out_of_band):
             if response_id in flying:
                 return flying.pop(response_id)
         expected = self._expected()
-        if not expected or (_conversation(response) is None and "aside" not in expected):
+        if not expected or (_conversation(response) is None and "out_of_band" not in expected):
             return None
         return self._claim(response)
 
-    def repeat(self, asked: Asked) -> None:
+    def repeat(self, asked: Request) -> None:
         """A response has failed for a reason that may pass: the same has to be asked again."""
-        self.again.append(asked._replace(failures=asked.failures + 1))
+        self.to_retry.append(asked._replace(failures=asked.failures + 1))
 
     def abandon(self, response_id: str) -> None:
         """A response is over and cannot be read; where its id is unknown too, all responses count as over."""
-        if response_id in self.active or response_id in self.asides:
+        if response_id in self.active or response_id in self.out_of_band:
             self.active.pop(response_id, None)
-            self.asides.pop(response_id, None)
+            self.out_of_band.pop(response_id, None)
             return
         self.active.clear()
-        self.asides.clear()
+        self.out_of_band.clear()
         self.requests = [each for each in self.requests if each.kind == "commit"]
         self.turn = "speaking" if self.turn == "speaking" else "none"
 
-    def refused(self, cause: str, cause_type: str) -> Asked | None:
+    def refused(self, cause: str, cause_type: str) -> Request | None:
         """An `error` event has come; returns the request for a response that it answers, if it answers one.
 
         Some servers leave the cause out. The oldest request is then taken for it, with a doubt: if a response to it
@@ -158,35 +159,35 @@ class Promises:
         # Some servers do not say which item they committed; it waits under no name.
         self.transcribing.discard(item_id if item_id in self.transcribing else "")
 
-    def break_off(self) -> list[Asked]:
+    def break_off(self) -> list[Request]:
         """The connection is over, and with it everything that was promised; returns the requests without an answer.
 
         Those that turn detection made in our place have no `event_id`.
         """
-        broken = [*self.active.values(), *self.asides.values()]
+        broken = [*self.active.values(), *self.out_of_band.values()]
         broken += [each for each in self.requests if each.kind != "commit"]
         if self.turn == "committed":
-            broken.append(Asked("", "response", RESPONSE))
+            broken.append(Request("", "response", RESPONSE))
         self.requests.clear()
         self.active.clear()
-        self.asides.clear()
+        self.out_of_band.clear()
         self.transcribing.clear()
         self.turn = "none"
         self.uncommitted = False
         return broken
 
-    def _expected(self) -> list[Request]:
-        expected: list[Request] = [each.kind for each in self.requests if each.kind != "commit"]
+    def _expected(self) -> list[RequestKind]:
+        expected: list[RequestKind] = [each.kind for each in self.requests if each.kind != "commit"]
         return [*expected, "response"] if self.turn in {"stopped", "committed"} else expected
 
-    def _claim(self, response: JsonObject) -> Asked:
+    def _claim(self, response: JsonObject) -> Request:
         """The request that a response answers, which is over with it.
 
         The API names the conversation, or says null out of band; some servers leave the field out or fill it in for
         every response. What we asked for therefore decides, and the field where that leaves a choice.
         """
         expected, conversation = self._expected(), _conversation(response)
-        kind: Request = "aside" if conversation is None else "response"
+        kind: RequestKind = "out_of_band" if conversation is None else "response"
         if expected and (kind not in expected or conversation == ""):
             kind = expected[0]
         found = next((each for each in self.requests if each.kind == kind), None)
@@ -198,7 +199,7 @@ class Promises:
             self._gave_up = False
             if answers_turn:
                 self.turn = "none"
-        return found or Asked("", kind, RESPONSE)
+        return found or Request("", kind, RESPONSE)
 
 
 def _conversation(response: JsonObject) -> str | None:

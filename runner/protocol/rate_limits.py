@@ -36,7 +36,7 @@ class RateLimitCrossed:
 class _Limit(NamedTuple):
     reset_at_s: float
     used_up: bool
-    told: int
+    reported_thresholds: int
     """How many thresholds were reported since more than the first remained."""
 
 
@@ -63,13 +63,13 @@ class RateLimits:
         crossed = []
         for incoming in [_read(each) for each in limits[:_MOST_LIMITS]]:
             before = self._limits.pop(incoming.name, None)
-            told = before.told if before else 0
+            reported_thresholds = before.reported_thresholds if before else 0
             now = sum(incoming.share <= threshold for threshold in _THRESHOLDS)
-            if now > told or (told and not now):
+            if now > reported_thresholds or (reported_thresholds and not now):
                 crossed.append(incoming)
-                told = now
+                reported_thresholds = now
             self._limits[incoming.name] = _Limit(
-                at_s + min(incoming.reset_s, LONGEST_WAIT_S), incoming.share == 0, told
+                at_s + min(incoming.reset_s, LONGEST_WAIT_S), incoming.share == 0, reported_thresholds
             )
             if len(self._limits) > _MOST_LIMITS:
                 del self._limits[next(iter(self._limits))]

@@ -14,12 +14,12 @@ def receive(state: SessionState, event: JsonObject) -> list[Effect]:
         return state.malformed("", "`type` is not a string")
     route = routes_of(state.kind).get(kind)
     if route is None:
-        return [] if kind in known_types(state.kind) else state.oddities.unknown(kind)
+        return [] if kind in known_types(state.kind) else state.reported_once.unknown(kind)
     try:
         return route(state, event)
     except BadField as bad:
         effects = state.malformed(kind, str(bad))
-        if kind == "response.done" and (state.busy or state.promises.asides):
+        if kind == "response.done" and (state.busy or state.pending.out_of_band):
             effects.append(_abandon(state, event, f"the response ended in an event that cannot be read: {bad}"))
         elif kind == "error" and state.refuse(*state.sent.cause(event.get("error"))):
             problem = ProtocolError(f"the endpoint answered with an error that cannot be read: {bad}")
@@ -31,5 +31,5 @@ def _abandon(state: SessionState, event: JsonObject, problem: str) -> ResponseEn
     response = event.get("response")
     response_id = response.get("id") if isinstance(response, dict) else None
     response_id = response_id if isinstance(response_id, str) else ""
-    state.promises.abandon(response_id)
+    state.pending.abandon(response_id)
     return ResponseEnded(response_id, "failed", error=ProtocolError(problem))

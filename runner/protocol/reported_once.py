@@ -7,7 +7,7 @@ _REMEMBERED = 256
 _LONGEST_TYPE = 128
 
 
-class Oddities:
+class ReportedOnce:
     """The types and problems that were told already."""
 
     def __init__(self) -> None:

@@ -21,14 +21,14 @@ from runner.protocol.state import SessionState
 def _response_created(state: SessionState, event: JsonObject) -> list[Effect]:
     response = table(event, "response")
     response_id = text(response, "id")
-    state.promises.begin(response_id, response)
+    state.pending.begin(response_id, response)
     return [ResponseStarted(response_id)]
 
 
 def _response_id(state: SessionState, event: JsonObject) -> str:
     """The response in the conversation that an event is a part of, nothing where it is out of band or not known."""
     response_id = optional_text(event, "response_id")
-    return response_id if response_id in state.promises.active else ""
+    return response_id if response_id in state.pending.active else ""
 
 
 def _output_item_added(state: SessionState, event: JsonObject) -> list[Effect]:
@@ -53,7 +53,7 @@ def _delta(state: SessionState, event: JsonObject) -> list[Effect]:
         index = event["content_index"]
         pieces = state.conversation.by_id[item_id].parts[index]
         # What is known already has the right type; only what is new must be looked at closely.
-        if response_id in state.promises.active and type(delta) is str and type(index) is int:
+        if response_id in state.pending.active and type(delta) is str and type(index) is int:
             pieces.append(delta)
             return [make(TextDelta, (response_id, item_id, delta))]
     except (KeyError, TypeError):
@@ -64,7 +64,7 @@ def _delta(state: SessionState, event: JsonObject) -> list[Effect]:
 def _first_delta(state: SessionState, event: JsonObject) -> list[Effect]:
     item_id, response_id, delta = _piece(event)
     known = item_id in state.conversation.by_id
-    if known or response_id in state.promises.active:
+    if known or response_id in state.pending.active:
         item = state.conversation.append(item_id, count(event, "content_index"), delta)
         item.response_id = item.response_id if known else response_id
     return [TextDelta(response_id, item_id, delta)]
@@ -98,7 +98,7 @@ def _whole(key: str) -> Callable[[SessionState, JsonObject], list[Effect]]:
 def _response_done(state: SessionState, event: JsonObject) -> list[Effect]:
     response = table(event, "response")
     response_id, status = text(response, "id"), text(response, "status")
-    asked = state.promises.end(response_id, response)
+    asked = state.pending.end(response_id, response)
     in_conversation = asked is not None and asked.kind == "response"
     effects: list[Effect] = []
     try:
@@ -110,7 +110,7 @@ def _response_done(state: SessionState, event: JsonObject) -> list[Effect]:
     state.usage.responses += 1
     ending = _ending(response_id, status, response.get("status_details"))
     if asked and isinstance(ending.error, EndpointBusy) and asked.failures < state.max_response_retries:
-        state.promises.repeat(asked)
+        state.pending.repeat(asked)
         return [*effects, ResponseRepeats(response_id, ending.error)]
     return [*effects, ending]
 

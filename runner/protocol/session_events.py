@@ -18,7 +18,7 @@ def _configured(state: SessionState, event: JsonObject) -> list[Effect]:
     state.configuration.confirm(table(event, "session"))
     state.expires_at = count(state.effective, "expires_at") or state.expires_at
     if not state.configuration.detects_turns:
-        state.promises.drop_turn()
+        state.pending.drop_turn()
     if state.phase != "closed":
         state.phase = "ready"
     return [Configured(state.effective)]
@@ -32,11 +32,11 @@ def _reported(state: SessionState, event: JsonObject) -> list[Effect]:
         message = f"{message} (at `{param}`)"
     error = severity.error_for_code(code, message, kind=kind)
     weight = severity.severity(code, kind=kind)
-    is_new = weight != "harmless" or state.oddities.harmless(code)
+    is_new = weight != "harmless" or state.reported_once.harmless(code)
     effects: list[Effect] = [ErrorReported(weight, error, cause_type, cause, is_new)]
     if asked := state.refuse(cause, cause_type):
         if isinstance(error, EndpointBusy) and asked.failures < state.max_response_retries:
-            state.promises.repeat(asked)
+            state.pending.repeat(asked)
             return [*effects, ResponseRepeats("", error)]
         effects.append(ResponseEnded("", "refused", code, error))
     return effects

@@ -18,7 +18,7 @@ from runner.errors import (
 )
 
 Severity = Literal["harmless", "recoverable", "fatal"]
-Fate = Literal["temporary", "expired", "hopeless"]
+Recovery = Literal["temporary", "expired", "hopeless"]
 """What the end of a connection means for its session: try again, at once for one that was due, or never."""
 
 HARMLESS_CODES = frozenset(
@@ -162,7 +162,7 @@ def error_for_status(status: int, message: str, *, code: str = "", retry_after_s
     return kind(text, code=code, hint=hint, status=status)
 
 
-def fate(error: RunnerError, classified: Mapping[str, Literal["temporary", "hopeless"]]) -> Fate:
+def recovery_of(error: RunnerError, classified: Mapping[str, Literal["temporary", "hopeless"]]) -> Recovery:
     """Whether another connection may fare better than the one that failed like this.
 
     Args:

@@ -6,20 +6,20 @@ sends; a caller of `send` that asks for what the state forbids gets `IllegalEven
 
 from typing import Literal
 
-from runner.api.session_types import APPEND, Kind, append_type, check_translated
+from runner.api.session_types import APPEND, SessionType, append_type, check_translated
 from runner.errors import EndpointUnreachable, IllegalEvent
 from runner.protocol.configuration import Configuration
 from runner.protocol.conversation import Conversation
 from runner.protocol.effects import Effect, TranscriptionEnded, TurnEnded
 from runner.protocol.json_fields import JsonObject
-from runner.protocol.pending import Asked, Promises, Request
+from runner.protocol.pending import Pending, Request, RequestKind
 from runner.protocol.rate_limits import RateLimits
-from runner.protocol.reported_once import Oddities
+from runner.protocol.reported_once import ReportedOnce
 from runner.protocol.sent import Sent
 from runner.protocol.translation import Translation
 from runner.protocol.usage import Usage
 
-Phase = Literal["connecting", "configuring", "ready", "closed"]
+ConnectionPhase = Literal["connecting", "configuring", "ready", "closed"]
 
 
 class SessionState:
@@ -37,15 +37,15 @@ class SessionState:
         self,
         before: "SessionState | None" = None,
         *,
-        kind: Kind = "realtime",
+        kind: SessionType = "realtime",
         max_response_retries: int = 0,
         asks_again: bool = False,
     ) -> None:
-        self.kind: Kind = kind
+        self.kind: SessionType = kind
         self.append_type = append_type(kind)
         """The type of the client event that brings audio."""
         self.max_response_retries = max_response_retries
-        self.phase: Phase = "connecting"
+        self.phase: ConnectionPhase = "connecting"
         self.greeted = False
         """Whether the endpoint has sent `session.created`."""
         self.heard_at_s = 0.0
@@ -56,14 +56,14 @@ class SessionState:
         self.conversation: Conversation = before.conversation if before else Conversation()
         self.usage: Usage = before.usage if before else Usage()
         self.rate_limits: RateLimits = before.rate_limits if before else RateLimits()
-        self.promises = Promises()
+        self.pending = Pending()
         """What the endpoint still owes."""
-        self.unanswered: list[Asked] = []
+        self.unanswered: list[Request] = []
         """What the end of the connection has left without an answer, for good."""
         self.translation: Translation = Translation(before.translation if before else None)
         """What is being said in a translation."""
         self.sent: Sent = Sent(before.sent if before else None)
-        self.oddities: Oddities = before.oddities if before else Oddities()
+        self.reported_once: ReportedOnce = before.reported_once if before else ReportedOnce()
         self._asks_again = asks_again
 
     @property
@@ -74,17 +74,17 @@ class SessionState:
     @property
     def busy(self) -> bool:
         """Whether a response of the default conversation is asked for or in flight."""
-        return self.promises.busy
+        return self.pending.busy
 
     @property
     def requested_by(self) -> str:
         """The id of our `response.create` for the conversation that was not answered yet, or nothing."""
-        return self.promises.requested_by
+        return self.pending.requested_by
 
     @property
-    def pending(self) -> bool:
+    def is_pending(self) -> bool:
         """Whether anything that was asked for or promised is to come: a response, a transcription, last words."""
-        return self.promises.pending or (self.translation.is_leaving and not self.is_over)
+        return self.pending.is_pending or (self.translation.is_leaving and not self.is_over)
 
     @property
     def is_over(self) -> bool:
@@ -94,8 +94,8 @@ class SessionState:
     @property
     def quiet(self) -> bool:
         """Whether nothing would be lost if the connection were replaced now."""
-        unheard = self.promises.uncommitted and not self.configuration.detects_turns
-        return self.configuration.is_settled and not (self.pending or unheard)
+        unheard = self.pending.uncommitted and not self.configuration.detects_turns
+        return self.configuration.is_settled and not (self.is_pending or unheard)
 
     def identified(self, event: JsonObject) -> JsonObject:
         """The client event as it is to be sent, with an `event_id` and an item's id, its own or ours.
@@ -125,9 +125,9 @@ class SessionState:
         aside = kind == "response.create" and out_of_band(event)
         self.sent.note(event)
         if kind == APPEND:
-            self.promises.uncommitted = True
+            self.pending.uncommitted = True
         else:
-            self._note(kind, event, "aside" if aside else "response")
+            self._note(kind, event, "out_of_band" if aside else "response")
         return event
 
     def check(self, event: JsonObject) -> None:
@@ -141,17 +141,17 @@ class SessionState:
             raise IllegalEvent(msg)
         if self.kind == "translation":
             check_translated(kind, is_leaving=self.translation.is_leaving)
-        if kind == "response.create" and self.promises.occupied and not out_of_band(event):
+        if kind == "response.create" and self.pending.occupied and not out_of_band(event):
             msg = "`response.create` cannot be sent while a response is in flight"
             raise IllegalEvent(msg, hint="wait for its end, or cancel it first")
 
-    def _note(self, kind: str, event: JsonObject, response: Request) -> None:
+    def _note(self, kind: str, event: JsonObject, response: RequestKind) -> None:
         event_id, session = event["event_id"], event.get("session")
         match kind:
             case "response.create":
-                self.promises.ask(event_id, response, {key: event[key] for key in event if key != "event_id"})
+                self.pending.ask(event_id, response, {key: event[key] for key in event if key != "event_id"})
             case "input_audio_buffer.commit":
-                self.promises.ask(event_id, "commit", {})
+                self.pending.ask(event_id, "commit", {})
             case "session.update" if isinstance(session, dict):
                 self.configuration.ask(event_id, session)
                 self.phase = "configuring" if self.phase == "connecting" else self.phase
@@ -167,16 +167,16 @@ class SessionState:
 
     def malformed(self, kind: str, problem: str) -> list[Effect]:
         """Report what cannot be read, each problem of a type once; an empty type stands for no event at all."""
-        return self.oddities.malformed(kind, problem)
+        return self.reported_once.malformed(kind, problem)
 
     def close(self) -> list[Effect]:
         """End the connection, and report as incomplete what somebody was still saying."""
         self.phase = "closed"
-        cut_short, transcribing = self.promises.active.copy(), self.promises.transcribing.copy()
+        cut_short, transcribing = self.pending.active.copy(), self.pending.transcribing.copy()
         said = self.conversation.of_responses(cut_short)
         answerable = self.conversation.ends_with_words(but=said)
-        again: list[Asked] = []
-        for each in self.promises.break_off():
+        again: list[Request] = []
+        for each in self.pending.break_off():
             repeats = self._asks_again and each.failures < self.max_response_retries and (each.event_id or answerable)
             (again if repeats else self.unanswered).append(each)
         effects: list[Effect] = self.translation.break_off(self.conversation)
@@ -184,22 +184,22 @@ class SessionState:
             lost = EndpointUnreachable("the connection ended before what was said was written down")
             effects += [TranscriptionEnded(item_id, lost) for item_id in transcribing]
         for item in said:
-            if not item.told and item.role == "assistant" and item.text:
-                item.told, item.status = True, "incomplete"
+            if not item.is_announced and item.role == "assistant" and item.text:
+                item.is_announced, item.status = True, "incomplete"
                 effects.append(TurnEnded(item.role, item.text, item.id, "incomplete"))
         # The halves of answers that are asked for again go, or the next ones would follow upon them.
         broken_off = {response_id for response_id, asked in cut_short.items() if asked in again}
         self.conversation.break_off(broken_off, self.sent)
         for each in again:
-            self.promises.repeat(each)
+            self.pending.repeat(each)
         return effects
 
-    def refuse(self, cause: str, cause_type: str) -> Asked | None:
+    def refuse(self, cause: str, cause_type: str) -> Request | None:
         """The endpoint does not do what this event of ours asks for; returns the request that is thereby answered."""
         if cause:
             self.conversation.refuse(cause)
             self.configuration.refuse(cause)
-        return self.promises.refused(cause, cause_type)
+        return self.pending.refused(cause, cause_type)
 
 
 def out_of_band(event: JsonObject) -> bool:

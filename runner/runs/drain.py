@@ -44,4 +44,4 @@ async def drain(session: Session, *, reason: str, until_s: float, playback: "Pla
 async def _finished(session: Session, *, by_s: float) -> bool:
     with anyio.CancelScope(deadline=by_s):
         await session.finished()
-    return not session.state.pending
+    return not session.state.is_pending

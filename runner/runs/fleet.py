@@ -14,7 +14,7 @@ from runner.inputs.stdin import STDIN
 from runner.outputs.sinks import StandardOutput
 from runner.runs.notices import Notices
 from runner.runs.outcome import Outcome
-from runner.runs.session_run import FLUSH_LEAST_S, Run
+from runner.runs.session_run import FLUSH_LEAST_S, SessionRun
 from runner.runs.shared import Shared
 from runner.runs.signals import watch
 from runner.settings.input import StdinInput
@@ -60,7 +60,9 @@ class _Fleet:
             connecting=anyio.Semaphore(OPENING_AT_ONCE),
         )
         self._notices = Notices(len(each_run), within_s=grace_s + FLUSH_LEAST_S)
-        self._runs = [Run(loaded, number, shared, self._notices.note) for number, loaded in enumerate(each_run, 1)]
+        self._runs = [
+            SessionRun(loaded, number, shared, self._notices.note) for number, loaded in enumerate(each_run, 1)
+        ]
 
     async def execute(self) -> None:
         if self._is_one:
@@ -85,7 +87,7 @@ class _Fleet:
     def _is_one(self) -> bool:
         return len(self._runs) == 1
 
-    async def _execute(self, run: Run) -> None:
+    async def _execute(self, run: SessionRun) -> None:
         self.outcomes.append(await run.execute())
 
     def _take_signal(self, number: signal.Signals) -> None:

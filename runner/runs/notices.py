@@ -8,8 +8,8 @@ import anyio
 
 from runner.runs import notify
 
-Phase = Literal["connecting", "open", "draining", "ended"]
-Report = Callable[[Phase, Phase, str], None]
+RunPhase = Literal["connecting", "open", "draining", "ended"]
+Report = Callable[[RunPhase, RunPhase, str], None]
 """Told which phase a run leaves, which one it enters, and one line about it; it must not wait."""
 
 _START_S = 900.0
@@ -30,7 +30,7 @@ class Notices:
     def __init__(self, total: int, *, within_s: float) -> None:
         self._total = total
         self._within_s = within_s
-        self._count = Counter[Phase]({"connecting": total})
+        self._count = Counter[RunPhase]({"connecting": total})
         self._was_open = self._is_ready = self._is_leaving = self._is_stopping = False
         self._changed = anyio.Event()
 
@@ -38,7 +38,7 @@ class Notices:
         """Say that the sessions are being opened."""
         self._tell("connecting")
 
-    def note(self, left: Phase, entered: Phase, text: str) -> None:
+    def note(self, left: RunPhase, entered: RunPhase, text: str) -> None:
         """A run has gone from one phase to another; the text is a line about it."""
         self._count[left] -= 1
         self._count[entered] += 1

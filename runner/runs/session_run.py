@@ -11,13 +11,13 @@ import structlog
 from runner import logs
 from runner.errors import OutputError, RunnerError
 from runner.inputs.source import Source
-from runner.outputs.outputs import Outlets, open_outlets
+from runner.outputs.outputs import Outputs, open_outputs
 from runner.outputs.sinks import placeholders
 from runner.outputs.writer import OutputClosed
 from runner.protocol.effects import ResponseEnded
 from runner.runs.budget import Budget
 from runner.runs.drain import drain
-from runner.runs.notices import Phase, Report
+from runner.runs.notices import Report, RunPhase
 from runner.runs.outcome import Outcome
 from runner.runs.shared import Shared
 from runner.runs.summary import sum_up
@@ -33,7 +33,7 @@ FLUSH_LEAST_S = 5.0
 """What has come may take at least this long to be written, however short the grace period, in seconds."""
 
 
-class Run:
+class SessionRun:
     """One session of a profile, from its opening to its exit code; nothing that becomes of it reaches another run.
 
     Args:
@@ -55,7 +55,7 @@ class Run:
         self._profile = loaded.profile
         self._shared = shared
         self._report = report
-        self._phase: Phase = "connecting"
+        self._phase: RunPhase = "connecting"
         self._error: RunnerError | None = None
         self._reason = ""
         self._stopping = anyio.Event()
@@ -128,18 +128,18 @@ class Run:
         return False
 
     async def _serve(self) -> None:
-        outlets = Outlets([])
+        outlets = Outputs([])
         try:
             with self._living:
                 async with self._shared.opening:
                     await self._source.open()
-                    outlets = await open_outlets(self._profile, self._names, self._fail, self._shared.stdout)
+                    outlets = await open_outputs(self._profile, self._names, self._fail, self._shared.stdout)
         except RunnerError as error:
             self.stop("failed", error)
         else:
             await self._with_outlets(outlets)
 
-    async def _with_outlets(self, outlets: Outlets) -> None:
+    async def _with_outlets(self, outlets: Outputs) -> None:
         async with anyio.create_task_group() as writers:
             outlets.start(writers)
             try:
@@ -158,7 +158,7 @@ class Run:
                 self._error = self._error or OutputError(f"not everything could be written in time to {late}")
             writers.cancel_scope.cancel()
 
-    async def _with_session(self, outlets: Outlets) -> None:
+    async def _with_session(self, outlets: Outputs) -> None:
         readers = [*outlets.readers, self._watch]
         if self._profile.run.limits.model_fields_set - {"prices"}:
             readers.append(self._budget.take)
@@ -171,7 +171,7 @@ class Run:
             ) as session:
                 await self._live(session, outlets)
 
-    async def _live(self, session: Session, outlets: Outlets) -> None:
+    async def _live(self, session: Session, outlets: Outputs) -> None:
         self._session = session
         self._playback = outlets.playback
         outlets.begin(session)
@@ -187,7 +187,7 @@ class Run:
             work.cancel_scope.cancel()
         await self._drain(session)
 
-    async def _feed(self, session: Session, outlets: Outlets) -> None:
+    async def _feed(self, session: Session, outlets: Outputs) -> None:
         try:
             reason = await self._source.feed(session, outlets.flushed, outlets.playback)
             if reason == "user-left" or (reason and self._profile.run.until != "signal"):
@@ -247,7 +247,7 @@ class Run:
         else:
             self.stop("output-failed", error)
 
-    def _enter(self, phase: Phase, text: str) -> None:
+    def _enter(self, phase: RunPhase, text: str) -> None:
         left, self._phase = self._phase, phase
         self._report(left, phase, text)
 

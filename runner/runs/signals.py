@@ -7,10 +7,10 @@ from collections.abc import Callable
 import anyio
 import anyio.abc
 
-Take = Callable[[signal.Signals], None]
+TakeSignal = Callable[[signal.Signals], None]
 
 
-async def watch(take: Take, *, task_status: anyio.abc.TaskStatus[None]) -> None:
+async def watch(take: TakeSignal, *, task_status: anyio.abc.TaskStatus[None]) -> None:
     """Hand every signal to `take` until cancelled.
 
     Afterwards these signals stay blocked: the run is over, and their default actions would change how it went.

@@ -3,7 +3,7 @@
 import random
 
 from runner.errors import EndpointBusy, RunnerError
-from runner.protocol.severity import Fate, fate
+from runner.protocol.severity import Recovery, recovery_of
 from runner.settings.continuity import Reconnect
 
 
@@ -21,9 +21,9 @@ class Backoff:
         """The number of failures in a row."""
         self._settings = settings
 
-    def fate(self, error: RunnerError) -> Fate:
+    def recovery_of(self, error: RunnerError) -> Recovery:
         """What this failure means for the session."""
-        return fate(error, self._settings.classify)
+        return recovery_of(error, self._settings.classify)
 
     def lived(self, age_s: float) -> None:
         """A connection has lived for this long, in seconds, before it failed."""
@@ -32,7 +32,7 @@ class Backoff:
 
     def delay_s(self, error: RunnerError) -> float | None:
         """How long to wait after this failure, in seconds; None where another attempt would be in vain."""
-        kind = self.fate(error)
+        kind = self.recovery_of(error)
         if kind == "hopeless" or self.attempt >= self._settings.max_attempts:
             return None
         self.attempt += 1

@@ -84,13 +84,13 @@ class CarriedSession:
     def attach(self, link: Link) -> None:
         """Be carried by this connection from now on; what has to be asked again is owed on it."""
         if link.state is not self.state:
-            link.state.promises.again[:0] = self.state.promises.again
+            link.state.pending.to_retry[:0] = self.state.pending.to_retry
         self.state = link.state
         self.id = self.id or link.state.session_id
         self.link = link
         self._epoch = link.epoch
         link.read_by(self.readers)
-        self.changes.tell()
+        self.changes.notify()
 
     def detach(self) -> None:
         """Be carried by no connection for now."""
@@ -99,7 +99,7 @@ class CarriedSession:
             self.link.mute()
             self.link = None
             self._waiting_audio = self._waiting_audio or WaitingAudio(self._max_audio_age_s)
-            self.changes.tell()
+            self.changes.notify()
 
     async def conclude(self, by_s: float = math.inf) -> None:
         """Have a translation say its last words, before it is closed; in any other session nothing happens.
@@ -133,7 +133,7 @@ class CarriedSession:
         update = Update(None, [SessionEnded()], time(), 0)
         for reader in self.readers:
             reader(update)
-        self.changes.tell()
+        self.changes.notify()
 
     async def flush_audio(self) -> int:
         """Send what was said meanwhile and is still young enough; returns how many bytes were dropped for their age."""
@@ -150,7 +150,7 @@ class CarriedSession:
         if self.link is None:
             return 0
         self._waiting_audio = None
-        self.changes.tell()
+        self.changes.notify()
         return waiting.dropped_bytes
 
     def check(self) -> None:

@@ -98,7 +98,7 @@ class Dialer:
                     epoch=link.epoch,
                     endpoint_session_id=link.state.session_id,
                     took_s=round(took_s, 3),
-                    items=link.told_items,
+                    items=link.replayed_items,
                 )
                 return link
 

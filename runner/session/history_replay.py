@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from runner.settings.continuity import History
 
 
-class Retelling:
+class HistoryReplay:
     """How much of the conversation one connection knows from us.
 
     Args:

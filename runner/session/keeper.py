@@ -17,8 +17,8 @@ from runner.session.dialer import CONFIRMATION_S, Dialer
 from runner.session.expiry import Expiry
 from runner.session.link import Link
 from runner.session.recorder import closed_note
-from runner.session.retry import Repetition
-from runner.session.stall import Stall
+from runner.session.retry import Retry
+from runner.session.stall import StallDetector
 
 if TYPE_CHECKING:
     from runner.session.recorder import Recorder
@@ -73,8 +73,8 @@ class Keeper:
         """Mind a connection until it is lost or replaced."""
         session = self._session
         expiry = Expiry(link, self._settings.rollover, anyio.current_time())
-        stall = Stall(link, self._settings.stall_timeout_s)
-        repetition = Repetition(link, self._settings.reconnect)
+        stall = StallDetector(link, self._settings.stall_timeout_s)
+        repetition = Retry(link, self._settings.reconnect)
         may_replace = True
         while session.link is link and not session.is_closing:
             now_s = anyio.current_time()
@@ -91,7 +91,7 @@ class Keeper:
                     # The old connection still serves; what stands in the way counts when it is gone.
                     logs.logger().error("rollover_failed", **self._trouble.facts)
                     self._trouble, may_replace, session.is_holding = None, False, False
-                    session.changes.tell()
+                    session.changes.notify()
                 elif self._successor and await self._replaced(link, self._successor, expiry, now_s):
                     return None
                 elif self._successor and self._is_quiet(link):
@@ -132,7 +132,7 @@ class Keeper:
             await self._prime(successor)
             if not link.state.quiet or successor.pump.is_over or successor.lacks(self._settings.history):
                 self._session.is_holding = now_s >= expiry.hold_s
-                self._session.changes.tell()
+                self._session.changes.notify()
                 return False
         self._successor = None
         await self._hand_over(link, successor)
@@ -151,7 +151,7 @@ class Keeper:
             session.end()
             return
         error = link.pump.failure or EndpointUnreachable("the connection was lost")
-        kind, lived_s = self._backoff.fate(error), now_s - link.opened_s
+        kind, lived_s = self._backoff.recovery_of(error), now_s - link.opened_s
         self._backoff.lived(lived_s)
         self._lost_s = now_s
         session.detach()
@@ -161,7 +161,7 @@ class Keeper:
         delay_s = 0.0 if is_replaced else self._backoff.delay_s(error)
         row = {} if delay_s is None else {"attempt": self._backoff.attempt, "retry_in_s": round(delay_s, 3)}
         log = logs.logger()
-        log.warning("connection_lost", epoch=link.epoch, fate=kind, lived_s=round(lived_s, 3), **row, **error.facts)
+        log.warning("connection_lost", epoch=link.epoch, recovery=kind, lived_s=round(lived_s, 3), **row, **error.facts)
         self._give_up_unanswered(link, error)
         if delay_s is None:
             session.end(error)
@@ -191,7 +191,7 @@ class Keeper:
             "session_moved" if old is not None else "session_resumed",
             epoch=successor.epoch,
             gap_s=round(gap_s, 3),
-            items=successor.told_items,
+            items=successor.replayed_items,
             **({"audio_dropped_bytes": dropped_bytes} if dropped_bytes else {}),
         )
 
@@ -223,4 +223,4 @@ class Keeper:
         except RunnerError as error:
             self._trouble = error
         self._opening = False
-        self._session.changes.tell()
+        self._session.changes.notify()

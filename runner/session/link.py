@@ -18,9 +18,9 @@ from runner.errors import EndpointUnreachable, RunnerError
 from runner.protocol.audio_append import append_message
 from runner.protocol.effects import TurnEnded
 from runner.session.client_event import encoded, plain_event
-from runner.session.history_replay import Retelling
+from runner.session.history_replay import HistoryReplay
 from runner.session.pump import Dialect, Pump, Reader
-from runner.session.translation_close import LastWords
+from runner.session.translation_close import TranslationClose
 from runner.session.update import Update
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ class Link:
         self._recording: list[Reader] = [self._record] if recorder else []
         self.pump = Pump(connection, state, changes, readers=[*self._recording, self._hold_back], dialect=incoming)
         self._released = anyio.Event()
-        self._retelling = Retelling(state, self.pump, changes, self.send)
-        self._last_words = LastWords(state, changes, self.send)
+        self._retelling = HistoryReplay(state, self.pump, changes, self.send)
+        self._last_words = TranslationClose(state, changes, self.send)
 
     @property
     def close_code(self) -> int | None:
@@ -88,7 +88,7 @@ class Link:
         return clock_behind_s(response.headers if response else {}, self._opened_at_s)
 
     @property
-    def told_items(self) -> int:
+    def replayed_items(self) -> int:
         """How many items of the conversation this connection was told of."""
         return len(self._retelling)
 
@@ -155,7 +155,7 @@ class Link:
         plain = [self.state.identified(plain_event(event)) for event in events]
         messages = [encoded(event if self._outgoing is None else self._outgoing(event)) for event in plain]
         await self._put(plain, messages)
-        self._changes.tell()
+        self._changes.notify()
         return [event["event_id"] for event in plain]
 
     async def append_audio(self, audio: bytes | bytearray | memoryview) -> None:

@@ -112,7 +112,7 @@ class Pump:
         repeats = any(isinstance(each, ResponseRepeats) for each in effects)
         for effect in effects:
             self._judge(effect, repeats=repeats)
-        self._changes.tell()
+        self._changes.notify()
 
     def read_by(self, readers: Sequence[Reader]) -> None:
         """Hand updates to other readers from now on."""
@@ -184,7 +184,7 @@ class Pump:
             self._publish(Update(None, effects, time(), 0))
             for effect in effects:
                 self._judge(effect, repeats=False)
-        self._changes.tell()
+        self._changes.notify()
 
 
 def _refusal(error: RunnerError) -> RunnerError:

@@ -12,12 +12,12 @@ from runner.errors import IllegalEvent
 from runner.session.link import NotSent
 
 if TYPE_CHECKING:
-    from runner.protocol.pending import Asked
+    from runner.protocol.pending import Request
     from runner.session.link import Link
     from runner.settings.continuity import Reconnect
 
 
-class Repetition:
+class Retry:
     """What is owed on one connection, asked again one after another.
 
     Args:
@@ -32,14 +32,14 @@ class Repetition:
         self.next_s = math.inf
         self._link = link
         self._settings = settings
-        self._asked: Asked | None = None
-        self._owed_before = [*link.state.promises.again]
+        self._asked: Request | None = None
+        self._owed_before = [*link.state.pending.to_retry]
         """What an earlier connection left: it has waited for this one already."""
 
     async def look(self, now_s: float) -> bool:
         """Ask again for the first that is owed, if its time has come and nothing is in its way; returns whether."""
-        promises = self._link.state.promises
-        asked = promises.again[0] if promises.again else None
+        promises = self._link.state.pending
+        asked = promises.to_retry[0] if promises.to_retry else None
         if asked is None or (asked.kind == "response" and promises.occupied):
             self.next_s, self._asked = math.inf, None
             return False
@@ -56,7 +56,7 @@ class Repetition:
             return False
         return True
 
-    def _delay_s(self, asked: Asked) -> float:
+    def _delay_s(self, asked: Request) -> float:
         wait_s = self._link.state.rate_limits.wait_s(time())
         if asked in self._owed_before:
             return wait_s

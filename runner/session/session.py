@@ -101,7 +101,7 @@ class Session(CarriedSession):
 
     async def cancel(self) -> None:
         """Cancel the response in flight; without one nothing happens."""
-        self.state.promises.again.clear()
+        self.state.pending.to_retry.clear()
         if self.state.busy:
             await self.send({"type": "response.cancel"})
 
@@ -134,7 +134,7 @@ class Session(CarriedSession):
 
     async def finished(self) -> None:
         """Wait for all that was asked for, transcriptions too; raises the session's failure if it ends before."""
-        while (self.state.pending or self._is_undecided or self._has_unsent_audio) and not self._is_over:
+        while (self.state.is_pending or self._is_undecided or self._has_unsent_audio) and not self._is_over:
             await self.changes.next()
         if not self.state.translation.is_concluded:
             self.check()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _LOOKS = 4
 
 
-class Stall:
+class StallDetector:
     """Watches the events of one connection while the endpoint owes something: an answer, a transcript.
 
     It looks a few times in a timeout whether anything has come, so that an event costs nothing more than its time.
@@ -36,7 +36,7 @@ class Stall:
     def look(self, now_s: float) -> None:
         """Give the connection up if it has been silent for too long."""
         state = self._link.state
-        if not state.promises.awaits_endpoint:
+        if not state.pending.awaits_endpoint:
             self.next_s = self._silent_since_s = math.inf
             return
         if state.heard_at_s != self._heard_at_s or self._silent_since_s == math.inf:

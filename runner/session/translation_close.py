@@ -23,7 +23,7 @@ MOST_S: Final = 120.0
 _LOOK_S: Final = 0.5
 
 
-class LastWords:
+class TranslationClose:
     """What a connection still has to say when nothing more is said to it; only a translation has any.
 
     Args:
@@ -56,10 +56,10 @@ class LastWords:
         state = self._state
         started_s = silent_since_s = anyio.current_time()
         heard_at_s = state.heard_at_s
-        while state.pending and anyio.current_time() < min(started_s + MOST_S, silent_since_s + SILENCE_S):
+        while state.is_pending and anyio.current_time() < min(started_s + MOST_S, silent_since_s + SILENCE_S):
             with anyio.move_on_after(min(_LOOK_S, SILENCE_S)):
                 await self._changes.next()
             if state.heard_at_s != heard_at_s:
                 heard_at_s, silent_since_s = state.heard_at_s, anyio.current_time()
-        if state.pending:
+        if state.is_pending:
             logs.logger().warning("last_words_missing", waited_s=round(anyio.current_time() - started_s, 3))

@@ -61,7 +61,7 @@ class SessionFault(ConnectionFault):
         return self.after_events
 
 
-class Refuse(ConnectionFault):
+class RefuseFault(ConnectionFault):
     """The handshake is answered by an HTTP error."""
 
     kind: Literal["refuse"]
@@ -75,7 +75,7 @@ class Refuse(ConnectionFault):
     """Sent as `Retry-After`, in seconds."""
 
 
-class Delayed(ConnectionFault):
+class DelayedFault(ConnectionFault):
     """The handshake is answered late."""
 
     kind: Literal["delay"]
@@ -83,13 +83,13 @@ class Delayed(ConnectionFault):
     """How late, in seconds."""
 
 
-class Silent(ConnectionFault):
+class SilentFault(ConnectionFault):
     """The handshake is accepted, and no event ever comes; pings are answered."""
 
     kind: Literal["silent"]
 
 
-class Slow(ConnectionFault):
+class SlowFault(ConnectionFault):
     """Everything after the handshake is dribbled."""
 
     kind: Literal["slow"]
@@ -97,7 +97,7 @@ class Slow(ConnectionFault):
     """How much of it, in bytes a second."""
 
 
-class Expire(ConnectionFault):
+class ExpireFault(ConnectionFault):
     """The session ends early, at its `expires_at`: error `session_expired`, close 1001."""
 
     kind: Literal["expire"]
@@ -105,7 +105,7 @@ class Expire(ConnectionFault):
     """How long after the handshake, in seconds."""
 
 
-class Drift(ConnectionFault):
+class DriftFault(ConnectionFault):
     """Every `session.updated` says something else than was asked for."""
 
     kind: Literal["drift"]
@@ -113,7 +113,7 @@ class Drift(ConnectionFault):
     """Merged into the session that is shown, such as `{ audio.output.voice = "other" }`."""
 
 
-class RefuseUpdate(ConnectionFault):
+class RefuseUpdateFault(ConnectionFault):
     """Every `session.update` is answered by an error."""
 
     kind: Literal["refuse-update"]
@@ -125,7 +125,7 @@ class RefuseUpdate(ConnectionFault):
     """The field that is blamed, such as `session.audio.output.voice`."""
 
 
-class ResponseFailed(ConnectionFault):
+class ResponseFailedFault(ConnectionFault):
     """Responses end as failed before they say anything."""
 
     kind: Literal["response-failed"]
@@ -139,13 +139,13 @@ class ResponseFailed(ConnectionFault):
     """The error's sentence."""
 
 
-class Drop(SessionFault):
+class DropFault(SessionFault):
     """The network connection is cut without a close frame."""
 
     kind: Literal["drop"]
 
 
-class Close(SessionFault):
+class CloseFault(SessionFault):
     """The WebSocket is closed."""
 
     kind: Literal["close"]
@@ -155,31 +155,31 @@ class Close(SessionFault):
     """The reason in the close frame; 123 bytes of it fit."""
 
 
-class Stall(SessionFault):
+class StallFault(SessionFault):
     """No event is sent any more; pings are answered and what the client sends is read."""
 
     kind: Literal["stall"]
 
 
-class NoPong(SessionFault):
+class NoPongFault(SessionFault):
     """Nothing is sent any more, not even pongs: a dead peer with an open socket."""
 
     kind: Literal["no-pong"]
 
 
-class Deaf(SessionFault):
+class DeafFault(SessionFault):
     """Nothing is read any more, so that the client's writes stall; events may still come."""
 
     kind: Literal["deaf"]
 
 
-class UnknownEvent(SessionFault):
+class UnknownEventFault(SessionFault):
     """An event of a type that no protocol has."""
 
     kind: Literal["unknown-event"]
 
 
-class Oversized(SessionFault):
+class OversizedFault(SessionFault):
     """One event of an unknown type, as large as this."""
 
     kind: Literal["oversized"]
@@ -187,31 +187,31 @@ class Oversized(SessionFault):
     """The size of the message, in bytes; the default is twice what clients take by default."""
 
 
-class Malformed(SessionFault):
+class MalformedFault(SessionFault):
     """A text message that is not JSON."""
 
     kind: Literal["malformed"]
 
 
-class NotUtf8(SessionFault):
+class NotUtf8Fault(SessionFault):
     """A text message that is not UTF-8."""
 
     kind: Literal["not-utf8"]
 
 
-class Binary(SessionFault):
+class BinaryFault(SessionFault):
     """A binary message, which the protocol does not have."""
 
     kind: Literal["binary"]
 
 
-class Garbage(SessionFault):
+class GarbageFault(SessionFault):
     """Bytes that are no WebSocket frame."""
 
     kind: Literal["garbage"]
 
 
-class ErrorEvent(SessionFault):
+class ErrorEventFault(SessionFault):
     """An `error` event that no client event has caused."""
 
     kind: Literal["error"]
@@ -223,7 +223,7 @@ class ErrorEvent(SessionFault):
     """The error's sentence."""
 
 
-class RateLimited(SessionFault):
+class RateLimitedFault(SessionFault):
     """A `rate_limits.updated` that leaves nothing."""
 
     kind: Literal["rate-limits"]
@@ -231,7 +231,7 @@ class RateLimited(SessionFault):
     """When there is something again, in seconds."""
 
 
-class Duplicate(SessionFault):
+class DuplicateFault(SessionFault):
     """The latest event is sent a second time, with the same id."""
 
     kind: Literal["duplicate"]
@@ -240,20 +240,30 @@ class Duplicate(SessionFault):
 
 
 AnySessionFault = (
-    Drop
-    | Close
-    | Stall
-    | NoPong
-    | Deaf
-    | UnknownEvent
-    | Oversized
-    | Malformed
-    | NotUtf8
-    | Binary
-    | Garbage
-    | ErrorEvent
-    | RateLimited
-    | Duplicate
+    DropFault
+    | CloseFault
+    | StallFault
+    | NoPongFault
+    | DeafFault
+    | UnknownEventFault
+    | OversizedFault
+    | MalformedFault
+    | NotUtf8Fault
+    | BinaryFault
+    | GarbageFault
+    | ErrorEventFault
+    | RateLimitedFault
+    | DuplicateFault
 )
-AnyFault = Refuse | Delayed | Silent | Slow | Expire | Drift | RefuseUpdate | ResponseFailed | AnySessionFault
+AnyFault = (
+    RefuseFault
+    | DelayedFault
+    | SilentFault
+    | SlowFault
+    | ExpireFault
+    | DriftFault
+    | RefuseUpdateFault
+    | ResponseFailedFault
+    | AnySessionFault
+)
 Fault = Annotated[AnyFault, Field(discriminator="kind")]

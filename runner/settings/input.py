@@ -7,7 +7,7 @@ from pydantic import Field
 
 from runner.api.strict import Section
 
-Device = Annotated[int, Field(ge=0)] | Annotated[str, Field(min_length=1)]
+DeviceChoice = Annotated[int, Field(ge=0)] | Annotated[str, Field(min_length=1)]
 """An audio device by its number or by a part of its name, as `rt-run devices` shows them."""
 TrailingSilence = Annotated[int, Field(ge=0, le=60_000)]
 
@@ -52,7 +52,7 @@ class MicrophoneInput(Section):
     """A microphone; needs `pip install rt-run[audio]`."""
 
     kind: Literal["microphone"]
-    device: Device | None = None
+    device: DeviceChoice | None = None
     """The device by number or by a part of its name; the system's default without."""
     mute_while_playing: bool = False
     """Send silence while an answer plays, where the microphone hears the speaker (half duplex)."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from runner.api.strict import Section
-from runner.settings.input import Device
+from runner.settings.input import DeviceChoice
 
 PLACEHOLDERS = frozenset({"profile", "run_id", "session", "started"})
 """The names that an output's path may contain in braces."""
@@ -84,7 +84,7 @@ class SpeakerOutput(Section):
     """A loudspeaker; needs `pip install rt-run[audio]`."""
 
     kind: Literal["speaker"]
-    device: Device | None = None
+    device: DeviceChoice | None = None
     """The device by number or by a part of its name; the system's default without."""
     buffer_ms: Annotated[int, Field(ge=0, le=2000)] = 60
     """How much of an answer is gathered before it plays, against jitter of the network, in milliseconds."""

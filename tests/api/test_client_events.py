@@ -15,7 +15,7 @@ from runner.api.session_types import MAX_APPEND_BYTES
 from runner.profile.descriptions import describe
 
 ADAPTER: TypeAdapter[Any] = TypeAdapter(events.ClientEvent)
-MESSAGE = items.UserMessage(content=[items.TextInput(text="Hello")])
+MESSAGE = items.UserMessage(content=[items.InputText(text="Hello")])
 FULL_SESSION = session_config.RealtimeSession(
     output_modalities=["audio"],
     model="gpt-realtime-2",

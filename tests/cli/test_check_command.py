@@ -1,4 +1,4 @@
-"""`rt-run check` finds every fault and says so in its exit code."""
+"""`rt-run check` finds every problem and says so in its exit code."""
 
 import json
 import subprocess
@@ -33,9 +33,9 @@ def test_every_fault_of_every_profile_is_told(rt_run: Any, tmp_path: Path) -> No
     assert out.splitlines() == [
         "profiles/a.toml: ok",
         "profiles/b.toml:4:1: run.grace: unknown key; did you mean grace_s?",
-        "profiles/b.toml: 1 fault",
+        "profiles/b.toml: 1 problem",
         "xdg/rt-run/profiles/b.toml:4:1: run.grace: unknown key; did you mean grace_s?",
-        "xdg/rt-run/profiles/b.toml: 1 fault",
+        "xdg/rt-run/profiles/b.toml: 1 problem",
     ]
 
 
@@ -43,10 +43,10 @@ def test_json_and_github_reports(rt_run: Any, tmp_path: Path) -> None:
     """For scripts, and for annotations on a pull request."""
     (tmp_path / "b.toml").write_text(BAD)
 
-    (fault,) = json.loads(rt_run("check", "b.toml", "--output", "json").out)
+    (problem,) = json.loads(rt_run("check", "b.toml", "--output", "json").out)
     github = rt_run("check", "b.toml", "--output", "github").out
 
-    assert (fault["file"], fault["line"], fault["column"], fault["key"]) == ("b.toml", 4, 1, "run.grace")
+    assert (problem["file"], problem["line"], problem["column"], problem["key"]) == ("b.toml", 4, 1, "run.grace")
     assert github == (
         "::error file=b.toml,line=4,col=1,title=unknown-key::run.grace: unknown key; did you mean grace_s?\n"
     )
@@ -85,7 +85,7 @@ def test_a_literal_secret_is_never_shown(rt_run: Any, tmp_path: Path) -> None:
 def test_a_mistyped_variable_is_told_once_and_beside_faults(
     rt_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It may be the cause of the faults."""
+    """It may be the cause of the problems."""
     monkeypatch.setenv("RT_RUN_MODLE__NAME", "x")
     (tmp_path / "profiles").mkdir()
     for name, text in (("a", GOOD), ("b", BAD), ("c", GOOD)):

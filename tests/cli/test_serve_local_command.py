@@ -10,7 +10,7 @@ from websockets.exceptions import ConnectionClosed
 
 from runner.cli.fault_flags import with_faults
 from runner.settings.endpoint import LocalEndpoint
-from runner.settings.faults import Binary, Close, Drift, Drop, Refuse
+from runner.settings.faults import BinaryFault, CloseFault, DriftFault, DropFault, RefuseFault
 from tests.helpers.command_process import Command, profile
 from tests.helpers.local_client import dial
 
@@ -119,17 +119,17 @@ def test_faults_of_the_command_line_happen(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flag", "fault"),
     [
-        ("kind=drop", Drop(kind="drop")),
-        ("kind = drop , after_events = 5, times=0", Drop(kind="drop", after_events=5, times=0)),
-        ('kind="binary",after_s=1.5', Binary(kind="binary", after_s=1.5)),
-        ("kind=close,code=1013,reason=don't go", Close(kind="close", code=1013, reason="don't go")),
+        ("kind=drop", DropFault(kind="drop")),
+        ("kind = drop , after_events = 5, times=0", DropFault(kind="drop", after_events=5, times=0)),
+        ('kind="binary",after_s=1.5', BinaryFault(kind="binary", after_s=1.5)),
+        ("kind=close,code=1013,reason=don't go", CloseFault(kind="close", code=1013, reason="don't go")),
         (
             "kind=refuse,code=429,message='a, b',status=429",
-            Refuse(kind="refuse", code="429", message="a, b", status=429),
+            RefuseFault(kind="refuse", code="429", message="a, b", status=429),
         ),
         (
             'kind=drift,settings={ audio.output.voice = "a, b", tools = [1, 2] },chance=0.5',
-            Drift(kind="drift", settings={"audio": {"output": {"voice": "a, b"}}, "tools": [1, 2]}, chance=0.5),
+            DriftFault(kind="drift", settings={"audio": {"output": {"voice": "a, b"}}, "tools": [1, 2]}, chance=0.5),
         ),
     ],
 )

@@ -14,7 +14,7 @@ from runner.connect.frames import (
     Binary,
     BrokenFrames,
     Close,
-    Event,
+    FrameEvent,
     FrameReader,
     Ping,
     Pong,
@@ -28,9 +28,9 @@ LIMIT_BYTES = 1024
 CONTROL = {Opcode.CLOSE, Opcode.PING, Opcode.PONG}
 
 
-def read(pieces: list[bytes], limit_bytes: int = LIMIT_BYTES) -> tuple[list[Event], int | None]:
+def read(pieces: list[bytes], limit_bytes: int = LIMIT_BYTES) -> tuple[list[FrameEvent], int | None]:
     """The events of our reader, and the close code of its complaint, if it has one."""
-    reader, events = FrameReader(limit_bytes), list[Event]()
+    reader, events = FrameReader(limit_bytes), list[FrameEvent]()
     for event in (event for piece in pieces for event in reader.feed(piece)):
         if isinstance(event, BrokenFrames):
             return events, event.close_code
@@ -40,14 +40,14 @@ def read(pieces: list[bytes], limit_bytes: int = LIMIT_BYTES) -> tuple[list[Even
     return events, None
 
 
-def reference(stream: list[bytes]) -> tuple[list[Event], int | None]:  # noqa: C901  # one branch a kind of frame
+def reference(stream: list[bytes]) -> tuple[list[FrameEvent], int | None]:  # noqa: C901  # one branch a kind of frame
     """The same by `websockets`, fed frame by frame, with its messages put together here.
 
     Two choices of `websockets` that RFC 6455 does not ask for are levelled: it counts control frames against the
     message around them, and it refuses a close frame between two fragments.
     """
     protocol = Protocol(CLIENT, max_size=LIMIT_BYTES)
-    events: list[Event] = []
+    events: list[FrameEvent] = []
     kind, parts = Opcode.TEXT, b""
     for data in stream:
         is_control = Opcode.CLOSE <= data[0] & 0x0F <= Opcode.PONG

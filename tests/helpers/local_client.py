@@ -24,7 +24,7 @@ from runner.local.server.asgi import Asgi
 from runner.local.server.http_server import serve
 from runner.local.server.session_driver import Conversing
 from runner.local.session.realtime import LocalSession
-from runner.local.speech.engines import faculties_for
+from runner.local.speech.engines import engines_for
 from runner.local.speech.tones import SyntheticVoice
 from runner.settings.endpoint import LocalEndpoint
 
@@ -177,7 +177,7 @@ def settings(**fields: Any) -> LocalEndpoint:
 
 def new_session(*, kind: Any = "realtime", script: Any = ()) -> LocalSession:
     """A session without I/O."""
-    faculties = faculties_for(settings(script=list(script)))
+    faculties = engines_for(settings(script=list(script)))
     return LocalSession(faculties, kind=kind, model="gpt-realtime-2", expires_at=4102444800)
 
 

@@ -11,7 +11,7 @@ import anyio
 
 from runner.errors import RunnerError
 from runner.inputs.push_to_talk import PushToTalk, check_terminal
-from runner.inputs.sender import Voice
+from runner.inputs.sender import Sender
 from runner.session.opening import open_session
 from tests.helpers.hearing_peers import RATE, at_once, confirming, heard, others, tone
 from tests.helpers.peer import profile_for, serving
@@ -45,7 +45,7 @@ async def press() -> dict[str, Any]:
         async with open_session(profile_for(port, session=session)) as opened:
             try:
                 check_terminal(is_alone=True)
-                await PushToTalk(Voice(opened, rate=RATE), answers, at_once).run(speech())
+                await PushToTalk(Sender(opened, rate=RATE), answers, at_once).run(speech())
             except RunnerError as problem:
                 error = problem.message
             with anyio.move_on_after(2):

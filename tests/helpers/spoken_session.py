@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 
 from runner.errors import RunnerError
-from runner.outputs.outputs import Outlets, open_outlets
+from runner.outputs.outputs import Outputs, open_outputs
 from runner.outputs.sinks import StandardOutput
 from runner.session.opening import open_session
 from runner.session.session import Session
@@ -98,7 +98,7 @@ class Heard:
     """A session that is heard."""
 
     session: Session
-    outlets: Outlets
+    outlets: Outputs
     peers: list[Peer]
     failures: list[RunnerError] = field(default_factory=list)
 
@@ -119,7 +119,7 @@ async def heard(
         async with serving(in_turn(*scripts)) as (port, peers):
             profile = persistent(port, session=asked, **run)
             profile = type(profile).model_validate({**profile.model_dump(exclude_unset=True), "outputs": outputs})
-            outlets = await open_outlets(profile, NAMES, failures.append, StandardOutput(is_shared=False))
+            outlets = await open_outputs(profile, NAMES, failures.append, StandardOutput(is_shared=False))
             async with anyio.create_task_group() as tasks:
                 outlets.start(tasks)
                 async with open_session(profile, readers=outlets.readers) as session:

@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from runner.errors import InputError
-from runner.inputs.broadcast import Broadcast, Listener
+from runner.inputs.broadcast import Broadcast, InputListener
 
 pytestmark = pytest.mark.anyio
 
@@ -29,7 +29,7 @@ async def broadcast(**settings: Any) -> AsyncIterator[tuple[Broadcast, int]]:
         os.close(receiving)
 
 
-async def texts(listener: Listener) -> list[bytes]:
+async def texts(listener: InputListener) -> list[bytes]:
     """All lines of a listener to the end."""
     return [line async for _, line in listener]
 
@@ -94,7 +94,7 @@ async def test_who_falls_too_far_behind_is_left_behind_alone() -> None:
             await anext(slow)
 
 
-async def anext_after(listener: Listener, sending: int) -> None:
+async def anext_after(listener: InputListener, sending: int) -> None:
     """Write one line and take it."""
     os.write(sending, b"first\n")
     assert await anext(listener) == (1, b"first")

@@ -210,7 +210,7 @@ async def test_a_turn_is_ended_where_the_input_is_taken_away(tmp_path: Path) -> 
         await source.open(PCM)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(source.feed, session, None, at_once)
-            while session.state.promises.turn != "speaking":
+            while session.state.pending.turn != "speaking":
                 await session.changes.next()
             tasks.cancel_scope.cancel()
         await session.finished()

@@ -141,7 +141,7 @@ async def test_what_is_being_said_at_the_end_of_input_is_committed() -> None:
                     async with anyio.create_task_group() as tasks:
                         settings = StdinInput(kind="stdin", format="events")
                         tasks.start_soon(feed, session, settings, lines(receiving, max_line_bytes=1000))
-                        while session.state.promises.turn != "speaking":
+                        while session.state.pending.turn != "speaking":
                             await session.changes.next()
                         os.close(sending)
                     await session.finished()

@@ -46,7 +46,7 @@ async def test_ten_of_ten_barge_ins_cut_where_the_recording_ends(tmp_path: Path)
             await reached(lambda: sent(each.peers[0], "conversation.item.truncate"))
             (truncation,) = sent(each.peers[0], "conversation.item.truncate")
             item = state.conversation.by_id["item_1"]
-            await reached(lambda: item.told)
+            await reached(lambda: item.is_announced)
             words = "".join(heard_words(item, state.configuration.output_format).values())
         pcm = samples(path)
         recorded_ms = len(pcm) / 2 / RATE * 1000

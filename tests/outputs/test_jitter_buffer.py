@@ -5,7 +5,7 @@ from array import array
 
 import pytest
 
-from runner.outputs.jitter_buffer import Sound
+from runner.outputs.jitter_buffer import JitterBuffer
 
 RATE = 24_000
 BLOCK = RATE // 50 * 2
@@ -16,14 +16,14 @@ def piece(ms: int, value: int = 7) -> bytes:
     return array("h", [value]).tobytes() * (ms * RATE // 1000)
 
 
-def drained(sound: Sound, blocks: int) -> bytes:
+def drained(sound: JitterBuffer, blocks: int) -> bytes:
     """What a device takes that plays at once."""
     return b"".join(sound.take(BLOCK, 0.0) for _ in range(blocks))
 
 
 def test_an_answer_begins_when_enough_has_gathered() -> None:
     """More than the first piece is there, or time has passed; until then there is silence."""
-    sound = Sound(RATE, RATE, 60)
+    sound = JitterBuffer(RATE, RATE, 60)
     sound.put("a", piece(40))
     assert drained(sound, 1) == bytes(BLOCK)
     sound.put("a", piece(60))
@@ -38,7 +38,7 @@ def test_an_answer_begins_when_enough_has_gathered() -> None:
 
 def test_an_answer_that_runs_dry_is_counted_and_gathers_again() -> None:
     """A pause in the middle of an item is an underrun; the silence between two items is none."""
-    sound = Sound(RATE, RATE, 20)
+    sound = JitterBuffer(RATE, RATE, 20)
     for item, underruns in (("a", 0), ("a", 1), ("b", 1)):
         sound.put(item, piece(20))
         sound.put(item, piece(20))
@@ -48,7 +48,7 @@ def test_an_answer_that_runs_dry_is_counted_and_gathers_again() -> None:
 
 def test_what_was_handed_over_is_heard_the_latency_later() -> None:
     """While it plays the latency is not heard yet; once stopped, what the device has will be."""
-    sound = Sound(RATE, RATE, 0)
+    sound = JitterBuffer(RATE, RATE, 0)
     sound.put("a", piece(100))
     for _ in range(3):
         sound.take(BLOCK, 10.0)
@@ -63,7 +63,7 @@ def test_what_was_handed_over_is_heard_the_latency_later() -> None:
 def test_a_device_of_another_rate_gets_all_of_it() -> None:
     """The converter holds nothing back when an answer is over, so that it is known to be heard whole."""
     pytest.importorskip("soxr")
-    sound = Sound(8_000, 48_000, 0)
+    sound = JitterBuffer(8_000, 48_000, 0)
     pcm = array("h", [1000] * 800).tobytes()
     for _ in range(5):
         sound.put("a", pcm)
@@ -78,7 +78,7 @@ def test_a_device_of_another_rate_gets_all_of_it() -> None:
 def test_two_answers_in_a_row_are_counted_apart(rate: int) -> None:
     """What the converter holds back of the first is the first's; a short one is played as well."""
     pytest.importorskip("soxr")
-    sound = Sound(RATE, rate, 0)
+    sound = JitterBuffer(RATE, rate, 0)
     sound.put("a", piece(1000))
     sound.put("b", piece(1000))
     for _ in range(110):

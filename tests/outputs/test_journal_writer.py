@@ -15,7 +15,7 @@ import pytest
 from runner.errors import InputError, OutputError, RunnerError
 from runner.journal.reading import parts, read_journal
 from runner.journal.record import Record
-from runner.outputs.journal_writer import Journal, open_journal
+from runner.outputs.journal_writer import JournalWriter, open_journal
 from runner.settings.journal import JournalSettings
 
 pytestmark = pytest.mark.anyio
@@ -23,7 +23,7 @@ NAMES = {"profile": "p", "run_id": "r", "session": "1", "started": "s"}
 WAIT_S = 10.0
 
 
-def journal(path: Path, fail: Callable[[RunnerError], None], **settings: Any) -> Journal:
+def journal(path: Path, fail: Callable[[RunnerError], None], **settings: Any) -> JournalWriter:
     """A journal at a path."""
     return open_journal(JournalSettings(path=str(path), **settings), NAMES, fail)
 
@@ -37,7 +37,7 @@ def _holds(path: Path, count: int) -> bool:
     return len(records(path)) >= count
 
 
-async def written(opened: Journal) -> None:
+async def written(opened: JournalWriter) -> None:
     """Run a journal to its end."""
     opened.close()
     with anyio.fail_after(WAIT_S):

@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from runner.errors import OutputError, RunnerError
-from runner.outputs.sinks import Sink, StandardOutput, open_outputs
+from runner.outputs.sinks import Sink, StandardOutput, open_sinks
 from runner.outputs.writer import OutputClosed
 from runner.protocol.effects import TextDelta
 from runner.session.opening import open_session
@@ -48,7 +48,7 @@ async def test_a_file_is_appended_to_and_its_folder_made(tmp_path: Path) -> None
     failures: list[RunnerError] = []
     output = EventsOutput(kind="events", path=str(tmp_path / "{profile}" / "{started}.jsonl"))
     for number in range(2):
-        (sink,) = open_outputs([output], NAMES, failures.append, StandardOutput(is_shared=False))
+        (sink,) = open_sinks([output], NAMES, failures.append, StandardOutput(is_shared=False))
         await write(sink, update(number))
 
     lines = (tmp_path / "p" / "s.jsonl").read_text().splitlines()
@@ -60,7 +60,7 @@ async def test_an_output_that_falls_behind_ends_the_session_and_is_named(tmp_pat
     """The bound is the profile's, reaching it is told once, and what came before the gap is written."""
     failures: list[RunnerError] = []
     output = EventsOutput(kind="events", path=str(tmp_path / "t"), max_queue_bytes=65536)
-    (sink,) = open_outputs([output], NAMES, failures.append, StandardOutput(is_shared=False))
+    (sink,) = open_sinks([output], NAMES, failures.append, StandardOutput(is_shared=False))
     for number in range(5):
         sink.take(update(number, size_bytes=30_000))
 
@@ -82,7 +82,7 @@ async def test_what_cannot_be_written_is_told_once(tmp_path: Path, path: str, ki
         target = tmp_path / path
         os.mkfifo(target)
         reading = os.open(target, os.O_RDONLY | os.O_NONBLOCK)
-    (sink,) = open_outputs(
+    (sink,) = open_sinks(
         [EventsOutput(kind="events", path=str(target))], NAMES, failures.append, StandardOutput(is_shared=False)
     )
     if reading >= 0:
@@ -100,7 +100,7 @@ async def test_a_stuck_output_never_delays_a_pong(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     failures: list[RunnerError] = []
-    (sink,) = open_outputs(
+    (sink,) = open_sinks(
         [EventsOutput(kind="events", path=str(pipe))], NAMES, failures.append, StandardOutput(is_shared=False)
     )
     latencies_s: list[float] = []
@@ -152,7 +152,7 @@ async def test_outputs_that_are_stuck_hold_up_no_other(tmp_path: Path) -> None:
         reading.append(os.open(each, os.O_RDONLY | os.O_NONBLOCK))
     paths = [*pipes, tmp_path / "file"]
     outputs = [EventsOutput(kind="events", path=str(each)) for each in paths]
-    *stuck, free = open_outputs(outputs, NAMES, failures.append, stdout)
+    *stuck, free = open_sinks(outputs, NAMES, failures.append, stdout)
     large = Update({"type": "x", "text": "x" * 200_000}, (), 0.0, 200_000)
     async with anyio.create_task_group() as tasks:
         for sink in stuck:
@@ -175,7 +175,7 @@ async def test_standard_output_that_breaks_is_told_to_all(capfd: pytest.CaptureF
     failures: list[list[RunnerError]] = [[], [], []]
     stdout = StandardOutput(is_shared=True)
     sinks = [
-        open_outputs([StdoutOutput(kind="stdout", format="events")], NAMES, each.append, stdout)[0] for each in failures
+        open_sinks([StdoutOutput(kind="stdout", format="events")], NAMES, each.append, stdout)[0] for each in failures
     ]
     await write(sinks[0], update(1))
     stdout.fail(OutputClosed("gone"))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.profile import LoadedProfile, ProfileFaults, load_profile
+from runner.profile import LoadedProfile, ProfileProblems, load_profile
 
 OPENAI = """\
 version = 1
@@ -47,13 +47,13 @@ def load(tmp_path: Path) -> Callable[..., LoadedProfile]:
 
 
 @pytest.fixture
-def faults_of(load: Callable[..., LoadedProfile]) -> Callable[..., list[str]]:
-    """The faults of a profile as lines."""
+def problems_of(load: Callable[..., LoadedProfile]) -> Callable[..., list[str]]:
+    """The problems of a profile as lines."""
 
     def finder(text: str, *sets: str, **environ: str) -> list[str]:
-        with pytest.raises(ProfileFaults) as raised:
+        with pytest.raises(ProfileProblems) as raised:
             load(text, *sets, **environ)
-        assert str(raised.value) == "\n".join(map(str, raised.value.faults))
-        return [str(each) for each in raised.value.faults]
+        assert str(raised.value) == "\n".join(map(str, raised.value.problems))
+        return [str(each) for each in raised.value.problems]
 
     return finder

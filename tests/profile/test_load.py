@@ -7,7 +7,7 @@ import pytest
 from pydantic import HttpUrl
 
 from runner.errors import ProfileError
-from runner.profile import ProfileFaults, load_profile
+from runner.profile import ProfileProblems, load_profile
 from runner.settings.auth import ApiKeyAuth
 from runner.settings.endpoint import AzureEndpoint
 from runner.settings.secret import EnvSecret, FileSecret
@@ -184,7 +184,7 @@ def test_a_name_is_searched_for_and_a_miss_lists_every_place(write: Any, tmp_pat
 
 
 def test_windows_files_load(tmp_path: Path) -> None:
-    """A byte order mark and CRLF are no faults."""
+    """A byte order mark and CRLF are no problems."""
     path = tmp_path / "w.toml"
     path.write_bytes(b"\xef\xbb\xbf" + OPENAI.replace("\n", "\r\n").encode())
 
@@ -195,7 +195,7 @@ def test_the_room_has_these_names() -> None:
     """Other rooms import nothing else."""
     import runner.profile as room
 
-    assert room.__all__ == ["Fault", "LoadedProfile", "Origin", "Origins", "ProfileFaults", "load_profile"]
+    assert room.__all__ == ["Problem", "LoadedProfile", "Origin", "Origins", "ProfileProblems", "load_profile"]
 
 
 @pytest.mark.parametrize(
@@ -208,15 +208,15 @@ def test_the_room_has_these_names() -> None:
         ("sk-abcdefghijk", "--set …: must be KEY=VALUE; such as run.grace_s=5"),
     ],
 )
-def test_a_flag_that_means_nothing_is_a_fault_that_names_it(faults_of: Any, flag: str, expected: str) -> None:
+def test_a_flag_that_means_nothing_is_a_fault_that_names_it(problems_of: Any, flag: str, expected: str) -> None:
     """People see which of their flags is wrong."""
-    assert faults_of(OPENAI, flag) == [expected]
+    assert problems_of(OPENAI, flag) == [expected]
 
 
 def test_warnings_are_told_beside_faults(load: Any) -> None:
     """A mistyped variable may be why a key is missing, even where the file cannot be read at all."""
     for text in ("version = 1\n", "version = \n"):
-        with pytest.raises(ProfileFaults) as raised:
+        with pytest.raises(ProfileProblems) as raised:
             load(text, RT_RUN_MODLE__NAME="x")
         assert [each.file for each in raised.value.warnings] == ["RT_RUN_MODLE__NAME"]
 

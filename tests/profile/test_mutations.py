@@ -1,4 +1,4 @@
-"""Whatever a file says, loading it ends in a profile or in faults with places, and never in anything else."""
+"""Whatever a file says, loading it ends in a profile or in problems with places, and never in anything else."""
 
 import copy
 import re
@@ -11,7 +11,7 @@ import tomli
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runner.profile import Fault, ProfileFaults, load_profile
+from runner.profile import Problem, ProfileProblems, load_profile
 from tests.conftest import REPOSITORY
 
 SECRET = "sk-planted-0123456789abcdef"
@@ -80,17 +80,17 @@ def test_any_file_is_a_profile_or_has_faults(data: bytes, tmp_path_factory: Any)
     path: Path = tmp_path_factory.getbasetemp() / "mutated.toml"
     path.write_bytes(data)
 
-    said, faults, exit_code = _loaded(path)
+    said, problems, exit_code = _loaded(path)
 
     assert exit_code in (0, 78)
-    assert all(each.line > 0 and each.column > 0 for each in faults)
-    assert not faults or re.search(r"mutated\.toml:\d+:\d+: ", said)
+    assert all(each.line > 0 and each.column > 0 for each in problems)
+    assert not problems or re.search(r"mutated\.toml:\d+:\d+: ", said)
     assert "planted" not in said
     assert "0123456789" not in said
 
 
-def _loaded(path: Path) -> tuple[str, Sequence[Fault], int]:
+def _loaded(path: Path) -> tuple[str, Sequence[Problem], int]:
     try:
         return repr(load_profile(str(path), environ={}).warnings), (), 0
-    except ProfileFaults as error:
-        return f"{error} {error.hint} {error!r}", error.faults, error.exit_code
+    except ProfileProblems as error:
+        return f"{error} {error.hint} {error!r}", error.problems, error.exit_code

@@ -1,4 +1,4 @@
-"""Every fault of a profile is told at once, with its place, and without any secret."""
+"""Every problem of a profile is told at once, with its place, and without any secret."""
 
 import json
 from pathlib import Path
@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from runner.cli.report import report
-from runner.profile import ProfileFaults, load_profile
+from runner.profile import ProfileProblems, load_profile
 from tests.profile.conftest import OPENAI
 
 SECRET = "sk-proj-abcdefghijklmnop"
 
 
-def test_all_faults_come_at_once(faults_of: Any) -> None:
+def test_all_faults_come_at_once(problems_of: Any) -> None:
     """File, environment and flags, schema and rules: one run tells everything."""
     text = """\
 version = 1
@@ -30,7 +30,7 @@ voice = "marin"
 kind = "events"
 """
 
-    assert faults_of(text, "run.grace=5", RT_RUN_RUN__GRACE_S="soon") == [
+    assert problems_of(text, "run.grace=5", RT_RUN_RUN__GRACE_S="soon") == [
         "p.toml:2:1: descripton: unknown key; did you mean description?",
         'p.toml:4:8: endpoint.kind: must be "openai", "azure", "custom" or "local"; did you mean "azure"?',
         "p.toml:6:1: session.temperature: the current API has no temperature; remove it",
@@ -65,9 +65,9 @@ kind = "events"
         ),
     ],
 )  # fmt: skip
-def test_a_fault_has_its_place(faults_of: Any, text: str, expected: str) -> None:
-    """The line and column are those of the key or value at fault, or of its table where it is missing."""
-    assert any(expected in each for each in faults_of(text))
+def test_a_fault_has_its_place(problems_of: Any, text: str, expected: str) -> None:
+    """The line and column are those of the key or value at problem, or of its table where it is missing."""
+    assert any(expected in each for each in problems_of(text))
 
 
 @pytest.mark.parametrize(
@@ -98,10 +98,10 @@ def test_a_fault_has_its_place(faults_of: Any, text: str, expected: str) -> None
 )
 def test_a_literal_secret_is_refused_and_never_shown(load: Any, text: str) -> None:
     """In no form of the report, nor in the error itself."""
-    with pytest.raises(ProfileFaults) as raised:
+    with pytest.raises(ProfileProblems) as raised:
         load(text)
 
-    said = repr(raised.value) + "".join(report(form, raised.value.faults) for form in ("text", "json", "github"))
+    said = repr(raised.value) + "".join(report(form, raised.value.problems) for form in ("text", "json", "github"))
     assert "abcdefghijklmnop" not in said
     assert raised.value.__context__ is None or "abcdefghijklmnop" not in str(raised.value.__context__)
 
@@ -111,11 +111,11 @@ def test_names_that_only_sound_secret_are_fine(load: Any) -> None:
     load(OPENAI + '[endpoint.headers]\nIdempotency-Key = "a"\nX-Team = "b"\n[endpoint.query]\nmax_tokens = "5"\n')
 
 
-def test_a_credential_among_headers_or_query_is_told_with_its_place(faults_of: Any) -> None:
+def test_a_credential_among_headers_or_query_is_told_with_its_place(problems_of: Any) -> None:
     """Wherever it is said; the code is that of every literal secret."""
     use = "use [auth] with a reference"
-    (header,) = faults_of(OPENAI + '[endpoint.headers]\nX-Auth-Token = "abc"\n')
-    (query,) = faults_of(OPENAI, RT_RUN_ENDPOINT__QUERY__API_KEY="abc")
+    (header,) = problems_of(OPENAI + '[endpoint.headers]\nX-Auth-Token = "abc"\n')
+    (query,) = problems_of(OPENAI, RT_RUN_ENDPOINT__QUERY__API_KEY="abc")
 
     assert header.startswith("p.toml:7:16: endpoint.headers.X-Auth-Token: a credential does not belong among the head")
     assert query.startswith("RT_RUN_ENDPOINT__QUERY__API_KEY: endpoint.query.api_key: a credential does not belong in")
@@ -123,14 +123,14 @@ def test_a_credential_among_headers_or_query_is_told_with_its_place(faults_of: A
     assert use in query
 
 
-def test_a_literal_key_is_answered_with_a_reference(faults_of: Any) -> None:
+def test_a_literal_key_is_answered_with_a_reference(problems_of: Any) -> None:
     """The message says what to write instead, once."""
     text = OPENAI + f'[auth]\nkind = "api-key"\napi_key = "{SECRET}"\n'
 
-    assert faults_of(text) == [
+    assert problems_of(text) == [
         'p.toml:8:11: auth.api_key: a secret is a reference, never a value; { env = "OPENAI_API_KEY" }'
     ]
-    assert faults_of(OPENAI, f"auth.api_key={SECRET}") == [
+    assert problems_of(OPENAI, f"auth.api_key={SECRET}") == [
         '--set auth.api_key: auth.api_key: a secret is a reference, never a value; { env = "OPENAI_API_KEY" }'
     ]
 
@@ -140,7 +140,7 @@ def test_a_circle_of_parents_is_a_fault_at_extends(write: Any) -> None:
     write("a.toml", 'version = 1\nextends = "b"\n')
     write("b.toml", 'extends = "a"\n')
 
-    with pytest.raises(ProfileFaults) as raised:
+    with pytest.raises(ProfileProblems) as raised:
         load_profile("a.toml", environ={})
 
     assert "b.toml:1:11: extends: profiles extend each other in a circle: a.toml → b.toml → a.toml" in str(raised.value)
@@ -151,7 +151,7 @@ def test_a_missing_parent_is_a_fault_at_extends(write: Any) -> None:
     write("child.toml", 'version = 1\nextends = "bse"\n')
     write("base.toml", OPENAI)
 
-    with pytest.raises(ProfileFaults) as raised:
+    with pytest.raises(ProfileProblems) as raised:
         load_profile("child.toml", environ={})
 
     assert str(raised.value).startswith("child.toml:2:11: extends: there is no profile 'bse'; searched")
@@ -163,7 +163,7 @@ def test_a_parents_fault_is_placed_in_the_parent(write: Any) -> None:
     write("base.toml", OPENAI + "[run]\ngrace = 1\n")
     write("child.toml", 'extends = "base"\n')
 
-    with pytest.raises(ProfileFaults, match=r"^base.toml:7:1: run.grace: unknown key; did you mean grace_s\?$"):
+    with pytest.raises(ProfileProblems, match=r"^base.toml:7:1: run.grace: unknown key; did you mean grace_s\?$"):
         load_profile("child.toml", environ={})
 
 
@@ -176,15 +176,15 @@ def test_a_file_that_is_none_is_told(tmp_path: Path, data: bytes | None, problem
     path = tmp_path / "f.toml"
     path.mkdir() if data is None else path.write_bytes(data)
 
-    with pytest.raises(ProfileFaults, match=f"f.toml:1:1: {problem}"):
+    with pytest.raises(ProfileProblems, match=f"f.toml:1:1: {problem}"):
         load_profile("f.toml", environ={})
 
 
 def test_github_annotations_are_escaped() -> None:
     """Commas, colons, percent signs and line breaks would end a property or a command."""
-    from runner.profile import Fault
+    from runner.profile import Problem
 
-    fault = Fault("a,b:c%.toml", 2, 3, "k", "one\ntwo", "100%", "code")
+    problem = Problem("a,b:c%.toml", 2, 3, "k", "one\ntwo", "100%", "code")
 
-    assert report("github", [fault]) == "::error file=a%2Cb%3Ac%25.toml,line=2,col=3,title=code::k: one%0Atwo; 100%25"
-    assert json.loads(report("json", [], [fault]))[0]["severity"] == "warning"
+    assert report("github", [problem]) == "::error file=a%2Cb%3Ac%25.toml,line=2,col=3,title=code::k: one%0Atwo; 100%25"
+    assert json.loads(report("json", [], [problem]))[0]["severity"] == "warning"

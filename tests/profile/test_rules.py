@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from runner.profile import ProfileFaults
+from runner.profile import ProfileProblems
 from runner.profile.rules import RULES, WARNINGS
 from tests.profile.conftest import OPENAI
 
@@ -110,13 +110,13 @@ FINE = [
 
 @pytest.mark.parametrize(("text", "code"), BROKEN)
 def test_what_breaks_a_rule_gets_its_code(load: Any, text: str, code: str) -> None:
-    """And nothing else: one cause is one fault."""
+    """And nothing else: one cause is one problem."""
     if code in WARNINGS:
         found = load(text).warnings
     else:
-        with pytest.raises(ProfileFaults) as raised:
+        with pytest.raises(ProfileProblems) as raised:
             load(text)
-        found = list(raised.value.faults)
+        found = list(raised.value.problems)
 
     assert {each.code for each in found} == {code}
     assert all(each.line > 0 for each in found)
@@ -135,7 +135,7 @@ def test_every_rule_is_tried() -> None:
 
 def test_rules_hold_beside_faults_in_other_tables(load: Any) -> None:
     """A mistyped key elsewhere does not hide a broken rule."""
-    with pytest.raises(ProfileFaults) as raised:
+    with pytest.raises(ProfileProblems) as raised:
         load(OPENAI + '[auth]\nkind = "entra"\n[run]\ngrace = 1\n')
 
-    assert {each.code for each in raised.value.faults} == {"entra-endpoint", "unknown-key"}
+    assert {each.code for each in raised.value.problems} == {"entra-endpoint", "unknown-key"}

@@ -135,16 +135,16 @@ def test_the_end_of_a_connection_takes_along_what_it_was_to_lose() -> None:
     assert order(made) == ["kept", "other"]
 
 
-@pytest.mark.parametrize("told", [True, False])
-def test_a_turn_that_was_told_keeps_its_end(told: bool) -> None:
+@pytest.mark.parametrize("is_announced", [True, False])
+def test_a_turn_that_was_told_keeps_its_end(is_announced: bool) -> None:
     """A later connection, which holds it as complete, does not change what was said."""
     made = Conversation()
     item = made.put(message("a", status="incomplete"))
-    item.told = told
+    item.is_announced = is_announced
 
     made.put(message("a", status="completed"))
 
-    assert item.status == ("incomplete" if told else "completed")
+    assert item.status == ("incomplete" if is_announced else "completed")
 
 
 @pytest.mark.parametrize("item", [{}, {"id": 5}, {"id": "i", "content": [1]}, {"id": "i", "call_id": 5}])

@@ -33,7 +33,7 @@ def said(text: str, item_id: str = "item_u") -> dict[str, Any]:
 
 def again(of: SessionState) -> list[tuple[dict[str, Any], int]]:
     """What is owed, and how often it has failed."""
-    return [(each.event, each.failures) for each in of.promises.again]
+    return [(each.event, each.failures) for each in of.pending.to_retry]
 
 
 def half(of: SessionState) -> None:
@@ -54,7 +54,7 @@ def test_all_that_was_asked_for_is_owed() -> None:
     lost.close()
 
     assert again(lost) == [(ASIDE, 1), (CREATE, 1), (ASIDE, 1)]
-    assert (lost.unanswered, lost.busy, lost.promises.requests) == ([], True, [])
+    assert (lost.unanswered, lost.busy, lost.pending.requests) == ([], True, [])
 
 
 def test_where_nothing_is_asked_again_all_is_unanswered() -> None:
@@ -89,7 +89,7 @@ def test_what_was_lost_too_often_is_given_up(failures: int, given_up: bool) -> N
         lost.close()
         assert again(lost) == [(CREATE, number + 1)]
         before, lost = lost, state()
-        lost.promises.again = before.promises.again
+        lost.pending.to_retry = before.pending.to_retry
     half(lost)
     lost.close()
 
@@ -193,7 +193,7 @@ def test_a_response_that_fails_for_a_while_is_asked_again(code: str, repeats: bo
         if repeats and failures < 2:
             assert isinstance(effects[-1], ResponseRepeats)
             assert again(here) == [(CREATE, failures + 1)]
-            assert (here.busy, here.promises.occupied) == (True, False)
+            assert (here.busy, here.pending.occupied) == (True, False)
         else:
             assert isinstance(effects[-1], ResponseEnded)
             assert not here.busy

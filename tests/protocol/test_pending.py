@@ -54,11 +54,11 @@ def test_a_response_out_of_band_is_pending_from_its_request_to_its_end(field: di
     state = hearing(None)
 
     state.send(ASIDE)
-    assert (state.pending, state.busy) == (True, False)
+    assert (state.is_pending, state.busy) == (True, False)
     receive(state, created(**field))
-    assert (state.pending, state.busy) == (True, False)
+    assert (state.is_pending, state.busy) == (True, False)
     assert turns(state, done(**field)) == []
-    assert (state.pending, state.conversation.items) == (False, ())
+    assert (state.is_pending, state.conversation.items) == (False, ())
 
 
 @pytest.mark.parametrize("field", [{}, {"conversation_id": None}])
@@ -70,10 +70,10 @@ def test_requests_are_matched_in_their_order(field: dict[str, Any]) -> None:
     state.send(ASIDE)
     receive(state, created("resp_2", **field))
 
-    assert turns(state, done("resp_2", "aside", **field)) == []
+    assert turns(state, done("resp_2", "out_of_band", **field)) == []
     assert state.busy
     assert turns(state, done("resp_1", "answer", **field)) == ["answer"]
-    assert not state.pending
+    assert not state.is_pending
 
 
 def test_the_conversation_that_is_named_decides_where_there_is_a_choice() -> None:
@@ -86,8 +86,8 @@ def test_the_conversation_that_is_named_decides_where_there_is_a_choice() -> Non
     assert state.requested_by
     receive(state, created("resp_1", conversation_id="conv_1"))
     assert turns(state, done("resp_1", "answer")) == ["answer"]
-    assert turns(state, done("resp_2", "aside")) == []
-    assert not state.pending
+    assert turns(state, done("resp_2", "out_of_band")) == []
+    assert not state.is_pending
 
 
 def test_a_refused_request_out_of_band_is_over() -> None:
@@ -98,7 +98,7 @@ def test_a_refused_request_out_of_band_is_over() -> None:
         effects = receive(state, refusal(sent["event_id"] if cause else ""))
 
         assert [each.status for each in effects if isinstance(each, ResponseEnded)] == ["refused"]
-        assert not state.pending
+        assert not state.is_pending
 
 
 def test_what_somebody_says_is_pending_until_it_is_answered() -> None:
@@ -106,9 +106,9 @@ def test_what_somebody_says_is_pending_until_it_is_answered() -> None:
     state = hearing()
     for event in (STARTED, STOPPED, COMMITTED, created()):
         assert receive(state, event) is not None
-        assert state.pending
+        assert state.is_pending
     receive(state, done())
-    assert not state.pending
+    assert not state.is_pending
 
 
 @pytest.mark.parametrize(
@@ -119,10 +119,10 @@ def test_turn_detection_promises_a_response(event: dict[str, Any], detection: di
     """Either of its two events, whichever a server sends."""
     state = hearing(detection)
     receive(state, event)
-    assert state.pending
+    assert state.is_pending
     receive(state, created())
     receive(state, done())
-    assert not state.pending
+    assert not state.is_pending
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_a_turn_that_nobody_answers_promises_nothing(state: SessionState) -> Non
     """Only what is going to come is waited for."""
     for event in (STARTED, STOPPED, COMMITTED):
         receive(state, event)
-        assert state.pending == (event is STARTED and state.configuration.detects_turns)
+        assert state.is_pending == (event is STARTED and state.configuration.detects_turns)
 
 
 def test_a_turn_that_is_written_down_is_pending_until_then() -> None:
@@ -142,10 +142,10 @@ def test_a_turn_that_is_written_down_is_pending_until_then() -> None:
     state = hearing(VAD, kind="transcription", transcription={"model": "x"})
     for event in (STARTED, STOPPED, COMMITTED):
         receive(state, event)
-        assert state.pending
+        assert state.is_pending
     kind = "conversation.item.input_audio_transcription.completed"
     receive(state, {"type": kind, "item_id": "item_u", "content_index": 0, "transcript": "hi"})
-    assert not state.pending
+    assert not state.is_pending
 
 
 def test_our_own_commit_promises_no_response() -> None:
@@ -155,7 +155,7 @@ def test_our_own_commit_promises_no_response() -> None:
     state.send({"type": "input_audio_buffer.commit"})
     receive(state, COMMITTED)
 
-    assert not state.pending
+    assert not state.is_pending
 
 
 def test_our_commit_that_comes_too_late_takes_no_promise_away() -> None:
@@ -165,10 +165,10 @@ def test_our_commit_that_comes_too_late_takes_no_promise_away() -> None:
     sent = state.send({"type": "input_audio_buffer.commit"})
     for event in (STOPPED, COMMITTED, refusal(sent["event_id"])):
         receive(state, event)
-        assert state.pending
+        assert state.is_pending
     receive(state, created())
     receive(state, done())
-    assert not state.pending
+    assert not state.is_pending
 
 
 def test_a_response_that_was_asked_for_may_be_the_promised_one() -> None:
@@ -183,7 +183,7 @@ def test_a_response_that_was_asked_for_may_be_the_promised_one() -> None:
     assert [each.status for each in effects if isinstance(each, ResponseEnded)] == ["refused"]
     assert state.busy
     receive(state, done())
-    assert not state.pending
+    assert not state.is_pending
 
 
 @pytest.mark.parametrize("before", [[STARTED], [STARTED, STOPPED]])
@@ -202,14 +202,14 @@ def test_no_turn_is_waited_for_in_vain(before: list[dict[str, Any]], ending: dic
     state = hearing()
     for event in before:
         receive(state, event)
-    assert state.pending
+    assert state.is_pending
 
     if ending is None:
         state.close()
     else:
         receive(state, ending)
 
-    assert not state.pending
+    assert not state.is_pending
 
 
 def test_a_cleared_buffer_takes_back_nothing_that_was_committed() -> None:
@@ -217,10 +217,10 @@ def test_a_cleared_buffer_takes_back_nothing_that_was_committed() -> None:
     state = hearing()
     receive(state, COMMITTED)
     receive(state, {"type": "input_audio_buffer.cleared"})
-    assert state.pending
+    assert state.is_pending
 
     receive(state, ERROR)
-    assert not state.pending
+    assert not state.is_pending
 
 
 def test_an_answer_that_comes_after_an_error_without_a_cause_counts() -> None:
@@ -228,13 +228,13 @@ def test_an_answer_that_comes_after_an_error_without_a_cause_counts() -> None:
     state = hearing(None)
     state.send({"type": "response.create"})
     receive(state, ERROR)
-    assert not state.pending
+    assert not state.is_pending
 
     receive(state, created())
 
     assert state.busy
     assert turns(state, done(text="late")) == ["late"]
-    assert not state.pending
+    assert not state.is_pending
 
 
 @pytest.mark.parametrize("refused", [True, False])
@@ -254,7 +254,7 @@ def test_a_late_answer_does_not_collide_with_the_next_request(refused: bool) -> 
         assert turns(state, done("resp_2", "second")) == ["second"]
     assert state.busy
     assert turns(state, done("resp_1", "first")) == ["first"]
-    assert not state.pending
+    assert not state.is_pending
 
 
 def test_an_error_long_after_the_answer_began_does_not_refuse_it() -> None:
@@ -277,7 +277,7 @@ def test_an_unreadable_error_is_an_answer_too(error: Any) -> None:
     effects = receive(state, {"type": "error", "error": error})
 
     assert [each.status for each in effects if isinstance(each, ResponseEnded)] == ["refused"]
-    assert not state.pending
+    assert not state.is_pending
 
 
 def test_an_unreadable_end_of_one_response_leaves_the_other() -> None:
@@ -289,6 +289,6 @@ def test_an_unreadable_end_of_one_response_leaves_the_other() -> None:
     receive(state, created("resp_2"))
 
     receive(state, {"type": "response.done", "response": {"id": "resp_2", "status": 5}})
-    assert ([*state.promises.active], [*state.promises.asides]) == (["resp_1"], [])
+    assert ([*state.pending.active], [*state.pending.out_of_band]) == (["resp_1"], [])
     receive(state, {"type": "response.done", "response": {"id": 5}})
-    assert not state.pending
+    assert not state.is_pending

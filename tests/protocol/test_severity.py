@@ -15,7 +15,14 @@ from runner.errors import (
     SecretError,
     SessionRefused,
 )
-from runner.protocol.severity import HARMLESS_CODES, error_for_close, error_for_code, error_for_status, fate, severity
+from runner.protocol.severity import (
+    HARMLESS_CODES,
+    error_for_close,
+    error_for_code,
+    error_for_status,
+    recovery_of,
+    severity,
+)
 
 FATAL = [
     ("beta_api_shape_disabled", ProtocolError),
@@ -200,9 +207,9 @@ def test_a_code_goes_before_a_type() -> None:
     ],
     ids=str,
 )
-def test_the_fate_of_a_session(error: RunnerError, expected: str) -> None:
+def test_the_recovery_of_a_session(error: RunnerError, expected: str) -> None:
     """Whether another connection may fare better."""
-    assert fate(error, {}) == expected
+    assert recovery_of(error, {}) == expected
 
 
 @pytest.mark.parametrize(
@@ -231,4 +238,4 @@ def test_a_profile_may_know_better(error: RunnerError, expected: str) -> None:
         "1001": "hopeless",
     }
 
-    assert fate(error, classified) == expected
+    assert recovery_of(error, classified) == expected

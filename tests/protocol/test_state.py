@@ -368,13 +368,13 @@ def test_what_is_being_written_down_is_pending() -> None:
     receive(state, {"type": "session.updated", "session": {"audio": {"input": {"transcription": {"model": "x"}}}}})
     for item_id, ending in (("a", {"type": "completed", "transcript": "hi"}), ("b", {"type": "failed"})):
         state.send({"type": "input_audio_buffer.commit"})
-        assert state.pending
+        assert state.is_pending
         receive(state, {"type": "input_audio_buffer.committed", "item_id": item_id})
-        assert state.pending
+        assert state.is_pending
         assert not state.busy
         kind = f"conversation.item.input_audio_transcription.{ending['type']}"
         receive(state, {**ending, "type": kind, "item_id": item_id, "content_index": 0})
-        assert not state.pending
+        assert not state.is_pending
 
 
 def test_a_refused_commit_is_pending_no_longer() -> None:
@@ -384,4 +384,4 @@ def test_a_refused_commit_is_pending_no_longer() -> None:
 
     receive(state, {"type": "error", "error": {"type": "x", "message": "empty", "event_id": sent["event_id"]}})
 
-    assert not state.pending
+    assert not state.is_pending

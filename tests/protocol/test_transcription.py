@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from runner.api.session_types import Kind
+from runner.api.session_types import SessionType
 from runner.errors import AccessRefused, EndpointUnreachable, ProtocolError
 from runner.protocol.effects import TranscriptDelta, TranscriptionEnded, TranscriptionStarted, TurnEnded
 from runner.protocol.receive import receive
@@ -13,7 +13,7 @@ from runner.protocol.state import SessionState
 PREFIX = "conversation.item.input_audio_transcription"
 
 
-def hearing(kind: Kind = "transcription") -> SessionState:
+def hearing(kind: SessionType = "transcription") -> SessionState:
     """A session that writes down what it hears."""
     state = SessionState(kind=kind)
     session = {"type": kind, "audio": {"input": {"transcription": {"model": "x"}}}}
@@ -41,7 +41,7 @@ def test_a_turn_is_written_down_from_its_commit_to_its_end() -> None:
     assert receive(state, {"type": f"{PREFIX}.completed", "item_id": "b", "transcript": ""}) == [
         TranscriptionEnded("b")
     ]
-    assert not state.pending
+    assert not state.is_pending
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_a_failure_has_the_endpoints_reason(error: Any, kind: type[Exception], m
     assert isinstance(ended, TranscriptionEnded)
     assert type(ended.error) is kind
     assert str(ended.error) == message
-    assert not state.pending
+    assert not state.is_pending
 
 
 def test_a_lost_connection_fails_what_it_was_to_write_down() -> None:

@@ -92,10 +92,10 @@ def test_the_end_that_was_asked_for_ends_both_sides() -> None:
     state = translating()
     receive(state, heard("Good day"))
     receive(state, spoken("Guten Tag"))
-    before = state.pending
+    before = state.is_pending
     state.send({"type": "session.close"})
 
-    assert (before, state.pending) == (False, True)
+    assert (before, state.is_pending) == (False, True)
     with pytest.raises(IllegalEvent, match="asked for its last words"):
         state.send({"type": "session.input_audio_buffer.append", "audio": "AAAA"})
     receive(state, spoken("."))
@@ -104,7 +104,7 @@ def test_the_end_that_was_asked_for_ends_both_sides() -> None:
         TurnEnded("assistant", "Guten Tag.", "stretch_2", "completed"),
         Concluded(was_asked=True),
     ]
-    assert (state.translation.is_concluded, state.pending) == (True, False)
+    assert (state.translation.is_concluded, state.is_pending) == (True, False)
     assert state.close() == []
 
 
@@ -123,7 +123,7 @@ def test_a_lost_connection_breaks_off_and_the_next_goes_on() -> None:
     first.send({"type": "session.close"})
 
     assert first.close() == [TurnEnded("user", "Good d", "stretch_1", "incomplete")]
-    assert not first.pending
+    assert not first.is_pending
     second = translating(first)
     assert receive(second, heard("ay")) == [TranscriptDelta("stretch_2", "ay")]
     assert said(second) == [("user", "Good d", "incomplete"), ("user", "ay", "in_progress")]
@@ -141,7 +141,7 @@ def test_what_a_translation_does_not_have_is_refused(kind: str) -> None:
 
     assert "`session.close`" in refused.value.hint
     assert state.conversation.items == ()
-    assert not state.pending
+    assert not state.is_pending
 
 
 def test_audio_is_appended_under_the_name_that_a_translation_has_for_it() -> None:
@@ -160,7 +160,7 @@ def test_events_of_other_kinds_pass_through() -> None:
     state, conversing = translating(), SessionState()
 
     assert receive(state, {"type": "response.created", "response": {"id": "r"}}) == [EventUnknown("response.created")]
-    assert not state.pending
+    assert not state.is_pending
     assert receive(conversing, spoken("x")) == [EventUnknown("session.output_transcript.delta")]
     assert receive(conversing, {"type": "session.closed"}) == [EventUnknown("session.closed")]
     assert conversing.conversation.items == ()

@@ -85,15 +85,15 @@ def test_a_profile_that_fails_leaves_the_other_alone(tmp_path: Path) -> None:
 def test_a_bug_is_its_own_sessions_only(tmp_path: Path) -> None:
     """What nobody foresaw in one session is traced, counted as 70, and felt by no other session."""
     script = """
-from runner.runs.session_run import Run
-watch = Run._watch
+from runner.runs.session_run import SessionRun
+watch = SessionRun._watch
 
 def broken(run, update):
     if run.context["session"] == 2:
         raise ZeroDivisionError
     watch(run, update)
 
-Run._watch = broken
+SessionRun._watch = broken
 from runner.__main__ import main
 main()
 """

@@ -81,6 +81,6 @@ def test_the_profile_knows_better() -> None:
     """What it classifies is temporary or hopeless, against the table."""
     backoff = Backoff(Reconnect(classify={"1008": "temporary", "session_expired": "hopeless"}))
 
-    assert backoff.fate(ProtocolError("policy", status=1008)) == "temporary"
+    assert backoff.recovery_of(ProtocolError("policy", status=1008)) == "temporary"
     assert backoff.delay_s(ProtocolError("policy", status=1008)) is not None
     assert backoff.delay_s(EXPIRED) is None

@@ -64,7 +64,7 @@ async def test_a_question_survives_the_loss_of_its_connection() -> None:
     assert told(peers[1]) == [("user", "1?"), ("assistant", "one")]
     assert peers[1].received[-1]["response"] == {"instructions": "Be brief."}
     (lost,), (resumed,) = logged(lines, "connection_lost"), logged(lines, "session_resumed")
-    assert (lost["epoch"], lost["fate"]) == (1, "temporary")
+    assert (lost["epoch"], lost["recovery"]) == (1, "temporary")
     assert (resumed["epoch"], resumed["items"]) == (2, 2)
     assert [each["failures"] for each in logged(lines, "response_repeated")] == [1]
 
@@ -259,6 +259,6 @@ async def test_an_expired_session_goes_on_at_once() -> None:
     async with session_with(expiring, attentive, reconnect=delays) as (session, peers, lines):
         await session.say("Hello?")
         await session.settled()
-        assert logged(lines, "connection_lost")[0]["fate"] == "expired"
+        assert logged(lines, "connection_lost")[0]["recovery"] == "expired"
         assert len(peers) == 2
         assert not isinstance(session.first_unanswered, EndpointBusy)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from runner.protocol.pending import Asked
+from runner.protocol.pending import Request
 from runner.protocol.receive import receive
-from runner.session.retry import Repetition
+from runner.session.retry import Retry
 from runner.settings.continuity import Reconnect
 from tests.helpers.networkless_link import StillLink
 
@@ -23,8 +23,8 @@ ASIDE = {"type": "response.create", "response": {"conversation": "none"}}
 def owing(*events: dict[str, Any], failures: int = 1) -> StillLink:
     """A connection on which this is owed."""
     link = StillLink()
-    link.state.promises.again += [
-        Asked("", "aside" if each is ASIDE else "response", each, failures) for each in events
+    link.state.pending.to_retry += [
+        Request("", "out_of_band" if each is ASIDE else "response", each, failures) for each in events
     ]
     return link
 
@@ -33,8 +33,8 @@ def owing(*events: dict[str, Any], failures: int = 1) -> StillLink:
 async def test_a_failed_response_is_asked_again_after_a_while(failures: int, least_s: float, most_s: float) -> None:
     """The more failures, the later; its failures stay with the question."""
     link = StillLink()
-    repetition = Repetition(link.as_link(), SETTINGS)
-    link.state.promises.again.append(Asked("", "response", CREATE, failures))
+    repetition = Retry(link.as_link(), SETTINGS)
+    link.state.pending.to_retry.append(Request("", "response", CREATE, failures))
 
     await repetition.look(100)
     assert 100 + least_s <= repetition.next_s <= 100 + most_s
@@ -44,20 +44,20 @@ async def test_a_failed_response_is_asked_again_after_a_while(failures: int, lea
 
     (sent,) = link.sent
     assert sent["type"] == "response.create"
-    assert [each.failures for each in link.state.promises.requests] == [failures]
-    assert (link.state.promises.again, repetition.next_s) == ([], math.inf)
+    assert [each.failures for each in link.state.pending.requests] == [failures]
+    assert (link.state.pending.to_retry, repetition.next_s) == ([], math.inf)
 
 
 async def test_what_an_earlier_connection_left_is_asked_at_once() -> None:
     """It has waited for this one already; unless a rate limit is used up."""
     link = owing(CREATE)
-    await Repetition(link.as_link(), SETTINGS).look(100)
+    await Retry(link.as_link(), SETTINGS).look(100)
     assert len(link.sent) == 1
 
     link = owing(CREATE)
     entry = {"name": "requests", "limit": 10, "remaining": 0, "reset_seconds": 60}
     link.state.rate_limits.update([entry], time())
-    repetition = Repetition(link.as_link(), SETTINGS)
+    repetition = Retry(link.as_link(), SETTINGS)
     await repetition.look(100)
     assert link.sent == []
     assert repetition.next_s == pytest.approx(160, abs=5)
@@ -66,7 +66,7 @@ async def test_what_an_earlier_connection_left_is_asked_at_once() -> None:
 async def test_one_answer_at_a_time() -> None:
     """The second question waits for the end of the first answer; what is out of band waits for nobody."""
     link = owing(CREATE, OTHER)
-    repetition = Repetition(link.as_link(), SETTINGS)
+    repetition = Retry(link.as_link(), SETTINGS)
     for _ in range(3):
         await repetition.look(100)
         assert len(link.sent) == 1
@@ -75,7 +75,7 @@ async def test_one_answer_at_a_time() -> None:
     await repetition.look(101)
     assert [each.get("response") for each in link.sent] == [None, OTHER["response"]]
 
-    link.state.promises.again.append(Asked("", "aside", ASIDE, 1))
+    link.state.pending.to_retry.append(Request("", "out_of_band", ASIDE, 1))
     await repetition.look(102)
     await repetition.look(repetition.next_s)
     assert link.sent[-1]["response"] == ASIDE["response"]
@@ -85,22 +85,22 @@ async def test_what_cannot_be_sent_is_still_owed() -> None:
     """The connection was lost meanwhile, or turn detection was quicker."""
     link = owing(CREATE)
     link.is_lost = True
-    await Repetition(link.as_link(), SETTINGS).look(100)
-    assert len(link.state.promises.again) == 1
+    await Retry(link.as_link(), SETTINGS).look(100)
+    assert len(link.state.pending.to_retry) == 1
 
     link = owing(ASIDE)
     link.state.close()
-    await Repetition(link.as_link(), SETTINGS).look(100)
-    assert len(link.state.promises.again) == 1
+    await Retry(link.as_link(), SETTINGS).look(100)
+    assert len(link.state.pending.to_retry) == 1
 
 
 async def test_what_was_taken_back_is_not_asked_again() -> None:
     """Its user has cancelled it while it waited."""
     link = StillLink()
-    repetition = Repetition(link.as_link(), SETTINGS)
-    link.state.promises.again.append(Asked("", "response", CREATE, 1))
+    repetition = Retry(link.as_link(), SETTINGS)
+    link.state.pending.to_retry.append(Request("", "response", CREATE, 1))
     await repetition.look(100)
-    link.state.promises.again.clear()
+    link.state.pending.to_retry.clear()
 
     await repetition.look(200)
 

@@ -6,7 +6,7 @@ import pytest
 
 from runner.errors import EndpointUnreachable
 from runner.protocol.receive import receive
-from runner.session.stall import Stall
+from runner.session.stall import StallDetector
 from tests.helpers.networkless_link import StillLink
 
 TIMEOUT_S = 8.0
@@ -19,7 +19,7 @@ def watched(link: StillLink, until_s: float, events_s: tuple[float, ...] = ()) -
 
     Infinite where it was not.
     """
-    stall = Stall(link.as_link(), TIMEOUT_S)
+    stall = StallDetector(link.as_link(), TIMEOUT_S)
     now_s, to_come = 0.0, [*events_s]
     while now_s <= until_s:
         stall.look(now_s)
@@ -57,7 +57,7 @@ def test_whatever_comes_begins_the_silence_anew() -> None:
 def test_nobody_is_watched_who_owes_nothing() -> None:
     """A user who thinks or speaks is no stall."""
     link = StillLink()
-    link.state.promises.turn = "speaking"
+    link.state.pending.turn = "speaking"
 
     assert watched(link, 1000) == math.inf
 
@@ -65,7 +65,7 @@ def test_nobody_is_watched_who_owes_nothing() -> None:
 def test_silence_counts_from_the_request_on() -> None:
     """Not from the last event before it, nor from the request before."""
     link = StillLink()
-    stall = Stall(link.as_link(), TIMEOUT_S)
+    stall = StallDetector(link.as_link(), TIMEOUT_S)
     for start_s in (0.0, 1000.0):
         stall.look(start_s)
         link.state.send(CREATE)
@@ -85,8 +85,8 @@ def test_whatever_is_owed_is_waited_for_no_longer(owed: str) -> None:
     if owed == "commit":
         link.state.send({"type": "input_audio_buffer.commit"})
     elif owed == "transcript":
-        link.state.promises.transcribing.add("item_1")
+        link.state.pending.transcribing.add("item_1")
     else:
-        link.state.promises.turn = "committed"
+        link.state.pending.turn = "committed"
 
     assert TIMEOUT_S <= watched(link, 100) <= TIMEOUT_S * 1.25

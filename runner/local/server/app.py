@@ -14,14 +14,14 @@ from runner.errors import RunnerError
 from runner.local.server.asgi import Receive, Scope, Send
 from runner.local.server.bad_messages import text_of
 from runner.local.server.faulty_stream import EXTENSION
-from runner.local.server.session_driver import Conversing, Pump, Workers
+from runner.local.server.session_driver import Conversing, SessionDriver, Workers
 from runner.local.session.effective_config import SessionKind
 from runner.local.session.fault_script import ConnectionFaults, FaultPlan
 from runner.local.session.scripted_session import FaultySession
 from runner.local.session.streaming import event
-from runner.local.speech.engines import Faculties, faculties_for, needs_models
+from runner.local.speech.engines import Engines, engines_for, needs_models
 from runner.settings.endpoint import LocalEndpoint
-from runner.settings.faults import Delayed, Expire, Refuse
+from runner.settings.faults import DelayedFault, ExpireFault, RefuseFault
 
 _BETA_SHAPE: Final = "The beta shape of the Realtime API is switched off: connect without the OpenAI-Beta header."
 _DEFAULT_MODEL: Final = "gpt-realtime"
@@ -40,11 +40,11 @@ class LocalApp:
     def __init__(self, settings: LocalEndpoint) -> None:
         self._settings = settings
         self._plan = FaultPlan(settings.faults, settings.fault_seed)
-        self._faculties: Faculties | None = None
+        self._faculties: Engines | None = None
         self._workers: Workers | None = None
         self._loading: anyio.Lock | None = None
 
-    async def load(self) -> Faculties:
+    async def load(self) -> Engines:
         """Load what the sessions hear, think and speak with, once; the first session does it where nobody has.
 
         Raises:
@@ -54,13 +54,13 @@ class LocalApp:
             self._loading = self._loading or anyio.Lock()
             async with self._loading:
                 return await self._load_models()
-        self._faculties = self._faculties or faculties_for(self._settings)
+        self._faculties = self._faculties or engines_for(self._settings)
         return self._faculties
 
-    async def _load_models(self) -> Faculties:
+    async def _load_models(self) -> Engines:
         # Whoever waited for the lock finds them here.
         if self._faculties is None:
-            self._faculties = await run_sync(faculties_for, self._settings)
+            self._faculties = await run_sync(engines_for, self._settings)
         return self._faculties
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,9 +95,9 @@ class LocalApp:
             body = error_body("You must provide a model parameter.", "missing_model", param="model")
             return await _deny(scope, send, 400, body)
         faults = self._plan.next_connection()
-        if delayed := faults.claim(Delayed):
+        if delayed := faults.claim(DelayedFault):
             await anyio.sleep(delayed.delay_s)
-        if refused := faults.claim(Refuse):
+        if refused := faults.claim(RefuseFault):
             return await _refuse(scope, send, refused)
         try:
             await self.load()
@@ -115,7 +115,7 @@ class LocalApp:
         self, scope: Scope, receive: Receive, send: Send, *, faults: ConnectionFaults, kind: Kind, model: str
     ) -> None:
         limit_s = self._settings.session_limit_s
-        if expire := faults.claim(Expire):
+        if expire := faults.claim(ExpireFault):
             limit_s = min(limit_s, expire.after_s)
         # Whole seconds, rounded down: what is shown is never later than the end.
         expires_at = int(time.time() + limit_s)
@@ -138,7 +138,7 @@ class LocalApp:
             speech=self._settings.speech,
             brain=self._settings.brain.kind,
         )
-        pump = Pump(
+        pump = SessionDriver(
             session,
             receive,
             send,
@@ -167,7 +167,7 @@ async def _live(receive: Receive, send: Send) -> None:
             return
 
 
-async def _refuse(scope: Scope, send: Send, fault: Refuse) -> None:
+async def _refuse(scope: Scope, send: Send, fault: RefuseFault) -> None:
     headers = [] if fault.retry_after_s is None else [(b"retry-after", str(fault.retry_after_s).encode())]
     kind = "server_error" if fault.status >= 500 else "invalid_request_error"
     await _deny(scope, send, fault.status, error_body(fault.message, fault.code, kind=kind), headers)

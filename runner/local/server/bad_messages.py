@@ -3,9 +3,16 @@
 import json
 from typing import Final
 
-from runner.local.session.jobs import Event
+from runner.local.session.jobs import ServerEvent
 from runner.local.session.streaming import event
-from runner.settings.faults import Binary, ErrorEvent, Malformed, Oversized, RateLimited, UnknownEvent
+from runner.settings.faults import (
+    BinaryFault,
+    ErrorEventFault,
+    MalformedFault,
+    OversizedFault,
+    RateLimitedFault,
+    UnknownEventFault,
+)
 
 UNKNOWN_TYPE: Final = "session.unheard_of"
 NOT_UTF8: Final = b"\x81\x04\xc3\x28\xa0\xa1"
@@ -14,27 +21,29 @@ GARBAGE: Final = b"\xf3\x7fThese are no frames of a WebSocket.\r\n"
 """Reserved bits, and an opcode that WebSocket does not have."""
 
 
-def nonsense(fault: UnknownEvent | Oversized | Malformed | Binary | ErrorEvent | RateLimited) -> str | bytes:
+def nonsense(
+    fault: UnknownEventFault | OversizedFault | MalformedFault | BinaryFault | ErrorEventFault | RateLimitedFault,
+) -> str | bytes:
     """The message that a fault sends: a text, or the bytes of a binary one."""
     match fault:
-        case Malformed():
+        case MalformedFault():
             return '{"type": "response.done", "response": '
-        case Binary():
+        case BinaryFault():
             return b"\x00\x01\x02\xff"
-        case UnknownEvent():
+        case UnknownEventFault():
             return text_of(event(UNKNOWN_TYPE, unheard_of={"depth": [1, None, "two"]}, session=None))
-        case Oversized():
+        case OversizedFault():
             bare = text_of(event(UNKNOWN_TYPE, padding=""))
             return f"{bare[:-2]}{'x' * (fault.size_bytes - len(bare))}{bare[-2:]}"
-        case ErrorEvent():
+        case ErrorEventFault():
             error = {"type": fault.type, "code": fault.code, "message": fault.message}
             return text_of(event("error", error={**error, "param": None, "event_id": None}))
-        case RateLimited():
+        case RateLimitedFault():
             limits = [{"name": "requests", "limit": 10_000}, {"name": "tokens", "limit": 1_000_000}]
             spent = {"remaining": 0, "reset_seconds": fault.reset_seconds}
             return text_of(event("rate_limits.updated", rate_limits=[{**each, **spent} for each in limits]))
 
 
-def text_of(content: Event) -> str:
+def text_of(content: ServerEvent) -> str:
     """An event as it is sent."""
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))

@@ -8,27 +8,27 @@ import anyio
 from runner import logs
 from runner.local.server.asgi import Send
 from runner.local.server.bad_messages import GARBAGE, NOT_UTF8, nonsense, text_of
-from runner.local.server.faulty_stream import Wire
+from runner.local.server.faulty_stream import FaultyStream
 from runner.local.session.fault_script import ConnectionFaults
-from runner.local.session.jobs import Event
+from runner.local.session.jobs import ServerEvent
 from runner.settings.faults import (
     AnySessionFault,
-    Close,
-    Deaf,
-    Drop,
-    Duplicate,
-    Garbage,
-    NoPong,
-    NotUtf8,
-    Silent,
-    Slow,
-    Stall,
+    CloseFault,
+    DeafFault,
+    DropFault,
+    DuplicateFault,
+    GarbageFault,
+    NoPongFault,
+    NotUtf8Fault,
+    SilentFault,
+    SlowFault,
+    StallFault,
 )
 
 _SERVER_ERROR: Final = 1011
 
 
-class Outlet:
+class EventSender:
     """Sends events, counts them, and lets the faults happen whose moment has come.
 
     Args:
@@ -38,7 +38,9 @@ class Outlet:
         end: Called when the connection is over.
     """
 
-    def __init__(self, faults: ConnectionFaults, wire: Wire | None, send: Send, end: Callable[[], None]) -> None:
+    def __init__(
+        self, faults: ConnectionFaults, wire: FaultyStream | None, send: Send, end: Callable[[], None]
+    ) -> None:
         self._faults = faults
         self._wire = wire
         self._send = send
@@ -51,12 +53,12 @@ class Outlet:
 
     async def open(self) -> None:
         """Let those faults happen that come before the first event."""
-        if slow := self._faults.claim(Slow):
+        if slow := self._faults.claim(SlowFault):
             await self._break_wire(slow)
-        self._muted = self._faults.claim(Silent) is not None
+        self._muted = self._faults.claim(SilentFault) is not None
         await self._befall()
 
-    async def send(self, event: Event) -> None:
+    async def send(self, event: ServerEvent) -> None:
         """Send an event, and what is due after it."""
         if self._muted or self._over:
             return
@@ -85,35 +87,37 @@ class Outlet:
 
     async def _do(self, fault: AnySessionFault) -> None:
         match fault:
-            case Close():
+            case CloseFault():
                 await self.close(fault.code, fault.reason)
-            case Stall():
+            case StallFault():
                 self._muted = True
-            case Duplicate():
+            case DuplicateFault():
                 await self._say(self._latest)
-            case Drop() | NoPong() | Deaf() | NotUtf8() | Garbage():
+            case DropFault() | NoPongFault() | DeafFault() | NotUtf8Fault() | GarbageFault():
                 await self._break_wire(fault)
             case _:
                 await self._say(nonsense(fault))
 
-    async def _break_wire(self, fault: Drop | NoPong | Deaf | NotUtf8 | Garbage | Slow) -> None:
+    async def _break_wire(
+        self, fault: DropFault | NoPongFault | DeafFault | NotUtf8Fault | GarbageFault | SlowFault
+    ) -> None:
         if self._wire is None:
             logs.logger().error("fault_impossible", kind=fault.kind, reason="it needs rt-run's own server")
             return await self.close(_SERVER_ERROR, f"The fault {fault.kind} needs rt-run's own server.")
         match fault:
-            case Drop():
+            case DropFault():
                 self._over = True
                 await self._wire.cut()
                 self._end()
-            case NoPong():
+            case NoPongFault():
                 self._wire.stop_sending()
-            case Deaf():
+            case DeafFault():
                 self._wire.stop_reading()
-            case NotUtf8():
+            case NotUtf8Fault():
                 await self._wire.send(NOT_UTF8)
-            case Garbage():
+            case GarbageFault():
                 await self._wire.send(GARBAGE)
-            case Slow():
+            case SlowFault():
                 self._wire.drip(fault.bytes_per_s)
         return None
 

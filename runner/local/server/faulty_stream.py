@@ -12,7 +12,7 @@ _WRITE_TIMEOUT_S: Final = 30.0
 _DRIPS_PER_S: Final = 10
 
 
-class Wire(ByteStream):
+class FaultyStream(ByteStream):
     """A byte stream that can be cut, deafened, muted and slowed down; whole writes never mix.
 
     Args:

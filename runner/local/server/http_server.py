@@ -12,7 +12,7 @@ from anyio.abc import ByteStream, SocketAttribute, TaskStatus
 from runner import logs
 from runner.local.server.app import error_body
 from runner.local.server.asgi import Asgi, Message, Scope
-from runner.local.server.faulty_stream import EXTENSION, Wire
+from runner.local.server.faulty_stream import EXTENSION, FaultyStream
 from runner.local.server.server_websocket import GOING_AWAY, PeerGone, ServerSocket
 
 Headers = list[tuple[bytes, bytes]]
@@ -59,7 +59,7 @@ async def serve_stream(app: Asgi, stream: ByteStream, *, goodbye_s: float = _SHU
     if transport is not None:
         transport.pause_reading()
     try:
-        await _serve(app, Wire(stream), goodbye_s)
+        await _serve(app, FaultyStream(stream), goodbye_s)
     except (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream, PeerGone):
         logs.logger().debug("connection_lost")
     except Exception:  # noqa: BLE001  # one broken connection must not end the others
@@ -68,7 +68,7 @@ async def serve_stream(app: Asgi, stream: ByteStream, *, goodbye_s: float = _SHU
         await anyio.aclose_forcefully(stream)
 
 
-async def _serve(app: Asgi, stream: Wire, goodbye_s: float) -> None:
+async def _serve(app: Asgi, stream: FaultyStream, goodbye_s: float) -> None:
     parser = h11.Connection(h11.SERVER)
     try:
         with anyio.fail_after(_REQUEST_TIMEOUT_S):
@@ -124,7 +124,7 @@ async def _serve_socket(app: Asgi, exchange: "_Exchange", goodbye_s: float) -> N
 class _Exchange:
     """One HTTP request and its response, as ASGI sees them."""
 
-    def __init__(self, parser: h11.Connection, stream: Wire, request: h11.Request) -> None:
+    def __init__(self, parser: h11.Connection, stream: FaultyStream, request: h11.Request) -> None:
         self.parser = parser
         self.stream = stream
         self.request = request

@@ -19,7 +19,7 @@ from wsproto.events import (
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
 from runner.local.server.asgi import Message
-from runner.local.server.faulty_stream import Wire
+from runner.local.server.faulty_stream import FaultyStream
 
 GOING_AWAY: Final = 1001
 MAX_MESSAGE_BYTES: Final = 32 * 1024 * 1024
@@ -42,7 +42,7 @@ class ServerSocket:
         early: Bytes that came after the request.
     """
 
-    def __init__(self, stream: Wire, request: h11.Request, early: bytes) -> None:
+    def __init__(self, stream: FaultyStream, request: h11.Request, early: bytes) -> None:
         self.accepted = False
         self._stream = stream
         self._wire = WSConnection(ConnectionType.SERVER)

@@ -10,10 +10,10 @@ from anyio.to_thread import run_sync
 
 from runner import logs
 from runner.local.server.asgi import Receive, Send
-from runner.local.server.event_sender import Outlet
-from runner.local.server.faulty_stream import Wire
+from runner.local.server.event_sender import EventSender
+from runner.local.server.faulty_stream import FaultyStream
 from runner.local.session.fault_script import ConnectionFaults
-from runner.local.session.jobs import Event, Faculty, Job, Settle
+from runner.local.session.jobs import Engine, Job, ServerEvent, Settle
 
 _THREADS: Final = 4
 
@@ -35,16 +35,16 @@ class Conversing(Protocol):
     def is_over(self) -> bool:
         """Whether the connection is to be closed."""
 
-    def open(self) -> list[Event]:
+    def open(self) -> list[ServerEvent]:
         """The first event."""
 
-    def receive(self, message: str | bytes) -> list[Event]:
+    def receive(self, message: str | bytes) -> list[ServerEvent]:
         """The answers to a client's message."""
 
-    def advance(self) -> list[Event]:
+    def advance(self) -> list[ServerEvent]:
         """The next pieces of what goes on by itself."""
 
-    def expire(self, reason: str) -> list[Event]:
+    def expire(self, reason: str) -> list[ServerEvent]:
         """The last event."""
 
     def take_jobs(self) -> list[Job]:
@@ -55,7 +55,7 @@ class Workers:
     """The worker threads that the sessions of an application share; made within an event loop."""
 
     def __init__(self) -> None:
-        self._limiters: dict[Faculty, anyio.CapacityLimiter] = {
+        self._limiters: dict[Engine, anyio.CapacityLimiter] = {
             "detector": anyio.CapacityLimiter(_THREADS),
             "voice": anyio.CapacityLimiter(_THREADS),
             "transcriber": anyio.CapacityLimiter(1),
@@ -67,7 +67,7 @@ class Workers:
         return await run_sync(job.work, abandon_on_cancel=True, limiter=self._limiters[job.faculty])
 
 
-class Pump:
+class SessionDriver:
     """Moves one session's events; the lock keeps them in the order in which they came about.
 
     Args:
@@ -89,7 +89,7 @@ class Pump:
         *,
         workers: Workers,
         faults: ConnectionFaults,
-        wire: Wire | None,
+        wire: FaultyStream | None,
         delta_interval_ms: float,
         limit_s: float,
     ) -> None:
@@ -97,14 +97,14 @@ class Pump:
         self._receive = receive
         self._workers = workers
         self._tasks = anyio.create_task_group()
-        self._outlet = Outlet(faults, wire, send, self._end)
+        self._outlet = EventSender(faults, wire, send, self._end)
         self._delta_interval_ms = delta_interval_ms
         self._limit_s = limit_s
         self._order = anyio.Lock()
         self._work = anyio.Event()
         self._caught_up = anyio.Event()
-        self._jobs: defaultdict[Faculty, deque[Job]] = defaultdict(deque)
-        self._at_work: set[Faculty] = set()
+        self._jobs: defaultdict[Engine, deque[Job]] = defaultdict(deque)
+        self._at_work: set[Engine] = set()
 
     async def run(self) -> None:
         """Until the client goes, the session's time is over, or a fault ends the connection."""
@@ -158,14 +158,14 @@ class Pump:
                 self._at_work.add(job.faculty)
                 self._tasks.start_soon(self._work_off, job.faculty)
 
-    async def _work_off(self, faculty: Faculty) -> None:
+    async def _work_off(self, faculty: Engine) -> None:
         """Do what was asked of a faculty in the order in which it came up."""
         jobs = self._jobs[faculty]
         while jobs:
             await self._emit(await self._workers.do(jobs.popleft()))
         self._at_work.remove(faculty)
 
-    async def _emit(self, produce: Callable[[], list[Event]]) -> None:
+    async def _emit(self, produce: Callable[[], list[ServerEvent]]) -> None:
         async with self._order:
             events = produce()
             # Slow work begins before what is known is sent, since a client may take its time.

@@ -6,10 +6,10 @@ from typing import Final
 
 from runner import logs
 from runner.local.session.entries import messages_of, prompted_by
-from runner.local.session.jobs import Event, Job, Settle
+from runner.local.session.jobs import Job, ServerEvent, Settle
 from runner.local.session.streaming import Response, event
-from runner.local.session.transcription import Scribe
-from runner.local.speech.engines import Faculties
+from runner.local.session.transcription import Transcriptions
+from runner.local.speech.engines import Engines
 
 _TOKEN_LIMIT: Final = 1_000_000
 
@@ -31,11 +31,11 @@ class Answering:
 
     def __init__(
         self,
-        faculties: Faculties,
-        scribe: Scribe,
+        faculties: Engines,
+        scribe: Transcriptions,
         *,
         assign: Callable[[Job], None],
-        ended: Callable[[Response], list[Event]],
+        ended: Callable[[Response], list[ServerEvent]],
     ) -> None:
         self.in_flight: list[Response] = []
         self.speaking: Response | None = None
@@ -51,25 +51,25 @@ class Answering:
         """Whether `advance` has something to say."""
         return any(response.is_ready for response in self.in_flight)
 
-    def start(self, response: Response, *, in_conversation: bool) -> list[Event]:
+    def start(self, response: Response, *, in_conversation: bool) -> list[ServerEvent]:
         """Begin a response; what it says follows."""
         if in_conversation:
             self.speaking = response
         self.in_flight.append(response)
         return response.begin() + self._think(response)
 
-    def advance(self) -> list[Event]:
+    def advance(self) -> list[ServerEvent]:
         """The next piece of each response that goes on by itself."""
-        events: list[Event] = []
+        events: list[ServerEvent] = []
         for response in [each for each in self.in_flight if each.is_ready]:
             events += self._after(response, response.advance())
         return events
 
-    def cancel(self, response: Response, reason: str) -> list[Event]:
+    def cancel(self, response: Response, reason: str) -> list[ServerEvent]:
         """End a response now."""
         return self._after(response, response.cancel(reason))
 
-    def _think(self, response: Response) -> list[Event]:
+    def _think(self, response: Response) -> list[ServerEvent]:
         if response.done or response.is_ready:
             return []
         entries = response.order.entries
@@ -98,7 +98,7 @@ class Answering:
         self._assign(Job("brain", work))
         return []
 
-    def _say(self, response: Response, text: str) -> list[Event]:
+    def _say(self, response: Response, text: str) -> list[ServerEvent]:
         if response.done:
             return []
         form, speech = response.order.form, self._faculties.speech
@@ -122,7 +122,7 @@ class Answering:
 
     def _spoken(
         self, response: Response, source: Iterator[tuple[str, bytes]], piece: tuple[str, bytes] | None
-    ) -> list[Event]:
+    ) -> list[ServerEvent]:
         if response.done:
             return []
         events = self._after(response, response.utter(*piece) if piece else response.finish())
@@ -134,7 +134,7 @@ class Answering:
         logs.logger().error(f"{what}_failed", exc_info=error)
         return lambda: [] if response.done else self._after(response, response.fail(f"{what}_failed"))
 
-    def _after(self, response: Response, events: list[Event]) -> list[Event]:
+    def _after(self, response: Response, events: list[ServerEvent]) -> list[ServerEvent]:
         self.spoke = self.spoke or response.spoke
         if not response.done:
             return events

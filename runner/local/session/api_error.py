@@ -38,7 +38,7 @@ _LENGTHS = {
 _LONGEST_QUOTE = 64
 
 
-class Refusal(Exception):
+class ApiError(Exception):
     """A client event is not carried out; the answer is an `error` event and the session goes on.
 
     Args:
@@ -69,34 +69,34 @@ def named(value: object) -> str:
     return _TYPE_NAMES.get(type(value), "a value")
 
 
-def missing(param: str) -> Refusal:
+def missing(param: str) -> ApiError:
     """A required field is not there."""
-    return Refusal(f"Missing required parameter: '{param}'.", code="missing_required_parameter", param=param)
+    return ApiError(f"Missing required parameter: '{param}'.", code="missing_required_parameter", param=param)
 
 
-def invalid_type(param: str, expected: str, value: object) -> Refusal:
+def invalid_type(param: str, expected: str, value: object) -> ApiError:
     """A field has the wrong JSON type."""
     message = f"Invalid type for '{param}': expected {expected}, but got {named(value)} instead."
-    return Refusal(message, code="invalid_type", param=param)
+    return ApiError(message, code="invalid_type", param=param)
 
 
-def invalid_value(param: str, value: object, supported: Sequence[str]) -> Refusal:
+def invalid_value(param: str, value: object, supported: Sequence[str]) -> ApiError:
     """A field has none of its possible values."""
     given = value if isinstance(value, str) else str(value)
     given = given if len(given) <= _LONGEST_QUOTE else f"{given[:_LONGEST_QUOTE]}…"
     quoted = [f"'{each}'" for each in supported]
     choice = quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
     verb = "Supported value is" if len(quoted) == 1 else "Supported values are"
-    return Refusal(f"Invalid value: '{given}'. {verb}: {choice}.", code="invalid_value", param=param)
+    return ApiError(f"Invalid value: '{given}'. {verb}: {choice}.", code="invalid_value", param=param)
 
 
-def refusal_for(errors: list[ErrorDetails], document: dict[str, Any]) -> Refusal:
+def refusal_for(errors: list[ErrorDetails], document: dict[str, Any]) -> ApiError:
     """The API's words for what pydantic found; an unknown field is told before any other fault."""
     error = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])
     kind, context, value = error["type"], error.get("ctx", {}), error["input"]
     param = _path(error["loc"], document, absent=kind == "missing")
     if kind == "extra_forbidden":
-        return Refusal(f"Unknown parameter: '{param}'.", code="unknown_parameter", param=param)
+        return ApiError(f"Unknown parameter: '{param}'.", code="unknown_parameter", param=param)
     if kind == "missing":
         return missing(param)
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
@@ -111,7 +111,7 @@ def refusal_for(errors: list[ErrorDetails], document: dict[str, Any]) -> Refusal
     return _out_of_bounds(param, error)
 
 
-def _wrong_kind(param: str, error: ErrorDetails) -> Refusal:
+def _wrong_kind(param: str, error: ErrorDetails) -> ApiError:
     value = error["input"]
     if not isinstance(value, dict):
         return invalid_type(param, "an object", value)
@@ -128,7 +128,7 @@ def _wrong_kind(param: str, error: ErrorDetails) -> Refusal:
     return invalid_value(f"{param}.{field}", value[field], known)
 
 
-def _out_of_bounds(param: str, error: ErrorDetails) -> Refusal:
+def _out_of_bounds(param: str, error: ErrorDetails) -> ApiError:
     kind, context, value = error["type"], error.get("ctx", {}), error["input"]
     if kind in _BOUNDS:
         suffix, words, sign, bound = _BOUNDS[kind]
@@ -136,7 +136,7 @@ def _out_of_bounds(param: str, error: ErrorDetails) -> Refusal:
         message = (
             f"Invalid '{param}': {number} {words}. Expected a value {sign} {context[bound]}, but got {value} instead."
         )
-        return Refusal(message, code=f"{number}_{suffix}", param=param)
+        return ApiError(message, code=f"{number}_{suffix}", param=param)
     if kind in _LENGTHS:
         code, words, bound, key = _LENGTHS[kind]
         what = "a string" if "string" in kind else "an array"
@@ -145,8 +145,8 @@ def _out_of_bounds(param: str, error: ErrorDetails) -> Refusal:
             f"Invalid '{param}': {words}. Expected {what} with {bound} {context[key]}, "
             f"but got {what} with length {length} instead."
         )
-        return Refusal(message, code=code, param=param)
-    return Refusal(f"Invalid value for '{param}': {error['msg']}.", code="invalid_value", param=param)
+        return ApiError(message, code=code, param=param)
+    return ApiError(f"Invalid value for '{param}': {error['msg']}.", code="invalid_value", param=param)
 
 
 def _path(location: Sequence[int | str], document: object, *, absent: bool) -> str:

@@ -3,7 +3,7 @@
 import copy
 from typing import Any, Final, Literal
 
-from runner.local.session.api_error import Refusal
+from runner.local.session.api_error import ApiError
 
 SessionKind = Literal["realtime", "transcription"]
 
@@ -37,7 +37,7 @@ _HIDDEN: Final = {
 _TRANSCRIPTION_VAD: Final = ("type", "threshold", "prefix_padding_ms", "silence_duration_ms")
 
 
-class Configuration:
+class EffectiveConfig:
     """What a session is set to.
 
     Args:
@@ -117,7 +117,7 @@ class Configuration:
         """Merge the `session` of a valid update; `spoke` says that the session has sent audio already.
 
         Raises:
-            Refusal: The update touches what is fixed; nothing of it is taken over.
+            ApiError: The update touches what is fixed; nothing of it is taken over.
         """
         self._check_fixed(change, spoke=spoke)
         audio = change.pop("audio", None) or {}
@@ -138,17 +138,17 @@ class Configuration:
     def _check_fixed(self, change: dict[str, Any], *, spoke: bool) -> None:
         if change["type"] != self.kind:
             message = f"Passing a {change['type']} session update event to a {self.kind} session is not allowed."
-            raise Refusal(message, code="invalid_parameter", param="session.type")
+            raise ApiError(message, code="invalid_parameter", param="session.type")
         if change.get("model") not in (None, self.model):
             message = f"The model of a session cannot be changed; this session runs '{self.model}'."
-            raise Refusal(message, code="invalid_value", param="session.model")
+            raise ApiError(message, code="invalid_value", param="session.model")
         if self._values.get("tracing") and "tracing" in change and change["tracing"] != self._values["tracing"]:
-            raise Refusal(
+            raise ApiError(
                 "Tracing cannot be changed once it is enabled.", code="invalid_value", param="session.tracing"
             )
         output = (change.get("audio") or {}).get("output") or {}
         if spoke and output.get("voice") is not None and _voice(output["voice"]) != self.speech["voice"]:
-            raise Refusal(
+            raise ApiError(
                 "Cannot update a conversation's voice if assistant audio is present.",
                 code="cannot_update_voice",
                 param="session.audio.output.voice",

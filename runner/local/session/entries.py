@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runner.audio.format import AudioFormat
-from runner.local.session.api_error import Refusal, missing
+from runner.local.session.api_error import ApiError, missing
 from runner.local.session.effective_config import shown_as
 from runner.local.session.identifiers import new_id
-from runner.local.session.input_buffer import Recording
+from runner.local.session.input_buffer import TurnAudio
 from runner.local.session.jobs import Settle
 from runner.local.speech.replies import Prompted
 from runner.protocol.audio_append import decoded
@@ -43,7 +43,7 @@ class Entry:
     item: dict[str, Any]
     audio_ms: int = 0
     """How long its audio is, in milliseconds."""
-    recording: Recording | None = None
+    recording: TurnAudio | None = None
     """The audio, until somebody writes it down."""
     heard: str = ""
     """The words of the audio, where they were understood."""
@@ -75,7 +75,7 @@ class Entry:
         )
 
 
-class Conversation:
+class Entries:
     """The items in their order."""
 
     def __init__(self) -> None:
@@ -86,28 +86,28 @@ class Conversation:
         """The item with an id; `doing` is the verb of the refusal, such as `deleting`.
 
         Raises:
-            Refusal: There is none.
+            ApiError: There is none.
         """
         for entry in self.entries:
             if entry.id == item_id:
                 return entry
         verb = {"retrieving": "retrieve", "deleting": "delete", "truncating": "truncate"}.get(doing, "reference")
         message = f"Error {doing} item: the item with id '{item_id}' does not exist."
-        raise Refusal(message, code=f"item_{verb}_invalid_item_id", param=param)
+        raise ApiError(message, code=f"item_{verb}_invalid_item_id", param=param)
 
     def insert(self, entry: Entry, *, after: str | None = None) -> str | None:
         """Add an item after another, at the beginning (`root`) or at the end; returns the id before it.
 
         Raises:
-            Refusal: The id is taken, or the item to insert after does not exist.
+            ApiError: The id is taken, or the item to insert after does not exist.
         """
         ids = [each.id for each in self.entries]
         if entry.id in ids:
             message = f"Error adding item: an item with id '{entry.id}' already exists."
-            raise Refusal(message, code="item_create_duplicate_item_id", param="item.id")
+            raise ApiError(message, code="item_create_duplicate_item_id", param="item.id")
         if after not in (None, "root", *ids):
             message = f"Error adding item: the previous item with id '{after}' does not exist."
-            raise Refusal(message, code="item_create_invalid_previous_item_id", param="previous_item_id")
+            raise ApiError(message, code="item_create_invalid_previous_item_id", param="previous_item_id")
         position = len(ids) if after is None else 0 if after == "root" else ids.index(after) + 1
         self.entries.insert(position, entry)
         return ids[position - 1] if position else None
@@ -116,19 +116,19 @@ class Conversation:
         """Cut an assistant's audio; its transcript goes, since nobody knows how much of it was heard.
 
         Raises:
-            Refusal: There is no such item, it has no audio of the assistant, or less than that.
+            ApiError: There is no such item, it has no audio of the assistant, or less than that.
         """
         entry = self.find(item_id, doing="truncating")
         content = entry.item.get("content", [])
         if entry.item.get("role") != "assistant" or "output_audio" not in {part["type"] for part in content}:
             message = "Only model output audio messages can be truncated."
-            raise Refusal(message, code="unsupported_content_type", param="item_id")
+            raise ApiError(message, code="unsupported_content_type", param="item_id")
         if content_index >= len(content):
             message = f"Invalid content index: the item has {len(content)} content part(s)."
-            raise Refusal(message, code="invalid_value", param="content_index")
+            raise ApiError(message, code="invalid_value", param="content_index")
         if audio_end_ms > entry.audio_ms:
             message = f"Audio content of {entry.audio_ms}ms is already shorter than {audio_end_ms}ms"
-            raise Refusal(message, code="invalid_value", param="audio_end_ms")
+            raise ApiError(message, code="invalid_value", param="audio_end_ms")
         entry.audio_ms = audio_end_ms
         entry.is_cut = True
         content[content_index].pop("transcript", None)
@@ -138,7 +138,7 @@ def admit(item: dict[str, Any], *, form: AudioFormat, at: str = "item") -> Entry
     """A client's item, with what the server adds to it; its audio is kept beside it.
 
     Raises:
-        Refusal: The content cannot be used; `at` is where the item stands in the event.
+        ApiError: The content cannot be used; `at` is where the item stands in the event.
     """
     item = shown_as(item)
     item.setdefault("id", new_id("item"))
@@ -147,7 +147,7 @@ def admit(item: dict[str, Any], *, form: AudioFormat, at: str = "item") -> Entry
             f"Invalid '{at}.id': string too long. Expected a string with maximum length {_MAX_ITEM_ID_CHARACTERS}, "
             f"but got a string with length {len(item['id'])} instead."
         )
-        raise Refusal(message, code="string_above_max_length", param=f"{at}.id")
+        raise ApiError(message, code="string_above_max_length", param=f"{at}.id")
     if not item["type"].startswith("mcp_"):
         item |= {"object": "realtime.item", "status": "completed"}
     if item["type"] == "function_call":
@@ -160,25 +160,25 @@ def admit(item: dict[str, Any], *, form: AudioFormat, at: str = "item") -> Entry
         if part["type"] == "input_audio":
             audio += audio_bytes(part.pop("audio"), f"{at}.content[{index}].audio")
         elif part["type"] == "output_audio":
-            raise Refusal(
+            raise ApiError(
                 "Assistant audio cannot be created by a client; use 'output_text'.",
                 code="invalid_value",
                 param=f"{at}.content[{index}].type",
             )
-    return Entry(item, int(form.ms(len(audio))), Recording(audio, form) if audio else None)
+    return Entry(item, int(form.ms(len(audio))), TurnAudio(audio, form) if audio else None)
 
 
 def audio_bytes(encoded: str, param: str) -> bytes:
     """The bytes that a base64 text holds.
 
     Raises:
-        Refusal: It is not base64.
+        ApiError: It is not base64.
     """
     try:
         return decoded(encoded)
     except ValueError:
         message = f"Invalid '{param}'. Expected base64-encoded audio bytes, but got an invalid value."
-        raise Refusal(message, code="invalid_value", param=param) from None
+        raise ApiError(message, code="invalid_value", param=param) from None
 
 
 def prompted_by(entries: list[Entry]) -> Prompted:

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from runner import logs
 from runner.audio.format import PCM, AudioFormat
-from runner.local.session.api_error import Refusal
+from runner.local.session.api_error import ApiError
 from runner.local.session.identifiers import new_id
 from runner.local.session.turns import Idle, Started, Stopped, TurnRules, Turns
 from runner.local.speech.interfaces import Detector, Frame
@@ -20,7 +20,7 @@ _KEPT_IN_SILENCE_MS: Final = 30_000
 _BACKLOG_MS: Final = 5_000
 
 
-class Recording(NamedTuple):
+class TurnAudio(NamedTuple):
     """Audio that became an item."""
 
     audio: bytes
@@ -35,10 +35,10 @@ class Happening(NamedTuple):
     """What turn detection has found, with the audio of the turn once it is over."""
 
     what: Started | Stopped | Idle
-    recording: Recording | None = None
+    recording: TurnAudio | None = None
 
 
-class Hearing:
+class InputBuffer:
     """Keeps the audio of a session and follows who speaks in it; the detector may be slow.
 
     Args:
@@ -128,11 +128,11 @@ class Hearing:
 
         return work
 
-    def commit(self) -> tuple[str, Recording]:
+    def commit(self) -> tuple[str, TurnAudio]:
         """Take all that the buffer holds, and the id of the item that it becomes.
 
         Raises:
-            Refusal: It is not enough.
+            ApiError: It is not enough.
         """
         held_ms = self._form.ms(len(self._buffer))
         if held_ms < MIN_COMMIT_MS:
@@ -140,11 +140,11 @@ class Hearing:
                 "Error committing input audio buffer: buffer too small. Expected at least "
                 f"{MIN_COMMIT_MS}ms of audio, but buffer only has {held_ms:.2f}ms of audio."
             )
-            raise Refusal(message, code="input_audio_buffer_commit_empty")
+            raise ApiError(message, code="input_audio_buffer_commit_empty")
         item_id = self.item_id or self._announced_id or new_id("item")
-        return item_id, Recording(self._emptied(), self._form)
+        return item_id, TurnAudio(self._emptied(), self._form)
 
-    def end_turn(self) -> Recording | None:
+    def end_turn(self) -> TurnAudio | None:
         """What is being said, as if it ended here; None where nobody speaks."""
         if self._turns is None or not self._turns.item_id:
             return None
@@ -199,11 +199,11 @@ class Hearing:
         if not turns.item_id:
             self._trim(turns.at_ms - max(_KEPT_IN_SILENCE_MS, turns.rules.prefix_ms))
 
-    def _cut(self, start_ms: float, end_ms: float) -> Recording:
+    def _cut(self, start_ms: float, end_ms: float) -> TurnAudio:
         first, last = (self._form.size_bytes(max(0.0, at_ms - self._base_ms)) for at_ms in (start_ms, end_ms))
         audio = bytes(self._buffer[first:last])
         self._trim(end_ms)
-        return Recording(audio, self._form)
+        return TurnAudio(audio, self._form)
 
     def _trim(self, before_ms: float) -> None:
         """Drop what is older; whole samples, so the base stays where the buffer begins."""

@@ -9,12 +9,12 @@ from runner.api.client_events import (
     ConversationItemTruncate,
 )
 from runner.audio.format import AudioFormat
-from runner.local.session.api_error import Refusal
-from runner.local.session.entries import Conversation, Entry, admit
-from runner.local.session.input_buffer import Recording
-from runner.local.session.jobs import Event
+from runner.local.session.api_error import ApiError
+from runner.local.session.entries import Entries, Entry, admit
+from runner.local.session.input_buffer import TurnAudio
+from runner.local.session.jobs import ServerEvent
 from runner.local.session.streaming import event
-from runner.local.session.transcription import Scribe
+from runner.local.session.transcription import Transcriptions
 
 
 class Items:
@@ -25,11 +25,11 @@ class Items:
         scribe: What writes it down.
     """
 
-    def __init__(self, conversation: Conversation, scribe: Scribe) -> None:
+    def __init__(self, conversation: Entries, scribe: Transcriptions) -> None:
         self._conversation = conversation
         self._scribe = scribe
 
-    def commit(self, item_id: str, recording: Recording, *, is_transcribed: bool) -> list[Event]:
+    def commit(self, item_id: str, recording: TurnAudio, *, is_transcribed: bool) -> list[ServerEvent]:
         """Make audio a user message; `is_transcribed` says whether the client wants to read it."""
         item = {"type": "message", "role": "user", "id": item_id, "object": "realtime.item", "status": "completed"}
         audio_ms = int(recording.form.ms(len(recording.audio)))
@@ -39,11 +39,11 @@ class Items:
         committed = event("input_audio_buffer.committed", previous_item_id=previous, item_id=item_id)
         return [committed, *_added(entry, previous)]
 
-    def create(self, create: ConversationItemCreate, form: AudioFormat) -> list[Event]:
+    def create(self, create: ConversationItemCreate, form: AudioFormat) -> list[ServerEvent]:
         """Add the client's item.
 
         Raises:
-            Refusal: It cannot stand where it is to stand, or at all.
+            ApiError: It cannot stand where it is to stand, or at all.
         """
         item = create.item.model_dump(mode="json", exclude_unset=True)
         entry = admit(item, form=form)
@@ -51,30 +51,30 @@ class Items:
             calls = {each.item.get("call_id") for each in self._conversation.entries if "name" in each.item}
             if item["call_id"] not in calls:
                 message = f"Tool call ID '{item['call_id']}' not found in conversation."
-                raise Refusal(message, code="invalid_tool_call_id", param="item.call_id")
+                raise ApiError(message, code="invalid_tool_call_id", param="item.call_id")
         previous = self._conversation.insert(entry, after=create.previous_item_id)
         self._scribe.hear(entry, is_shown=False)
         return _added(entry, previous)
 
-    def retrieve(self, retrieve: ConversationItemRetrieve) -> list[Event]:
+    def retrieve(self, retrieve: ConversationItemRetrieve) -> list[ServerEvent]:
         """Show an item."""
         entry = self._conversation.find(retrieve.item_id, doing="retrieving")
         return [event("conversation.item.retrieved", item=copy.deepcopy(entry.item))]
 
-    def delete(self, delete: ConversationItemDelete) -> list[Event]:
+    def delete(self, delete: ConversationItemDelete) -> list[ServerEvent]:
         """Remove an item."""
         entry = self._conversation.find(delete.item_id, doing="deleting")
         self._conversation.entries.remove(entry)
         entry.is_gone = True
         return [event("conversation.item.deleted", item_id=entry.id)]
 
-    def truncate(self, cut: ConversationItemTruncate) -> list[Event]:
+    def truncate(self, cut: ConversationItemTruncate) -> list[ServerEvent]:
         """Cut an answer to what was played."""
         fields = {"content_index": cut.content_index, "audio_end_ms": cut.audio_end_ms}
         self._conversation.truncate(cut.item_id, **fields)
         return [event("conversation.item.truncated", item_id=cut.item_id, **fields)]
 
 
-def _added(entry: Entry, previous: str | None) -> list[Event]:
+def _added(entry: Entry, previous: str | None) -> list[ServerEvent]:
     kinds = ("conversation.item.added", "conversation.item.done")
     return [event(kind, previous_item_id=previous, item=entry.item) for kind in kinds]

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Event = dict[str, Any]
-Settle = Callable[[], list[Event]]
+ServerEvent = dict[str, Any]
+Settle = Callable[[], list[ServerEvent]]
 """Takes an outcome into the session and returns the events that come of it."""
 
-Faculty = Literal["detector", "transcriber", "brain", "voice"]
+Engine = Literal["detector", "transcriber", "brain", "voice"]
 
 
 @dataclass(frozen=True)
@@ -20,5 +20,5 @@ class Job:
         work: Called in a worker thread; it must not touch the session, and does not raise.
     """
 
-    faculty: Faculty
+    faculty: Engine
     work: Callable[[], Settle]

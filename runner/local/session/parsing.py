@@ -7,23 +7,23 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from runner.api.client_events import CLIENT_EVENT_TYPES, MAX_EVENT_ID_CHARACTERS, ClientEventBase
-from runner.local.session.api_error import Refusal, invalid_type, invalid_value, missing, named, refusal_for
+from runner.local.session.api_error import ApiError, invalid_type, invalid_value, missing, named, refusal_for
 
 
 def read_document(message: str | bytes) -> dict[str, Any]:
     """The JSON object of a message.
 
     Raises:
-        Refusal: The message is binary, is not JSON, or is not an object.
+        ApiError: The message is binary, is not JSON, or is not an object.
     """
     if isinstance(message, bytes):
-        raise Refusal("Binary messages are not supported; send JSON as text.", code="invalid_message")
+        raise ApiError("Binary messages are not supported; send JSON as text.", code="invalid_message")
     try:
         document = from_json(message, allow_inf_nan=False)
     except ValueError as error:
-        raise Refusal(f"The message is not valid JSON: {error}.", code="invalid_json") from None
+        raise ApiError(f"The message is not valid JSON: {error}.", code="invalid_json") from None
     if not isinstance(document, dict):
-        raise Refusal(f"Expected a JSON object, but got {named(document)} instead.", code="invalid_type")
+        raise ApiError(f"Expected a JSON object, but got {named(document)} instead.", code="invalid_type")
     return document
 
 
@@ -39,7 +39,7 @@ def read_event(
     """The event that a JSON object is, of those that are known.
 
     Raises:
-        Refusal: The event is unknown or breaks its schema.
+        ApiError: The event is unknown or breaks its schema.
     """
     name = document.get("type")
     if name is None:

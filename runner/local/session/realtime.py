@@ -15,19 +15,19 @@ from runner.api.client_events import (
 )
 from runner.audio.format import FORMATS, AudioFormat
 from runner.local.session.answering import Answering
-from runner.local.session.api_error import Refusal
-from runner.local.session.effective_config import Configuration, SessionKind
-from runner.local.session.entries import Conversation, audio_bytes
+from runner.local.session.api_error import ApiError
+from runner.local.session.effective_config import EffectiveConfig, SessionKind
+from runner.local.session.entries import Entries, audio_bytes
 from runner.local.session.identifiers import new_id
-from runner.local.session.input_buffer import Happening, Hearing, Recording
+from runner.local.session.input_buffer import Happening, InputBuffer, TurnAudio
 from runner.local.session.item_requests import Items
-from runner.local.session.jobs import Event, Job, Settle
+from runner.local.session.jobs import Job, ServerEvent, Settle
 from runner.local.session.parsing import event_id_of, read_document, read_event
 from runner.local.session.response_request import check_conversation, order_for
 from runner.local.session.streaming import Order, Response, event
-from runner.local.session.transcription import Scribe
+from runner.local.session.transcription import Transcriptions
 from runner.local.session.turns import Idle, Started, rules_of
-from runner.local.speech.engines import Faculties
+from runner.local.speech.engines import Engines
 
 _ONLY_IN_CONVERSATIONS: Final = frozenset(
     {
@@ -52,21 +52,21 @@ class LocalSession:
 
     is_over = False
 
-    def __init__(self, faculties: Faculties, *, kind: SessionKind, model: str, expires_at: int) -> None:
+    def __init__(self, faculties: Engines, *, kind: SessionKind, model: str, expires_at: int) -> None:
         self.id = new_id("sess")
-        self.configuration = Configuration(
+        self.configuration = EffectiveConfig(
             kind, model=model, session_id=self.id, expires_at=expires_at, instructions=faculties.notice
         )
-        self.conversation = Conversation()
+        self.conversation = Entries()
         self._jobs: list[Job] = []
-        self._hearing = Hearing(faculties.speech.detector, is_slow=faculties.speech.is_slow)
-        self._scribe = Scribe(faculties.speech.transcriber, self._jobs.append)
+        self._hearing = InputBuffer(faculties.speech.detector, is_slow=faculties.speech.is_slow)
+        self._scribe = Transcriptions(faculties.speech.transcriber, self._jobs.append)
         self._items = Items(self.conversation, self._scribe)
         self._answering = Answering(faculties, self._scribe, assign=self._jobs.append, ended=self._ended)
         self._began_ms = 0.0
         self._owes_answer = False
         self._warm_tokens = 0
-        self._handlers: dict[str, Callable[[Any], list[Event]]] = {
+        self._handlers: dict[str, Callable[[Any], list[ServerEvent]]] = {
             "session.update": self._update,
             "input_audio_buffer.append": self._append,
             "input_audio_buffer.commit": self._commit,
@@ -97,11 +97,11 @@ class LocalSession:
         self._jobs.clear()
         return jobs
 
-    def open(self) -> list[Event]:
+    def open(self) -> list[ServerEvent]:
         """The first event of the session."""
         return [event("session.created", session=self.configuration.view())]
 
-    def receive(self, message: str | bytes) -> list[Event]:
+    def receive(self, message: str | bytes) -> list[ServerEvent]:
         """The answers to a client's message; what is wrong with it is answered by an `error` event."""
         event_id: str | None = None
         try:
@@ -109,34 +109,34 @@ class LocalSession:
             event_id = event_id_of(document)
             client_event = read_event(document)
             return self._carry_out(str(document["type"]), client_event)
-        except Refusal as refusal:
+        except ApiError as refusal:
             logs.logger().info("client_event_refused", session_id=self.id, code=refusal.code, param=refusal.param)
             return [event("error", error=refusal.body(event_id))]
 
-    def _carry_out(self, name: str, client_event: ClientEventBase) -> list[Event]:
+    def _carry_out(self, name: str, client_event: ClientEventBase) -> list[ServerEvent]:
         if self.configuration.kind == "transcription" and name in _ONLY_IN_CONVERSATIONS:
             message = f"'{name}' is not supported in a transcription session."
-            raise Refusal(message, code="invalid_value", param="type")
+            raise ApiError(message, code="invalid_value", param="type")
         if name.startswith(("conversation.", "response.")):
             for response in self._answering.in_flight:
                 response.show_text()
         return self._handlers[name](client_event)
 
-    def advance(self) -> list[Event]:
+    def advance(self) -> list[ServerEvent]:
         """The next piece of each response in flight."""
         return self._answering.advance()
 
-    def expire(self, reason: str) -> list[Event]:
+    def expire(self, reason: str) -> list[ServerEvent]:
         """The last event of a session whose time is over."""
         body = {"type": "invalid_request_error", "code": "session_expired", "message": reason, "param": None}
         return [event("error", error={**body, "event_id": None})]
 
-    def _update(self, update: SessionUpdate) -> list[Event]:
+    def _update(self, update: SessionUpdate) -> list[ServerEvent]:
         change = update.to_wire()["session"]
         wanted = (change.get("audio") or {}).get("input", {}).get("format")
         if self._hearing.item_id and wanted and wanted["type"] != self._form.encoding:
             message = "Cannot change the input format while speech is being detected."
-            raise Refusal(message, code="invalid_value", param="session.audio.input.format")
+            raise ApiError(message, code="invalid_value", param="session.audio.input.format")
         self.configuration.update(change, spoke=self._answering.spoke)
         self._listen()
         return [event("session.updated", session=self.configuration.view())]
@@ -149,7 +149,7 @@ class LocalSession:
     def _form(self) -> AudioFormat:
         return FORMATS[self.configuration.hearing["format"]["type"]]
 
-    def _append(self, append: InputAudioBufferAppend) -> list[Event]:
+    def _append(self, append: InputAudioBufferAppend) -> list[ServerEvent]:
         audio = audio_bytes(append.audio, "audio")
         events = [each for happening in self._hearing.append(audio) for each in self._happened(happening)]
         self._detect()
@@ -165,12 +165,12 @@ class LocalSession:
 
             self._jobs.append(Job("detector", work))
 
-    def _detected(self, happenings: Iterator[Happening]) -> list[Event]:
+    def _detected(self, happenings: Iterator[Happening]) -> list[ServerEvent]:
         events = [each for happening in happenings for each in self._happened(happening)]
         self._detect()
         return events
 
-    def _happened(self, happening: Happening) -> list[Event]:
+    def _happened(self, happening: Happening) -> list[ServerEvent]:
         what, recording = happening
         if isinstance(what, Started):
             started = event(
@@ -189,55 +189,55 @@ class LocalSession:
             events += self._answer()
         return events
 
-    def _interrupted(self) -> list[Event]:
+    def _interrupted(self) -> list[ServerEvent]:
         speaking = self._answering.speaking
         if speaking is None or self._rules is None or not self._rules.interrupts:
             return []
         self._owes_answer = False
         return self._answering.cancel(speaking, "turn_detected")
 
-    def _answer(self) -> list[Event]:
+    def _answer(self) -> list[ServerEvent]:
         """Answer what turn detection has found, after the response that is still in flight."""
         self._owes_answer = self._answering.speaking is not None
         return [] if self._owes_answer else self._start(ResponseCreateParams())
 
-    def _ended(self, response: Response) -> list[Event]:
+    def _ended(self, response: Response) -> list[ServerEvent]:
         self._hearing.responded(self._began_ms + response.audio_ms)
         answers = self._rules is not None and self._rules.answers
         return self._answer() if self._owes_answer and answers else []
 
-    def _clear(self, _event: ClientEventBase) -> list[Event]:
+    def _clear(self, _event: ClientEventBase) -> list[ServerEvent]:
         self._hearing.clear()
         return [event("input_audio_buffer.cleared")]
 
-    def _clear_output(self, _event: ClientEventBase) -> list[Event]:
+    def _clear_output(self, _event: ClientEventBase) -> list[ServerEvent]:
         message = "'output_audio_buffer.clear' is supported over WebRTC and SIP only."
-        raise Refusal(message, code="invalid_value", param="type")
+        raise ApiError(message, code="invalid_value", param="type")
 
-    def _commit(self, _event: ClientEventBase) -> list[Event]:
+    def _commit(self, _event: ClientEventBase) -> list[ServerEvent]:
         return self._committed(*self._hearing.commit())
 
-    def _committed(self, item_id: str, recording: Recording) -> list[Event]:
+    def _committed(self, item_id: str, recording: TurnAudio) -> list[ServerEvent]:
         is_shown = self.configuration.hearing["transcription"] is not None
         return self._items.commit(item_id, recording, is_transcribed=is_shown)
 
-    def _create_item(self, create: ConversationItemCreate) -> list[Event]:
+    def _create_item(self, create: ConversationItemCreate) -> list[ServerEvent]:
         if create.item.id is not None and create.item.id == self._hearing.item_id:
             message = f"Error adding item: the id '{create.item.id}' is that of the turn that is being heard."
-            raise Refusal(message, code="item_create_duplicate_item_id", param="item.id")
+            raise ApiError(message, code="item_create_duplicate_item_id", param="item.id")
         return self._items.create(create, self._form)
 
-    def _respond(self, create: ResponseCreate) -> list[Event]:
+    def _respond(self, create: ResponseCreate) -> list[ServerEvent]:
         return self._start(create.response or ResponseCreateParams())
 
-    def _start(self, params: ResponseCreateParams) -> list[Event]:
+    def _start(self, params: ResponseCreateParams) -> list[ServerEvent]:
         in_conversation = check_conversation(params)
         if in_conversation and self._answering.speaking:
             message = (
                 f"Conversation already has an active response in progress: {self._answering.speaking.id}. "
                 "Wait until the response is finished before creating a new one."
             )
-            raise Refusal(message, code="conversation_already_has_active_response")
+            raise ApiError(message, code="conversation_already_has_active_response")
         order = order_for(
             params,
             configuration=self.configuration,
@@ -252,14 +252,14 @@ class LocalSession:
             self._hearing.responding()
         return self._answering.start(response, in_conversation=in_conversation)
 
-    def _new_response(self, order: Order, conversation: Conversation | None) -> Response:
+    def _new_response(self, order: Order, conversation: Entries | None) -> Response:
         return Response(order, conversation)
 
-    def _cancel(self, cancel: ResponseCancel) -> list[Event]:
+    def _cancel(self, cancel: ResponseCancel) -> list[ServerEvent]:
         wanted, answering = cancel.response_id, self._answering
         found = answering.speaking if wanted is None else next((r for r in answering.in_flight if r.id == wanted), None)
         if found is None:
-            raise Refusal("Cancellation failed: no active response found", code="response_cancel_not_active")
+            raise ApiError("Cancellation failed: no active response found", code="response_cancel_not_active")
         if found is answering.speaking:
             # Whoever cancels wants silence, not the next answer.
             self._owes_answer = False

@@ -4,9 +4,9 @@ from typing import Any, Final
 
 from runner.api.client_events import ResponseCreateParams
 from runner.audio.format import FORMATS, AudioFormat
-from runner.local.session.api_error import Refusal, invalid_value
-from runner.local.session.effective_config import Configuration, audio_format
-from runner.local.session.entries import Conversation, Entry, Tokens, admit
+from runner.local.session.api_error import ApiError, invalid_value
+from runner.local.session.effective_config import EffectiveConfig, audio_format
+from runner.local.session.entries import Entries, Entry, Tokens, admit
 from runner.local.session.streaming import Order
 
 _CACHE_BLOCK_TOKENS: Final = 64
@@ -16,7 +16,7 @@ def check_conversation(params: ResponseCreateParams) -> bool:
     """Whether the response belongs to the conversation.
 
     Raises:
-        Refusal: It is to belong to a conversation that cannot exist.
+        ApiError: It is to belong to a conversation that cannot exist.
     """
     if params.conversation not in {None, "auto", "none"}:
         raise invalid_value("response.conversation", params.conversation, ["auto", "none"])
@@ -26,8 +26,8 @@ def check_conversation(params: ResponseCreateParams) -> bool:
 def order_for(
     params: ResponseCreateParams,
     *,
-    configuration: Configuration,
-    conversation: Conversation,
+    configuration: EffectiveConfig,
+    conversation: Entries,
     warm_tokens: int,
     spoke: bool,
 ) -> Order:
@@ -41,7 +41,7 @@ def order_for(
         spoke: Whether the session has sent audio already.
 
     Raises:
-        Refusal: The input refers to what does not exist, or the voice can no longer change.
+        ApiError: The input refers to what does not exist, or the voice can no longer change.
     """
     form = FORMATS[configuration.hearing["format"]["type"]]
     entries = list(conversation.entries) if params.input is None else _given(params, conversation, form)
@@ -67,7 +67,7 @@ def order_for(
     )
 
 
-def _speech(params: ResponseCreateParams, configuration: Configuration, *, spoke: bool) -> dict[str, Any]:
+def _speech(params: ResponseCreateParams, configuration: EffectiveConfig, *, spoke: bool) -> dict[str, Any]:
     speech = {name: configuration.speech[name] for name in ("format", "voice")}
     wish = params.audio.output if params.audio else None
     if wish and wish.format:
@@ -76,11 +76,11 @@ def _speech(params: ResponseCreateParams, configuration: Configuration, *, spoke
         speech["voice"] = wish.voice if isinstance(wish.voice, str) else wish.voice.id
     if spoke and speech["voice"] != configuration.speech["voice"]:
         message = "Cannot update a conversation's voice if assistant audio is present."
-        raise Refusal(message, code="cannot_update_voice", param="response.audio.output.voice")
+        raise ApiError(message, code="cannot_update_voice", param="response.audio.output.voice")
     return speech
 
 
-def _given(params: ResponseCreateParams, conversation: Conversation, form: AudioFormat) -> list[Entry]:
+def _given(params: ResponseCreateParams, conversation: Entries, form: AudioFormat) -> list[Entry]:
     entries = []
     for index, item in enumerate(params.input or []):
         if item.type == "item_reference":

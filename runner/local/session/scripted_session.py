@@ -3,15 +3,15 @@
 from typing import Any
 
 from runner.api.client_events import SessionUpdate
-from runner.local.session.api_error import Refusal
+from runner.local.session.api_error import ApiError
 from runner.local.session.effective_config import SessionKind
-from runner.local.session.entries import Conversation
+from runner.local.session.entries import Entries
 from runner.local.session.fault_script import ConnectionFaults
-from runner.local.session.jobs import Event
+from runner.local.session.jobs import ServerEvent
 from runner.local.session.realtime import LocalSession
 from runner.local.session.streaming import Order, Response, event
-from runner.local.speech.engines import Faculties
-from runner.settings.faults import Drift, RefuseUpdate, ResponseFailed
+from runner.local.speech.engines import Engines
+from runner.settings.faults import DriftFault, RefuseUpdateFault, ResponseFailedFault
 
 
 class FaultySession(LocalSession):
@@ -26,23 +26,23 @@ class FaultySession(LocalSession):
     """
 
     def __init__(
-        self, faculties: Faculties, faults: ConnectionFaults, *, kind: SessionKind, model: str, expires_at: int
+        self, faculties: Engines, faults: ConnectionFaults, *, kind: SessionKind, model: str, expires_at: int
     ) -> None:
         super().__init__(faculties, kind=kind, model=model, expires_at=expires_at)
         self._faults = faults
         self._failed = 0
 
-    def _update(self, update: SessionUpdate) -> list[Event]:
-        if refused := self._faults.claim(RefuseUpdate):
-            raise Refusal(refused.message, code=refused.code, param=refused.param)
+    def _update(self, update: SessionUpdate) -> list[ServerEvent]:
+        if refused := self._faults.claim(RefuseUpdateFault):
+            raise ApiError(refused.message, code=refused.code, param=refused.param)
         events = super()._update(update)
-        if drift := self._faults.claim(Drift):
+        if drift := self._faults.claim(DriftFault):
             for each in events:
                 each["session"] = _merged(each["session"], drift.settings)
         return events
 
-    def _new_response(self, order: Order, conversation: Conversation | None) -> Response:
-        fault = self._faults.claim(ResponseFailed)
+    def _new_response(self, order: Order, conversation: Entries | None) -> Response:
+        fault = self._faults.claim(ResponseFailedFault)
         if fault and (not fault.responses or self._failed < fault.responses):
             self._failed += 1
             return _FailingResponse(order, conversation, fault)
@@ -52,21 +52,21 @@ class FaultySession(LocalSession):
 class _FailingResponse(Response):
     """A response that is created, and then failed before it had any item."""
 
-    def __init__(self, order: Order, conversation: Conversation | None, fault: ResponseFailed) -> None:
+    def __init__(self, order: Order, conversation: Entries | None, fault: ResponseFailedFault) -> None:
         super().__init__(order, conversation)
         self.is_ready = True
         self._error = {"type": fault.type, "code": fault.code, "message": fault.message}
 
-    def begin(self) -> list[Event]:
+    def begin(self) -> list[ServerEvent]:
         return [event("response.created", response=self._view("in_progress"))]
 
-    def advance(self) -> list[Event]:
+    def advance(self) -> list[ServerEvent]:
         return self._end("failed", error=self._error)
 
-    def cancel(self, reason: str) -> list[Event]:
+    def cancel(self, reason: str) -> list[ServerEvent]:
         return self._end("cancelled", reason=reason)
 
-    def _end(self, status: str, **details: Any) -> list[Event]:
+    def _end(self, status: str, **details: Any) -> list[ServerEvent]:
         self.done = True
         shown = self._view(status, status_details={"type": status, **details}, usage=self.usage())
         return [event("response.done", response=shown)]

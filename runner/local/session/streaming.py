@@ -8,9 +8,9 @@ from typing import Any, Literal
 import pybase64
 
 from runner.audio.format import AudioFormat
-from runner.local.session.entries import Conversation, Entry, Tokens
+from runner.local.session.entries import Entries, Entry, Tokens
 from runner.local.session.identifiers import new_id
-from runner.local.session.jobs import Event
+from runner.local.session.jobs import ServerEvent
 from runner.local.speech.tones import pieces
 
 Ending = Literal["completed", "cancelled", "incomplete", "failed"]
@@ -18,7 +18,7 @@ Ending = Literal["completed", "cancelled", "incomplete", "failed"]
 _MS_PER_SPOKEN_TOKEN = 50
 
 
-def event(kind: str, **fields: Any) -> Event:
+def event(kind: str, **fields: Any) -> ServerEvent:
     """A server event with a fresh id."""
     return {"type": kind, "event_id": new_id("event"), **fields}
 
@@ -57,7 +57,7 @@ class Response:
         is_ready: Whether `advance` goes on by itself.
     """
 
-    def __init__(self, order: Order, conversation: Conversation | None) -> None:
+    def __init__(self, order: Order, conversation: Entries | None) -> None:
         self.id = new_id("resp")
         self.done = False
         self.spoke = False
@@ -74,7 +74,7 @@ class Response:
         self._previous: str | None = None
         self._text_name = "output_audio_transcript" if order.form else "output_text"
 
-    def begin(self) -> list[Event]:
+    def begin(self) -> list[ServerEvent]:
         """The events up to the first piece."""
         if self._conversation:
             self._previous = self._conversation.insert(self.entry)
@@ -96,12 +96,12 @@ class Response:
         """Go on with a text that nobody speaks."""
         self.say(zip(pieces(text), repeat(b"")))
 
-    def advance(self) -> list[Event]:
+    def advance(self) -> list[ServerEvent]:
         """The next piece, or the end."""
         piece = next(self._source, None)
         return self.utter(*piece) if piece else self.finish()
 
-    def utter(self, text: str, pcm: bytes) -> list[Event]:
+    def utter(self, text: str, pcm: bytes) -> list[ServerEvent]:
         """One piece of the answer."""
         form = self.order.form
         audio = form.encode(pcm) if form else b""
@@ -130,15 +130,15 @@ class Response:
         """How much it has said."""
         return self.order.form.ms(self._audio_bytes) if self.order.form else 0.0
 
-    def finish(self) -> list[Event]:
+    def finish(self) -> list[ServerEvent]:
         """All is said."""
         return self._finish("completed", None)
 
-    def cancel(self, reason: str) -> list[Event]:
+    def cancel(self, reason: str) -> list[ServerEvent]:
         """End it now; the reason is the API's, such as `client_cancelled`."""
         return self._finish("cancelled", {"reason": reason})
 
-    def fail(self, code: str) -> list[Event]:
+    def fail(self, code: str) -> list[ServerEvent]:
         """End it because what it needs is broken."""
         return self._finish("failed", {"error": {"type": "server_error", "code": code}})
 
@@ -148,7 +148,7 @@ class Response:
         spoken = {"type": "output_audio"} if self.entry.is_cut else {"type": "output_audio", "transcript": text}
         self.entry.item["content"] = [spoken if self.order.form else {"type": "output_text", "text": text}]
 
-    def _finish(self, ending: Ending, why: dict[str, Any] | None) -> list[Event]:
+    def _finish(self, ending: Ending, why: dict[str, Any] | None) -> list[ServerEvent]:
         self.done = True
         self.show_text()
         self.entry.item["status"] = "completed" if ending == "completed" else "incomplete"
@@ -202,11 +202,11 @@ class Response:
             shown["conversation_id"] = self._conversation.id
         return shown | {name: value for name, value in more.items() if value is not None}
 
-    def _event(self, kind: str, **fields: Any) -> Event:
+    def _event(self, kind: str, **fields: Any) -> ServerEvent:
         return event(kind, response_id=self.id, output_index=0, **fields)
 
-    def _content_event(self, kind: str, **fields: Any) -> Event:
+    def _content_event(self, kind: str, **fields: Any) -> ServerEvent:
         return self._event(kind, item_id=self.entry.id, content_index=0, **fields)
 
-    def _if_in_conversation(self, kind: str, item: dict[str, Any]) -> list[Event]:
+    def _if_in_conversation(self, kind: str, item: dict[str, Any]) -> list[ServerEvent]:
         return [event(kind, previous_item_id=self._previous, item=item)] if self._conversation else []

@@ -6,7 +6,7 @@ from typing import Final
 
 from runner import logs
 from runner.local.session.entries import Entry
-from runner.local.session.jobs import Event, Job, Settle
+from runner.local.session.jobs import Job, ServerEvent, Settle
 from runner.local.session.streaming import event
 from runner.local.speech.interfaces import NotUnderstood, Transcriber
 from runner.local.speech.tones import pieces
@@ -28,7 +28,7 @@ def written(transcriber: Transcriber, pcm: bytes, rate: int) -> tuple[str | None
         return None, {"type": "server_error", "code": "transcription_failed", "message": message}
 
 
-class Scribe:
+class Transcriptions:
     """Has the audio of items written down in a worker thread.
 
     Args:
@@ -59,17 +59,17 @@ class Scribe:
         self._open += 1
         self._assign(Job("transcriber", work))
 
-    def _settle(self, entry: Entry, words: str | None, error: dict[str, str], *, is_shown: bool) -> list[Event]:
+    def _settle(self, entry: Entry, words: str | None, error: dict[str, str], *, is_shown: bool) -> list[ServerEvent]:
         self._open -= 1
         entry.is_being_heard = False
         entry.heard = words or ""
-        events: list[Event] = []
+        events: list[ServerEvent] = []
         if is_shown and not entry.is_gone:
             events += self._failed(entry, error) if words is None else self._told(entry, words)
         waiting, entry.waiting = entry.waiting, []
         return events + [each for go_on in waiting for each in go_on()]
 
-    def _told(self, entry: Entry, words: str) -> list[Event]:
+    def _told(self, entry: Entry, words: str) -> list[ServerEvent]:
         entry.item["content"][0]["transcript"] = words
         place = {"item_id": entry.id, "content_index": 0}
         usage = {"type": "duration", "seconds": entry.audio_ms / 1000}
@@ -78,5 +78,5 @@ class Scribe:
             event(f"{_KIND}.completed", **place, transcript=words, usage=usage),
         ]
 
-    def _failed(self, entry: Entry, error: dict[str, str]) -> list[Event]:
+    def _failed(self, entry: Entry, error: dict[str, str]) -> list[ServerEvent]:
         return [event(f"{_KIND}.failed", item_id=entry.id, content_index=0, error=error)]

@@ -11,17 +11,17 @@ from runner.api.api_object import ApiObject
 from runner.api.audio_config import TranslationAudio
 from runner.api.client_events import ClientEventBase, SessionClose, SessionInputAudioBufferAppend
 from runner.audio.format import PCM
-from runner.local.session.api_error import Refusal
+from runner.local.session.api_error import ApiError
 from runner.local.session.effective_config import shown_as
 from runner.local.session.entries import audio_bytes
 from runner.local.session.identifiers import new_id
-from runner.local.session.input_buffer import Happening, Hearing, Recording
-from runner.local.session.jobs import Event, Job, Settle
+from runner.local.session.input_buffer import Happening, InputBuffer, TurnAudio
+from runner.local.session.jobs import Job, ServerEvent, Settle
 from runner.local.session.parsing import event_id_of, read_document, read_event
 from runner.local.session.streaming import event
 from runner.local.session.transcription import written
 from runner.local.session.turns import Started, TurnRules
-from runner.local.speech.engines import Faculties
+from runner.local.speech.engines import Engines
 from runner.local.speech.tones import pieces
 
 _DEFAULT_LANGUAGE: Final = "en"
@@ -56,24 +56,24 @@ class TranslatingSession:
         is_over: Whether `session.closed` was said.
     """
 
-    def __init__(self, faculties: Faculties, *, model: str, expires_at: int) -> None:
+    def __init__(self, faculties: Engines, *, model: str, expires_at: int) -> None:
         self.id = new_id("sess")
         self.is_over = False
         self._faculties = faculties
         self._view = {"id": self.id, "type": "translation", "expires_at": expires_at, "model": model}
         self._input: dict[str, Any] = {"transcription": None, "noise_reduction": None}
         self._output: dict[str, Any] = {"language": _DEFAULT_LANGUAGE}
-        self._hearing = Hearing(faculties.speech.detector, is_slow=faculties.speech.is_slow)
+        self._hearing = InputBuffer(faculties.speech.detector, is_slow=faculties.speech.is_slow)
         self._hearing.configure(PCM, TurnRules())
         self._jobs: list[Job] = []
-        self._turns: list[tuple[Recording, float]] = []
+        self._turns: list[tuple[TurnAudio, float]] = []
         self._said_at_ms = 0.0
         self._speech: Iterator[tuple[str, bytes]] | None = None
         self._is_working = False
         self._is_detecting = False
         self._is_closing = False
         self._separator = ""
-        self._handlers: dict[str, Callable[[Any], list[Event]]] = {
+        self._handlers: dict[str, Callable[[Any], list[ServerEvent]]] = {
             "session.update": self._update,
             "session.input_audio_buffer.append": self._append,
             "session.close": self._close,
@@ -95,11 +95,11 @@ class TranslatingSession:
         self._jobs.clear()
         return jobs
 
-    def open(self) -> list[Event]:
+    def open(self) -> list[ServerEvent]:
         """The first event of the session."""
         return [event("session.created", session=self._shown())]
 
-    def receive(self, message: str | bytes) -> list[Event]:
+    def receive(self, message: str | bytes) -> list[ServerEvent]:
         """The answers to a client's message; what is wrong with it is answered by an `error` event."""
         event_id: str | None = None
         try:
@@ -107,20 +107,20 @@ class TranslatingSession:
             event_id = event_id_of(document)
             client_event = read_event(document, _EVENT_TYPES)
             return self._carry_out(document["type"], client_event)
-        except Refusal as refusal:
+        except ApiError as refusal:
             logs.logger().info("client_event_refused", session_id=self.id, code=refusal.code, param=refusal.param)
             return [event("error", error=refusal.body(event_id))]
 
-    def _carry_out(self, name: str, client_event: ClientEventBase) -> list[Event]:
+    def _carry_out(self, name: str, client_event: ClientEventBase) -> list[ServerEvent]:
         if self._is_closing:
-            raise Refusal("The session is closing.", code="session_closing")
+            raise ApiError("The session is closing.", code="session_closing")
         return self._handlers[name](client_event)
 
-    def advance(self) -> list[Event]:
+    def advance(self) -> list[ServerEvent]:
         """The next piece of what is being said."""
         return self._said(next(self._speech, None)) if self._speech else []
 
-    def expire(self, reason: str) -> list[Event]:
+    def expire(self, reason: str) -> list[ServerEvent]:
         """The last event of a session whose time is over."""
         body = {"type": "invalid_request_error", "code": "session_expired", "message": reason, "param": None}
         return [event("error", error={**body, "event_id": None})]
@@ -128,18 +128,18 @@ class TranslatingSession:
     def _shown(self) -> dict[str, Any]:
         return {**self._view, "audio": {"input": dict(self._input), "output": dict(self._output)}}
 
-    def _update(self, update: _Update) -> list[Event]:
+    def _update(self, update: _Update) -> list[ServerEvent]:
         audio = update.to_wire()["session"].get("audio") or {}
         self._input |= shown_as(audio.get("input") or {})
         language = (audio.get("output") or {}).get("language")
         self._output["language"] = language or self._output["language"]
         return [event("session.updated", session=self._shown())]
 
-    def _append(self, append: SessionInputAudioBufferAppend) -> list[Event]:
+    def _append(self, append: SessionInputAudioBufferAppend) -> list[ServerEvent]:
         self._take(self._hearing.append(audio_bytes(append.audio, "audio")))
         return self._go_on()
 
-    def _close(self, _event: SessionClose) -> list[Event]:
+    def _close(self, _event: SessionClose) -> list[ServerEvent]:
         self._is_closing = True
         return self._go_on()
 
@@ -148,7 +148,7 @@ class TranslatingSession:
             if recording is not None and not isinstance(what, Started):
                 self._turns.append((recording, what.end_ms))
 
-    def _go_on(self) -> list[Event]:
+    def _go_on(self) -> list[ServerEvent]:
         """Do what comes next: find turns, write one down, say it, and close at the end."""
         if found := self._hearing.take_work():
             self._is_detecting = True
@@ -169,18 +169,18 @@ class TranslatingSession:
     def _detecting(self, detect: Callable[[], Callable[[], Iterator[Happening]]]) -> Settle:
         happened = detect()
 
-        def settle() -> list[Event]:
+        def settle() -> list[ServerEvent]:
             self._is_detecting = False
             self._take(happened())
             return self._go_on()
 
         return settle
 
-    def _writing(self, turn: Recording) -> Settle:
+    def _writing(self, turn: TurnAudio) -> Settle:
         words, _error = written(self._faculties.speech.transcriber, turn.pcm(), turn.form.rate)
         return partial(self._translate, words)
 
-    def _translate(self, words: str | None) -> list[Event]:
+    def _translate(self, words: str | None) -> list[ServerEvent]:
         if not words:
             # Nothing is invented: what was not understood is not translated.
             logs.logger().info("turn_not_understood", session_id=self.id)
@@ -210,7 +210,7 @@ class TranslatingSession:
 
         self._jobs.append(Job("voice", work))
 
-    def _said(self, piece: tuple[str, bytes] | None) -> list[Event]:
+    def _said(self, piece: tuple[str, bytes] | None) -> list[ServerEvent]:
         if piece is None:
             self._speech, self._is_working = None, False
             return self._go_on()
@@ -223,5 +223,5 @@ class TranslatingSession:
             events.append(self._delta("output_audio", delta=delta, **shape))
         return events
 
-    def _delta(self, what: str, **fields: Any) -> Event:
+    def _delta(self, what: str, **fields: Any) -> ServerEvent:
         return event(f"session.{what}.delta", **fields, elapsed_ms=int(self._said_at_ms))

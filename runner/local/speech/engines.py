@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from runner.local.speech.interfaces import Speech
+from runner.local.speech.interfaces import SpeechEngines
 from runner.local.speech.loudness import LoudnessDetector
-from runner.local.speech.replies import Brain
+from runner.local.speech.replies import Replies
 from runner.local.speech.tones import SyntheticVoice, ToneTranscriber
 from runner.settings.endpoint import LocalEndpoint
 
@@ -18,7 +18,7 @@ _NOTICES: Final = {
 }
 
 
-class Writer(Protocol):
+class LanguageModel(Protocol):
     """A language model; slow, so it is asked in worker threads."""
 
     def answer(self, messages: list[dict[str, str]]) -> str:
@@ -26,7 +26,7 @@ class Writer(Protocol):
 
 
 @dataclass(frozen=True)
-class Faculties:
+class Engines:
     """Everything that the sessions of an endpoint share.
 
     Args:
@@ -35,9 +35,9 @@ class Faculties:
         writer: What answers where the script does not, or None for the rules.
     """
 
-    brain: Brain
-    speech: Speech
-    writer: Writer | None = None
+    brain: Replies
+    speech: SpeechEngines
+    writer: LanguageModel | None = None
 
     @property
     def notice(self) -> str:
@@ -46,18 +46,18 @@ class Faculties:
         return f"This is the local endpoint of rt-run. {what}"
 
 
-def faculties_for(settings: LocalEndpoint) -> Faculties:
+def engines_for(settings: LocalEndpoint) -> Engines:
     """What these settings ask for; models are loaded, which takes seconds.
 
     Raises:
         ProfileError: What they need is not installed.
     """
-    writer: Writer | None = None
+    writer: LanguageModel | None = None
     if settings.brain.kind == "llm":
-        from runner.local.speech.llm import LlmBrain
+        from runner.local.speech.llm import LlamaModel
 
-        writer = LlmBrain(settings.brain)
-    return Faculties(Brain(settings.script), speech_for(settings), writer)
+        writer = LlamaModel(settings.brain)
+    return Engines(Replies(settings.script), speech_for(settings), writer)
 
 
 def needs_models(settings: LocalEndpoint) -> bool:
@@ -65,7 +65,7 @@ def needs_models(settings: LocalEndpoint) -> bool:
     return settings.speech == "models" or settings.brain.kind == "llm"
 
 
-def speech_for(settings: LocalEndpoint) -> Speech:
+def speech_for(settings: LocalEndpoint) -> SpeechEngines:
     """The ears and the voice that these settings ask for.
 
     Raises:
@@ -75,7 +75,7 @@ def speech_for(settings: LocalEndpoint) -> Speech:
         from runner.local.speech.models import load
 
         return load()
-    return Speech(
+    return SpeechEngines(
         detector=LoudnessDetector,
         transcriber=ToneTranscriber(),
         voice=SyntheticVoice(),

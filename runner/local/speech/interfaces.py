@@ -41,7 +41,7 @@ class Transcriber(Protocol):
         """
 
 
-class Voice(Protocol):
+class Synthesizer(Protocol):
     """Says a text."""
 
     def speak(self, text: str, rate: int) -> Iterator[tuple[str, bytes]]:
@@ -49,7 +49,7 @@ class Voice(Protocol):
 
 
 @dataclass(frozen=True)
-class Speech:
+class SpeechEngines:
     """Everything that an endpoint hears and speaks with.
 
     Args:
@@ -62,6 +62,6 @@ class Speech:
 
     detector: Callable[[int], Detector]
     transcriber: Transcriber
-    voice: Voice
+    voice: Synthesizer
     is_slow: bool
     simulated: bool

@@ -19,7 +19,7 @@ class NoAnswer(Exception):
     """The model cannot answer this conversation."""
 
 
-class LlmBrain:
+class LlamaModel:
     """Answers conversations, one at a time; it is loaded once and shared by all sessions.
 
     Args:

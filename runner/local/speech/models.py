@@ -8,7 +8,7 @@ from typing import Final
 from runner import logs
 from runner.errors import ProfileError
 from runner.local.speech.hibari import HibariVoice
-from runner.local.speech.interfaces import Speech
+from runner.local.speech.interfaces import SpeechEngines
 from runner.local.speech.moonshine import MoonshineTranscriber
 from runner.local.speech.silero import SileroDetector
 
@@ -16,7 +16,7 @@ _LOADING: Final = Lock()
 _WARM_UP: Final = "Ready when you are."
 
 
-def load() -> Speech:
+def load() -> SpeechEngines:
     """The models, loaded once for the whole process; it takes some seconds, and any thread may ask.
 
     Raises:
@@ -27,7 +27,7 @@ def load() -> Speech:
 
 
 @cache
-def _loaded() -> Speech:
+def _loaded() -> SpeechEngines:
     began = time.monotonic()
     try:
         import soxr  # noqa: F401  # resampling needs it later, and what is missing is to be known at the start
@@ -43,4 +43,4 @@ def _loaded() -> Speech:
         msg = f'speech = "models" does not work on this machine: {error}'
         raise ProfileError(msg, hint="pip install --force-reinstall 'rt-run[local]'") from error
     logs.logger().info("models_loaded", took_ms=round((time.monotonic() - began) * 1000))
-    return Speech(detector=SileroDetector, transcriber=transcriber, voice=voice, is_slow=True, simulated=False)
+    return SpeechEngines(detector=SileroDetector, transcriber=transcriber, voice=voice, is_slow=True, simulated=False)

@@ -24,7 +24,7 @@ class Prompted:
     outputs: tuple[str, ...] = ()
 
 
-class Brain:
+class Replies:
     """Answers by rules, and always the same to the same."""
 
     def __init__(self, script: Sequence[ScriptedReply]) -> None:

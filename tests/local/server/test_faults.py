@@ -26,7 +26,7 @@ from runner.local.server.inprocess import InProcessBackend
 from runner.local.session.fault_script import ConnectionFaults, FaultPlan
 from runner.profile import load_profile
 from runner.settings.endpoint import LocalEndpoint
-from runner.settings.faults import Close, Drop, Refuse
+from runner.settings.faults import CloseFault, DropFault, RefuseFault
 from tests.helpers.local_client import dial, heard, heard_until, in_thread, listening, settings, told, user_message
 from tests.local.server.test_http_server import UPGRADE
 
@@ -550,7 +550,7 @@ def test_a_fault_is_spent_when_it_happens() -> None:
 def test_faults_of_a_kind_take_turns() -> None:
     """One claims the first connections, the other those after it."""
     planned = plan({"kind": "refuse", "status": 503, "times": 2}, {"kind": "refuse", "status": 429})
-    claims = [planned.next_connection().claim(Refuse) for _ in range(4)]
+    claims = [planned.next_connection().claim(RefuseFault) for _ in range(4)]
 
     assert [claim and claim.status for claim in claims] == [503, 503, 429, None]
 
@@ -560,8 +560,8 @@ def test_a_connection_keeps_its_fault() -> None:
     planned = plan({"kind": "refuse"})
     connection = planned.next_connection()
 
-    assert connection.claim(Refuse) is connection.claim(Refuse)
-    assert planned.next_connection().claim(Refuse) is None
+    assert connection.claim(RefuseFault) is connection.claim(RefuseFault)
+    assert planned.next_connection().claim(RefuseFault) is None
 
 
 def test_connections_at_once_share_what_is_left() -> None:
@@ -576,8 +576,8 @@ def test_what_nobody_waits_for_does_not_happen() -> None:
     """Whoever ends a connection at the first fault leaves the next one to another connection."""
     planned = plan({"kind": "drop"}, {"kind": "close"})
 
-    assert isinstance(next(planned.next_connection().due(events=2, age_s=0)), Drop)
-    assert isinstance(next(planned.next_connection().due(events=2, age_s=0)), Close)
+    assert isinstance(next(planned.next_connection().due(events=2, age_s=0)), DropFault)
+    assert isinstance(next(planned.next_connection().due(events=2, age_s=0)), CloseFault)
 
 
 def test_moments_by_the_clock() -> None:
@@ -624,5 +624,5 @@ def test_faults_are_settings_like_others(tmp_path: Path) -> None:
     endpoint = load_profile(str(path), environ={}, sets=sets).profile.endpoint
 
     assert isinstance(endpoint, LocalEndpoint)
-    assert endpoint.faults == [Drop(kind="drop", times=0)]
+    assert endpoint.faults == [DropFault(kind="drop", times=0)]
     assert endpoint.fault_seed == 7

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from runner.api.client_events import CLIENT_EVENT_TYPES
 from runner.local.session.translating import TranslatingSession
-from runner.local.speech.engines import faculties_for
+from runner.local.speech.engines import engines_for
 from runner.settings.endpoint import LocalEndpoint
 from tests.helpers.local_client import AnyWire, Wire, new_session, said, silence, translated, user_message
 
@@ -148,7 +148,7 @@ def test_every_event_has_an_answer(kind: str, messages: list[Any]) -> None:
 @given(messages=st.lists(events(TRANSLATION), min_size=1, max_size=6))
 def test_every_event_of_a_translation_has_an_answer(messages: list[Any]) -> None:
     """So does a session that interprets, and it closes when it is asked to."""
-    session = TranslatingSession(faculties_for(LocalEndpoint(kind="local")), model="m", expires_at=4102444800)
+    session = TranslatingSession(engines_for(LocalEndpoint(kind="local")), model="m", expires_at=4102444800)
     wire = AnyWire(session, translated)
     for message in messages:
         answers = wire.raw(json.dumps(message))

@@ -15,8 +15,8 @@ from runner.local.server.app import LocalApp
 from runner.local.server.http_server import serve_stream
 from runner.local.server.inprocess import memory_pipe
 from runner.local.session.realtime import LocalSession
-from runner.local.speech.engines import Faculties, faculties_for
-from runner.local.speech.interfaces import Frame, Speech
+from runner.local.speech.engines import Engines, engines_for
+from runner.local.speech.interfaces import Frame, SpeechEngines
 from runner.local.speech.loudness import LoudnessDetector
 from runner.local.speech.tones import SyntheticVoice, ToneTranscriber
 from tests.helpers.local_client import Wire, dial, heard_until, in_thread, listening, said, settings, silence, told
@@ -92,7 +92,7 @@ class Broken:
         raise RuntimeError(messages)
 
 
-SLOW = Speech(SlowDetector, SlowTranscriber(), SlowVoice(), is_slow=True, simulated=False)
+SLOW = SpeechEngines(SlowDetector, SlowTranscriber(), SlowVoice(), is_slow=True, simulated=False)
 
 
 def listening_with(**more: bool) -> dict[str, Any]:
@@ -104,14 +104,14 @@ def listening_with(**more: bool) -> dict[str, Any]:
 def app_with(**parts: Any) -> LocalApp:
     """An endpoint with such parts."""
     app = LocalApp(settings())
-    app._faculties = Faculties(faculties_for(settings()).brain, replace(SLOW, **parts))
+    app._faculties = Engines(engines_for(settings()).brain, replace(SLOW, **parts))
     return app
 
 
 def session_with(writer: Any = None, script: Any = (), **parts: Any) -> LocalSession:
     """A session with such parts."""
-    base = faculties_for(settings(script=list(script)))
-    faculties = Faculties(base.brain, replace(base.speech, **parts), writer)
+    base = engines_for(settings(script=list(script)))
+    faculties = Engines(base.brain, replace(base.speech, **parts), writer)
     return LocalSession(faculties, kind="realtime", model="m", expires_at=4102444800)
 
 

@@ -34,9 +34,9 @@ async def test_an_aside_runs_beside_a_turn(aside_first: bool) -> None:
             if not aside_first:
                 await session.respond(**aside)
             await session.settled()
-            assert session.state.pending
+            assert session.state.is_pending
             await session.finished()
-        assert not session.state.promises.asides
+        assert not session.state.pending.out_of_band
 
     done = [each.event["response"] for each in updates if each.event and each.event["type"] == "response.done"]
     turns = [each for update in updates for each in update.effects if isinstance(each, TurnEnded)]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runner.local.session.entries import Conversation, Tokens
+from runner.local.session.entries import Entries, Tokens
 from runner.local.session.streaming import Order, Response
 from tests.helpers.local_client import SCHEMA_FILE, Wire, error_of, new_session, user_message
 
@@ -171,7 +171,7 @@ def test_out_of_band_leaves_the_conversation_alone() -> None:
     wire.update(output_modalities=["text"])
     wire.say("in band")
     wire.send("response.create")
-    params = {"conversation": "none", "metadata": {"topic": "side"}, "input": [user_message("aside")]}
+    params = {"conversation": "none", "metadata": {"topic": "side"}, "input": [user_message("out_of_band")]}
 
     started = wire.send("response.create", response=params)
     events = wire.finish()
@@ -202,7 +202,7 @@ def test_what_was_said_so_far_can_be_retrieved() -> None:
 
 def test_a_long_answer_costs_no_more_for_each_piece() -> None:
     """What was said is joined when somebody asks for it, not for every one of its pieces."""
-    response = Response(Order([], "", None, {}, Tokens()), Conversation())
+    response = Response(Order([], "", None, {}, Tokens()), Entries())
     response.begin()
     response.say_text("word " * 40_000)
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from runner.audio.format import FORMATS, PCM, AudioFormat
-from runner.local.session.input_buffer import Hearing
+from runner.local.session.input_buffer import InputBuffer
 from runner.local.session.turns import Started, TurnRules
 from runner.local.speech.loudness import LoudnessDetector
 from tests.helpers.local_client import Wire, new_session, said, silence
@@ -321,9 +321,9 @@ def test_an_answer_can_be_cut_while_it_is_given() -> None:
 
 def test_the_buffer_is_bounded() -> None:
     """Of ten minutes and more the beginning goes; between turns half a minute stays."""
-    by_hand = Hearing(LoudnessDetector, is_slow=False)
+    by_hand = InputBuffer(LoudnessDetector, is_slow=False)
     by_hand.configure(PCM, None)
-    watched = Hearing(LoudnessDetector, is_slow=False)
+    watched = InputBuffer(LoudnessDetector, is_slow=False)
     watched.configure(PCM, TurnRules())
     for _ in range(66):
         for hearing in (by_hand, watched):

@@ -9,7 +9,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from runner.audio.format import PCM
 from runner.local.session.translating import TranslatingSession
-from runner.local.speech.engines import faculties_for
+from runner.local.speech.engines import engines_for
 from runner.local.speech.tones import ToneTranscriber
 from tests.helpers.local_client import AnyWire, dial, in_thread, listening, said, settings, silence, told, translated
 
@@ -20,7 +20,7 @@ TARGET = "/v1/realtime/translations?model=gpt-realtime-translate"
 
 def new_wire() -> AnyWire[TranslatingSession]:
     """A session without I/O."""
-    session = TranslatingSession(faculties_for(settings()), model="gpt-realtime-translate", expires_at=4102444800)
+    session = TranslatingSession(engines_for(settings()), model="gpt-realtime-translate", expires_at=4102444800)
     return AnyWire(session, translated)
 
 

@@ -11,8 +11,8 @@ from websockets.exceptions import InvalidStatus
 
 from runner.errors import ProfileError
 from runner.local.server.app import LocalApp
-from runner.local.speech.engines import Faculties, faculties_for, needs_models
-from runner.local.speech.interfaces import Speech
+from runner.local.speech.engines import Engines, engines_for, needs_models
+from runner.local.speech.interfaces import SpeechEngines
 from runner.profile import load_profile
 from runner.session.opening import open_session
 from tests.helpers.local_client import Wire, dial, in_thread, listening, new_session, settings
@@ -33,14 +33,14 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return install
 
 
-def missing() -> Speech:
+def missing() -> SpeechEngines:
     """What loading does without the extra."""
     raise ProfileError("speech models are not installed", hint="pip install 'rt-run[local]'")
 
 
 def test_by_default_everything_is_simulated_and_says_so() -> None:
     """No model is loaded, nothing is slow, and `session.created` tells."""
-    faculties = faculties_for(settings())
+    faculties = engines_for(settings())
 
     assert not needs_models(settings())
     assert faculties.speech.simulated
@@ -52,8 +52,8 @@ def test_by_default_everything_is_simulated_and_says_so() -> None:
 
 def test_models_are_loaded_where_the_settings_ask_for_them(installed: Callable[..., None]) -> None:
     """Speech and brain each by themselves; what is still simulated is told."""
-    base = faculties_for(settings()).speech
-    real = Speech(base.detector, base.transcriber, base.voice, is_slow=True, simulated=False)
+    base = engines_for(settings()).speech
+    real = SpeechEngines(base.detector, base.transcriber, base.voice, is_slow=True, simulated=False)
     made = []
 
     class Writer:
@@ -66,8 +66,8 @@ def test_models_are_loaded_where_the_settings_ask_for_them(installed: Callable[.
     installed("models", load=lambda: real)
     installed("llm", LlmBrain=Writer)
 
-    spoken = faculties_for(settings(speech="models"))
-    both = faculties_for(settings(speech="models", **LLM))
+    spoken = engines_for(settings(speech="models"))
+    both = engines_for(settings(speech="models", **LLM))
 
     assert spoken.speech.is_slow
     assert "Speech is understood and spoken by models" in spoken.notice
@@ -83,15 +83,15 @@ async def test_models_are_loaded_once(installed: Callable[..., None]) -> None:
     """By the first session, for all of them."""
     loads = []
 
-    def load() -> Speech:
+    def load() -> SpeechEngines:
         loads.append(1)
-        return faculties_for(settings()).speech
+        return engines_for(settings()).speech
 
     installed("models", load=load)
     app = LocalApp(settings(speech="models"))
     assert not loads
 
-    assert isinstance(await app.load(), Faculties)
+    assert isinstance(await app.load(), Engines)
     async with listening(app) as port:
 
         def script() -> None:

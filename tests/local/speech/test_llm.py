@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import ProfileError
-from runner.local.speech.llm import LlmBrain, NoAnswer
+from runner.local.speech.llm import LlamaModel, NoAnswer
 from runner.settings import endpoint
 from tests.helpers.gguf_model import sentence, write_model
 
@@ -27,21 +27,21 @@ def settings(tmp_path: Path) -> endpoint.LlmBrain:
 
 def test_a_model_answers(settings: endpoint.LlmBrain) -> None:
     """It says what the file makes it say, and the same every time."""
-    brain = LlmBrain(settings)
+    brain = LlamaModel(settings)
 
     assert [brain.answer(HELLO) for _ in range(2)] == ["Good day"] * 2
 
 
 def test_an_answer_is_no_longer_than_the_settings_say(settings: endpoint.LlmBrain) -> None:
     """One token is one word here."""
-    assert LlmBrain(settings.model_copy(update={"max_tokens": 1})).answer(HELLO) == "Good"
+    assert LlamaModel(settings.model_copy(update={"max_tokens": 1})).answer(HELLO) == "Good"
 
 
 def test_instructions_reach_the_model(settings: endpoint.LlmBrain, tmp_path: Path) -> None:
     """This model answers to the first message only, which is the system's."""
     gguf = write_model(tmp_path / "other.gguf", CHAIN, FIRST_WORDS_LAST)
 
-    brain = LlmBrain(settings.model_copy(update={"gguf": gguf}))
+    brain = LlamaModel(settings.model_copy(update={"gguf": gguf}))
 
     assert brain.answer([{"role": "system", "content": "tired"}, *HELLO]) == "night"
 
@@ -50,13 +50,13 @@ def test_a_conversation_that_is_too_long_loses_its_older_half(settings: endpoint
     """Thirty long messages are more than the model reads; it answers all the same."""
     turn = [{"role": "user", "content": "x" * 300}, {"role": "assistant", "content": "y" * 300}]
 
-    assert LlmBrain(settings).answer([*turn * 15, *HELLO]) == "Good day"
+    assert LlamaModel(settings).answer([*turn * 15, *HELLO]) == "Good day"
 
 
 def test_a_message_that_is_too_long_has_no_answer(settings: endpoint.LlmBrain) -> None:
     """Nothing can be left out of it, and the model says so."""
     with pytest.raises(NoAnswer, match="context size"):
-        LlmBrain(settings).answer([{"role": "user", "content": "x" * 5000}])
+        LlamaModel(settings).answer([{"role": "user", "content": "x" * 5000}])
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_a_file_that_is_no_model_is_explained(tmp_path: Path, content: bytes | N
         path.write_bytes(content)
 
     with pytest.raises(ProfileError, match=message) as raised:
-        LlmBrain(endpoint.LlmBrain(kind="llm", gguf=path))
+        LlamaModel(endpoint.LlmBrain(kind="llm", gguf=path))
 
     assert raised.value.hint
 
@@ -79,9 +79,9 @@ def test_a_file_that_is_no_model_is_explained(tmp_path: Path, content: bytes | N
 SPEAK = """
 import sys, os
 from pathlib import Path
-from runner.local.speech.llm import LlmBrain
+from runner.local.speech.llm import LlamaModel
 from runner.settings import endpoint
-brain = LlmBrain(endpoint.LlmBrain(kind="llm", gguf=Path(sys.argv[1])))
+brain = LlamaModel(endpoint.LlmBrain(kind="llm", gguf=Path(sys.argv[1])))
 open_ports = [line for name in ("tcp", "tcp6") for line in Path("/proc/self/net", name).read_text().splitlines()[1:]]
 own = {os.readlink(each) for each in Path("/proc/self/fd").iterdir() if each.is_symlink()}
 assert not any(f"socket:[{line.split()[9]}]" in own for line in open_ports), "it listens"
@@ -100,10 +100,10 @@ def test_a_model_prints_nothing_and_opens_no_port(settings: endpoint.LlmBrain) -
 ABSENT = """
 from pathlib import Path
 from runner.errors import ProfileError
-from runner.local.speech.llm import LlmBrain
+from runner.local.speech.llm import LlamaModel
 from runner.settings import endpoint
 try:
-    LlmBrain(endpoint.LlmBrain(kind="llm", gguf=Path("model.gguf")))
+    LlamaModel(endpoint.LlmBrain(kind="llm", gguf=Path("model.gguf")))
 except ProfileError as error:
     print(error.hint)
 """

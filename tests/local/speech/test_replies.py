@@ -2,7 +2,7 @@
 
 import pytest
 
-from runner.local.speech.replies import Brain, Prompted
+from runner.local.speech.replies import Prompted, Replies
 from runner.settings.endpoint import ScriptedReply
 
 SCRIPT = [
@@ -29,4 +29,4 @@ SCRIPT = [
 )
 def test_answers(prompted: Prompted, answer: str) -> None:
     """The first rule that fits answers."""
-    assert Brain(SCRIPT).answer(prompted) == answer
+    assert Replies(SCRIPT).answer(prompted) == answer
