@@ -48,11 +48,11 @@ async def test_what_is_said_out_of_band_is_heard_and_stopped_but_in_no_history(t
 
     async def script(peer: Peer) -> None:
         await peer.greet()
-        await speak(peer, ramp(3000), "out_of_band", end=False, conversation=None)
+        await speak(peer, ramp(3000), "aside", end=False, conversation=None)
         await anyio.sleep(0.1)
         await barge_in(peer)
         await peer.until("response.cancel")
-        await ended(peer, "out_of_band", status="cancelled")
+        await ended(peer, "aside", status="cancelled")
         await obey(peer)
 
     async with heard([wav(tmp_path / "o.wav")], script) as each:

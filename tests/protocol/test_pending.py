@@ -70,7 +70,7 @@ def test_requests_are_matched_in_their_order(field: dict[str, Any]) -> None:
     state.send(ASIDE)
     receive(state, created("resp_2", **field))
 
-    assert turns(state, done("resp_2", "out_of_band", **field)) == []
+    assert turns(state, done("resp_2", "aside", **field)) == []
     assert state.busy
     assert turns(state, done("resp_1", "answer", **field)) == ["answer"]
     assert not state.is_pending
@@ -86,7 +86,7 @@ def test_the_conversation_that_is_named_decides_where_there_is_a_choice() -> Non
     assert state.requested_by
     receive(state, created("resp_1", conversation_id="conv_1"))
     assert turns(state, done("resp_1", "answer")) == ["answer"]
-    assert turns(state, done("resp_2", "out_of_band")) == []
+    assert turns(state, done("resp_2", "aside")) == []
     assert not state.is_pending
 
 

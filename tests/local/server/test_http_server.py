@@ -212,7 +212,7 @@ async def test_a_failing_application_is_told_as_1011() -> None:
 
     async def failing(_scope: Any, receive: Any, send: Any) -> None:
         await receive()
-        await send({"type": "server_websocket.accept"})
+        await send({"type": "websocket.accept"})
         raise RuntimeError
 
     async with listening(failing) as port:

@@ -171,7 +171,7 @@ def test_out_of_band_leaves_the_conversation_alone() -> None:
     wire.update(output_modalities=["text"])
     wire.say("in band")
     wire.send("response.create")
-    params = {"conversation": "none", "metadata": {"topic": "side"}, "input": [user_message("out_of_band")]}
+    params = {"conversation": "none", "metadata": {"topic": "side"}, "input": [user_message("aside")]}
 
     started = wire.send("response.create", response=params)
     events = wire.finish()

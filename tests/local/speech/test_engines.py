@@ -25,10 +25,10 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Puts a module in the place of one that loads models."""
 
     def install(name: str, **content: Any) -> None:
-        module = types.ModuleType(f"runner.local.{name}")
+        module = types.ModuleType(f"runner.local.speech.{name}")
         vars(module).update(content)
         monkeypatch.setitem(sys.modules, module.__name__, module)
-        monkeypatch.delattr(f"runner.local.{name}", raising=False)
+        monkeypatch.delattr(f"runner.local.speech.{name}", raising=False)
 
     return install
 
