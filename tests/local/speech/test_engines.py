@@ -64,7 +64,7 @@ def test_models_are_loaded_where_the_settings_ask_for_them(installed: Callable[.
             return messages[-1]["content"].upper()
 
     installed("models", load=lambda: real)
-    installed("llm", LlmBrain=Writer)
+    installed("llm", LlamaModel=Writer)
 
     spoken = engines_for(settings(speech="models"))
     both = engines_for(settings(speech="models", **LLM))
