@@ -69,7 +69,7 @@ class _Crowd:
         await source.open(PCM)
         async with open_session(self._profile, readers=[self._hear], max_events_bytes=0) as session:
             self._watch(session)
-            await source.feed(session, None, session.settled)
+            await source.feed(session, None, session.wait_answered)
         source.close()
 
     def _watch(self, session: Session) -> None:

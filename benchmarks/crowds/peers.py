@@ -83,7 +83,7 @@ class _RtRun:
         await self._session.append_audio(pcm)
 
     async def listen(self) -> None:
-        await self._session.ended()
+        await self._session.wait_over()
 
     @property
     def close_code(self) -> int | None:

@@ -71,7 +71,7 @@ async def lived(rollovers: int) -> dict[str, Any]:
         while session.epoch <= rollovers:
             turns += 1
             await session.say(f"turn {turns}")
-            await session.settled()
+            await session.wait_answered()
             await anyio.sleep(_PAUSE_S)
             if turns % 10 == 0:
                 sizes_mb.append(_memory_mb())

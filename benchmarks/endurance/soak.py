@@ -71,7 +71,7 @@ class _Soak:
         expected: list[str] = []
         for turn in range(random.randint(*_TURNS)):  # noqa: S311  # no secret
             await session.say(f"turn {turn}")
-            await session.settled()
+            await session.wait_answered()
             expected += [f"turn {turn}", f"You said: turn {turn}"]
             self.counts["turns"] += 1
             await anyio.sleep(random.uniform(*_PAUSE_S))  # noqa: S311  # no secret

@@ -47,7 +47,7 @@ class Chat:
             if text := line.strip():
                 self._interrupted = False
                 await self._session.say(text)
-                await self._session.settled()
+                await self._session.wait_answered()
                 await self._flushed()
 
     @property

@@ -147,7 +147,7 @@ class PushToTalk:
         self._interrupted = False
         try:
             await self._voice.ask()
-            await self._session.settled()
+            await self._session.wait_answered()
             await self._flushed()
             if not self._is_talking:
                 self._status.show(_IDLE)

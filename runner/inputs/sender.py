@@ -166,7 +166,7 @@ class Sender:
 
     @property
     def _is_speaking(self) -> bool:
-        return self.session.state.pending.turn == "speaking" and not self.session.is_over
+        return self.session.state.is_hearing_speech and not self.session.is_over
 
     @property
     def _hears_itself(self) -> bool:

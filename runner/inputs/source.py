@@ -75,7 +75,7 @@ class Source:
             return ""
         else:
             await feed(session, self._settings, self._lines)
-        await session.finished()
+        await session.wait_idle()
         return "input-end"
 
     @property

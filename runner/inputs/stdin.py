@@ -38,7 +38,7 @@ async def feed(session: Session, settings: StdinInput, source: AsyncIterable[Lin
                 await session.say(text)
             else:
                 await _send_event(session, number, text)
-    if settings.format == "events" and session.state.pending.turn == "speaking":
+    if settings.format == "events" and session.state.is_hearing_speech:
         # No silence follows that would tell turn detection that this was all.
         await session.send({"type": "input_audio_buffer.commit"})
 
@@ -53,7 +53,7 @@ async def _send_event(session: Session, number: int, line: str) -> None:
         msg = f"stdin:{number}: not a client event: a JSON object with a `type` is expected"
         raise InputError(msg, hint='such as {"type": "response.create"}')
     if event["type"] == "response.create" and not out_of_band(event):
-        await session.settled()
+        await session.wait_answered()
     await session.send(event)
 
 

@@ -131,8 +131,8 @@ class Interrupter:
         return item if item and not item.leaving else None
 
     def _in_flight(self) -> frozenset[str]:
-        promises = self._link.state.pending
-        return self._interruption.responses & (promises.active.keys() | promises.out_of_band.keys())
+        state = self._link.state
+        return self._interruption.responses & (state.in_flight | state.out_of_band_in_flight)
 
     async def _over(self, within_s: float) -> None:
         with anyio.move_on_after(within_s):

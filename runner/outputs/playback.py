@@ -82,7 +82,7 @@ class Playback:
     def begin(self, session: Session) -> None:
         """Play what this session says; its connection is not replaced in the middle of it."""
         self._session = session
-        session.is_playing = lambda: self.is_playing
+        session.play_by(lambda: self.is_playing)
 
     def take(self, update: Update) -> None:
         """Play what an update brings, or stop because of it: a reader of the pump."""
@@ -114,10 +114,8 @@ class Playback:
         session = self._session
         if session is None:
             return
-        promises = session.state.pending
-        responses = frozenset(promises.active) | {
-            each.response_id for each in self._answers.values() if each.response_id in promises.out_of_band
-        }
+        heard_ids = {each.response_id for each in self._answers.values()}
+        responses = session.state.in_flight | (session.state.out_of_band_in_flight & heard_ids)
         if not (self._answers or responses):
             return
         heard = self._stop()

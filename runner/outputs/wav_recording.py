@@ -99,7 +99,7 @@ class WavRecording:
         self._begun_s = monotonic()
         self._session = session
         if "input" in self._sides:
-            session.recorders.append(self.said)
+            session.read_input(self.said)
         configuration = session.state.configuration
         forms = {"input": configuration.input_format, "output": configuration.output_format}
         self._wav.rate = max(forms[side].rate for side in self._sides)

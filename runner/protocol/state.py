@@ -92,6 +92,45 @@ class SessionState:
         return self.phase == "closed" or self.translation.is_over
 
     @property
+    def awaits_endpoint(self) -> bool:
+        """Whether the endpoint has to say something next, and not the user who speaks."""
+        return self.pending.awaits_endpoint
+
+    @property
+    def is_hearing_speech(self) -> bool:
+        """Whether turn detection hears the user speak."""
+        return self.pending.turn == "speaking"
+
+    @property
+    def in_flight(self) -> frozenset[str]:
+        """The ids of the responses in flight in the conversation."""
+        return frozenset(self.pending.active)
+
+    @property
+    def out_of_band_in_flight(self) -> frozenset[str]:
+        """The ids of the responses in flight out of band."""
+        return frozenset(self.pending.out_of_band)
+
+    @property
+    def occupied(self) -> bool:
+        """Whether the endpoint would refuse a second response in the conversation now."""
+        return self.pending.occupied
+
+    @property
+    def retries(self) -> tuple[Request, ...]:
+        """The requests to be sent again, in this order."""
+        return tuple(self.pending.to_retry)
+
+    def inherit_retries(self, before: "SessionState") -> None:
+        """Retry on this connection what the one before has left to be retried."""
+        if before is not self:
+            self.pending.to_retry[:0] = before.pending.to_retry
+
+    def drop_retries(self) -> None:
+        """Retry nothing."""
+        self.pending.to_retry.clear()
+
+    @property
     def quiet(self) -> bool:
         """Whether nothing would be lost if the connection were replaced now."""
         unheard = self.pending.uncommitted and not self.configuration.detects_turns

@@ -38,10 +38,10 @@ async def drain(session: Session, *, reason: str, until_s: float, playback: "Pla
     if playback:
         with anyio.CancelScope(deadline=cancel_at_s):
             await playback.finished()
-    await session.close()
+    await session.aclose()
 
 
 async def _finished(session: Session, *, by_s: float) -> bool:
     with anyio.CancelScope(deadline=by_s):
-        await session.finished()
+        await session.wait_idle()
     return not session.state.is_pending

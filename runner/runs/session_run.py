@@ -113,7 +113,7 @@ class SessionRun:
         self._reason = self._reason or reason
         self._stopping.set()
         if self._session is not None:
-            self._session.draining = True
+            self._session.drain()
 
     def force(self, number: signal.Signals) -> None:
         """End now, whatever is being sent, waited for or written."""
@@ -207,7 +207,7 @@ class SessionRun:
             self._answered.set()
             if self._session is not None and self._playback:
                 # It is still to be heard.
-                self._session.draining = True
+                self._session.drain()
             else:
                 self.stop("response-done")
 
@@ -218,7 +218,7 @@ class SessionRun:
         self.stop("response-done")
 
     async def _until_ended(self, session: Session) -> None:
-        await session.ended()
+        await session.wait_over()
         self.stop("endpoint")
 
     async def _drain(self, session: Session) -> None:

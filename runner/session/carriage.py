@@ -83,8 +83,7 @@ class CarriedSession:
 
     def attach(self, link: Link) -> None:
         """Be carried by this connection from now on; what has to be asked again is owed on it."""
-        if link.state is not self.state:
-            link.state.pending.to_retry[:0] = self.state.pending.to_retry
+        link.state.inherit_retries(self.state)
         self.state = link.state
         self.id = self.id or link.state.session_id
         self.link = link

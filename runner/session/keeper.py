@@ -140,7 +140,7 @@ class Keeper:
 
     def _is_quiet(self, link: Link) -> bool:
         """Whether nothing is lost if this connection is replaced now; an answer can be truncated only where it came."""
-        return link.state.quiet and not self._session.is_playing()
+        return link.state.quiet and not self._session.is_playing
 
     def _lose(self, link: Link) -> None:
         """Deal with the end of a connection that nobody asked for."""

@@ -59,7 +59,7 @@ async def open_session(
             effect_log.bind(session_id=session.id)
             tasks.start_soon(keeper.run)
             yield session
-            await session.close()
+            await session.aclose()
         except anyio.get_cancelled_exc_class():
             raise
         except BaseException as error:  # noqa: BLE001  # raised below, where no task group wraps it
@@ -67,7 +67,7 @@ async def open_session(
         finally:
             effect_log.unbind("session_id")
             with anyio.move_on_after(_FAREWELL_S, shield=True):
-                await session.close()
+                await session.aclose()
             tasks.cancel_scope.cancel()
     if failure is not None:
         raise failure

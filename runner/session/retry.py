@@ -33,14 +33,14 @@ class Retry:
         self._link = link
         self._settings = settings
         self._asked: Request | None = None
-        self._owed_before = [*link.state.pending.to_retry]
+        self._owed_before = link.state.retries
         """What an earlier connection left: it has waited for this one already."""
 
     async def look(self, now_s: float) -> bool:
         """Ask again for the first that is owed, if its time has come and nothing is in its way; returns whether."""
-        promises = self._link.state.pending
-        asked = promises.to_retry[0] if promises.to_retry else None
-        if asked is None or (asked.kind == "response" and promises.occupied):
+        state = self._link.state
+        asked = next(iter(state.retries), None)
+        if asked is None or (asked.kind == "response" and state.occupied):
             self.next_s, self._asked = math.inf, None
             return False
         if asked is not self._asked:

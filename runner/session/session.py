@@ -36,11 +36,6 @@ class Session(CarriedSession):
         readers: Called with each update; they must not wait.
         max_events_bytes: How far `async for event in session` may fall behind; 0 keeps nothing for it.
         max_audio_age_s: How long audio may wait for a connection, in seconds.
-
-    Attributes:
-        draining: Whether no more questions may be asked; `say` and `respond` then raise `IllegalEvent`.
-        is_playing: Says whether an answer is being heard; the connection is then replaced only if it must be.
-        recorders: Called with the audio that goes in, in the session's input format; they must not wait.
     """
 
     def __init__(
@@ -49,9 +44,9 @@ class Session(CarriedSession):
         self._backlog = Backlog(max_events_bytes) if max_events_bytes else None
         readers = [*readers, *([self._backlog.take] if self._backlog else [])]
         super().__init__(readers=readers, max_audio_age_s=max_audio_age_s)
-        self.draining = False
-        self.is_playing: Callable[[], bool] = bool
-        self.recorders: list[Callable[[bytes | bytearray | memoryview], None]] = []
+        self._is_draining = False
+        self._is_playing: Callable[[], bool] = bool
+        self._input_readers: list[Callable[[bytes | bytearray | memoryview], None]] = []
 
     @cached_property
     def _turn(self) -> anyio.Lock:
@@ -72,7 +67,7 @@ class Session(CarriedSession):
             RunnerError: the session has ended.
         """
         is_waiting = self.link is None or self._is_undecided or self._waiting_audio is not None
-        audio = appended_audio(event) if is_waiting or self.recorders else b""
+        audio = appended_audio(event) if is_waiting or self._input_readers else b""
         if is_waiting and audio:
             self._keep(audio)
             event_id = ""
@@ -101,7 +96,7 @@ class Session(CarriedSession):
 
     async def cancel(self) -> None:
         """Cancel the response in flight; without one nothing happens."""
-        self.state.pending.to_retry.clear()
+        self.state.drop_retries()
         if self.state.busy:
             await self.send({"type": "response.cancel"})
 
@@ -126,20 +121,37 @@ class Session(CarriedSession):
         kind = {} if self.state.kind == "translation" else {"type": self.state.effective.get("type", "realtime")}
         await self.send({"type": "session.update", "session": {**kind, **session}})
 
-    async def settled(self) -> None:
+    def drain(self) -> None:
+        """Take no more questions: `say` and `respond` raise `IllegalEvent` from now on."""
+        self._is_draining = True
+
+    def play_by(self, is_playing: Callable[[], bool]) -> None:
+        """Ask `is_playing` whether an answer is being heard; a connection is then replaced only where it must be."""
+        self._is_playing = is_playing
+
+    @property
+    def is_playing(self) -> bool:
+        """Whether an answer is being heard."""
+        return self._is_playing()
+
+    def read_input(self, read: Callable[[bytes | bytearray | memoryview], None]) -> None:
+        """Call `read`, which must not wait, with the audio that goes in, in the session's input format."""
+        self._input_readers.append(read)
+
+    async def wait_answered(self) -> None:
         """Wait until no response is asked for or in flight; raises the session's failure if it ends before."""
         while (self.state.busy or self._is_undecided) and not self._is_over:
             await self.changes.next()
         self.check()
 
-    async def finished(self) -> None:
+    async def wait_idle(self) -> None:
         """Wait for all that was asked for, transcriptions too; raises the session's failure if it ends before."""
         while (self.state.is_pending or self._is_undecided or self._has_unsent_audio) and not self._is_over:
             await self.changes.next()
         if not self.state.translation.is_concluded:
             self.check()
 
-    async def ended(self) -> None:
+    async def wait_over(self) -> None:
         """Wait until the session has ended by the endpoint's doing or by ours."""
         while not self._is_over:
             await self.changes.next()
@@ -158,7 +170,7 @@ class Session(CarriedSession):
             raise self.failure
         raise StopAsyncIteration
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """End the session: the closing handshake with code 1000, within a bounded time; last events still count."""
         self.is_closing = True
         if not self._is_over and self.link is not None:
@@ -174,8 +186,8 @@ class Session(CarriedSession):
         self.end()
 
     def _record(self, audio: bytes | bytearray | memoryview) -> None:
-        for recorder in self.recorders:
-            recorder(audio)
+        for read in self._input_readers:
+            read(audio)
 
     async def _transmit(self, *events: Mapping[str, Any] | ClientEventBase, when_free: bool = False) -> list[str]:
         while True:
@@ -192,7 +204,7 @@ class Session(CarriedSession):
         """The connection to send on; `when_free` also waits until nothing is in the way of a new turn."""
         while True:
             self.check()
-            if when_free and self.draining:
+            if when_free and self._is_draining:
                 msg = "the session is being drained and takes no more questions"
                 raise IllegalEvent(msg)
             if self.link is None or self._waiting_audio or (when_free and (self.is_holding or self.state.busy)):

@@ -36,7 +36,7 @@ class StallDetector:
     def look(self, now_s: float) -> None:
         """Give the connection up if it has been silent for too long."""
         state = self._link.state
-        if not state.pending.awaits_endpoint:
+        if not state.awaits_endpoint:
             self.next_s = self._silent_since_s = math.inf
             return
         if state.heard_at_s != self._heard_at_s or self._silent_since_s == math.inf:

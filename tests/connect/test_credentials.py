@@ -248,7 +248,7 @@ async def test_tokens_of_a_minute_serve_twenty_reconnects(entra: Entra, entra_pr
             async with open_session(wanted.model_copy(update={"endpoint": endpoint})) as session:
                 while session.epoch <= 20:
                     await session.say("Still there?")
-                    await session.settled()
+                    await session.wait_answered()
 
     assert len(seen) >= 21
 

@@ -49,7 +49,7 @@ async def press() -> dict[str, Any]:
             except RunnerError as problem:
                 error = problem.message
             with anyio.move_on_after(2):
-                await opened.finished()
+                await opened.wait_idle()
     return {
         "error": error,
         "sent": others(peers[0]),

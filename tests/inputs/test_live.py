@@ -59,7 +59,7 @@ async def fed(
         async with session_with(script, **session) as (opened, peers):
             await source.open(opened.state.configuration.input_format)
             await source.feed(opened, playback, at_once)
-            await opened.finished()
+            await opened.wait_idle()
             answer = opened
     finally:
         source.close()
@@ -172,7 +172,7 @@ async def test_a_transcription_is_only_committed(tmp_path: Path) -> None:
             async with open_session(profile) as session:
                 await source.open(PCM)
                 await source.feed(session, None, at_once)
-                await session.finished()
+                await session.wait_idle()
     source.close()
 
     assert others(peers[0]) == ["input_audio_buffer.commit"]
@@ -213,7 +213,7 @@ async def test_a_turn_is_ended_where_the_input_is_taken_away(tmp_path: Path) -> 
             while session.state.pending.turn != "speaking":
                 await session.changes.next()
             tasks.cancel_scope.cancel()
-        await session.finished()
+        await session.wait_idle()
         assert others(peers[0]) == ["input_audio_buffer.commit"]
     source.close()
 
@@ -240,7 +240,7 @@ async def test_a_fast_recording_waits_for_the_next_connection(tmp_path: Path) ->
             async with open_session(profile) as session:
                 await source.open(PCM)
                 await source.feed(session, None, at_once)
-                await session.finished()
+                await session.wait_idle()
     source.close()
 
     assert len(heard(peers[1])) > len(pcm) * 0.8
@@ -310,7 +310,7 @@ async def test_every_sample_of_a_pipe_arrives_however_it_is_cut() -> None:
                 os.write(sending, pcm[at : at + 333])
                 await anyio.lowlevel.checkpoint()
             os.close(sending)
-        await session.finished()
+        await session.wait_idle()
 
     assert heard(peers[0]) == pcm
     assert others(peers[0]) == ["input_audio_buffer.commit", "response.create"]

@@ -144,7 +144,7 @@ async def test_what_is_being_said_at_the_end_of_input_is_committed() -> None:
                         while session.state.pending.turn != "speaking":
                             await session.changes.next()
                         os.close(sending)
-                    await session.finished()
+                    await session.wait_idle()
         assert peers[0].received[-1]["type"] == "input_audio_buffer.commit"
     finally:
         os.close(receiving)

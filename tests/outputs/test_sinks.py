@@ -127,7 +127,7 @@ async def test_a_stuck_output_never_delays_a_pong(tmp_path: Path) -> None:
             async with open_session(profile_for(port), readers=[sink.take]) as session:
                 await session.say("Hello")
                 with anyio.fail_after(5):
-                    await session.settled()
+                    await session.wait_answered()
             assert not sink.is_finished
             tasks.start_soon(empty, reading)
             await sink.flushed()

@@ -81,7 +81,7 @@ async def spoken(path: Path, answers: int, *, life_s: float, margin_s: float) ->
         async with open_session(profile_for(port, **tables), readers=[speaker.take], max_events_bytes=0) as session:
             for _ in range(answers):
                 await session.say("go")
-                await session.settled()
+                await session.wait_answered()
             connections = session.epoch
         tasks.cancel_scope.cancel()
     speaker.close()

@@ -84,7 +84,7 @@ async def test_the_last_words_come_before_the_farewell() -> None:
     words = Words()
     async with session_with(interpreter, readers=[words.read], session=TRANSLATION) as (session, peers, lines):
         await session.append_audio(AUDIO)
-        await session.finished()
+        await session.wait_idle()
     update, append, close = peers[0].received
 
     assert update["session"] == {"audio": {"output": {"language": "de"}}}
@@ -104,7 +104,7 @@ async def test_whoever_asks_for_the_end_gets_it() -> None:
         await session.send({"type": "input_audio_buffer.append", "audio": "AAAA"})
         await session.send(SessionClose())
         types = [event["type"] async for event in session]
-        await session.finished()
+        await session.wait_idle()
         assert session.is_over
         assert session.failure is None
         with pytest.raises(IllegalEvent, match="the session is closed"):
@@ -146,9 +146,9 @@ async def test_without_another_connection_it_is_the_sessions_end() -> None:
         await peer.to_the_end()
 
     async with session_with(ending, session=TRANSLATION, reconnect={"max_attempts": 0}) as (session, _, _):
-        await session.ended()
+        await session.wait_over()
         with pytest.raises(EndpointUnreachable, match="the endpoint closed the session"):
-            await session.finished()
+            await session.wait_idle()
 
 
 async def test_a_connection_that_is_replaced_says_its_last_words() -> None:
@@ -202,7 +202,7 @@ async def test_an_endpoint_that_never_says_its_last_words_is_left(monkeypatch: p
         words = Words()
         async with session_with(script, readers=[words.read], session=TRANSLATION) as (session, _, lines):
             started_s = anyio.current_time()
-            await session.close()
+            await session.aclose()
             assert anyio.current_time() - started_s < bound_s + 2
         assert len(logged(lines, "last_words_missing")) == 1
         assert words.turns[-1][2] == "incomplete"

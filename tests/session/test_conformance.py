@@ -70,7 +70,7 @@ async def sent() -> list[dict[str, Any]]:
             await session.say("Hello ☎")
             await session.respond(instructions="Shorter.", output_modalities=["text"], metadata={"a": "b"})
             await session.cancel()
-            await session.settled()
+            await session.wait_answered()
             await session.update(instructions="Be long.")
             await session.send(InputAudioBufferAppend(audio="AAAA"))
             await session.send(ConversationItemDelete(item_id="item_0"))

@@ -78,7 +78,7 @@ async def test_audio_waits_for_the_next_connection_in_order() -> None:
             await anyio.wait_all_tasks_blocked()
             gate.opened.set()
         await session.append_audio(b"four")
-        await session.settled()
+        await session.wait_answered()
 
     assert audio_of(peers[1]) == [b"one!", b"two!", b"thre", b"four"]
     assert told(peers[1]) == [("user", "Hello?")]
@@ -97,7 +97,7 @@ async def test_audio_that_is_too_old_is_dropped_and_told() -> None:
         await moved(session, 2)
         await session.append_audio(b"last")
         await session.say("Hello?")
-        await session.settled()
+        await session.wait_answered()
         assert [each["audio_dropped_bytes"] for each in logged(lines, "session_resumed")] == [4]
 
     assert audio_of(peers[1]) == [b"new", b"last"]
@@ -118,7 +118,7 @@ async def test_a_changed_configuration_is_told_and_a_refused_one_is_not() -> Non
         await session.update(instructions="B", max_output_tokens=100)
         await session.update(instructions="C", tool_choice="nonsense")
         await session.say("Hello?")
-        await session.settled()
+        await session.wait_answered()
 
     wanted = {"type": "realtime", "instructions": "B", "max_output_tokens": 100}
     assert [each["session"] for each in peers[1].received if each["type"] == "session.update"] == [wanted]
@@ -135,7 +135,7 @@ async def test_an_update_that_was_never_confirmed_is_told() -> None:
         await session.update(instructions="B")
         await moved(session, 2)
         await session.say("Hello?")
-        await session.settled()
+        await session.wait_answered()
 
     updates = [each["session"]["instructions"] for each in peers[1].received if each["type"] == "session.update"]
     assert updates == ["A", "B"]
@@ -158,17 +158,17 @@ async def test_deleted_items_are_not_told_and_functions_are() -> None:
 
     async with session_with(first, attentive) as (session, peers, _):
         await session.say("What time is it?")
-        await session.settled()
+        await session.wait_answered()
         output = {"type": "function_call_output", "call_id": "c1", "output": "noon"}
         await session.send({"type": "conversation.item.create", "item": output})
         await session.say("Thanks.")
-        await session.settled()
+        await session.wait_answered()
         question = session.state.conversation.items[0].id
         await session.send({"type": "conversation.item.delete", "item_id": question})
         await session.send(COMMIT)
         await moved(session, 2)
         await session.say("Again?")
-        await session.settled()
+        await session.wait_answered()
 
     items = [each["item"] for each in peers[1].received if each["type"] == "conversation.item.create"]
     assert [each["type"] for each in items] == [
@@ -210,7 +210,7 @@ async def test_truncated_audio_is_told_as_it_was_heard(is_renamed: bool) -> None
 
     async with session_with(first, later) as (session, peers, _):
         await session.say("Count.")
-        await session.settled()
+        await session.wait_answered()
         cut = {"type": "conversation.item.truncate", "item_id": "spoken", "content_index": 0, "audio_end_ms": 500}
         await session.send(cut)
         for epoch in (2, 3):
@@ -240,6 +240,6 @@ async def test_a_transcription_is_told_nothing_of_the_past() -> None:
         await session.send(COMMIT)
         await moved(session, 2)
         await session.append_audio(b"more")
-        await session.finished()
+        await session.wait_idle()
 
     assert kinds(peers[1]) == ["session.update", "input_audio_buffer.append"]

@@ -35,7 +35,7 @@ async def test_a_session_ends_promptly_between_two_connections(end: str, delay_s
         await anyio.sleep(0.1)
         with anyio.fail_after(PROMPT_S):
             if end != "cancel":
-                await (session.close() if end == "close" else session.abort())
+                await (session.aclose() if end == "close" else session.abort())
                 with pytest.raises(IllegalEvent):
                     await session.say("Still there?")
             else:
@@ -70,7 +70,7 @@ async def test_a_session_that_closes_while_it_moves_closes_both_connections() ->
         await session.say("Hello?")
         await reached(lambda: len(logged(lines, "connection_opened")) == 2)
         with anyio.fail_after(PROMPT_S):
-            await session.close()
+            await session.aclose()
     assert [peer.close_code for peer in peers] == [1000, 1000]
 
 
@@ -94,7 +94,7 @@ async def test_a_refused_key_is_fetched_anew_once(tmp_path: Path) -> None:
 
     async with session_with(attentive, door=door, auth=keys(tmp_path)) as (session, _, lines):
         await session.say("Hello?")
-        await session.settled()
+        await session.wait_answered()
         assert len(logged(lines, "credential_refreshed")) == 1
         assert not logged(lines, "connection_failed")
 
@@ -126,7 +126,7 @@ async def test_every_connection_takes_a_fresh_key(tmp_path: Path) -> None:
         *scripts, attentive, door=door, auth=keys(tmp_path), reconnect=reconnect, max_response_retries=100
     ) as (session, peers, lines):
         await session.say("Hello?")
-        await session.settled()
+        await session.wait_answered()
         assert len(peers) == 21
         assert not logged(lines, "connection_failed")
         assert session.first_unanswered is None

@@ -35,7 +35,7 @@ async def test_silence_in_the_middle_of_an_answer_is_a_loss() -> None:
     """The peer is alive, its answer is not."""
     async with session_with(silent, attentive, stall_timeout_s=0.4) as (session, peers, lines):
         await session.say("Hello?")
-        await session.settled()
+        await session.wait_answered()
         assert [text for _, text in conversation(session)] == ["Hello?", "answer 1"]
         assert "nothing came for 0.4 s" in logged(lines, "connection_lost")[0]["error"]
         await anyio.sleep(0.8)
@@ -52,7 +52,7 @@ async def test_a_peer_that_answers_no_ping_is_a_loss() -> None:
     network = {"ping_interval_s": 0.2, "ping_timeout_s": 0.2}
     async with session_with(dead, attentive, network=network) as (session, _, lines):
         await session.say("Hello?")
-        await session.settled()
+        await session.wait_answered()
         assert "did not answer a ping" in logged(lines, "connection_lost")[0]["error"]
 
 
@@ -77,7 +77,7 @@ async def test_a_response_that_failed_for_now_is_asked_for_again(code: str) -> N
     """As often as the profile allows, and then the failure is told."""
     async with session_with(failing(code, times=2)) as (session, peers, _):
         await session.say("Hello?")
-        await session.settled()
+        await session.wait_answered()
         assert session.first_unanswered is None
         assert conversation(session)[-1] == ("assistant", "answer 1")
         assert kinds(peers[0]).count("response.create") == 3
@@ -85,7 +85,7 @@ async def test_a_response_that_failed_for_now_is_asked_for_again(code: str) -> N
 
     async with session_with(failing(code, times=3)) as (session, peers, _):
         await session.say("Hello?")
-        await session.settled()
+        await session.wait_answered()
         assert isinstance(session.first_unanswered, EndpointBusy)
         assert kinds(peers[0]).count("response.create") == 3
 
@@ -94,7 +94,7 @@ async def test_a_response_that_failed_for_good_is_not_repeated() -> None:
     """What would fail again is the caller's to decide."""
     async with session_with(failing("content_filter", times=1)) as (session, peers, _):
         await session.say("Hello?")
-        await session.settled()
+        await session.wait_answered()
         assert isinstance(session.first_unanswered, ProtocolError)
         assert kinds(peers[0]).count("response.create") == 1
 
@@ -114,7 +114,7 @@ async def test_a_used_up_limit_delays_the_next_question() -> None:
         started_s = time.monotonic()
         await session.say("Hello?")
         assert time.monotonic() - started_s >= 0.4
-        await session.settled()
+        await session.wait_answered()
 
 
 @pytest.mark.parametrize("on_drift", ["warn", "fail", "ignore"])
@@ -143,7 +143,7 @@ async def test_drift_is_told_once_or_refused(on_drift: str) -> None:
         return
     async with session_with(first, second, **run) as (session, _, lines):
         await session.say("Hello?")
-        await session.settled()
+        await session.wait_answered()
         assert len(logged(lines, "configuration_drifted")) == (1 if on_drift == "warn" else 0)
 
 
@@ -151,5 +151,5 @@ async def test_halves_given_up_stay_in_the_conversation() -> None:
     """Where nobody asks again, what was heard was said."""
     async with session_with(half, attentive, max_response_retries=0) as (session, _, _):
         await session.say("Hello?")
-        await session.settled()
+        await session.wait_answered()
         assert [text for _, text in conversation(session)] == ["Hello?", "a half answ"]

@@ -84,7 +84,7 @@ async def test_speech_during_a_cut_is_kept_as_the_profile_says(
     tables = {"session": {"output_modalities": ["text"], "audio": {"input": heard}}, "run": {"reconnect": reconnect}}
     async with network() as between, open_session(profile_for(between.port, **tables)) as session:
         await session.say("Before")
-        await session.settled()
+        await session.wait_answered()
 
         await between.cut()
         with anyio.fail_after(60):
@@ -101,9 +101,9 @@ async def test_speech_during_a_cut_is_kept_as_the_profile_says(
                 await session.append_audio(FRAME)
             await session.send({"type": "input_audio_buffer.commit"})
             await session.respond()
-            await session.settled()
+            await session.wait_answered()
             await session.say("After")
-            await session.settled()
+            await session.wait_answered()
 
         before, answer, spoken, told, after, echo = session.state.conversation.items
         assert (before.text, answer.text) == ("Before", "You said: Before")

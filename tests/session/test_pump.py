@@ -123,7 +123,7 @@ async def test_an_error_that_was_lived_through_is_no_reason(claimed: bool) -> No
 
     async with serving(script) as (port, _), open_session(profile_for(port)) as session:
         await session.send({"type": "input_audio_buffer.clear"})
-        await session.ended()
+        await session.wait_over()
         assert session.failure
         assert session.failure.message == "the endpoint closed the session with 1001"
 
@@ -143,7 +143,7 @@ async def test_what_cannot_be_read_is_logged_once(log: io.StringIO) -> None:
     async with serving(script) as (port, _), open_session(profile_for(port)) as session:
         with anyio.fail_after(20):
             await session.say("Hello")
-            await session.settled()
+            await session.wait_answered()
 
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
     malformed = [(line["type"], line["problem"]) for line in lines if line["event"] == "event_malformed"]

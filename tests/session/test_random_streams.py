@@ -300,9 +300,9 @@ async def outcome(seed: int, seen: list[Update]) -> str:
                 await came(session, READY)
                 await session.say("one")
                 await came(session, OVER)
-                await session.settled()
+                await session.wait_answered()
                 await session.say("two")
-                await session.settled()
+                await session.wait_answered()
                 texts = [event.get("delta") async for event in _until_last(session)]
                 assert texts == ["the second"]
                 seen += updates

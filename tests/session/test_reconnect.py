@@ -43,9 +43,9 @@ async def test_a_question_survives_the_loss_of_its_connection() -> None:
     async with session_with(first, second, session={"instructions": "Count."}) as (session, peers, lines):
         session_id = session.id
         await session.say("1?")
-        await session.settled()
+        await session.wait_answered()
         await session.respond(instructions="Be brief.")
-        await session.settled()
+        await session.wait_answered()
 
         assert session.id == session_id
         assert conversation(session) == [("user", "1?"), ("assistant", "one"), ("assistant", "two")]
@@ -73,11 +73,11 @@ async def test_a_response_in_flight_is_dropped_where_the_profile_says_so() -> No
     """The half answer counts as what was heard, and nobody waits for the rest."""
     async with session_with(half, attentive, reconnect={"response_in_flight": "drop"}) as (session, peers, lines):
         await session.say("Hello?")
-        await session.settled()
+        await session.wait_answered()
         assert isinstance(session.first_unanswered, EndpointUnreachable)
         assert len(logged(lines, "response_given_up")) == 1
         await session.say("Again?")
-        await session.settled()
+        await session.wait_answered()
         assert [text for _, text in conversation(session)] == ["Hello?", "a half answ", "Again?", "answer 1"]
 
     assert told(peers[1]) == [("user", "Hello?"), ("assistant", "a half answ"), ("user", "Again?")]
@@ -88,10 +88,10 @@ async def test_what_is_lost_too_often_is_given_up() -> None:
     """A question that costs every connection is not asked for ever, and the session goes on without it."""
     async with session_with(half, half, half, attentive, max_response_retries=2) as (session, peers, _):
         await session.say("Hello?")
-        await session.settled()
+        await session.wait_answered()
         assert isinstance(session.first_unanswered, EndpointUnreachable)
         await session.say("Again?")
-        await session.settled()
+        await session.wait_answered()
         assert len(peers) == 4
         assert kinds(peers[3]).count("response.create") == 1
 
@@ -119,7 +119,7 @@ async def test_a_question_that_was_never_confirmed_is_asked_once(losses: int, is
 
     async with session_with(deaf, *[renaming] * (losses - 1), last) as (session, peers, _):
         await session.say("Hello?")
-        await session.settled()
+        await session.wait_answered()
         assert conversation(session) == [("user", "Hello?"), ("assistant", "yes")]
 
     for peer in peers:
@@ -164,10 +164,10 @@ async def test_an_end_that_would_come_again_ends_the_session(end: str | int, err
         await peer.to_the_end()
 
     async with session_with(script) as (session, peers, _):
-        await session.ended()
+        await session.wait_over()
         assert type(session.failure) is error
         with pytest.raises(error):
-            await session.settled()
+            await session.wait_answered()
         assert len(peers) == 1
 
     sign = "insufficient_quota" if end == "error" else str(end)
@@ -176,7 +176,7 @@ async def test_an_end_that_would_come_again_ends_the_session(end: str | int, err
         peers,
         _,
     ):
-        await session.ended()
+        await session.wait_over()
         assert type(session.failure) is error
         assert len(peers) == 4
 
@@ -194,7 +194,7 @@ async def test_a_response_that_fails_for_lack_of_quota_ends_the_session() -> Non
 
     async with session_with(script) as (session, peers, _):
         await session.say("Hello?")
-        await session.ended()
+        await session.wait_over()
         assert isinstance(session.failure, AccessRefused)
         assert len(peers) == 1
 
@@ -207,7 +207,7 @@ async def test_connections_that_die_at_once_are_no_success() -> None:
         await anyio.sleep(0.1)
 
     async with session_with(brief, reconnect={"max_attempts": 3, "stable_s": 30}) as (session, peers, _):
-        await session.ended()
+        await session.wait_over()
         assert isinstance(session.failure, EndpointUnreachable)
         assert len(peers) == 4
 
@@ -222,7 +222,7 @@ async def test_a_lost_first_connection_is_tried_again() -> None:
     waits = iter([refusal(503), refusal(429), None])
     async with session_with(attentive, door=lambda _request: next(waits)) as (session, _, lines):
         await session.say("Hello?")
-        await session.settled()
+        await session.wait_answered()
         assert [each["status"] for each in logged(lines, "connection_failed")] == [503, 429]
 
 
@@ -258,7 +258,7 @@ async def test_an_expired_session_goes_on_at_once() -> None:
     delays = {"initial_delay_s": 60, "max_delay_s": 60}
     async with session_with(expiring, attentive, reconnect=delays) as (session, peers, lines):
         await session.say("Hello?")
-        await session.settled()
+        await session.wait_answered()
         assert logged(lines, "connection_lost")[0]["recovery"] == "expired"
         assert len(peers) == 2
         assert not isinstance(session.first_unanswered, EndpointBusy)

@@ -64,13 +64,13 @@ async def test_an_expiring_connection_is_replaced_beside_it() -> None:
     async with session_with(expiring, attentive, readers=[read]) as (session, peers, lines):
         sessions.append(session)
         await session.say("Hello?")
-        await session.settled()
+        await session.wait_answered()
         await moved(session, 2)
         assert session.id == "sess_1"
         await peers[0].closed.wait()
         assert peers[0].close_code == 1000
         await session.say("Again?")
-        await session.settled()
+        await session.wait_answered()
         assert [text for _, text in told(peers[1])] == ["Hello?", "answer 1", "Again?"]
         assert not logged(lines, "connection_lost")
         (line,) = logged(lines, "session_moved")
@@ -91,10 +91,10 @@ async def test_an_answer_ends_on_the_connection_that_began_it() -> None:
 
     async with session_with(slow, attentive, **BRIEF) as (session, peers, lines):
         await session.say("Tell me.")
-        await session.settled()
+        await session.wait_answered()
         assert "response.create" not in kinds(peers[1])
         await session.say("More?")
-        await session.settled()
+        await session.wait_answered()
         assert [text for _, text in told(peers[1])] == ["Tell me.", "long story", "More?"]
         assert not logged(lines, "rollover_forced")
     assert peers[0].close_code == 1000
@@ -111,7 +111,7 @@ async def test_an_answer_that_does_not_end_is_asked_for_again_at_the_last_moment
 
     async with session_with(endless, attentive, **BRIEF) as (session, peers, lines):
         await session.say("Tell me.")
-        await session.settled()
+        await session.wait_answered()
         assert [item.text for item in session.state.conversation.items] == ["Tell me.", "answer 1"]
         assert told(peers[1]) == [("user", "Tell me.")]
         assert kinds(peers[1]).count("response.create") == 1
@@ -146,16 +146,16 @@ async def test_a_successor_that_dies_is_replaced_and_hurts_nobody() -> None:
 
     async with session_with(slow, dying, attentive, readers=[read], **BRIEF) as (session, peers, _):
         await session.say("Tell me.")
-        await session.settled()
+        await session.wait_answered()
         await session.say("More?")
-        await session.settled()
+        await session.wait_answered()
         assert turns == [(text, "completed") for text in ("Tell me.", "long story", "More?", "answer 1")]
         assert len(peers) == 3
 
     reconnect = {"max_attempts": 2, "initial_delay_s": 0.01}
     async with session_with(slow, dying, rollover={"max_age_s": 2.0}, reconnect=reconnect) as (session, peers, lines):
         await session.say("Tell me.")
-        await session.settled()
+        await session.wait_answered()
         await anyio.sleep(0.3)
         assert len(peers) == 4
         assert len(logged(lines, "rollover_failed")) == 1
@@ -178,14 +178,14 @@ async def test_a_refused_successor_leaves_the_old_connection_serving() -> None:
 
     async with session_with(until_third, door=door, **BRIEF) as (session, peers, lines):
         await session.say("1?")
-        await session.settled()
+        await session.wait_answered()
         await reached(lambda: logged(lines, "rollover_failed"))
         await anyio.sleep(1)
         await session.say("2?")
-        await session.settled()
+        await session.wait_answered()
         assert len(peers) == 1
         await session.say("3?")
-        await session.ended()
+        await session.wait_over()
         assert session.failure is not None
         assert session.failure.exit_code == 77
 
@@ -234,7 +234,7 @@ async def test_the_local_endpoint_is_left_before_its_limit() -> None:
             while session.link is None or session.link.epoch < 3 or anyio.current_time() < started_s + 4:
                 questions += 1
                 await session.say(f"question {questions}")
-                await session.settled()
+                await session.wait_answered()
                 await anyio.sleep(0.2)
             assert not isinstance(session.failure, EndpointUnreachable)
             assert len(session.state.conversation) == 2 * questions
@@ -273,7 +273,7 @@ async def test_what_is_said_while_the_next_connection_is_told_is_not_lost() -> N
         lines,
     ):
         await session.say("Hello?")
-        await session.settled()
+        await session.wait_answered()
         await moved(session, 2)
         assert turns == ["first", "unasked 1", "unasked 2"]
         assert [text for _, text in told(peers[1])] == ["Hello?", "first", "unasked 1", "unasked 2"]

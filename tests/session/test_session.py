@@ -43,7 +43,7 @@ async def test_questions_are_answered_one_after_the_other() -> None:
         async with open_session(profile_for(port)) as session:
             await session.say("question 0")
             await session.say("question 1")
-            await session.settled()
+            await session.wait_answered()
 
             assert await texts(session, answers=2) == ["answer 0", "answer 1"]
         assert peers[0].close_code == 1000
@@ -121,7 +121,7 @@ async def test_a_close_that_nobody_asked_for_is_no_success(code: int, reason: st
     async with serving(script) as (port, _), open_session(profile_for(port)) as session:
         await session.say("Hello")
         with pytest.raises(error):
-            await session.settled()
+            await session.wait_answered()
         with pytest.raises(error):
             async for _event in session:
                 pass
@@ -141,7 +141,7 @@ async def test_a_fatal_error_event_ends_the_session() -> None:
     async with serving(script) as (port, peers):
         async with open_session(profile_for(port)) as session:
             await session.say("Hello")
-            await session.ended()
+            await session.wait_over()
             assert isinstance(session.failure, EndpointBusy)
         assert peers[0].close_code == 1000
 
@@ -194,7 +194,7 @@ async def test_the_common_events_have_methods() -> None:
             await session.respond(instructions="Be brief.", metadata={"topic": "x"})
             await session.update(instructions="Be long.")
             await session.send(ResponseCancel(type="response.cancel"))
-            await session.settled()
+            await session.wait_answered()
         _, respond, update, cancel = peers[0].received
         assert respond["response"] == {"instructions": "Be brief.", "metadata": {"topic": "x"}}
         assert update["session"] == {"type": "realtime", "instructions": "Be long."}
@@ -231,7 +231,7 @@ async def test_a_reader_that_never_reads_costs_a_bounded_amount() -> None:
 
     async with serving(script) as (port, _), open_session(profile_for(port), max_events_bytes=2000) as session:
         await session.say("Hello")
-        await session.settled()
+        await session.wait_answered()
         with pytest.raises(Exception, match="waited to be read"):
             async for _event in session:
                 pass
@@ -250,8 +250,8 @@ async def test_messages_that_are_no_events_are_survived_up_to_a_point() -> None:
 
     async with serving(script) as (port, _), open_session(profile_for(port)) as session:
         await session.say("Hello")
-        await session.settled()
-        await session.ended()
+        await session.wait_answered()
+        await session.wait_over()
         assert isinstance(session.failure, ProtocolError)
 
 

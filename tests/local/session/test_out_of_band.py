@@ -33,9 +33,9 @@ async def test_an_aside_runs_beside_a_turn(aside_first: bool) -> None:
             await session.say("Hello")
             if not aside_first:
                 await session.respond(**aside)
-            await session.settled()
+            await session.wait_answered()
             assert session.state.is_pending
-            await session.finished()
+            await session.wait_idle()
         assert not session.state.pending.out_of_band
 
     done = [each.event["response"] for each in updates if each.event and each.event["type"] == "response.done"]
