@@ -13,7 +13,10 @@ from benchmarks.answers import AUDIO_BYTES, answer, greeting
 from runner.connect.pushed_stream import PushedStream
 from runner.connect.websocket import WebSocket
 from runner.protocol.effects import AudioDelta
+from runner.protocol.state import SessionState
+from runner.session.carriage import Carriage
 from runner.session.link import Link
+from runner.session.outbox import Outbox
 from runner.session.session import Session
 from runner.session.update import Update
 
@@ -56,15 +59,20 @@ async def _session(frames: Iterable[bytes], reader: Callable[[Update], None], ap
     """Take in all frames, then append audio so often: all that this program knows of rt-run's inside."""
     stream = _Stream()
     async with WebSocket(stream) as connection:
-        session = Session(readers=[reader], max_events_bytes=0)
-        link = Link(connection, session.state, session.changes, epoch=1)
-        session.attach(link)
+        carriage = Carriage(anyio.current_time(), [reader])
+        session = Session(carriage, Outbox(carriage, max_audio_age_s=0))
+        link = Link(connection, SessionState(), carriage.changes, lost=_lose, epoch=1)
+        carriage.carry(link)
         await link.pump.listen()
         stream.play((greeting("session.created"), greeting("session.updated"), _STARTED))
         stream.play(frames)
         for _ in range(appended):
             await session.append_audio(_PCM)
         await stream.release()
+
+
+def _lose(_link: Link) -> None:
+    """Learn that the connection has ended."""
 
 
 def _decode(update: Update) -> None:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 from pydantic_core import from_json
 
@@ -70,9 +71,14 @@ def _state() -> Callable[[bytes], object]:
 
 def _session(reader: Callable[[Update], None]) -> Callable[[], Callable[[bytes], object]]:
     def step() -> Callable[[bytes], object]:
-        return Pump(None, SessionState(), Changes(), readers=[reader], dialect=None).take  # type: ignore[arg-type]  # take needs no connection
+        connection: Any = None  # to take in a message needs none
+        return Pump(connection, SessionState(), Changes(), readers=[reader], ended=_end, dialect=None).take
 
     return step
+
+
+def _end() -> None:
+    """Learn that nothing more will come."""
 
 
 def _ignore(_update: Update) -> None:

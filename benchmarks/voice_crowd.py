@@ -67,7 +67,7 @@ class _Crowd:
         await anyio.sleep(delay_s)
         source = RecordedInput(self._settings, shows_progress=False)
         await source.open(PCM)
-        async with open_session(self._profile, readers=[self._hear], max_events_bytes=0) as session:
+        async with open_session(self._profile, readers=[self._hear]) as session:
             self._watch(session)
             await source.feed(session, None, session.wait_answered)
         source.close()

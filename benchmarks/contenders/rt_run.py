@@ -72,5 +72,5 @@ def profile(base_url: str, ca_file: str | None) -> LoadedProfile:
 async def connected(base_url: str, ca_file: str | None) -> AsyncIterator[Client]:
     """A client whose session is configured."""
     reader = _Reader()
-    async with open_session(profile(base_url, ca_file), readers=[reader.read], max_events_bytes=0) as session:
+    async with open_session(profile(base_url, ca_file), readers=[reader.read]) as session:
         yield _Client(session, reader.awaited)

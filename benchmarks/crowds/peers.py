@@ -55,7 +55,7 @@ async def rt_run(base_url: str) -> AsyncIterator[Opening]:
 
     @asynccontextmanager
     async def opening(hear: Hear) -> AsyncIterator[Peer]:
-        async with open_session(shared, readers=[_reader(hear)], max_events_bytes=0) as session:
+        async with open_session(shared, readers=[_reader(hear)]) as session:
             yield _RtRun(session)
 
     yield opening

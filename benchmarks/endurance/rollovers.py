@@ -58,7 +58,7 @@ async def _conversation(retrieved: _Retrieved) -> AsyncIterator[Session]:
     endpoint = LocalEndpoint(kind="local", session_limit_s=LIFE_S, delta_interval_ms=20)
     async with anyio.create_task_group() as tasks:
         port = await tasks.start(serve, LocalApp(endpoint), "127.0.0.1", 0)
-        async with open_session(_profile(port), readers=[retrieved.take], max_events_bytes=0) as session:
+        async with open_session(_profile(port), readers=[retrieved.take]) as session:
             yield session
         tasks.cancel_scope.cancel()
 

@@ -60,7 +60,7 @@ class _Soak:
         """One conversation after another, until cancelled."""
         while True:
             try:
-                async with open_session(self._profile, max_events_bytes=0) as session:
+                async with open_session(self._profile) as session:
                     await self._talk(session)
                     self.counts["connections"] += session.epoch
             except RunnerError:

@@ -20,6 +20,13 @@ class Request(NamedTuple):
     """The client event, by which the same can be asked again."""
     failures: int = 0
     """How often it has failed for a temporary reason."""
+    retried_id: str = ""
+    """The `event_id` under which the client sent it first, where this is a retry."""
+
+    @property
+    def first_id(self) -> str:
+        """The `event_id` under which the client sent it first."""
+        return self.retried_id or self.event_id
 
 
 RESPONSE: JsonObject = {"type": "response.create"}
@@ -75,12 +82,22 @@ class Pending:
         """The id of our `response.create` for the conversation that was not answered yet, or nothing."""
         return next((each.event_id for each in self.requests if each.kind == "response"), "")
 
+    def request_of(self, response_id: str) -> Request | None:
+        """The request that a response in flight answers."""
+        return self.active.get(response_id) or self.out_of_band.get(response_id)
+
+    def awaits(self, request_id: str) -> bool:
+        """Whether the request that the client first sent under this `event_id` is to be answered yet."""
+        waiting = (*self.requests, *self.active.values(), *self.out_of_band.values(), *self.to_retry)
+        return any(each.first_id == request_id for each in waiting)
+
     def ask(self, event_id: str, kind: RequestKind, event: JsonObject) -> None:
         """We have asked for something; what had to be asked again is remembered as the same question."""
         past = next((each for each in self.to_retry if each.event == event), None)
         if past:
             self.to_retry.remove(past)
-        self.requests.append(Request(event_id, kind, event, past.failures if past else 0))
+        failures, first_id = (past.failures, past.first_id) if past else (0, "")
+        self.requests.append(Request(event_id, kind, event, failures, first_id))
 
     def begin(self, response_id: str, response: JsonObject) -> None:
         """A response has begun: one that we asked for, or one that turn detection did."""

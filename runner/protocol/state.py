@@ -116,6 +116,15 @@ class SessionState:
         """Whether the endpoint would refuse a second response in the conversation now."""
         return self.pending.occupied
 
+    def request_of(self, response_id: str) -> str:
+        """The `event_id` of the `response.create` that a response in flight answers, nothing where there is none."""
+        request = self.pending.request_of(response_id)
+        return request.first_id if request else ""
+
+    def awaits(self, request_id: str) -> bool:
+        """Whether the `response.create` with this `event_id` is to be answered yet."""
+        return self.pending.awaits(request_id)
+
     @property
     def retries(self) -> tuple[Request, ...]:
         """The requests to be sent again, in this order."""

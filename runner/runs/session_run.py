@@ -21,7 +21,7 @@ from runner.runs.notices import Report, RunPhase
 from runner.runs.outcome import Outcome
 from runner.runs.shared import Shared
 from runner.runs.summary import sum_up
-from runner.session.opening import open_session
+from runner.session.opening import kept_session
 from runner.session.session import Session
 from runner.session.update import Update
 
@@ -166,9 +166,7 @@ class SessionRun:
             if outlets.journal:
                 outlets.journal.note({"type": "session.started", **self.context}, epoch=0)
             recorder, slots = outlets.journal, self._shared.connecting
-            async with open_session(
-                self._profile, readers=readers, max_events_bytes=0, recorder=recorder, slots=slots
-            ) as session:
+            async with kept_session(self._profile, readers=readers, recorder=recorder, slots=slots) as session:
                 await self._live(session, outlets)
 
     async def _live(self, session: Session, outlets: Outputs) -> None:

@@ -1,8 +1,9 @@
-"""One session as its keeper sees it: carried by one connection after another, or by none for a while."""
+"""Where a session is: on a connection, between two of them, being closed, or over."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from time import time
 from typing import TYPE_CHECKING
 
@@ -10,60 +11,103 @@ from runner.connect.changes import Changes
 from runner.errors import IllegalEvent, RunnerError
 from runner.protocol.effects import SessionEnded
 from runner.protocol.state import SessionState
-from runner.session.link import Link, NotSent
-from runner.session.recorder import closed_note
 from runner.session.update import Update
-from runner.session.waiting_audio import WaitingAudio
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from runner.protocol.usage import Usage
+    from runner.session.link import Link
     from runner.session.pump import Reader
 
 
-class CarriedSession:
-    """What is known of a session whatever connection carries it, and what waits for the next one.
+@dataclass(frozen=True)
+class Carried:
+    """A connection carries the session."""
+
+    link: Link
+    is_held: bool = False
+    """Whether no new turn may begin, since the connection is about to be replaced."""
+
+
+@dataclass(frozen=True)
+class Between:
+    """The session has no connection: the last one is lost, or there was none yet."""
+
+    since_s: float
+    """Since when, on the event loop's clock, in seconds."""
+
+
+@dataclass(frozen=True)
+class Leaving:
+    """The client is closing the session; what still comes on its last connection counts."""
+
+    link: Link | None
+
+
+@dataclass(frozen=True)
+class Over:
+    """The session has ended."""
+
+    error: RunnerError | None = None
+    """What ended it, None where the client did."""
+
+
+Place = Carried | Between | Leaving | Over
+
+
+class Carriage:
+    """What is known of a session whatever connection carries it, and the one value that says where it is.
+
+    The keeper moves the session with `carry`, `hold`, `lose` and `end`; the client ends it with `leave` and `end`.
 
     Args:
+        opened_s: Now, on the event loop's clock, in seconds.
         readers: Called with each update; they must not wait.
-        max_audio_age_s: How long audio may wait for a connection, in seconds.
 
     Attributes:
         id: The endpoint's name of the session's first connection, which is the session's in all logs.
-        failure: What ended the session before we did.
-        link: The connection that carries the session now, None between two.
-        changes: Told of everything but pieces of answers.
+        epoch: The number of the connection that carries the session, or carried it last; 0 before the first.
+        state: What is known of the session, on its latest connection.
+        changes: Notified of everything but pieces of answers.
     """
 
-    def __init__(self, *, readers: Sequence[Reader], max_audio_age_s: float) -> None:
+    def __init__(self, opened_s: float, readers: Sequence[Reader] = ()) -> None:
         self.id = ""
-        self.failure: RunnerError | None = None
-        self.link: Link | None = None
-        self.is_closing = False
-        """Whether we are ending the session."""
-        self.is_holding = False
-        """Whether no new turn may begin, since the connection is about to be replaced."""
-        self.changes = Changes()
+        self.epoch = 0
         self.state = SessionState()
-        """What is known of the session, on its latest connection."""
-        self.readers = readers
-        self._max_audio_age_s = max_audio_age_s
-        self._waiting_audio: WaitingAudio | None = None
-        """What was said since the last connection, None once the present one has been told."""
+        self.changes = Changes()
+        self._place: Place = Between(opened_s)
+        self._readers = [*readers]
         self._first_unanswered: RunnerError | None = None
-        self._is_over = False
-        self._epoch = 0
+        self._is_playing: Callable[[], bool] = bool
 
     @property
-    def usage(self) -> Usage:
-        """What the session has used, over all its connections."""
-        return self.state.usage
+    def place(self) -> Place:
+        """Where the session is."""
+        return self._place
 
     @property
-    def epoch(self) -> int:
-        """The number of the connection that carries the session, or carried it last; 0 before the first."""
-        return self._epoch
+    def link(self) -> Link | None:
+        """The connection that carries the session, None between two and after the end."""
+        return self._place.link if isinstance(self._place, Carried | Leaving) else None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether no new turn may begin on the connection that carries the session."""
+        return isinstance(self._place, Carried) and self._place.is_held
+
+    @property
+    def readers(self) -> Sequence[Reader]:
+        """What is called with each update."""
+        return self._readers
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the session has ended, by the endpoint's doing or by the client's."""
+        return isinstance(self._place, Over)
+
+    @property
+    def failure(self) -> RunnerError | None:
+        """What ended the session before the client did."""
+        return self._place.error if isinstance(self._place, Over) else None
 
     @property
     def first_unanswered(self) -> RunnerError | None:
@@ -71,97 +115,83 @@ class CarriedSession:
         return self._first_unanswered or (self.link.pump.first_unanswered if self.link else None)
 
     @property
-    def is_over(self) -> bool:
-        """Whether the session has ended, by the endpoint's doing or by ours."""
-        return self._is_over
+    def is_playing(self) -> bool:
+        """Whether an answer is being heard."""
+        return self._is_playing()
 
-    @property
-    def _is_undecided(self) -> bool:
-        """Whether the connection is lost and nobody has said yet what becomes of the session."""
-        lost = self.link is not None and self.link.pump.is_over
-        return lost and not self.state.translation.is_concluded
+    def play_by(self, is_playing: Callable[[], bool]) -> None:
+        """Ask `is_playing` whether an answer is being heard; a connection is then replaced only where it must be."""
+        self._is_playing = is_playing
 
-    def attach(self, link: Link) -> None:
-        """Be carried by this connection from now on; what has to be asked again is owed on it."""
+    def add_reader(self, read: Reader) -> None:
+        """Call `read` with each update from now on; it must not wait."""
+        self._set_readers([*self._readers, read])
+
+    def remove_reader(self, read: Reader) -> None:
+        """Call `read` no longer."""
+        self._set_readers([each for each in self._readers if each != read])
+
+    def introduce(self, link: Link) -> None:
+        """Let the readers hear of the first connection from its beginning, before it carries the session."""
+        if not self.id:
+            self.state = link.state
+            link.read_by(self._readers)
+
+    def carry(self, link: Link) -> None:
+        """Have a connection carry the session from now on; the requests to be retried are retried on it."""
         link.state.inherit_retries(self.state)
         self.state = link.state
         self.id = self.id or link.state.session_id
-        self.link = link
-        self._epoch = link.epoch
-        link.read_by(self.readers)
+        self.epoch = link.epoch
+        self._place = Carried(link)
+        link.read_by(self._readers)
         self.changes.notify()
 
-    def detach(self) -> None:
-        """Be carried by no connection for now."""
+    def hold(self, link: Link, *, is_held: bool) -> None:
+        """Let new turns wait for the next connection, or let them begin on this one again."""
+        if self._place == Carried(link, not is_held):
+            self._place = Carried(link, is_held)
+            self.changes.notify()
+
+    def lose(self, now_s: float) -> None:
+        """Have no connection carry the session for now; its readers hear nothing more of the last one."""
         if self.link is not None:
             self._first_unanswered = self.first_unanswered
             self.link.mute()
-            self.link = None
-            self._waiting_audio = self._waiting_audio or WaitingAudio(self._max_audio_age_s)
+            self._place = Between(now_s)
             self.changes.notify()
 
-    async def conclude(self, by_s: float = math.inf) -> None:
-        """Have a translation say its last words, before it is closed; in any other session nothing happens.
-
-        Args:
-            by_s: When to do without them, on the event loop's clock, in seconds.
-        """
-        link = self.link
-        if link is None or self._is_over or self.state.kind != "translation":
-            return
-        self.is_closing = True
-        await link.conclude(by_s)
-        if (lost := link.pump.failure) and not link.state.translation.is_concluded:
-            link.note(closed_note(lost))
-            self.end(lost)
-
-    @property
-    def _has_unsent_audio(self) -> bool:
-        return self._waiting_audio is not None and bool(self._waiting_audio.first())
-
-    def give_up(self, error: RunnerError) -> None:
-        """Take note that what was asked for will not be answered."""
-        self._first_unanswered = self._first_unanswered or error
+    def leave(self) -> Link | None:
+        """Begin to close the session: a loss of its connection is recovered no more; returns that connection."""
+        if not self.is_over:
+            self._place = Leaving(self.link)
+            self.changes.notify()
+        return self.link
 
     def end(self, failure: RunnerError | None = None) -> None:
-        """The session is over; what came first counts."""
-        if self._is_over:
+        """End the session; the first end counts."""
+        if self.is_over:
             return
-        self._is_over = True
-        self.failure = failure
+        self._first_unanswered = self.first_unanswered
+        self._place = Over(failure)
         update = Update(None, [SessionEnded()], time(), 0)
-        for reader in self.readers:
-            reader(update)
+        for read in self._readers:
+            read(update)
         self.changes.notify()
 
-    async def flush_audio(self) -> int:
-        """Send what was said meanwhile and is still young enough; returns how many bytes were dropped for their age."""
-        waiting = self._waiting_audio
-        if waiting is None:
-            return 0
-        try:
-            while self.link is not None and (audio := waiting.first()):
-                await self.link.append_audio(audio)
-                waiting.sent(audio)
-        except NotSent:
-            # The connection is lost again; what still waits, waits on.
-            return 0
-        if self.link is None:
-            return 0
-        self._waiting_audio = None
-        self.changes.notify()
-        return waiting.dropped_bytes
+    def give_up(self, error: RunnerError) -> None:
+        """Note why a request will not be answered."""
+        self._first_unanswered = self._first_unanswered or error
 
     def check(self) -> None:
-        """Raise what ended the session, or `IllegalEvent` where we did; do nothing while it lives."""
+        """Raise what ended the session, or `IllegalEvent` where the client did; do nothing while it lives."""
         if self.failure:
             raise self.failure
-        if self._is_over:
+        if self.is_over:
             msg = "the session is closed"
             raise IllegalEvent(msg)
 
-    def _keep(self, audio: bytes | bytearray | memoryview) -> None:
-        """Have audio wait for a connection."""
-        self.check()
-        self._waiting_audio = self._waiting_audio or WaitingAudio(self._max_audio_age_s)
-        self._waiting_audio.put(audio)
+    def _set_readers(self, readers: list[Reader]) -> None:
+        self._readers = readers
+        if self.link is not None:
+            self.link.read_by(readers)

@@ -41,6 +41,11 @@ def encoded(event: JsonObject) -> str:
     return message
 
 
+def append_event(audio: bytes, event_id: str) -> JsonObject:
+    """The client event that appends audio under this id."""
+    return {"type": APPEND, "event_id": event_id, "audio": pybase64.b64encode(audio).decode()}
+
+
 def appended_audio(event: Mapping[str, Any] | ClientEventBase) -> bytes:
     """The audio of an event that appends it; nothing where it is none that can be read."""
     plain = plain_event(event)

@@ -20,11 +20,13 @@ from runner.session.link import Link
 from runner.settings.endpoint import AzureEndpoint, LocalEndpoint
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from runner.protocol.json_fields import JsonObject
     from runner.session.backoff import Backoff
+    from runner.session.carriage import Carriage
     from runner.session.pump import Dialect
     from runner.session.recorder import Recorder
-    from runner.session.session import Session
     from runner.settings.profile import Profile
 
 CONFIRMATION_S = 5.0
@@ -39,9 +41,10 @@ class Dialer:
 
     Args:
         profile: Where to, as whom, and how persistently.
-        session: The session that the connections are for.
+        carriage: Where the session is that the connections are for.
         tasks: Where the connections live, a task each, until they are released.
         backoff: Says how long to wait after a failure.
+        lost: Called with a connection that has ended; it must not wait.
         recorder: Keeps a record of all events.
         slots: Held by each attempt, None where sessions need not wait for each other.
     """
@@ -49,15 +52,17 @@ class Dialer:
     def __init__(
         self,
         profile: Profile,
-        session: Session,
+        carriage: Carriage,
         tasks: anyio.abc.TaskGroup,
         backoff: Backoff,
+        lost: Callable[[Link], None],
         recorder: Recorder | None,
         slots: anyio.Semaphore | None,
     ) -> None:
         self._profile = profile
         self._settings = profile.run
-        self._session = session
+        self._carriage = carriage
+        self._lost = lost
         self._tasks = tasks
         self._recorder = recorder
         self._connector = Connector(profile)
@@ -104,16 +109,15 @@ class Dialer:
 
     async def _hold(self, epoch: int, *, task_status: anyio.abc.TaskStatus[Link]) -> None:
         """One connection, from its opening to its close, in a task of its own."""
-        session, state = self._session, self._state()
-        effect_log.bind(epoch=epoch, **({"session_id": session.id} if session.id else {}))
-        if not session.id:
-            session.state = state
+        carriage, state = self._carriage, self._state()
+        effect_log.bind(epoch=epoch, **({"session_id": carriage.id} if carriage.id else {}))
         async with AsyncExitStack() as stack:
             websocket = await self._connector.open(stack)
             dialects = self._dialects()
-            link = Link(websocket, state, session.changes, epoch=epoch, recorder=self._recorder, **dialects)
-            if not session.id:
-                link.read_by(session.readers)
+            link = Link(
+                websocket, state, carriage.changes, lost=self._lost, epoch=epoch, recorder=self._recorder, **dialects
+            )
+            carriage.introduce(link)
             link.note({"type": "connection.opened", "endpoint": self._profile.endpoint.kind})
             try:
                 await link.pump.listen()
@@ -130,11 +134,13 @@ class Dialer:
         """Configure a connection and tell it of the conversation so far."""
         endpoint = self._profile.endpoint
         timeout_s = _LOCAL_TIMEOUT_S if isinstance(endpoint, LocalEndpoint) else endpoint.connect_timeout_s
-        asked: JsonObject = self._session.state.configuration.asked or session_update(self._profile)["session"]
+        asked: JsonObject = self._carriage.state.configuration.asked or session_update(self._profile)["session"]
         await link.configure({"type": "session.update", "session": asked}, timeout_s=timeout_s)
         self._compare(asked, link)
-        if self._session.id:
-            await link.prime(self._session.state.configuration.wanted, self._settings.history, timeout_s=CONFIRMATION_S)
+        if self._carriage.id:
+            await link.prime(
+                self._carriage.state.configuration.wanted, self._settings.history, timeout_s=CONFIRMATION_S
+            )
         if link.pump.failure:
             raise link.pump.failure
 
@@ -153,7 +159,7 @@ class Dialer:
 
     def _state(self) -> SessionState:
         return SessionState(
-            self._session.state,
+            self._carriage.state,
             kind=self._profile.session.type,
             max_response_retries=self._settings.max_response_retries,
             asks_again=self._settings.reconnect.response_in_flight == "retry",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import anyio
@@ -13,6 +13,7 @@ from runner import logs
 from runner.errors import EndpointBusy, EndpointUnreachable, RunnerError
 from runner.session import effect_log
 from runner.session.backoff import Backoff
+from runner.session.carriage import Between, Carried
 from runner.session.dialer import CONFIRMATION_S, Dialer
 from runner.session.expiry import Expiry
 from runner.session.link import Link
@@ -21,17 +22,38 @@ from runner.session.retry import Retry
 from runner.session.stall import StallDetector
 
 if TYPE_CHECKING:
+    from runner.session.carriage import Carriage
+    from runner.session.outbox import Outbox
     from runner.session.recorder import Recorder
-    from runner.session.session import Session
     from runner.settings.profile import Profile
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """The next connection is to be opened after a wait."""
+
+    delay_s: float
+
+
+class Opening:
+    """The next connection is being opened."""
+
+
+class Forgone:
+    """No connection could be had to follow the present one, which serves to its end."""
+
+
+Successor = None | Wanted | Opening | Link | RunnerError | Forgone
+"""How far the next connection is: not sought, wanted, being opened, ready, not to be had, or done without."""
+
+
 class Keeper:
-    """The one place that replaces a session's connections.
+    """The one place that replaces a session's connections: it alone moves the session's carriage from one to the next.
 
     Args:
         profile: Where to, as whom, and how persistently.
-        session: The session that the connections carry.
+        carriage: Where the session is.
+        outbox: What goes out of the session.
         tasks: Where the connections live, a task each.
         recorder: Keeps a record of all events.
         slots: Held by each attempt to connect.
@@ -40,187 +62,209 @@ class Keeper:
     def __init__(
         self,
         profile: Profile,
-        session: Session,
+        carriage: Carriage,
+        outbox: Outbox,
         tasks: anyio.abc.TaskGroup,
         recorder: Recorder | None = None,
         slots: anyio.Semaphore | None = None,
     ) -> None:
         self._settings = profile.run
-        self._session = session
+        self._carriage = carriage
+        self._outbox = outbox
         self._tasks = tasks
         self._backoff = Backoff(profile.run.reconnect)
-        self._dialer = Dialer(profile, session, tasks, self._backoff, recorder, slots)
-        self._opening = False
-        self._successor: Link | None = None
-        self._trouble: RunnerError | None = None
-        self._lost_s = math.nan
+        self._dialer = Dialer(profile, carriage, tasks, self._backoff, self._lost, recorder, slots)
+        self._successor: Successor = None
+        self._forced: Link | None = None
+        """The connection that the keeper itself has cut to replace it."""
 
     async def open(self) -> None:
         """Open the session's first connection; raises what stands in the way once no attempt is left."""
-        self._session.attach(await self._dialer.open())
+        self._carriage.carry(await self._dialer.open())
 
     async def run(self) -> None:
-        """Keep the session connected until it is over."""
-        session = self._session
-        effect_log.bind(session_id=session.id)
-        while not session.is_over and not session.is_closing:
-            if session.link is None:
-                await self._between()
-            else:
-                await self._during(session.link)
+        """Keep the session connected until it is being closed or over."""
+        effect_log.bind(session_id=self._carriage.id)
+        while True:
+            match self._carriage.place:
+                case Carried(link=link):
+                    await self._carried(link)
+                case Between(since_s=since_s):
+                    await self._between(since_s)
+                case _:
+                    return
 
-    async def _during(self, link: Link) -> None:
-        """Mind a connection until it is lost or replaced."""
-        session = self._session
+    async def _carried(self, link: Link) -> None:
+        """Look after a connection until it is lost or replaced."""
+        carriage = self._carriage
+        if link.pump.is_over:
+            # It was lost before it carried the session.
+            self._lose(link)
+            return
         expiry = Expiry(link, self._settings.rollover, anyio.current_time())
         stall = StallDetector(link, self._settings.stall_timeout_s)
-        repetition = Retry(link, self._settings.reconnect)
-        may_replace = True
-        while session.link is link and not session.is_closing:
+        retry = Retry(link, self._settings.reconnect)
+        while isinstance(carriage.place, Carried) and carriage.link is link:
             now_s = anyio.current_time()
-            if link.pump.is_over:
-                return self._lose(link)
             stall.look(now_s)
-            if await repetition.look(now_s):
-                # What has changed meanwhile was told to nobody.
+            if carriage.link is not link:
+                return
+            if await retry.look(now_s):
+                # Its own events have notified nobody of what changed meanwhile.
                 continue
-            if now_s >= expiry.seek_s:
-                if self._successor and self._successor.pump.is_over:
-                    self._discard(self._successor)
-                if self._trouble:
-                    # The old connection still serves; what stands in the way counts when it is gone.
-                    logs.logger().error("rollover_failed", **self._trouble.facts)
-                    self._trouble, may_replace, session.is_holding = None, False, False
-                    session.changes.notify()
-                elif self._successor and await self._replaced(link, self._successor, expiry, now_s):
-                    return None
-                elif self._successor and self._is_quiet(link):
-                    # Something came while the successor was told of the rest; now it has to be told of that.
-                    await anyio.lowlevel.checkpoint()
-                    continue
-                elif self._successor is None and may_replace:
-                    self._open_next(0.0)
-            with anyio.CancelScope(deadline=min(stall.next_s, repetition.next_s, expiry.next_s(now_s))):
-                await session.changes.next()
-        return None
+            if now_s >= expiry.seek_s and await self._roll_over(link, expiry, now_s):
+                continue
+            with anyio.CancelScope(deadline=min(stall.next_s, retry.next_s, expiry.next_s(now_s))):
+                await carriage.changes.next()
 
-    async def _between(self) -> None:
-        """Wait for the next connection, and hand the session over to it."""
-        if self._trouble:
-            return self._session.end(self._trouble)
-        if self._successor is None:
-            return await self._session.changes.next()
-        successor, self._successor = self._successor, None
-        await self._hand_over(None, successor)
-        return None
+    async def _roll_over(self, link: Link, expiry: Expiry, now_s: float) -> bool:
+        """Do what is due to replace a connection that will expire; returns whether to look at once what is due next."""
+        match self._successor:
+            case Link() as successor if successor.pump.is_over:
+                self._discard(successor)
+                return True
+            case Link() as successor:
+                if not await self._replaced(link, successor, expiry, now_s):
+                    if not self._is_quiet(link):
+                        return False
+                    # Something came during the history replay, which has to go on with that.
+                    await anyio.lowlevel.checkpoint()
+                return True
+            case RunnerError() as error:
+                # The old connection still serves; what stands in the way counts when that is gone.
+                logs.logger().error("rollover_failed", **error.facts)
+                self._successor = Forgone()
+                self._carriage.hold(link, is_held=False)
+            case Wanted(delay_s=delay_s):
+                self._open_next(delay_s)
+            case None:
+                self._open_next(0.0)
+            case _:
+                pass
+        return False
+
+    async def _between(self, since_s: float) -> None:
+        """Wait for the next connection, and have it carry the session."""
+        match self._successor:
+            case Link() as successor:
+                self._successor = None
+                await self._prime(successor)
+                await self._carry(successor, "session_resumed", since_s=since_s)
+            case RunnerError() as error:
+                self._carriage.end(error)
+            case Wanted(delay_s=delay_s):
+                self._open_next(delay_s)
+            case _:
+                await self._carriage.changes.next()
 
     async def _replaced(self, link: Link, successor: Link, expiry: Expiry, now_s: float) -> bool:
         """Replace a connection if the moment is right; returns whether it was."""
-        self._session.is_holding = now_s >= expiry.hold_s
+        carriage = self._carriage
+        carriage.hold(link, is_held=now_s >= expiry.hold_s)
         is_quiet = self._is_quiet(link) or (now_s >= expiry.cut_s and link.state.quiet)
-        if now_s >= expiry.cut_s and not is_quiet:
+        if not is_quiet:
+            if now_s < expiry.cut_s:
+                return False
             logs.logger().warning("rollover_forced", epoch=link.epoch)
-            error = EndpointBusy("the connection was about to expire", code="session_expired")
+            self._forced, error = link, EndpointBusy("the connection was about to expire", code="session_expired")
             link.pump.fail(error)
             self._give_up_unanswered(link, error)
-        elif not is_quiet:
+            await self._move(link, successor)
+            return True
+        # Meanwhile the old connection carries the session, and what is said on it counts; questions wait this moment.
+        carriage.hold(link, is_held=True)
+        await self._prime(successor)
+        if carriage.link is not link:
+            return True
+        if not link.state.quiet or successor.pump.is_over or successor.lacks(self._settings.history):
+            carriage.hold(link, is_held=now_s >= expiry.hold_s)
             return False
-        else:
-            # Meanwhile the old connection carries the session, and whatever is said on it counts; what is only to be
-            # asked waits this moment.
-            self._session.is_holding = True
-            await self._prime(successor)
-            if not link.state.quiet or successor.pump.is_over or successor.lacks(self._settings.history):
-                self._session.is_holding = now_s >= expiry.hold_s
-                self._session.changes.notify()
-                return False
-        self._successor = None
-        await self._hand_over(link, successor)
+        await self._move(link, successor)
         return True
+
+    async def _move(self, link: Link, successor: Link) -> None:
+        """Move the session from a connection to its successor."""
+        self._successor = None
+        now_s = anyio.current_time()
+        self._carriage.lose(now_s)
+        self._backoff.lived(now_s - link.opened_s)
+        link.note(closed_note(reason="rollover"))
+        link.release()
+        if link.pump.is_over:
+            await self._prime(successor)
+        await self._carry(successor, "session_moved")
 
     def _is_quiet(self, link: Link) -> bool:
         """Whether nothing is lost if this connection is replaced now; an answer can be truncated only where it came."""
-        return link.state.quiet and not self._session.is_playing
+        return link.state.quiet and not self._carriage.is_playing
+
+    def _lost(self, link: Link) -> None:
+        """Take in that a connection has ended, in the callback that ended it."""
+        place = self._carriage.place
+        if isinstance(place, Carried) and place.link is link and link is not self._forced:
+            self._lose(link)
 
     def _lose(self, link: Link) -> None:
-        """Deal with the end of a connection that nobody asked for."""
-        session, now_s = self._session, anyio.current_time()
+        """Deal with the end of the connection that carries the session, which the client has not asked for."""
+        carriage, now_s = self._carriage, anyio.current_time()
         if link.state.translation.is_concluded:
-            # Somebody has asked the endpoint for the end, and got it.
+            # The program has asked the endpoint for the end, and got it.
             link.note(closed_note())
-            session.end()
+            carriage.end()
             return
         error = link.pump.failure or EndpointUnreachable("the connection was lost")
-        kind, lived_s = self._backoff.recovery_of(error), now_s - link.opened_s
+        recovery, lived_s = self._backoff.recovery_of(error), now_s - link.opened_s
         self._backoff.lived(lived_s)
-        self._lost_s = now_s
-        session.detach()
+        carriage.lose(now_s)
         link.release()
         link.note(closed_note(error))
-        is_replaced = kind != "hopeless" and (self._successor is not None or self._opening)
-        delay_s = 0.0 if is_replaced else self._backoff.delay_s(error)
+        has_successor = recovery != "hopeless" and isinstance(self._successor, Link | Opening)
+        delay_s = 0.0 if has_successor else self._backoff.delay_s(error)
         row = {} if delay_s is None else {"attempt": self._backoff.attempt, "retry_in_s": round(delay_s, 3)}
-        log = logs.logger()
-        log.warning("connection_lost", epoch=link.epoch, recovery=kind, lived_s=round(lived_s, 3), **row, **error.facts)
+        logs.logger().warning(
+            "connection_lost", epoch=link.epoch, recovery=recovery, lived_s=round(lived_s, 3), **row, **error.facts
+        )
         self._give_up_unanswered(link, error)
         if delay_s is None:
-            session.end(error)
-        elif not is_replaced:
-            self._open_next(delay_s)
+            carriage.end(error)
+        elif not has_successor:
+            # This may be a callback of the event loop, where no task can be started.
+            self._successor = Wanted(delay_s)
+            carriage.changes.notify()
 
     def _give_up_unanswered(self, link: Link, error: RunnerError) -> None:
         if link.state.unanswered:
-            self._session.give_up(error)
+            self._carriage.give_up(error)
             logs.logger().error("response_given_up", responses=len(link.state.unanswered), error=error.message)
 
-    async def _hand_over(self, old: Link | None, successor: Link) -> None:
-        """Have the session carried on by a connection that knows of it, the last turns included."""
-        session = self._session
-        session.detach()
-        if old is None or old.pump.is_over:
-            await self._prime(successor)
-        session.is_holding = False
-        if old is not None:
-            self._backoff.lived(anyio.current_time() - old.opened_s)
-            old.note(closed_note(reason="rollover"))
-            old.release()
-        session.attach(successor)
-        dropped_bytes = await session.flush_audio()
-        gap_s = 0.0 if old is not None else anyio.current_time() - self._lost_s
-        logs.logger().info(
-            "session_moved" if old is not None else "session_resumed",
-            epoch=successor.epoch,
-            gap_s=round(gap_s, 3),
-            items=successor.replayed_items,
-            **({"audio_dropped_bytes": dropped_bytes} if dropped_bytes else {}),
-        )
+    async def _carry(self, link: Link, event: str, *, since_s: float | None = None) -> None:
+        """Have a connection that knows of the conversation carry the session; `since_s` says since when none did."""
+        self._carriage.carry(link)
+        dropped_bytes = await self._outbox.flush()
+        gap_s = 0.0 if since_s is None else anyio.current_time() - since_s
+        dropped = {"audio_dropped_bytes": dropped_bytes} if dropped_bytes else {}
+        logs.logger().info(event, epoch=link.epoch, gap_s=round(gap_s, 3), items=link.replayed_items, **dropped)
 
     async def _prime(self, successor: Link) -> None:
-        wanted = self._session.state.configuration.wanted
+        wanted = self._carriage.state.configuration.wanted
         await successor.prime(wanted, self._settings.history, timeout_s=CONFIRMATION_S)
 
     def _discard(self, successor: Link) -> None:
-        """Do without a connection that was lost before it carried the session; the next waits like after any loss."""
-        self._successor = None
+        """Do without a connection that was lost before it carried the session; the next waits as after any loss."""
         successor.release()
         self._backoff.lived(anyio.current_time() - successor.opened_s)
         error = successor.pump.failure or EndpointUnreachable("the connection was lost")
         delay_s = self._backoff.delay_s(error)
-        if delay_s is None:
-            self._trouble = error
-        else:
-            self._open_next(delay_s)
+        self._successor = error if delay_s is None else Wanted(delay_s)
 
     def _open_next(self, delay_s: float) -> None:
-        if not self._opening:
-            self._opening = True
-            self._tasks.start_soon(self._opened_next, delay_s)
+        self._successor = Opening()
+        self._tasks.start_soon(self._opened_next, delay_s)
 
     async def _opened_next(self, delay_s: float) -> None:
         try:
             await anyio.sleep(delay_s)
             self._successor = await self._dialer.open()
         except RunnerError as error:
-            self._trouble = error
-        self._opening = False
-        self._session.changes.notify()
+            self._successor = error
+        self._carriage.changes.notify()

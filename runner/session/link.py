@@ -44,6 +44,7 @@ class Link:
         connection: The open connection.
         state: What is known of the session on this connection.
         changes: Told of everything but pieces of answers.
+        lost: Called with the link when nothing more will come of the connection; it must not wait.
         epoch: The number of the connection in its session, from 1.
         incoming: Translates a server event to the current protocol, None where the endpoint speaks it.
         outgoing: Translates a client event from the current protocol, None likewise.
@@ -56,6 +57,7 @@ class Link:
         state: SessionState,
         changes: Changes,
         *,
+        lost: Callable[[Link], None],
         epoch: int,
         incoming: Dialect | None = None,
         outgoing: Dialect | None = None,
@@ -71,7 +73,14 @@ class Link:
         self._recorder = recorder
         self._untold: list[TurnEnded] = []
         self._recording: list[Reader] = [self._record] if recorder else []
-        self.pump = Pump(connection, state, changes, readers=[*self._recording, self._hold_back], dialect=incoming)
+        self.pump = Pump(
+            connection,
+            state,
+            changes,
+            readers=[*self._recording, self._hold_back],
+            ended=lambda: lost(self),
+            dialect=incoming,
+        )
         self._released = anyio.Event()
         self._retelling = HistoryReplay(state, self.pump, changes, self.send)
         self._last_words = TranslationClose(state, changes, self.send)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 
-from runner.session import effect_log
+from runner.session.carriage import Carriage
 from runner.session.keeper import Keeper
-from runner.session.session import MAX_EVENTS_BYTES, Session
+from runner.session.outbox import Outbox
+from runner.session.session import Session
+from runner.task_groups import body_task_group
 
 if TYPE_CHECKING:
     from runner.profile.load import LoadedProfile
@@ -23,51 +26,59 @@ _FAREWELL_S = 2.0
 
 @asynccontextmanager
 async def open_session(
-    profile: Profile | LoadedProfile,
-    *,
-    readers: Sequence[Reader] = (),
-    max_events_bytes: int = MAX_EVENTS_BYTES,
-    recorder: Recorder | None = None,
-    slots: anyio.Semaphore | None = None,
+    profile: str | Path | Profile | LoadedProfile, *, readers: Sequence[Reader] = ()
 ) -> AsyncIterator[Session]:
     """Open the session that a profile describes; it is configured when the body starts and closed when it ends.
 
-    It outlives its connections, as the profile's `[run.reconnect]`, `[run.rollover]` and `[run.history]` say.
+    It outlives its connections, as the profile's `[run.reconnect]`, `[run.rollover]` and `[run.history]` say. Of
+    inputs, outputs, limits and signals it knows nothing: these belong to the command.
 
     Args:
-        profile: A validated profile, such as `load_profile` returns.
-        readers: Called with each update by the pump; they must not wait.
-        max_events_bytes: How far `async for event in session` may fall behind before events are lost, and that is told;
-            0 keeps nothing for it.
-        recorder: Keeps a record of all that is sent and received.
-        slots: Held by each attempt to connect, where many sessions must not do so at once.
+        profile: A profile, or its name or path as after `rt-run --profile`.
+        readers: Called with each update in the callback that brought it; they must not wait.
 
     Raises:
-        RunnerError: the session cannot be opened; which branch of the tree says why.
+        ProfileError: There is no such profile, or it has problems.
+        RunnerError: The session cannot be opened; which branch of the tree says why.
     """
-    profile = profile if not hasattr(profile, "profile") else profile.profile
-    session = Session(
-        readers=readers,
-        max_events_bytes=max_events_bytes,
-        max_audio_age_s=profile.run.reconnect.max_audio_age_s,
-    )
-    failure: BaseException | None = None
-    async with anyio.create_task_group() as tasks:
-        keeper = Keeper(profile, session, tasks, recorder, slots)
+    async with kept_session(_validated(profile), readers=readers) as session:
+        yield session
+
+
+@asynccontextmanager
+async def kept_session(
+    profile: Profile,
+    *,
+    readers: Sequence[Reader] = (),
+    recorder: Recorder | None = None,
+    slots: anyio.Semaphore | None = None,
+) -> AsyncIterator[Session]:
+    """Open a session as `open_session` does, for one of several that a command runs.
+
+    Args:
+        profile: A valid profile.
+        readers: Called with each update; they must not wait.
+        recorder: Keeps a record of all that is sent and received.
+        slots: Held by each attempt to connect, where many sessions must not do so at once.
+    """
+    carriage = Carriage(anyio.current_time(), readers)
+    outbox = Outbox(carriage, max_audio_age_s=profile.run.reconnect.max_audio_age_s)
+    session = Session(carriage, outbox)
+    async with body_task_group() as tasks:
+        keeper = Keeper(profile, carriage, outbox, tasks, recorder, slots)
         try:
             await keeper.open()
-            effect_log.bind(session_id=session.id)
             tasks.start_soon(keeper.run)
             yield session
             await session.aclose()
-        except anyio.get_cancelled_exc_class():
-            raise
-        except BaseException as error:  # noqa: BLE001  # raised below, where no task group wraps it
-            failure = error
         finally:
-            effect_log.unbind("session_id")
             with anyio.move_on_after(_FAREWELL_S, shield=True):
                 await session.aclose()
-            tasks.cancel_scope.cancel()
-    if failure is not None:
-        raise failure
+
+
+def _validated(profile: str | Path | Profile | LoadedProfile) -> Profile:
+    from runner.profile.load import LoadedProfile, load_profile
+
+    if isinstance(profile, str | Path):
+        profile = load_profile(str(profile))
+    return profile.profile if isinstance(profile, LoadedProfile) else profile

@@ -51,6 +51,7 @@ class Pump:
         state: What is known of the session on this connection.
         changes: Told of everything but pieces of answers.
         readers: Called with each update, in order; they must not wait.
+        ended: Called once nothing more will come, after the last update.
         dialect: Translates a server event to the current protocol, None where it speaks that.
 
     Attributes:
@@ -66,6 +67,7 @@ class Pump:
         changes: Changes,
         *,
         readers: Sequence[Reader],
+        ended: Callable[[], None],
         dialect: Dialect | None,
     ) -> None:
         self.failure: RunnerError | None = None
@@ -76,6 +78,7 @@ class Pump:
         """Whether nothing more will come."""
         self._connection = connection
         self._readers = readers
+        self._ended = ended
         self._dialect = dialect
         self._changes = changes
         self._malformed = 0
@@ -184,6 +187,7 @@ class Pump:
             self._publish(Update(None, effects, time(), 0))
             for effect in effects:
                 self._judge(effect, repeats=False)
+            self._ended()
         self._changes.notify()
 
 

@@ -1,57 +1,120 @@
-"""One session as a program sees it: one conversation, whatever connections it is carried by."""
+"""One session as a program sees it: one conversation, whatever connections carry it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import AsyncGenerator, Callable, Mapping
 from functools import cached_property
-from time import time
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from runner.errors import IllegalEvent
-from runner.session.backlog import Backlog
-from runner.session.carriage import CarriedSession
-from runner.session.client_event import appended_audio
-from runner.session.link import Link, NotSent
+from runner.protocol.effects import Effect
+from runner.session.outbox import Audio, Outbox
 from runner.session.recorder import closed_note
+from runner.session.reply import Reply
+from runner.session.subscription import MAX_UNREAD_BYTES, Subscription
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from runner.api.client_events import ClientEventBase
+    from runner.api.client_events import ClientEventBase, ResponseCreateParams
+    from runner.api.session_config import AnySession
+    from runner.connect.changes import Changes
+    from runner.errors import RunnerError
     from runner.protocol.json_fields import JsonObject
-    from runner.session.pump import Reader
+    from runner.protocol.state import SessionState
+    from runner.protocol.usage import Usage
+    from runner.session.carriage import Carriage
+    from runner.session.link import Link
 
-MAX_EVENTS_BYTES = 64 * 1024 * 1024
-"""How far `async for event in session` may fall behind unless the caller says otherwise, in bytes."""
 
+class Session:
+    """A session that outlives its connections; `open_session` makes it.
 
-class Session(CarriedSession):
-    """A session that outlives its connections; made by `open_session`.
+    Between two connections everything that goes out waits: events until the next one is there, audio as long as
+    `run.reconnect.max_audio_age_s` says.
 
-    Between two connections everything that is said waits: text until the next one is there, audio as long as it may.
+    Programs may rely on `id`, `usage`, `failure`, `ask`, `stream`, `effects`, `events`, `say`, `send`, `respond`,
+    `cancel`, `update`, `append_audio`, `wait_idle` and `aclose`. Everything else belongs to rt-run's own rooms.
 
     Args:
-        readers: Called with each update; they must not wait.
-        max_events_bytes: How far `async for event in session` may fall behind; 0 keeps nothing for it.
-        max_audio_age_s: How long audio may wait for a connection, in seconds.
+        carriage: Where the session is.
+        outbox: What goes out of it.
     """
 
-    def __init__(
-        self, *, readers: Sequence[Reader] = (), max_events_bytes: int = MAX_EVENTS_BYTES, max_audio_age_s: float = 0.0
-    ) -> None:
-        self._backlog = Backlog(max_events_bytes) if max_events_bytes else None
-        readers = [*readers, *([self._backlog.take] if self._backlog else [])]
-        super().__init__(readers=readers, max_audio_age_s=max_audio_age_s)
-        self._is_draining = False
-        self._is_playing: Callable[[], bool] = bool
-        self._input_readers: list[Callable[[bytes | bytearray | memoryview], None]] = []
+    def __init__(self, carriage: Carriage, outbox: Outbox) -> None:
+        self._carriage = carriage
+        self._outbox = outbox
 
     @cached_property
     def _turn(self) -> anyio.Lock:
-        """Who asks first is answered first; a session in which nobody asks needs no lock."""
+        """Held while a question waits for its turn, so that the first is answered first; made for the first one."""
         return anyio.Lock()
+
+    @property
+    def id(self) -> str:
+        """The endpoint's name of the session's first connection, which is the session's in all logs."""
+        return self._carriage.id
+
+    @property
+    def usage(self) -> Usage:
+        """What the session has used, over all its connections."""
+        return self._carriage.state.usage
+
+    @property
+    def failure(self) -> RunnerError | None:
+        """What ended the session before the client did."""
+        return self._carriage.failure
+
+    async def ask(self, text: str) -> str:
+        """Ask a question as the user and wait for the answer.
+
+        Args:
+            text: The question.
+
+        Returns:
+            The text of the answer, or the transcript of a spoken one. An answer that is cancelled or cut short by a
+            limit is what came of it.
+
+        Raises:
+            IllegalEvent: The session takes no questions.
+            RunnerError: There is no answer; which branch of the tree says why.
+        """
+        reply = await self._asked(text)
+        try:
+            while await reply.next():
+                pass
+        finally:
+            self._carriage.remove_reader(reply.read)
+        return reply.text
+
+    async def stream(self, text: str) -> AsyncGenerator[str]:
+        """Ask a question as the user and give the answer in the pieces in which it comes; raises as `ask` does.
+
+        Where the answer is retried, because it failed or its connection was lost, it begins anew.
+        """
+        reply = await self._asked(text)
+        try:
+            while piece := await reply.next():
+                yield piece
+        finally:
+            self._carriage.remove_reader(reply.read)
+
+    def effects(self, *, max_bytes: int = MAX_UNREAD_BYTES) -> Subscription[Effect]:
+        """What the server's events mean, typed, from this call on until the session ends.
+
+        Args:
+            max_bytes: How far the program may fall behind, in bytes of events; then reading raises `RunnerError`.
+        """
+        return Subscription(self._carriage, lambda update: update.effects, max_bytes)
+
+    def events(self, *, max_bytes: int = MAX_UNREAD_BYTES) -> Subscription[JsonObject]:
+        """The server's events as JSON, from this call on until the session ends; `max_bytes` as in `effects`."""
+        return Subscription(self._carriage, lambda update: [update.event] if update.event else [], max_bytes)
+
+    async def say(self, text: str) -> None:
+        """Say something as the user and ask for a response, after all responses that were asked for before."""
+        await self._say(text, {})
 
     async def send(self, event: Mapping[str, Any] | ClientEventBase) -> str:
         """Send one client event.
@@ -60,157 +123,162 @@ class Session(CarriedSession):
             event: The event, as a typed client event or as the API's JSON.
 
         Returns:
-            Its `event_id`, given by us unless it had one.
+            Its `event_id`, which is the session's unless it had one.
 
         Raises:
-            IllegalEvent: the session's state does not allow it.
-            RunnerError: the session has ended.
+            IllegalEvent: The session's state does not allow it.
+            RunnerError: The session has ended.
         """
-        is_waiting = self.link is None or self._is_undecided or self._waiting_audio is not None
-        audio = appended_audio(event) if is_waiting or self._input_readers else b""
-        if is_waiting and audio:
-            self._keep(audio)
-            event_id = ""
-        else:
-            event_id = (await self._transmit(event))[0]
-        if audio:
-            self._record(audio)
-        return event_id
+        return await self._outbox.send(event)
 
-    async def say(self, text: str) -> None:
-        """Say something as the user and ask for an answer, after all answers that were asked for before."""
-        content = [{"type": "input_text", "text": text}]
-        item = {"type": "message", "role": "user", "content": content}
-        async with self._turn:
-            await self._transmit(
-                {"type": "conversation.item.create", "item": item}, {"type": "response.create"}, when_free=True
-            )
+    async def respond(self, response: ResponseCreateParams | None = None, /, **fields: Any) -> None:
+        """Ask for a response, after all that were asked for before.
 
-    async def respond(self, **response: Any) -> None:
-        """Ask for a response, after all that were asked for before; arguments are the API's `response` object."""
-        event: JsonObject = {"type": "response.create"}
-        if response:
-            event["response"] = response
+        Args:
+            response: The API's `response` object.
+            fields: Its fields one by one, which go before those of the object.
+        """
+        params = {**(response.model_dump(mode="json", exclude_unset=True) if response else {}), **fields}
+        event = {"type": "response.create", **({"response": params} if params else {})}
         async with self._turn:
-            await self._transmit(event, when_free=response.get("conversation") != "none")
+            if params.get("conversation") == "none":
+                await self._outbox.send(event)
+            else:
+                await self._outbox.ask(event)
 
     async def cancel(self) -> None:
-        """Cancel the response in flight; without one nothing happens."""
-        self.state.drop_retries()
-        if self.state.busy:
+        """Cancel the response in flight and those to be retried; without any nothing happens."""
+        state = self._carriage.state
+        state.drop_retries()
+        self._carriage.changes.notify()
+        if state.busy:
             await self.send({"type": "response.cancel"})
 
-    async def append_audio(self, audio: bytes | bytearray | memoryview) -> None:
-        """Send audio for the endpoint's input buffer, in the session's input format; raises as `send` does.
+    async def append_audio(self, audio: Audio) -> None:
+        """Append audio to the endpoint's input buffer, in the session's input format; raises as `send` does.
 
         Between two connections it waits, as long as `run.reconnect.max_audio_age_s` says, and is then dropped.
         """
-        if self.link is not None and self._waiting_audio is None:
-            try:
-                await self.link.append_audio(audio)
-            except NotSent:
-                pass
-            else:
-                return self._record(audio)
-        self._keep(audio)
-        return self._record(audio)
+        await self._outbox.append_audio(audio)
 
-    async def update(self, **session: Any) -> None:
-        """Change the session's configuration; arguments are fields of the API's `session` object."""
+    async def update(self, session: AnySession | None = None, /, **fields: Any) -> None:
+        """Change the session's configuration.
+
+        Args:
+            session: The API's `session` object.
+            fields: Its fields one by one, which go before those of the object.
+        """
+        state = self._carriage.state
         # A translation's configuration has no type.
-        kind = {} if self.state.kind == "translation" else {"type": self.state.effective.get("type", "realtime")}
-        await self.send({"type": "session.update", "session": {**kind, **session}})
-
-    def drain(self) -> None:
-        """Take no more questions: `say` and `respond` raise `IllegalEvent` from now on."""
-        self._is_draining = True
-
-    def play_by(self, is_playing: Callable[[], bool]) -> None:
-        """Ask `is_playing` whether an answer is being heard; a connection is then replaced only where it must be."""
-        self._is_playing = is_playing
-
-    @property
-    def is_playing(self) -> bool:
-        """Whether an answer is being heard."""
-        return self._is_playing()
-
-    def read_input(self, read: Callable[[bytes | bytearray | memoryview], None]) -> None:
-        """Call `read`, which must not wait, with the audio that goes in, in the session's input format."""
-        self._input_readers.append(read)
-
-    async def wait_answered(self) -> None:
-        """Wait until no response is asked for or in flight; raises the session's failure if it ends before."""
-        while (self.state.busy or self._is_undecided) and not self._is_over:
-            await self.changes.next()
-        self.check()
+        kind = {} if state.kind == "translation" else {"type": state.effective.get("type", "realtime")}
+        given = session.model_dump(mode="json", exclude_unset=True) if session else {}
+        await self.send({"type": "session.update", "session": {**kind, **given, **fields}})
 
     async def wait_idle(self) -> None:
-        """Wait for all that was asked for, transcriptions too; raises the session's failure if it ends before."""
-        while (self.state.is_pending or self._is_undecided or self._has_unsent_audio) and not self._is_over:
-            await self.changes.next()
-        if not self.state.translation.is_concluded:
-            self.check()
-
-    async def wait_over(self) -> None:
-        """Wait until the session has ended by the endpoint's doing or by ours."""
-        while not self._is_over:
-            await self.changes.next()
-
-    def __aiter__(self) -> Session:
-        """Every server event since the session was opened; ends with it, or raises what ended it."""
-        return self
-
-    async def __anext__(self) -> JsonObject:
-        if self._backlog is None:
-            msg = "this session keeps no events to be read"
-            raise IllegalEvent(msg, hint="open it with `max_events_bytes` above 0")
-        if (event := await self._backlog.next()) is not None:
-            return event
-        if self.failure:
-            raise self.failure
-        raise StopAsyncIteration
+        """Wait for all that is pending, transcriptions too; raises the session's failure if it ends before."""
+        await self._wait(lambda: not (self._carriage.state.is_pending or self._outbox.has_waiting_audio))
+        if not self._carriage.state.translation.is_concluded:
+            self._carriage.check()
 
     async def aclose(self) -> None:
         """End the session: the closing handshake with code 1000, within a bounded time; last events still count."""
-        self.is_closing = True
-        if not self._is_over and self.link is not None:
-            self.link.note(closed_note())
-            await self.link.close()
-        self.end()
+        if link := self._carriage.leave():
+            link.note(closed_note())
+            await link.close()
+        self._carriage.end()
+
+    @property
+    def state(self) -> SessionState:
+        """What is known of the session, on its latest connection."""
+        return self._carriage.state
+
+    @property
+    def changes(self) -> Changes:
+        """Notified of everything but pieces of answers."""
+        return self._carriage.changes
+
+    @property
+    def link(self) -> Link | None:
+        """The connection that carries the session, None between two and after the end."""
+        return self._carriage.link
+
+    @property
+    def epoch(self) -> int:
+        """The number of the connection that carries the session, or carried it last; 0 before the first."""
+        return self._carriage.epoch
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the session has ended, by the endpoint's doing or by the client's."""
+        return self._carriage.is_over
+
+    @property
+    def first_unanswered(self) -> RunnerError | None:
+        """Why the first request that got no answer got none."""
+        return self._carriage.first_unanswered
+
+    def drain(self) -> None:
+        """Take no more questions: `say`, `ask` and `respond` raise `IllegalEvent` from now on."""
+        self._outbox.drain()
+
+    def play_by(self, is_playing: Callable[[], bool]) -> None:
+        """Ask `is_playing` whether an answer is being heard; a connection is then replaced only where it must be."""
+        self._carriage.play_by(is_playing)
+
+    def read_input(self, read: Callable[[Audio], None]) -> None:
+        """Call `read`, which must not wait, with the audio that goes in, in the session's input format."""
+        self._outbox.read_input(read)
+
+    async def wait_answered(self) -> None:
+        """Wait until no response is asked for or in flight; raises the session's failure if it ends before."""
+        await self._wait(lambda: not self._carriage.state.busy)
+        self._carriage.check()
+
+    async def wait_over(self) -> None:
+        """Wait until the session has ended, by the endpoint's doing or by the client's."""
+        await self._wait(lambda: False)
+
+    async def conclude(self, by_s: float = math.inf) -> None:
+        """Have the endpoint finish a translation before it is closed; in any other session nothing happens.
+
+        Args:
+            by_s: When to do without the rest, on the event loop's clock, in seconds.
+        """
+        carriage = self._carriage
+        if carriage.link is None or carriage.state.kind != "translation":
+            return
+        link = carriage.leave()
+        assert link is not None  # noqa: S101  # for the type checker
+        await link.conclude(by_s)
+        if (lost := link.pump.failure) and not link.state.translation.is_concluded:
+            link.note(closed_note(lost))
+            carriage.end(lost)
 
     async def abort(self) -> None:
         """Cut the connection without a farewell, whatever is being sent."""
-        self.is_closing = True
-        if self.link is not None:
-            await self.link.abort()
-        self.end()
+        if link := self._carriage.leave():
+            await link.abort()
+        self._carriage.end()
 
-    def _record(self, audio: bytes | bytearray | memoryview) -> None:
-        for read in self._input_readers:
-            read(audio)
+    async def _asked(self, text: str) -> Reply:
+        """Ask a question; returns its answer, which reads the session."""
+        request_id = f"ask_{token_hex(10)}"
+        reply = Reply(self._carriage, request_id)
+        self._carriage.add_reader(reply.read)
+        try:
+            await self._say(text, {"event_id": request_id})
+        except BaseException:
+            self._carriage.remove_reader(reply.read)
+            raise
+        return reply
 
-    async def _transmit(self, *events: Mapping[str, Any] | ClientEventBase, when_free: bool = False) -> list[str]:
-        while True:
-            link = await self._carrier(when_free=when_free)
-            try:
-                return await link.send(*events)
-            except NotSent:
-                # Its end has not been dealt with yet.
-                await link.over()
-                while self.link is link and not self._is_over:
-                    await self.changes.next()
+    async def _say(self, text: str, request: JsonObject) -> None:
+        item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
+        async with self._turn:
+            await self._outbox.ask(
+                {"type": "conversation.item.create", "item": item}, {"type": "response.create", **request}
+            )
 
-    async def _carrier(self, *, when_free: bool) -> Link:
-        """The connection to send on; `when_free` also waits until nothing is in the way of a new turn."""
-        while True:
-            self.check()
-            if when_free and self._is_draining:
-                msg = "the session is being drained and takes no more questions"
-                raise IllegalEvent(msg)
-            if self.link is None or self._waiting_audio or (when_free and (self.is_holding or self.state.busy)):
-                await self.changes.next()
-            elif when_free and (wait_s := self.state.rate_limits.wait_s(time())) > 0:
-                with anyio.move_on_after(wait_s):
-                    await self.changes.next()
-            else:
-                return self.link
+    async def _wait(self, is_reached: Callable[[], bool]) -> None:
+        while not (is_reached() or self._carriage.is_over):
+            await self._carriage.changes.next()

@@ -78,7 +78,7 @@ async def spoken(path: Path, answers: int, *, life_s: float, margin_s: float) ->
     tables = {"session": {"output_modalities": ["audio"]}, "run": {"rollover": {"margin_s": margin_s}}}
     async with anyio.create_task_group() as tasks:
         port = await tasks.start(serve, LocalApp(endpoint), "127.0.0.1", 0)
-        async with open_session(profile_for(port, **tables), readers=[speaker.take], max_events_bytes=0) as session:
+        async with open_session(profile_for(port, **tables), readers=[speaker.take]) as session:
             for _ in range(answers):
                 await session.say("go")
                 await session.wait_answered()

@@ -101,9 +101,10 @@ async def test_the_last_words_come_before_the_farewell() -> None:
 async def test_whoever_asks_for_the_end_gets_it() -> None:
     """A typed event does what the end of the session does, and the events end without an error."""
     async with session_with(interpreter, session=TRANSLATION) as (session, peers, _):
+        events = session.events()
         await session.send({"type": "input_audio_buffer.append", "audio": "AAAA"})
         await session.send(SessionClose())
-        types = [event["type"] async for event in session]
+        types = [event["type"] async for event in events]
         await session.wait_idle()
         assert session.is_over
         assert session.failure is None

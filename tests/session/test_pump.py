@@ -166,9 +166,8 @@ async def test_pieces_of_an_answer_between_malformed_messages_count() -> None:
         await peer.to_the_end()
 
     async with serving(script) as (port, _), open_session(profile_for(port)) as session:
-        async for event in session:
-            if event["type"] == "response.created":
-                break
+        while "last" not in session.state.in_flight:
+            await session.changes.next()
 
         assert session.failure is None
 

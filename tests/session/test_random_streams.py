@@ -297,14 +297,13 @@ async def outcome(seed: int, seen: list[Update]) -> str:
     async with serving(hostile(seed)) as (port, _):
         try:
             async with recorded(port) as (session, updates):
-                await came(session, READY)
+                await came(session, updates, READY)
                 await session.say("one")
-                await came(session, OVER)
+                await came(session, updates, OVER)
                 await session.wait_answered()
                 await session.say("two")
                 await session.wait_answered()
-                texts = [event.get("delta") async for event in _until_last(session)]
-                assert texts == ["the second"]
+                assert [*_last_texts(updates)] == ["the second"]
                 seen += updates
         except RunnerError as error:
             if type(error) in {RunnerError, IllegalEvent} or not error.message:
@@ -313,21 +312,20 @@ async def outcome(seed: int, seen: list[Update]) -> str:
     return "survived"
 
 
-async def came(session: Session, mark: dict[str, Any]) -> None:
-    """Read events up to this one."""
-    async for event in session:
-        if event == mark:
-            return
-    pytest.fail("the session ended and nobody said why")
+async def came(session: Session, updates: list[Update], mark: dict[str, Any]) -> None:
+    """Wait for this event; raises the session's failure if it ends before."""
+    while not any(update.event == mark for update in updates):
+        if session.is_over:
+            await session.wait_answered()
+            pytest.fail("the session ended and nobody said why")
+        await session.changes.next()
 
 
-async def _until_last(session: Session) -> AsyncIterator[dict[str, Any]]:
-    async for event in session:
-        response = event.get("response")
+def _last_texts(updates: list[Update]) -> Iterator[object]:
+    for update in updates:
+        event = update.event or {}
         if event.get("response_id") == "resp_last" and event["type"].endswith(".delta"):
-            yield event
-        elif event["type"] == "response.done" and isinstance(response, dict) and response.get("id") == "resp_last":
-            return
+            yield event.get("delta")
 
 
 def shown(updates: list[Update]) -> str:

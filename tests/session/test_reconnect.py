@@ -41,7 +41,7 @@ async def test_a_question_survives_the_loss_of_its_connection() -> None:
         await peer.to_the_end()
 
     async with session_with(first, second, session={"instructions": "Count."}) as (session, peers, lines):
-        session_id = session.id
+        session_id, events = session.id, session.events()
         await session.say("1?")
         await session.wait_answered()
         await session.respond(instructions="Be brief.")
@@ -52,7 +52,7 @@ async def test_a_question_survives_the_loss_of_its_connection() -> None:
         assert (session.usage.input_tokens, session.usage.output_tokens) == (12, 3)
         assert session.first_unanswered is None
         deltas = []
-        async for event in session:
+        async for event in events:
             if event["type"] == "response.output_text.delta":
                 deltas.append(event["delta"])
             if event["type"] == "response.done" and event["response"]["id"] == "resp_c":

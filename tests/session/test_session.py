@@ -6,18 +6,19 @@ import anyio
 import pytest
 
 from runner.api.client_events import ResponseCancel
-from runner.errors import EndpointBusy, EndpointUnreachable, IllegalEvent, ProtocolError, SessionRefused
-from runner.session import pump, session
+from runner.errors import EndpointBusy, EndpointUnreachable, IllegalEvent, ProtocolError, RunnerError, SessionRefused
+from runner.session import pump
 from runner.session.opening import open_session
+from runner.session.subscription import Subscription
 from tests.helpers.peer import Peer, profile_for, serving
 
 pytestmark = pytest.mark.anyio
 
 
-async def texts(session: session.Session, *, answers: int) -> list[str]:
+async def texts(events: Subscription[dict[str, Any]], *, answers: int) -> list[str]:
     """The text of the next answers."""
     found = [""]
-    async for event in session:
+    async for event in events:
         if event["type"] == "response.output_text.delta":
             found[-1] += event["delta"]
         elif event["type"] == "response.done":
@@ -41,11 +42,12 @@ async def test_questions_are_answered_one_after_the_other() -> None:
 
     async with serving(script) as (port, peers):
         async with open_session(profile_for(port)) as session:
+            events = session.events()
             await session.say("question 0")
             await session.say("question 1")
             await session.wait_answered()
 
-            assert await texts(session, answers=2) == ["answer 0", "answer 1"]
+            assert await texts(events, answers=2) == ["answer 0", "answer 1"]
         assert peers[0].close_code == 1000
 
 
@@ -119,12 +121,15 @@ async def test_a_close_that_nobody_asked_for_is_no_success(code: int, reason: st
         await peer.to_the_end()
 
     async with serving(script) as (port, _), open_session(profile_for(port)) as session:
+        events = session.events()
         await session.say("Hello")
         with pytest.raises(error):
             await session.wait_answered()
         with pytest.raises(error):
-            async for _event in session:
+            async for _event in events:
                 pass
+        with pytest.raises(error):
+            await anext(session.effects())
         with pytest.raises(error):
             await session.say("still there?")
 
@@ -223,17 +228,18 @@ async def test_a_reader_that_never_reads_costs_a_bounded_amount() -> None:
 
     async def script(peer: Peer) -> None:
         await peer.greet()
+        await peer.until("response.create")
         for _ in range(100):
             await peer.send({"type": "response.output_audio.delta", "delta": "A" * 100})
-        await peer.until("response.create")
         await peer.answer("done")
         await peer.to_the_end()
 
-    async with serving(script) as (port, _), open_session(profile_for(port), max_events_bytes=2000) as session:
+    async with serving(script) as (port, _), open_session(profile_for(port)) as session:
+        events = session.events(max_bytes=2000)
         await session.say("Hello")
         await session.wait_answered()
-        with pytest.raises(Exception, match="waited to be read"):
-            async for _event in session:
+        with pytest.raises(RunnerError, match="more than 2000 bytes of events waited to be read"):
+            async for _event in events:
                 pass
 
 
@@ -276,7 +282,8 @@ async def test_the_preview_dialect_is_translated_at_the_edge() -> None:
         session_table = {"output_modalities": ["text"], "audio": {"input": {"turn_detection": "none"}}}
         profile = profile_for(port, endpoint=endpoint, auth={"kind": "none"}, session=session_table)
         async with open_session(profile) as session:
+            events = session.events()
             await session.say("Hello")
 
-            assert await texts(session, answers=1) == ["old"]
+            assert await texts(events, answers=1) == ["old"]
             assert session.state.effective["output_modalities"] == ["text"]

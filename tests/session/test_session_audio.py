@@ -5,7 +5,6 @@ import base64
 import anyio
 import pytest
 
-from runner.errors import IllegalEvent
 from runner.protocol.effects import AudioDelta
 from runner.session.opening import open_session
 from runner.session.update import Update
@@ -35,7 +34,7 @@ async def test_audio_goes_out_and_comes_back() -> None:
                 came.set()
 
     async with serving(script) as (port, peers):
-        async with open_session(profile_for(port), readers=[read], max_events_bytes=0) as session:
+        async with open_session(profile_for(port), readers=[read]) as session:
             await session.append_audio(PCM)
             await came.wait()
         (append,) = (each for each in peers[0].received if each["type"] == "input_audio_buffer.append")
@@ -45,15 +44,3 @@ async def test_audio_goes_out_and_comes_back() -> None:
         ("r", "i", base64.b64encode(PCM).decode())
     ]
     assert heard[0].decode() == PCM
-
-
-async def test_without_a_backlog_nothing_can_be_iterated() -> None:
-    """Whoever keeps no events is told so instead of waiting for ever."""
-
-    async def script(peer: Peer) -> None:
-        await peer.greet()
-        await peer.to_the_end()
-
-    async with serving(script) as (port, _), open_session(profile_for(port), max_events_bytes=0) as session:
-        with pytest.raises(IllegalEvent, match="keeps no events"):
-            await anext(session)

@@ -1,0 +1,151 @@
+"""What goes out of a session: client events and audio, on the connection that carries it or on the next one."""
+
+from __future__ import annotations
+
+from time import time
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from runner.errors import IllegalEvent
+from runner.session.client_event import append_event, appended_audio, plain_event
+from runner.session.link import NotSent
+from runner.session.waiting_audio import WaitingAudio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from runner.api.client_events import ClientEventBase
+    from runner.session.carriage import Carriage
+    from runner.session.link import Link
+
+Audio = bytes | bytearray | memoryview
+
+
+class Outbox:
+    """Sends client events and audio; between two connections events wait for the next one, and audio as long as it may.
+
+    Args:
+        carriage: Where the session is.
+        max_audio_age_s: How long audio may wait for a connection, in seconds.
+    """
+
+    def __init__(self, carriage: Carriage, *, max_audio_age_s: float) -> None:
+        self._carriage = carriage
+        self._max_audio_age_s = max_audio_age_s
+        self._waiting: WaitingAudio | None = None
+        """The audio that the next connection gets before anything else, None while there is none."""
+        self._is_draining = False
+        self._input_readers: list[Callable[[Audio], None]] = []
+
+    @property
+    def has_waiting_audio(self) -> bool:
+        """Whether audio waits for a connection."""
+        return self._waiting is not None and self._waiting.first() is not None
+
+    def drain(self) -> None:
+        """Take no more questions: whatever asks for a response raises `IllegalEvent` from now on."""
+        self._is_draining = True
+
+    def read_input(self, read: Callable[[Audio], None]) -> None:
+        """Call `read`, which must not wait, with the audio that goes in, in the session's input format."""
+        self._input_readers.append(read)
+
+    async def send(self, event: Mapping[str, Any] | ClientEventBase) -> str:
+        """Send one client event; returns its `event_id`, and raises as `ask` does."""
+        must_wait = self._carriage.link is None or self._waiting is not None
+        audio = appended_audio(event) if must_wait or self._input_readers else b""
+        if must_wait and audio:
+            event_id: str = self._carriage.state.identified(plain_event(event))["event_id"]
+            self._keep(audio, event_id)
+        else:
+            (event_id,) = await self._transmit(event)
+        if audio:
+            self._report(audio)
+        return event_id
+
+    async def ask(self, *events: Mapping[str, Any] | ClientEventBase) -> list[str]:
+        """Send client events once a new turn may begin, right after each other; returns their ids.
+
+        Raises:
+            IllegalEvent: The session's state does not allow one of them, or the session is being drained.
+            RunnerError: The session has ended.
+        """
+        return await self._transmit(*events, when_free=True)
+
+    async def append_audio(self, audio: Audio) -> None:
+        """Append audio to the endpoint's input buffer; raises as `send` does."""
+        link = self._carriage.link
+        if link is not None and self._waiting is None:
+            try:
+                await link.append_audio(audio)
+            except NotSent:
+                pass
+            else:
+                return self._report(audio)
+        self._keep(audio)
+        return self._report(audio)
+
+    async def flush(self) -> int:
+        """Send the audio that waits and is young enough; returns how many bytes were dropped for their age."""
+        waiting = self._waiting
+        if waiting is None:
+            return 0
+        try:
+            while (link := self._carriage.link) is not None and (piece := waiting.first()):
+                if piece.event_id:
+                    await link.send(append_event(piece.audio, piece.event_id))
+                else:
+                    await link.append_audio(piece.audio)
+                waiting.sent(piece)
+        except NotSent:
+            # The connection is lost again, and what still waits goes to the next one.
+            return 0
+        if self._carriage.link is None:
+            return 0
+        self._waiting = None
+        self._carriage.changes.notify()
+        return waiting.dropped_bytes
+
+    def _keep(self, audio: Audio, event_id: str = "") -> None:
+        self._carriage.check()
+        self._waiting = self._waiting or WaitingAudio(self._max_audio_age_s)
+        self._waiting.put(audio, event_id)
+
+    def _report(self, audio: Audio) -> None:
+        for read in self._input_readers:
+            read(audio)
+
+    async def _transmit(self, *events: Mapping[str, Any] | ClientEventBase, when_free: bool = False) -> list[str]:
+        while True:
+            link = await self._free_link() if when_free else await self._any_link()
+            try:
+                return await link.send(*events)
+            except NotSent:
+                await link.over()
+                while self._carriage.link is link:
+                    await self._carriage.changes.next()
+
+    async def _any_link(self) -> Link:
+        """The connection that carries the session and has got the audio that waited for it."""
+        while True:
+            self._carriage.check()
+            if self._carriage.link is not None and self._waiting is None:
+                return self._carriage.link
+            await self._carriage.changes.next()
+
+    async def _free_link(self) -> Link:
+        """The same, once nothing is in the way of a new turn."""
+        while True:
+            if self._is_draining:
+                self._carriage.check()
+                msg = "the session is being drained and takes no more questions"
+                raise IllegalEvent(msg)
+            link = await self._any_link()
+            if self._carriage.is_held or self._carriage.state.busy:
+                await self._carriage.changes.next()
+            elif (wait_s := self._carriage.state.rate_limits.wait_s(time())) > 0:
+                with anyio.move_on_after(wait_s):
+                    await self._carriage.changes.next()
+            else:
+                return link
