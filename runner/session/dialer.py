@@ -15,6 +15,7 @@ from runner.protocol.preview import from_preview, to_preview
 from runner.protocol.session_update import session_update
 from runner.protocol.state import SessionState
 from runner.session import effect_log
+from runner.session.backoff import Backoff
 from runner.session.connector import Connector
 from runner.session.link import Link
 from runner.settings.endpoint import AzureEndpoint, LocalEndpoint
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from runner.protocol.json_fields import JsonObject
-    from runner.session.backoff import Backoff
     from runner.session.carriage import Carriage
     from runner.session.pump import Dialect
     from runner.session.recorder import Recorder
@@ -43,10 +43,11 @@ class Dialer:
         profile: Where to, as whom, and how persistently.
         carriage: Where the session is that the connections are for.
         tasks: Where the connections live, a task each, until they are released.
-        backoff: Says how long to wait after a failure.
-        lost: Called with a connection that has ended; it must not wait.
         recorder: Keeps a record of all events.
         slots: Held by each attempt, None where sessions need not wait for each other.
+
+    Attributes:
+        backoff: Says how long to wait after a failure; all attempts and losses of the session count in it.
     """
 
     def __init__(
@@ -54,43 +55,47 @@ class Dialer:
         profile: Profile,
         carriage: Carriage,
         tasks: anyio.abc.TaskGroup,
-        backoff: Backoff,
-        lost: Callable[[Link], None],
-        recorder: Recorder | None,
-        slots: anyio.Semaphore | None,
+        recorder: Recorder | None = None,
+        slots: anyio.Semaphore | None = None,
     ) -> None:
         self._profile = profile
         self._settings = profile.run
         self._carriage = carriage
-        self._lost = lost
         self._tasks = tasks
         self._recorder = recorder
         self._connector = Connector(profile)
-        self._backoff = backoff
+        self.backoff = Backoff(profile.run.reconnect)
         self._slots = slots or nullcontext()
         self._epoch = 0
         self._drift: list[Drift] = []
 
-    async def open(self) -> Link:
-        """A connection that is configured and knows of the conversation, after as many attempts as are allowed."""
+    async def open(self, lost: Callable[[Link], None]) -> Link:
+        """Open a connection that is configured and knows of the conversation, with as many attempts as are allowed.
+
+        Args:
+            lost: Called with the connection when it has ended; it must not wait.
+
+        Raises:
+            RunnerError: What stands in the way, once no attempt is left.
+        """
         while True:
             self._epoch += 1
             started_s = anyio.current_time()
             try:
                 async with self._slots:
-                    link: Link = await self._tasks.start(self._hold, self._epoch)
+                    link: Link = await self._tasks.start(self._hold, self._epoch, lost)
             except RunnerError as error:
-                delay_s = self._backoff.delay_s(error)
+                delay_s = self.backoff.delay_s(error)
                 if self._recorder:
                     self._recorder.note({"type": "connection.failed", **error.facts}, epoch=self._epoch)
                 if delay_s is None:
-                    if self._backoff.attempt:
-                        logs.logger().error("connecting_given_up", attempts=self._backoff.attempt, **error.facts)
+                    if self.backoff.attempt:
+                        logs.logger().error("connecting_given_up", attempts=self.backoff.attempt, **error.facts)
                     raise
                 logs.logger().warning(
                     "connection_failed",
                     epoch=self._epoch,
-                    attempt=self._backoff.attempt,
+                    attempt=self.backoff.attempt,
                     max_attempts=self._settings.reconnect.max_attempts,
                     retry_in_s=round(delay_s, 3),
                     **error.facts,
@@ -107,16 +112,14 @@ class Dialer:
                 )
                 return link
 
-    async def _hold(self, epoch: int, *, task_status: anyio.abc.TaskStatus[Link]) -> None:
+    async def _hold(self, epoch: int, lost: Callable[[Link], None], *, task_status: anyio.abc.TaskStatus[Link]) -> None:
         """One connection, from its opening to its close, in a task of its own."""
         carriage, state = self._carriage, self._state()
         effect_log.bind(epoch=epoch, **({"session_id": carriage.id} if carriage.id else {}))
         async with AsyncExitStack() as stack:
             websocket = await self._connector.open(stack)
             dialects = self._dialects()
-            link = Link(
-                websocket, state, carriage.changes, lost=self._lost, epoch=epoch, recorder=self._recorder, **dialects
-            )
+            link = Link(websocket, state, carriage.changes, lost=lost, epoch=epoch, recorder=self._recorder, **dialects)
             carriage.introduce(link)
             link.note({"type": "connection.opened", "endpoint": self._profile.endpoint.kind})
             try:

@@ -12,9 +12,8 @@ import anyio.lowlevel
 from runner import logs
 from runner.errors import EndpointBusy, EndpointUnreachable, RunnerError
 from runner.session import effect_log
-from runner.session.backoff import Backoff
 from runner.session.carriage import Between, Carried
-from runner.session.dialer import CONFIRMATION_S, Dialer
+from runner.session.dialer import CONFIRMATION_S
 from runner.session.expiry import Expiry
 from runner.session.link import Link
 from runner.session.recorder import closed_note
@@ -23,9 +22,9 @@ from runner.session.stall import StallDetector
 
 if TYPE_CHECKING:
     from runner.session.carriage import Carriage
+    from runner.session.dialer import Dialer
     from runner.session.outbox import Outbox
-    from runner.session.recorder import Recorder
-    from runner.settings.profile import Profile
+    from runner.settings.run_settings import RunSettings
 
 
 @dataclass(frozen=True)
@@ -51,36 +50,29 @@ class Keeper:
     """The one place that replaces a session's connections: it alone moves the session's carriage from one to the next.
 
     Args:
-        profile: Where to, as whom, and how persistently.
+        settings: How persistently the session is kept connected.
         carriage: Where the session is.
         outbox: What goes out of the session.
-        tasks: Where the connections live, a task each.
-        recorder: Keeps a record of all events.
-        slots: Held by each attempt to connect.
+        dialer: Opens the connections.
+        tasks: Where the next connection is opened beside the present one.
     """
 
     def __init__(
-        self,
-        profile: Profile,
-        carriage: Carriage,
-        outbox: Outbox,
-        tasks: anyio.abc.TaskGroup,
-        recorder: Recorder | None = None,
-        slots: anyio.Semaphore | None = None,
+        self, settings: RunSettings, carriage: Carriage, outbox: Outbox, dialer: Dialer, tasks: anyio.abc.TaskGroup
     ) -> None:
-        self._settings = profile.run
+        self._settings = settings
         self._carriage = carriage
         self._outbox = outbox
         self._tasks = tasks
-        self._backoff = Backoff(profile.run.reconnect)
-        self._dialer = Dialer(profile, carriage, tasks, self._backoff, self._lost, recorder, slots)
+        self._backoff = dialer.backoff
+        self._dialer = dialer
         self._successor: Successor = None
         self._forced: Link | None = None
         """The connection that the keeper itself has cut to replace it."""
 
     async def open(self) -> None:
         """Open the session's first connection; raises what stands in the way once no attempt is left."""
-        self._carriage.carry(await self._dialer.open())
+        self._carriage.carry(await self._dialer.open(self._lost))
 
     async def run(self) -> None:
         """Keep the session connected until it is being closed or over."""
@@ -264,7 +256,7 @@ class Keeper:
     async def _opened_next(self, delay_s: float) -> None:
         try:
             await anyio.sleep(delay_s)
-            self._successor = await self._dialer.open()
+            self._successor = await self._dialer.open(self._lost)
         except RunnerError as error:
             self._successor = error
         self._carriage.changes.notify()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from runner.session.carriage import Carriage
+from runner.session.dialer import Dialer
 from runner.session.keeper import Keeper
 from runner.session.outbox import Outbox
 from runner.session.session import Session
@@ -65,7 +66,8 @@ async def kept_session(
     outbox = Outbox(carriage, max_audio_age_s=profile.run.reconnect.max_audio_age_s)
     session = Session(carriage, outbox)
     async with body_task_group() as tasks:
-        keeper = Keeper(profile, carriage, outbox, tasks, recorder, slots)
+        dialer = Dialer(profile, carriage, tasks, recorder, slots)
+        keeper = Keeper(profile.run, carriage, outbox, dialer, tasks)
         try:
             await keeper.open()
             tasks.start_soon(keeper.run)
