@@ -1,33 +1,133 @@
 """rt-run: realtime AI sessions from TOML profiles.
 
-The names below are the Python API; each is imported when it is first used, since the command line starts here too.
+The names below are the Python API, with the errors in `runner.errors` and the client events in
+`runner.api.client_events`; everything else is internal and may change. Each name is imported when it is first used,
+since the command line starts here too.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from runner.errors import RunnerError
-    from runner.profile import LoadedProfile, load_profile
+    from runner.profile import LoadedProfile, ProfileProblems, load_profile, make_profile
+    from runner.protocol.effects import (
+        AudioDelta,
+        Concluded,
+        Configured,
+        Effect,
+        ErrorReported,
+        EventMalformed,
+        EventUnknown,
+        Opened,
+        Played,
+        ResponseEnded,
+        ResponseRepeats,
+        ResponseStarted,
+        SessionEnded,
+        SpeechStarted,
+        SpeechStopped,
+        TextDelta,
+        TranscriptDelta,
+        TranscriptionEnded,
+        TranscriptionStarted,
+        Truncated,
+        TurnEnded,
+    )
+    from runner.protocol.rate_limits import RateLimitCrossed
+    from runner.protocol.usage import Usage
     from runner.session.opening import open_session
+    from runner.session.pump import Reader
     from runner.session.session import Session
+    from runner.session.subscription import Subscription
+    from runner.session.update import Update
+    from runner.settings.profile import Profile
 
 __version__ = "0.1.0"
 
-__all__ = ["LoadedProfile", "RunnerError", "Session", "__version__", "load_profile", "open_session"]
-
 _HOMES = {
-    "LoadedProfile": "runner.profile",
-    "RunnerError": "runner.errors",
-    "Session": "runner.session.session",
-    "load_profile": "runner.profile",
-    "open_session": "runner.session.opening",
+    "runner.errors": ("RunnerError",),
+    "runner.profile": ("LoadedProfile", "ProfileProblems", "load_profile", "make_profile"),
+    "runner.protocol.effects": (
+        "AudioDelta",
+        "Concluded",
+        "Configured",
+        "Effect",
+        "ErrorReported",
+        "EventMalformed",
+        "EventUnknown",
+        "Opened",
+        "Played",
+        "ResponseEnded",
+        "ResponseRepeats",
+        "ResponseStarted",
+        "SessionEnded",
+        "SpeechStarted",
+        "SpeechStopped",
+        "TextDelta",
+        "TranscriptDelta",
+        "TranscriptionEnded",
+        "TranscriptionStarted",
+        "Truncated",
+        "TurnEnded",
+    ),
+    "runner.protocol.rate_limits": ("RateLimitCrossed",),
+    "runner.protocol.usage": ("Usage",),
+    "runner.session.opening": ("open_session",),
+    "runner.session.pump": ("Reader",),
+    "runner.session.session": ("Session",),
+    "runner.session.subscription": ("Subscription",),
+    "runner.session.update": ("Update",),
+    "runner.settings.profile": ("Profile",),
 }
+
+__all__ = [
+    "AudioDelta",
+    "Concluded",
+    "Configured",
+    "Effect",
+    "ErrorReported",
+    "EventMalformed",
+    "EventUnknown",
+    "LoadedProfile",
+    "Opened",
+    "Played",
+    "Profile",
+    "ProfileProblems",
+    "RateLimitCrossed",
+    "Reader",
+    "ResponseEnded",
+    "ResponseRepeats",
+    "ResponseStarted",
+    "RunnerError",
+    "Session",
+    "SessionEnded",
+    "SpeechStarted",
+    "SpeechStopped",
+    "Subscription",
+    "TextDelta",
+    "TranscriptDelta",
+    "TranscriptionEnded",
+    "TranscriptionStarted",
+    "Truncated",
+    "TurnEnded",
+    "Update",
+    "Usage",
+    "__version__",
+    "load_profile",
+    "make_profile",
+    "open_session",
+]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    home = next((home for home, names in _HOMES.items() if name in names), None)
+    if home is None:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
     from importlib import import_module
 
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,5 +1,9 @@
 """The Python API: the names that programs may rely on."""
 
+import inspect
+import re
+from typing import get_args
+
 import pytest
 
 import runner
@@ -8,15 +12,76 @@ from tests.helpers.peer import Peer, profile_for, serving
 
 def test_the_public_names_are_these() -> None:
     """A change here is a change for users."""
-    assert sorted(runner.__all__) == [
+    assert runner.__all__ == [
+        "AudioDelta",
+        "Concluded",
+        "Configured",
+        "Effect",
+        "ErrorReported",
+        "EventMalformed",
+        "EventUnknown",
         "LoadedProfile",
+        "Opened",
+        "Played",
+        "Profile",
+        "ProfileProblems",
+        "RateLimitCrossed",
+        "Reader",
+        "ResponseEnded",
+        "ResponseRepeats",
+        "ResponseStarted",
         "RunnerError",
         "Session",
+        "SessionEnded",
+        "SpeechStarted",
+        "SpeechStopped",
+        "Subscription",
+        "TextDelta",
+        "TranscriptDelta",
+        "TranscriptionEnded",
+        "TranscriptionStarted",
+        "Truncated",
+        "TurnEnded",
+        "Update",
+        "Usage",
         "__version__",
         "load_profile",
+        "make_profile",
         "open_session",
     ]
     assert all(getattr(runner, name) for name in runner.__all__)
+    assert dir(runner) == sorted(runner.__all__)
+
+
+def test_every_effect_is_public() -> None:
+    """Whoever reads effects can name them all."""
+    assert {each.__name__ for each in get_args(runner.Effect)} <= set(runner.__all__)
+
+
+def test_the_methods_of_a_session_that_programs_rely_on_are_these() -> None:
+    """The docstring of `Session` names them, and each of them is there."""
+    listed = re.search(r"Programs may rely on (.*?)\. Everything else", inspect.getdoc(runner.Session) or "", re.DOTALL)
+    assert listed
+    names = re.findall(r"`(\w+)`", listed[1])
+
+    assert names == [
+        "id",
+        "usage",
+        "failure",
+        "ask",
+        "stream",
+        "effects",
+        "events",
+        "say",
+        "send",
+        "respond",
+        "cancel",
+        "update",
+        "append_audio",
+        "wait_idle",
+        "aclose",
+    ]
+    assert all(inspect.getdoc(getattr(runner.Session, name)) for name in names)
 
 
 def test_other_names_are_an_error_of_python() -> None:

@@ -6,11 +6,11 @@ The names below are imported when they are first used: a list of names needs no 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from runner.profile.load import LoadedProfile, load_profile
+    from runner.profile.load import LoadedProfile, load_profile, make_profile
     from runner.profile.origins import Origin, Origins
     from runner.profile.problems import Problem, ProfileProblems
 
-__all__ = ["LoadedProfile", "Origin", "Origins", "Problem", "ProfileProblems", "load_profile"]
+__all__ = ["LoadedProfile", "Origin", "Origins", "Problem", "ProfileProblems", "load_profile", "make_profile"]
 
 _HOMES = {
     "Problem": "runner.profile.problems",
@@ -19,6 +19,7 @@ _HOMES = {
     "Origins": "runner.profile.origins",
     "ProfileProblems": "runner.profile.problems",
     "load_profile": "runner.profile.load",
+    "make_profile": "runner.profile.load",
 }
 
 

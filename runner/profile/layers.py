@@ -16,7 +16,7 @@ from runner.profile.problems import Place
 class Layer:
     """One source of values; a later layer wins over an earlier one."""
 
-    kind: Literal["default", "file", "environment", "flag"]
+    kind: Literal["default", "file", "environment", "flag", "argument"]
     data: dict[str, Any]
     folder: Path
     """What relative paths start from."""

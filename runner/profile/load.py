@@ -69,19 +69,53 @@ def load_profile(
         files, problems = lineage(path, profiles_dir=folder, environ=environ)
     except ProfileProblems as error:
         raise ProfileProblems(error.problems, warnings) from None
-    whole = not problems
     from_flags, flag_problems = override_layer(sets)
-    problems += flag_problems
+    layers = [*files, from_environment, from_flags]
+    profile, owners, judged = _validated(
+        layers, files[-1], [*problems, *flag_problems], warnings, is_whole=not problems
+    )
+    return LoadedProfile(profile, path.stem, path, Origins(owners), judged)
+
+
+def make_profile(**tables: Any) -> Profile:
+    """Make a profile without a file; it is judged as one in a file is.
+
+    Args:
+        tables: The profile's keys, such as `endpoint={"kind": "local"}`; `version` need not be given.
+
+    Raises:
+        ProfileProblems: The profile has problems; all of them are reported at once.
+    """
+    layer = Layer("argument", {"version": 1, **tables}, Path.cwd())
+    return _validated([layer], layer, [], [])[0]
+
+
+def _validated(
+    said: list[Layer], file: Layer, problems: list[Problem], warnings: list[Problem], *, is_whole: bool = True
+) -> tuple[Profile, Owners, list[Problem]]:
+    """Lay the layers over each other and judge the whole; returns the profile, its values' owners and the warnings.
+
+    Args:
+        said: What each layer says, the first the least.
+        file: Where problems of the whole are reported.
+        problems: What is wrong already.
+        warnings: What looks wrong already.
+        is_whole: Whether no layer is missing.
+
+    Raises:
+        ProfileProblems: The profile has problems.
+    """
+    problems, warnings = [*problems], [*warnings]
     layers: list[Layer] = []
     secret: list[tuple[Key, Problem]] = []
-    for each in [*files, from_environment, from_flags]:
+    for each in said:
         secret += literal_secrets(each)
         layer, wrong = resolved(each)
         layers.append(layer)
         problems += wrong
     problems += [problem for _, problem in secret]
     try:
-        tree, owners = _with_defaults(layers, files[-1])
+        tree, owners = _with_defaults(layers, file)
     except IndexError as error:
         key = error.args[0]
         layer = next(each for each in reversed(layers) if each.kind != "file" and at(each.data, key) is not None)
@@ -89,13 +123,13 @@ def load_profile(
             [*ordered(problems), problem_at(layer.place(key), key, "there is no such element", code="index")], warnings
         ) from None
     profile, judged = _judge(tree, owners, {key for key, _ in secret})
-    if not whole:
+    if not is_whole:
         judged = [each for each in judged if each[0].code not in _ABSENT]
     problems += [problem for problem, is_warning in judged if not is_warning]
     warnings += [problem for problem, is_warning in judged if is_warning]
     if problems or profile is None:
         raise ProfileProblems(ordered(problems), warnings)
-    return LoadedProfile(profile, path.stem, path, Origins(owners), warnings)
+    return profile, owners, warnings
 
 
 def _with_defaults(layers: list[Layer], file: Layer) -> tuple[dict[str, Any], Owners]:

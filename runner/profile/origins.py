@@ -10,7 +10,7 @@ from runner.profile.merge import Owners
 class Origin(NamedTuple):
     """Where one value came from: `default`, a file with its line, a variable, or a flag."""
 
-    kind: Literal["default", "file", "environment", "flag"]
+    kind: Literal["default", "file", "environment", "flag", "argument"]
     label: str = "default"
     line: int = 0
 

@@ -195,7 +195,15 @@ def test_the_room_has_these_names() -> None:
     """Other rooms import nothing else."""
     import runner.profile as room
 
-    assert room.__all__ == ["LoadedProfile", "Origin", "Origins", "Problem", "ProfileProblems", "load_profile"]
+    assert room.__all__ == [
+        "LoadedProfile",
+        "Origin",
+        "Origins",
+        "Problem",
+        "ProfileProblems",
+        "load_profile",
+        "make_profile",
+    ]
 
 
 @pytest.mark.parametrize(

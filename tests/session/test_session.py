@@ -1,5 +1,6 @@
 """A live session against a server that does what each test says."""
 
+from contextlib import aclosing
 from typing import Any
 
 import anyio
@@ -7,9 +8,12 @@ import pytest
 
 from runner.api.client_events import ResponseCancel
 from runner.errors import EndpointBusy, EndpointUnreachable, IllegalEvent, ProtocolError, RunnerError, SessionRefused
+from runner.protocol.effects import Effect, SessionEnded, TextDelta
 from runner.session import pump
 from runner.session.opening import open_session
+from runner.session.session import Session
 from runner.session.subscription import Subscription
+from tests.helpers.endpoint_scripts import in_turn
 from tests.helpers.peer import Peer, profile_for, serving
 
 pytestmark = pytest.mark.anyio
@@ -287,3 +291,221 @@ async def test_the_preview_dialect_is_translated_at_the_edge() -> None:
 
             assert await texts(events, answers=1) == ["old"]
             assert session.state.effective["output_modalities"] == ["text"]
+
+
+async def test_an_answer_is_awaited() -> None:
+    """The text of the whole answer, once it is complete; the next question has an answer of its own."""
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        for number in range(2):
+            await peer.until("response.create")
+            await peer.answer("answer ", str(number), response_id=f"resp_{number}", item_id=f"item_{number}")
+        await peer.to_the_end()
+
+    async with serving(script) as (port, _), open_session(profile_for(port)) as session:
+        assert [await session.ask("question 0"), await session.ask("question 1")] == ["answer 0", "answer 1"]
+
+
+async def test_questions_asked_at_once_get_their_own_answers() -> None:
+    """Each answer is that of its question, in whatever order they are awaited."""
+    answers: dict[str, str] = {}
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        for number in range(5):
+            await peer.until("response.create")
+            text = peer.received[-2]["item"]["content"][0]["text"]
+            await peer.answer(f"to {text}", response_id=f"resp_{number}", item_id=f"item_{number}")
+        await peer.to_the_end()
+
+    async with serving(script) as (port, _), open_session(profile_for(port)) as session:
+
+        async def ask(question: str) -> None:
+            answers[question] = await session.ask(question)
+
+        async with anyio.create_task_group() as tasks:
+            for each in "abcde":
+                tasks.start_soon(ask, each)
+
+    assert answers == {each: f"to {each}" for each in "abcde"}
+
+
+async def test_a_response_that_nobody_asked_for_is_no_answer() -> None:
+    """One out of band, or one that turn detection makes, comes before the answer and is not taken for it."""
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        await peer.until("response.create")
+        aside = {"id": "aside", "conversation_id": None}
+        await peer.send({"type": "response.created", "response": aside})
+        ids = {"response_id": "aside", "item_id": "item_aside", "content_index": 0}
+        await peer.send({"type": "response.output_text.delta", "delta": "by the way", **ids})
+        await peer.answer("the answer")
+        await peer.to_the_end()
+
+    async with serving(script) as (port, _), open_session(profile_for(port)) as session:
+        await session.respond(conversation="none")
+        assert await session.ask("Hello?") == "the answer"
+
+
+async def test_an_answer_comes_in_pieces() -> None:
+    """As the endpoint sends them, and before the answer is complete."""
+    go_on = anyio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        await peer.until("response.create")
+        await peer.answer("Hel", end=False)
+        await go_on.wait()
+        ids = {"response_id": "resp_1", "item_id": "item_1", "output_index": 0, "content_index": 0}
+        await peer.send({"type": "response.output_text.delta", "delta": "lo", **ids})
+        await peer.end("Hello")
+        await peer.to_the_end()
+
+    async with serving(script) as (port, _), open_session(profile_for(port)) as session:
+        pieces = []
+        async for piece in session.stream("Hello?"):
+            pieces.append(piece)  # the first piece lets the second come
+            go_on.set()
+
+    assert pieces == ["Hel", "lo"]
+
+
+async def test_an_answer_without_pieces_is_an_answer() -> None:
+    """Some servers send the text at the end only."""
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        await peer.until("response.create")
+        await peer.answer("")
+        await peer.to_the_end()
+
+    async def whole(peer: Peer) -> None:
+        await peer.greet()
+        await peer.until("response.create")
+        await peer.answer(end=False)
+        await peer.end("all of it")
+        await peer.to_the_end()
+
+    for each, text in ((script, ""), (whole, "all of it")):
+        async with serving(each) as (port, _), open_session(profile_for(port)) as session:
+            assert await session.ask("Hello?") == text
+
+
+@pytest.mark.parametrize("status", ["failed", "refused", "lost"])
+async def test_a_question_without_an_answer_raises(status: str) -> None:
+    """A response that failed, a request that was refused, and a connection that is lost for good."""
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        request = await peer.until("response.create")
+        error = {"type": "server_error", "code": "x", "message": "no answer", "event_id": request["event_id"]}
+        if status == "refused":
+            await peer.send({"type": "error", "error": error})
+        elif status == "failed":
+            await peer.answer("Hel", end=False)
+            await peer.end("Hel", status="failed", status_details={"error": error})
+        if status != "lost":
+            await peer.to_the_end()
+
+    async with serving(script) as (port, _), open_session(profile_for(port)) as session:
+        with pytest.raises(RunnerError, match="no answer" if status != "lost" else "."):
+            await session.ask("Hello?")
+
+
+async def test_a_question_that_is_cancelled_ends_with_what_came() -> None:
+    """Cancelling the response is no failure."""
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        await peer.until("response.create")
+        await peer.answer("Hel", end=False)
+        await peer.until("response.cancel")
+        await peer.end("Hel", status="cancelled")
+        await peer.to_the_end()
+
+    async with serving(script) as (port, _), open_session(profile_for(port)) as session:
+        async with anyio.create_task_group() as tasks:
+            answers = []
+
+            async def ask() -> None:
+                answers.append(await session.ask("Hello?"))
+
+            tasks.start_soon(ask)
+            effects = session.effects()
+            async for effect in effects:
+                if isinstance(effect, TextDelta):
+                    await session.cancel()
+                    break
+
+        assert answers == ["Hel"]
+
+
+async def test_what_a_program_lets_go_of_is_kept_no_longer() -> None:
+    """A loop that is left, an answer that is not read to its end: no reader of theirs stays behind."""
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        await peer.until("response.create")
+        await peer.answer("Hello ", "you")
+        await peer.to_the_end()
+
+    async with serving(script) as (port, _), open_session(profile_for(port)) as session:
+        async with aclosing(session.stream("Hello?")) as pieces:
+            async for _piece in pieces:
+                break
+        events = session.events()
+        events.close()
+        del events
+        assert list(session._carriage.readers) == []
+        with pytest.raises(StopAsyncIteration):
+            await anext(closed(session))
+
+
+def closed(session: Session) -> Subscription[Effect]:
+    """A subscription that the program has closed."""
+    effects = session.effects()
+    effects.close()
+    return effects
+
+
+async def test_effects_end_with_the_session() -> None:
+    """The last one says so, and a later subscription ends at once."""
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        await peer.to_the_end()
+
+    async with serving(script) as (port, _), open_session(profile_for(port)) as session:
+        effects = session.effects()
+        await session.aclose()
+
+        assert [effect async for effect in effects] == [SessionEnded()]
+        assert [effect async for effect in session.effects()] == []
+
+
+async def test_audio_that_waits_for_a_connection_has_an_id() -> None:
+    """`send` promises the id of the event, which goes out under it on the next connection."""
+    event_ids: list[str] = []
+
+    async def cut(peer: Peer) -> None:
+        await peer.greet()
+
+    async def attentive(peer: Peer) -> None:
+        await peer.greet()
+        await peer.until("input_audio_buffer.append")
+        await peer.to_the_end()
+
+    reconnect = {"initial_delay_s": 0.05, "max_delay_s": 0.05, "max_attempts": 3, "max_audio_age_s": 60}
+    async with serving(in_turn(cut, attentive)) as (port, peers):
+        async with open_session(profile_for(port, run={"reconnect": reconnect})) as session:
+            while session.link is not None:
+                await session.changes.next()
+            append = {"type": "input_audio_buffer.append", "audio": "AAAA"}
+            event_ids += [await session.send(append), await session.send({**append, "event_id": 'my "own"'})]
+            await session.wait_idle()
+
+        assert event_ids[0]
+        assert event_ids[1] == 'my "own"'
+        assert [each["event_id"] for each in peers[1].received if each["type"] == append["type"]] == event_ids
