@@ -6,11 +6,19 @@ from runner.errors import EndpointBusy, RunnerError
 from runner.protocol.severity import Recovery, recovery_of
 from runner.settings.continuity import Reconnect
 
+MAX_RETRY_AFTER_S = 3600.0
+"""The longest wait that an endpoint may ask for, in seconds."""
+
+
+def bound_s(settings: Reconnect, failures: int) -> float:
+    """The longest wait after so many failures in a row, in seconds: it doubles with each, up to the profile's bound."""
+    return min(settings.max_delay_s, settings.initial_delay_s * 2.0 ** min(failures - 1, 60))
+
 
 class Backoff:
     """Exponential back-off with full jitter: a random part of a bound that doubles with each failure in a row.
 
-    Only a connection that has lived for a while ends a row of failures: a quota that is gone lets everybody connect.
+    Only a connection that has lived for a while ends a row of failures: an endpoint with a spent quota still connects.
 
     Args:
         settings: The profile's bounds.
@@ -38,12 +46,7 @@ class Backoff:
         self.attempt += 1
         if kind == "expired" and self.attempt == 1:
             return 0.0
-        bound_s = min(self._settings.max_delay_s, self._settings.initial_delay_s * 2.0 ** min(self.attempt - 1, 60))
-        jittered_s = random.uniform(0, bound_s)  # noqa: S311  # spreads clients, hides nothing
+        jittered_s = random.uniform(0, bound_s(self._settings, self.attempt))  # noqa: S311  # spreads clients, hides nothing
         asked_s = error.retry_after_s if isinstance(error, EndpointBusy) else None
-        # Everybody was asked to wait for the same time, so a part of our own comes on top.
+        # The endpoint asks all clients to wait for the same time, so a random part comes on top.
         return jittered_s if asked_s is None else min(asked_s, MAX_RETRY_AFTER_S) + jittered_s
-
-
-MAX_RETRY_AFTER_S = 3600.0
-"""The longest wait that an endpoint may ask for, in seconds."""

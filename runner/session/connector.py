@@ -6,14 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
-import anyio
-
 from runner import logs
 from runner.connect.address import address_of
 from runner.connect.credentials import credential_headers
 from runner.connect.handshake import open_websocket
 from runner.errors import AccessRefused
 from runner.settings.endpoint import LocalEndpoint
+from runner.task_groups import body_task_group
 
 if TYPE_CHECKING:
     from runner.connect.websocket import WebSocket
@@ -67,19 +66,9 @@ class Connector:
 
         assert isinstance(self._profile.endpoint, LocalEndpoint)  # noqa: S101  # for the type checker
         self._local = self._local or LocalApp(self._profile.endpoint)
-        # What is missing for it is told here, and no models are waited for during the handshake.
+        # What it lacks is reported here, and models are loaded before the handshake.
         await self._local.load()
-        failure: BaseException | None = None
-        async with anyio.create_task_group() as tasks:
+        async with body_task_group() as tasks:
             backend = InProcessBackend(self._local, tasks)
-            try:
-                async with open_websocket(address_of(self._profile, {}), None, backend=backend) as websocket:
-                    yield websocket
-            except anyio.get_cancelled_exc_class():
-                raise
-            except BaseException as error:  # noqa: BLE001  # raised below, where no task group wraps it
-                failure = error
-            finally:
-                tasks.cancel_scope.cancel()
-        if failure is not None:
-            raise failure
+            async with open_websocket(address_of(self._profile, {}), None, backend=backend) as websocket:
+                yield websocket

@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from runner.settings.profile import Profile
 
 CONFIRMATION_S = 5.0
-"""How long an endpoint may take to confirm what it is told of a conversation, in seconds."""
+"""How long an endpoint may take to confirm a history replay, in seconds."""
 
 _LOCAL_TIMEOUT_S = 10.0
 _FAREWELL_S = 2.0
 
 
 class Dialer:
-    """The way to the next connection: attempts, configuration, and what it is told of the conversation.
+    """Opens the next connection: makes the attempts, configures it, and replays the history on it.
 
     Args:
         profile: Where to, as whom, and how persistently.
@@ -127,14 +127,14 @@ class Dialer:
                 await self._prepare(link)
                 task_status.started(link)
                 await link.released()
-                # What a translation still says nobody says again, and another connection serves already.
+                # No other connection repeats what a translation still has to say.
                 await link.conclude()
             finally:
                 with anyio.move_on_after(_FAREWELL_S, shield=True):
                     await link.close()
 
     async def _prepare(self, link: Link) -> None:
-        """Configure a connection and tell it of the conversation so far."""
+        """Configure a connection and replay the history on it."""
         endpoint = self._profile.endpoint
         timeout_s = _LOCAL_TIMEOUT_S if isinstance(endpoint, LocalEndpoint) else endpoint.connect_timeout_s
         asked: JsonObject = self._carriage.state.configuration.asked or session_update(self._profile)["session"]
@@ -148,7 +148,7 @@ class Dialer:
             raise link.pump.failure
 
     def _compare(self, asked: JsonObject, link: Link) -> None:
-        """Tell, once, or refuse where the endpoint's configuration is not what was asked for."""
+        """Report drift of the endpoint's configuration, once, or raise `SessionRefused` where the profile says so."""
         asked = {"type": link.state.kind, **asked}
         drift = differences(asked, link.state.effective) if self._settings.on_drift != "ignore" else []
         if drift and drift != self._drift:

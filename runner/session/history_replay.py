@@ -1,4 +1,4 @@
-"""What a connection is told of the conversation so far, and taken back of what has left it meanwhile."""
+"""The history replay: the items of the conversation that the client creates on a next connection."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from runner import logs
-from runner.protocol.history import replay
+from runner.protocol import history
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 class HistoryReplay:
-    """How much of the conversation one connection knows from us.
+    """Brings one connection up to the conversation: creates what it lacks, and deletes what has left meanwhile.
 
     Args:
         state: What is known of the session on this connection.
         pump: What listens to it.
-        changes: Told of everything but pieces of answers.
+        changes: Notified of everything but pieces of answers.
         send: Sends client events on it; returns their ids.
     """
 
@@ -37,41 +37,41 @@ class HistoryReplay:
         self._pump = pump
         self._changes = changes
         self._send = send
-        self._told: frozenset[Item] = frozenset()
+        self._replayed: frozenset[Item] = frozenset()
 
     def __len__(self) -> int:
-        return len(self._told)
+        return len(self._replayed)
 
     def lacks(self, bounds: History) -> bool:
-        """Whether there are items of the conversation that have still to be told."""
-        return bool(self._untold(bounds))
+        """Whether items of the conversation are still to be replayed."""
+        return bool(self._missing(bounds))
 
-    async def tell(self, bounds: History, timeout_s: float) -> None:
-        """Tell what has still to be told; raises as sending does.
+    async def replay(self, bounds: History, timeout_s: float) -> None:
+        """Replay what is still to be replayed; raises as sending does.
 
         Args:
-            bounds: How much of the conversation is told.
+            bounds: How much of the conversation is replayed.
             timeout_s: How long the endpoint may take to confirm it, in seconds; then the session goes on without.
         """
         conversation = self._state.conversation
         there = {item for item in conversation.items if not item.leaving}
-        for item in self._told - there:
+        for item in self._replayed - there:
             await self._send({"type": "conversation.item.delete", "item_id": item.id})
-        self._told &= there
-        told = self._untold(bounds)
-        self._told |= told.keys()
-        if told:
-            asked = set(await self._send(*told.values()))
+        self._replayed &= there
+        missing = self._missing(bounds)
+        self._replayed |= missing.keys()
+        if missing:
+            asked = set(await self._send(*missing.values()))
             with anyio.move_on_after(timeout_s) as waiting:
                 while conversation.unconfirmed(asked) and not self._pump.is_over:
                     await self._changes.next()
             if waiting.cancelled_caught:
                 logs.logger().warning("history_unconfirmed", items=conversation.unconfirmed(asked))
 
-    def _untold(self, bounds: History) -> dict[Item, JsonObject]:
+    def _missing(self, bounds: History) -> dict[Item, JsonObject]:
         if self._state.kind != "realtime":
-            # The others take no items.
+            # The other session types have no items.
             return {}
         conversation = self._state.conversation
-        events = replay(conversation, bounds, audio_format=self._state.configuration.output_format)
-        return {item: each for each in events if (item := conversation.by_id[each["item"]["id"]]) not in self._told}
+        events = history.replay(conversation, bounds, audio_format=self._state.configuration.output_format)
+        return {item: each for each in events if (item := conversation.by_id[each["item"]["id"]]) not in self._replayed}

@@ -43,7 +43,7 @@ class Link:
     Args:
         connection: The open connection.
         state: What is known of the session on this connection.
-        changes: Told of everything but pieces of answers.
+        changes: Notified of everything but pieces of answers.
         lost: Called with the link when nothing more will come of the connection; it must not wait.
         epoch: The number of the connection in its session, from 1.
         incoming: Translates a server event to the current protocol, None where the endpoint speaks it.
@@ -71,7 +71,7 @@ class Link:
         self._changes = changes
         self._outgoing = outgoing
         self._recorder = recorder
-        self._untold: list[TurnEnded] = []
+        self._unread: list[TurnEnded] = []
         self._recording: list[Reader] = [self._record] if recorder else []
         self.pump = Pump(
             connection,
@@ -82,8 +82,8 @@ class Link:
             dialect=incoming,
         )
         self._released = anyio.Event()
-        self._retelling = HistoryReplay(state, self.pump, changes, self.send)
-        self._last_words = TranslationClose(state, changes, self.send)
+        self._history = HistoryReplay(state, self.pump, changes, self.send)
+        self._closing = TranslationClose(state, changes, self.send)
 
     @property
     def close_code(self) -> int | None:
@@ -98,22 +98,22 @@ class Link:
 
     @property
     def replayed_items(self) -> int:
-        """How many items of the conversation this connection was told of."""
-        return len(self._retelling)
+        """How many items of the conversation were replayed on this connection."""
+        return len(self._history)
 
     def read_by(self, readers: Sequence[Reader]) -> None:
         """Let readers hear of this connection, beginning with the turns that ended before."""
         self.pump.read_by([*self._recording, *readers])
-        if self._untold:
-            update = Update(None, self._untold, self.state.heard_at_s, 0)
-            self._untold = []
+        if self._unread:
+            update = Update(None, self._unread, self.state.heard_at_s, 0)
+            self._unread = []
             for reader in readers:
                 reader(update)
 
     def mute(self) -> None:
-        """Let nobody hear what still comes of this connection: another one has taken its place.
+        """Keep what still comes on this connection from the readers, since another one has taken its place.
 
-        What a translation still says nobody says again.
+        A translation is not muted: no other connection repeats what it still has to say.
         """
         if self.state.kind == "translation":
             return
@@ -137,22 +137,22 @@ class Link:
         await self._awaited("session.updated", lambda: self.state.phase == "ready", timeout_s)
 
     async def prime(self, wanted: JsonObject, bounds: History, *, timeout_s: float) -> None:
-        """Tell the endpoint of the session so far, and take back what has left the conversation meanwhile.
+        """Bring the endpoint up to the session: its configuration and the items of its conversation.
 
         Args:
             wanted: The configuration that is asked for by now, sent where it has changed since `configure`.
-            bounds: How much of the conversation is told.
+            bounds: How much of the conversation is replayed.
             timeout_s: How long the endpoint may take to confirm it, in seconds; then the session goes on without.
         """
         with suppress(NotSent):
-            # The end of the connection is known to whoever minds it.
+            # The keeper learns of the end of the connection by `lost`.
             if wanted != self.state.configuration.wanted:
                 await self.send({"type": "session.update", "session": wanted})
-            await self._retelling.tell(bounds, timeout_s)
+            await self._history.replay(bounds, timeout_s)
 
     def lacks(self, bounds: History) -> bool:
-        """Whether there are items of the conversation that this connection has still to be told of."""
-        return self._retelling.lacks(bounds)
+        """Whether items of the conversation are still to be replayed on this connection."""
+        return self._history.lacks(bounds)
 
     async def send(self, *events: Mapping[str, Any] | ClientEventBase) -> list[str]:
         """Send client events one right after another; returns their ids.
@@ -175,7 +175,7 @@ class Link:
     async def _put(self, events: Sequence[JsonObject], messages: Sequence[str | bytes]) -> None:
         """Note events in the state and send them; nothing is waited for between the two, so what is noted goes out.
 
-        What is noted and lost with the connection is known to the state, which a next connection is told of.
+        What is noted and lost with the connection stands in the state, which the next connection goes on with.
         """
         try:
             if not self.pump.is_over:
@@ -207,16 +207,16 @@ class Link:
                 self._recorder.sent(whole, epoch=self.epoch)
 
     async def over(self) -> None:
-        """Wait until nothing more will come of this connection, or nobody needs it any more."""
+        """Wait until the connection has ended or is released."""
         while not self.pump.is_over and not self._released.is_set():
             await self._changes.next()
 
     async def released(self) -> None:
-        """Wait until nobody needs this connection any more."""
+        """Wait until the keeper has released the connection."""
         await self._released.wait()
 
     def release(self) -> None:
-        """Say that nobody needs this connection any more; whoever opened it closes it then."""
+        """Have the dialer close this connection, which the session needs no more."""
         self._released.set()
 
     async def close(self) -> None:
@@ -225,13 +225,13 @@ class Link:
         await self._connection.close()
 
     async def conclude(self, by_s: float = math.inf) -> None:
-        """Ask for the last words of a translation, once, and wait for them within a bounded time.
+        """Have the endpoint finish a translation, once, within a bounded time; other sessions have nothing to finish.
 
         Args:
-            by_s: When to do without them, on the event loop's clock, in seconds.
+            by_s: When to do without the rest, on the event loop's clock, in seconds.
         """
         with suppress(NotSent):
-            await self._last_words.come(by_s)
+            await self._closing.finish(by_s)
 
     async def abort(self) -> None:
         """Cut the connection without a farewell, whatever is being sent."""
@@ -247,8 +247,8 @@ class Link:
             self._recorder.received(update.event, epoch=self.epoch, at_s=update.at_s, size_bytes=update.size_bytes)
 
     def _hold_back(self, update: Update) -> None:
-        """While nobody reads: of what is told again only the turns are news whose end nobody has heard of."""
-        self._untold += [each for each in update.effects if isinstance(each, TurnEnded)]
+        """Keep the turns that end before the readers read: of a history replay nothing else is news."""
+        self._unread += [each for each in update.effects if isinstance(each, TurnEnded)]
 
     async def _awaited(self, what: str, reached: Callable[[], bool], timeout_s: float) -> None:
         with anyio.move_on_after(timeout_s) as scope:

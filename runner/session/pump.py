@@ -1,4 +1,4 @@
-"""The receiving side of a session: messages in, state and readers told, never waiting for anyone."""
+"""The receiving side of a connection: takes messages in, hands their meaning to readers, and never waits."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -37,7 +37,7 @@ MAX_MALFORMED_MESSAGES = 100
 
 _MAX_DEPTH = 200
 _PIECES = frozenset({TextDelta, AudioDelta, TranscriptDelta})
-"""Effects that change nothing but the text or the audio of somebody who is still speaking."""
+"""Effects that bring a piece of a text or of audio and change nothing else."""
 
 Dialect = Callable[[JsonObject], JsonObject]
 Reader = Callable[[Update], None]
@@ -49,7 +49,7 @@ class Pump:
     Args:
         connection: The open connection.
         state: What is known of the session on this connection.
-        changes: Told of everything but pieces of answers.
+        changes: Notified of everything but pieces of answers.
         readers: Called with each update, in order; they must not wait.
         ended: Called once nothing more will come, after the last update.
         dialect: Translates a server event to the current protocol, None where it speaks that.
@@ -82,7 +82,7 @@ class Pump:
         self._dialect = dialect
         self._changes = changes
         self._malformed = 0
-        self._last_words: RunnerError | None = None
+        self._last_error: RunnerError | None = None
 
     async def listen(self) -> None:
         """Receive from now on until the connection ends; what the endpoint did wrong is `failure` afterwards."""
@@ -102,7 +102,7 @@ class Pump:
         if self._dialect is not None:
             event = self._dialect(event)
         self._malformed = 0
-        self._last_words = None
+        self._last_error = None
         self._state.heard_at_s = now_s = time()
         effects = receive(self._state, event)
         update = make(Update, (event, effects, now_s, len(message)))
@@ -124,7 +124,7 @@ class Pump:
     def fail(self, error: RunnerError) -> None:
         """Give the connection up because of this; what came first counts."""
         if not self.is_over:
-            self.failure = _explained(error, self._last_words)
+            self.failure = _explained(error, self._last_error)
         self._end()
 
     def _take_end(self, end: Exception) -> None:
@@ -154,7 +154,7 @@ class Pump:
                 pass
             case ErrorReported(error=error, client_event_type=cause, severity=weight):
                 if not cause:
-                    self._last_words = error
+                    self._last_error = error
                 if self._state.phase == "configuring" and cause in {"session.update", ""}:
                     self.refusal = _refusal(error)
                 elif cause and weight != "harmless" and not repeats:

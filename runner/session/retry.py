@@ -1,4 +1,4 @@
-"""Asks again for responses that failed for a reason that may pass, or were lost with a connection."""
+"""Retries the responses that failed for a reason that may pass, or were lost with a connection."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from runner import logs
 from runner.errors import IllegalEvent
+from runner.session.backoff import bound_s
 from runner.session.link import NotSent
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Retry:
-    """What is owed on one connection, asked again one after another.
+    """Sends the requests to be retried on one connection, one after another.
 
     Args:
         link: The connection.
@@ -33,11 +34,11 @@ class Retry:
         self._link = link
         self._settings = settings
         self._asked: Request | None = None
-        self._owed_before = link.state.retries
+        self._inherited = link.state.retries
         """What an earlier connection left: it has waited for this one already."""
 
     async def look(self, now_s: float) -> bool:
-        """Ask again for the first that is owed, if its time has come and nothing is in its way; returns whether."""
+        """Send the first request to be retried, if its time has come and nothing is in its way; returns whether."""
         state = self._link.state
         asked = next(iter(state.retries), None)
         if asked is None or (asked.kind == "response" and state.occupied):
@@ -52,13 +53,13 @@ class Retry:
         try:
             await self._link.send(asked.event)
         except (NotSent, IllegalEvent):
-            # The connection was lost, which is dealt with elsewhere, or turn detection was first: it is still owed.
+            # The connection was lost, or turn detection was first: the request is still to be retried.
             return False
         return True
 
     def _delay_s(self, asked: Request) -> float:
         wait_s = self._link.state.rate_limits.wait_s(time())
-        if asked in self._owed_before:
+        if asked in self._inherited:
             return wait_s
-        bound_s = min(self._settings.max_delay_s, self._settings.initial_delay_s * 2.0 ** min(asked.failures - 1, 60))
-        return max(wait_s, random.uniform(bound_s / 2, bound_s))  # noqa: S311  # spreads clients, hides nothing
+        longest_s = bound_s(self._settings, asked.failures)
+        return max(wait_s, random.uniform(longest_s / 2, longest_s))  # noqa: S311  # spreads clients, hides nothing

@@ -14,7 +14,7 @@ _LOOKS = 4
 
 
 class StallDetector:
-    """Watches the events of one connection while the endpoint owes something: an answer, a transcript.
+    """Watches the events of one connection while a response or a transcription is pending.
 
     It looks a few times in a timeout whether anything has come, so that an event costs nothing more than its time.
 
@@ -42,7 +42,7 @@ class StallDetector:
         if state.heard_at_s != self._heard_at_s or self._silent_since_s == math.inf:
             self._heard_at_s, self._silent_since_s = state.heard_at_s, now_s
         if now_s >= self._silent_since_s + self._timeout_s:
-            msg = f"nothing came for {self._timeout_s:g} s while the endpoint owed an answer"
+            msg = f"nothing came for {self._timeout_s:g} s while an answer was pending"
             self._link.pump.fail(EndpointUnreachable(msg))
         elif now_s >= self.next_s or self.next_s == math.inf:
             self.next_s = now_s + self._timeout_s / _LOOKS

@@ -1,4 +1,4 @@
-"""The end of a translation: what was said last is still to be interpreted when nothing more is said."""
+"""The end of a translation: the endpoint has still to interpret what the user said last."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _LOOK_S: Final = 0.5
 
 
 class TranslationClose:
-    """What a connection still has to say when nothing more is said to it; only a translation has any.
+    """Has the endpoint finish a translation before its connection is closed.
 
     Args:
         state: What is known of the session on this connection.
-        changes: Told of everything but pieces.
+        changes: Notified of everything but pieces of answers.
         send: Sends client events on it.
     """
 
@@ -36,21 +36,21 @@ class TranslationClose:
         self._state = state
         self._changes = changes
         self._send = send
-        self._are_awaited = state.kind == "translation"
+        self._is_wanted = state.kind == "translation"
 
-    async def come(self, by_s: float) -> None:
-        """Ask for them, once, and wait until the endpoint has said them or says nothing for too long; raises as `send`.
+    async def finish(self, by_s: float) -> None:
+        """Send `session.close`, once, and wait until the endpoint is done or silent too long; raises as `send` does.
 
         Args:
-            by_s: When to do without them, on the event loop's clock, in seconds.
+            by_s: When to do without the rest, on the event loop's clock, in seconds.
         """
-        if not self._are_awaited or self._state.phase != "ready" or self._state.is_over:
+        if not self._is_wanted or self._state.phase != "ready" or self._state.is_over:
             return
         with anyio.CancelScope(deadline=by_s):
             if not self._state.translation.is_leaving:
                 await self._send({"type": TRANSLATION_CLOSE})
             await self._silence()
-        self._are_awaited = False
+        self._is_wanted = False
 
     async def _silence(self) -> None:
         state = self._state
