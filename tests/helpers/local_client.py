@@ -23,7 +23,7 @@ from runner.local.server.app import LocalApp
 from runner.local.server.asgi import Asgi
 from runner.local.server.http_server import serve
 from runner.local.server.session_driver import Conversing
-from runner.local.session.realtime import LocalSession
+from runner.local.session.realtime_session import LocalSession
 from runner.local.speech.engines import engines_for
 from runner.local.speech.tones import SyntheticVoice
 from runner.settings.endpoint import LocalEndpoint

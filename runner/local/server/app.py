@@ -16,9 +16,9 @@ from runner.local.server.bad_messages import text_of
 from runner.local.server.faulty_stream import EXTENSION
 from runner.local.server.session_driver import Conversing, SessionDriver, Workers
 from runner.local.session.effective_config import SessionKind
-from runner.local.session.fault_script import ConnectionFaults, FaultPlan
-from runner.local.session.scripted_session import FaultySession
-from runner.local.session.streaming import event
+from runner.local.session.fault_plan import ConnectionFaults, FaultPlan
+from runner.local.session.faulty_session import FaultySession
+from runner.local.session.response import event
 from runner.local.speech.engines import Engines, engines_for, needs_models
 from runner.settings.endpoint import LocalEndpoint
 from runner.settings.faults import DelayedFault, ExpireFault, RefuseFault
@@ -124,7 +124,7 @@ class LocalApp:
         session: Conversing
         if kind == "translation":
             # Other sessions shall not wait for its models of events.
-            from runner.local.session.translating import TranslatingSession
+            from runner.local.session.translating_session import TranslatingSession
 
             session = TranslatingSession(faculties, model=model, expires_at=expires_at)
         else:

@@ -4,7 +4,7 @@ import json
 from typing import Final
 
 from runner.local.session.jobs import ServerEvent
-from runner.local.session.streaming import event
+from runner.local.session.response import event
 from runner.settings.faults import (
     BinaryFault,
     ErrorEventFault,

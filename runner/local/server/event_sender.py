@@ -9,7 +9,7 @@ from runner import logs
 from runner.local.server.asgi import Send
 from runner.local.server.bad_messages import GARBAGE, NOT_UTF8, nonsense, text_of
 from runner.local.server.faulty_stream import FaultyStream
-from runner.local.session.fault_script import ConnectionFaults
+from runner.local.session.fault_plan import ConnectionFaults
 from runner.local.session.jobs import ServerEvent
 from runner.settings.faults import (
     AnySessionFault,

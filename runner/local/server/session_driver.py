@@ -12,7 +12,7 @@ from runner import logs
 from runner.local.server.asgi import Receive, Send
 from runner.local.server.event_sender import EventSender
 from runner.local.server.faulty_stream import FaultyStream
-from runner.local.session.fault_script import ConnectionFaults
+from runner.local.session.fault_plan import ConnectionFaults
 from runner.local.session.jobs import Engine, Job, ServerEvent, Settle
 
 _THREADS: Final = 4

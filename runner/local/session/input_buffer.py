@@ -8,7 +8,7 @@ from runner import logs
 from runner.audio.format import PCM, AudioFormat
 from runner.local.session.api_error import ApiError
 from runner.local.session.identifiers import new_id
-from runner.local.session.turns import Idle, Started, Stopped, TurnRules, Turns
+from runner.local.session.turn_detection import Idle, Started, Stopped, TurnRules, Turns
 from runner.local.speech.interfaces import Detector, Frame
 
 MIN_COMMIT_MS: Final = 100

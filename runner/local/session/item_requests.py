@@ -10,10 +10,10 @@ from runner.api.client_events import (
 )
 from runner.audio.format import AudioFormat
 from runner.local.session.api_error import ApiError
-from runner.local.session.entries import Entries, Entry, admit
 from runner.local.session.input_buffer import TurnAudio
+from runner.local.session.item_store import Entries, Entry, admit
 from runner.local.session.jobs import ServerEvent
-from runner.local.session.streaming import event
+from runner.local.session.response import event
 from runner.local.session.transcription import Transcriptions
 
 

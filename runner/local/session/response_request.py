@@ -6,8 +6,8 @@ from runner.api.client_events import ResponseCreateParams
 from runner.audio.format import FORMATS, AudioFormat
 from runner.local.session.api_error import ApiError, invalid_value
 from runner.local.session.effective_config import EffectiveConfig, audio_format
-from runner.local.session.entries import Entries, Entry, Tokens, admit
-from runner.local.session.streaming import Order
+from runner.local.session.item_store import Entries, Entry, Tokens, admit
+from runner.local.session.response import Order
 
 _CACHE_BLOCK_TOKENS: Final = 64
 

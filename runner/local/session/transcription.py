@@ -5,9 +5,9 @@ from functools import partial
 from typing import Final
 
 from runner import logs
-from runner.local.session.entries import Entry
+from runner.local.session.item_store import Entry
 from runner.local.session.jobs import Job, ServerEvent, Settle
-from runner.local.session.streaming import event
+from runner.local.session.response import event
 from runner.local.speech.interfaces import NotUnderstood, Transcriber
 from runner.local.speech.tones import pieces
 

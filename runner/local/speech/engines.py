@@ -72,7 +72,7 @@ def speech_for(settings: LocalEndpoint) -> SpeechEngines:
         ProfileError: What they need is not installed.
     """
     if settings.speech == "models":
-        from runner.local.speech.models import load
+        from runner.local.speech.speech_models import load
 
         return load()
     return SpeechEngines(

@@ -23,7 +23,7 @@ from runner.errors import ProfileError
 from runner.local.server.app import LocalApp
 from runner.local.server.faulty_stream import EXTENSION
 from runner.local.server.inprocess import InProcessBackend
-from runner.local.session.fault_script import ConnectionFaults, FaultPlan
+from runner.local.session.fault_plan import ConnectionFaults, FaultPlan
 from runner.profile import load_profile
 from runner.settings.endpoint import LocalEndpoint
 from runner.settings.faults import CloseFault, DropFault, RefuseFault

@@ -14,7 +14,7 @@ import pytest
 from runner.local.server.app import LocalApp
 from runner.local.server.http_server import serve_stream
 from runner.local.server.inprocess import memory_pipe
-from runner.local.session.realtime import LocalSession
+from runner.local.session.realtime_session import LocalSession
 from runner.local.speech.engines import Engines, engines_for
 from runner.local.speech.interfaces import Frame, SpeechEngines
 from runner.local.speech.loudness import LoudnessDetector

@@ -7,7 +7,7 @@ import pytest
 
 from runner.audio.format import FORMATS, PCM, AudioFormat
 from runner.local.session.input_buffer import InputBuffer
-from runner.local.session.turns import Started, TurnRules
+from runner.local.session.turn_detection import Started, TurnRules
 from runner.local.speech.loudness import LoudnessDetector
 from tests.helpers.local_client import Wire, new_session, said, silence
 

@@ -63,7 +63,7 @@ def test_models_are_loaded_where_the_settings_ask_for_them(installed: Callable[.
         def answer(self, messages: list[dict[str, str]]) -> str:
             return messages[-1]["content"].upper()
 
-    installed("models", load=lambda: real)
+    installed("speech_models", load=lambda: real)
     installed("llm", LlamaModel=Writer)
 
     spoken = engines_for(settings(speech="models"))
@@ -87,7 +87,7 @@ async def test_models_are_loaded_once(installed: Callable[..., None]) -> None:
         loads.append(1)
         return engines_for(settings()).speech
 
-    installed("models", load=load)
+    installed("speech_models", load=load)
     app = LocalApp(settings(speech="models"))
     assert not loads
 
@@ -105,7 +105,7 @@ async def test_models_are_loaded_once(installed: Callable[..., None]) -> None:
 @pytest.mark.anyio
 async def test_a_missing_extra_is_told_with_what_to_do(installed: Callable[..., None]) -> None:
     """To rt-run's user as an error in the profile, to other clients in the refused handshake."""
-    installed("models", load=missing)
+    installed("speech_models", load=missing)
     profile = load_profile("local", sets=['endpoint.speech="models"']).profile
     with pytest.raises(ProfileError, match="speech models are not installed"):
         async with open_session(profile):

@@ -13,14 +13,14 @@ from runner.api.client_events import ClientEventBase, SessionClose, SessionInput
 from runner.audio.format import PCM
 from runner.local.session.api_error import ApiError
 from runner.local.session.effective_config import shown_as
-from runner.local.session.entries import audio_bytes
 from runner.local.session.identifiers import new_id
 from runner.local.session.input_buffer import Happening, InputBuffer, TurnAudio
+from runner.local.session.item_store import audio_bytes
 from runner.local.session.jobs import Job, ServerEvent, Settle
 from runner.local.session.parsing import event_id_of, read_document, read_event
-from runner.local.session.streaming import event
+from runner.local.session.response import event
 from runner.local.session.transcription import written
-from runner.local.session.turns import Started, TurnRules
+from runner.local.session.turn_detection import Started, TurnRules
 from runner.local.speech.engines import Engines
 from runner.local.speech.tones import pieces
 

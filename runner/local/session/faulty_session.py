@@ -5,11 +5,11 @@ from typing import Any
 from runner.api.client_events import SessionUpdate
 from runner.local.session.api_error import ApiError
 from runner.local.session.effective_config import SessionKind
-from runner.local.session.entries import Entries
-from runner.local.session.fault_script import ConnectionFaults
+from runner.local.session.fault_plan import ConnectionFaults
+from runner.local.session.item_store import Entries
 from runner.local.session.jobs import ServerEvent
-from runner.local.session.realtime import LocalSession
-from runner.local.session.streaming import Order, Response, event
+from runner.local.session.realtime_session import LocalSession
+from runner.local.session.response import Order, Response, event
 from runner.local.speech.engines import Engines
 from runner.settings.faults import DriftFault, RefuseUpdateFault, ResponseFailedFault
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from runner.local.session.turns import Idle, Started, Stopped, TurnRules, Turns, rules_of
+from runner.local.session.turn_detection import Idle, Started, Stopped, TurnRules, Turns, rules_of
 from runner.local.speech.interfaces import Frame
 
 LOUD, QUIET = Frame(20, 0.9), Frame(20, 0.1)

@@ -14,19 +14,19 @@ from runner.api.client_events import (
     SessionUpdate,
 )
 from runner.audio.format import FORMATS, AudioFormat
-from runner.local.session.answering import Answering
 from runner.local.session.api_error import ApiError
 from runner.local.session.effective_config import EffectiveConfig, SessionKind
-from runner.local.session.entries import Entries, audio_bytes
 from runner.local.session.identifiers import new_id
 from runner.local.session.input_buffer import Happening, InputBuffer, TurnAudio
 from runner.local.session.item_requests import Items
+from runner.local.session.item_store import Entries, audio_bytes
 from runner.local.session.jobs import Job, ServerEvent, Settle
 from runner.local.session.parsing import event_id_of, read_document, read_event
+from runner.local.session.response import Order, Response, event
 from runner.local.session.response_request import check_conversation, order_for
-from runner.local.session.streaming import Order, Response, event
+from runner.local.session.responses import Answering
 from runner.local.session.transcription import Transcriptions
-from runner.local.session.turns import Idle, Started, rules_of
+from runner.local.session.turn_detection import Idle, Started, rules_of
 from runner.local.speech.engines import Engines
 
 _ONLY_IN_CONVERSATIONS: Final = frozenset(

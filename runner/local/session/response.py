@@ -8,8 +8,8 @@ from typing import Any, Literal
 import pybase64
 
 from runner.audio.format import AudioFormat
-from runner.local.session.entries import Entries, Entry, Tokens
 from runner.local.session.identifiers import new_id
+from runner.local.session.item_store import Entries, Entry, Tokens
 from runner.local.session.jobs import ServerEvent
 from runner.local.speech.tones import pieces
 

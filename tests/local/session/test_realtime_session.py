@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from runner.local.session.entries import Entries, Tokens
-from runner.local.session.streaming import Order, Response
+from runner.local.session.item_store import Entries, Tokens
+from runner.local.session.response import Order, Response
 from tests.helpers.local_client import SCHEMA_FILE, Wire, error_of, new_session, user_message
 
 TEXT_ORDER = [

@@ -5,9 +5,9 @@ from functools import partial
 from typing import Final
 
 from runner import logs
-from runner.local.session.entries import messages_of, prompted_by
+from runner.local.session.item_store import messages_of, prompted_by
 from runner.local.session.jobs import Job, ServerEvent, Settle
-from runner.local.session.streaming import Response, event
+from runner.local.session.response import Response, event
 from runner.local.session.transcription import Transcriptions
 from runner.local.speech.engines import Engines
 

