@@ -177,8 +177,8 @@ def settings(**fields: Any) -> LocalEndpoint:
 
 def new_session(*, kind: Any = "realtime", script: Any = ()) -> LocalSession:
     """A session without I/O."""
-    faculties = engines_for(settings(script=list(script)))
-    return LocalSession(faculties, kind=kind, model="gpt-realtime-2", expires_at=4102444800)
+    engines = engines_for(settings(script=list(script)))
+    return LocalSession(engines, kind=kind, model="gpt-realtime-2", expires_at=4102444800)
 
 
 def said(text: str, form: AudioFormat = PCM) -> bytes:

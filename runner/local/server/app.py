@@ -40,7 +40,7 @@ class LocalApp:
     def __init__(self, settings: LocalEndpoint) -> None:
         self._settings = settings
         self._plan = FaultPlan(settings.faults, settings.fault_seed)
-        self._faculties: Engines | None = None
+        self._engines: Engines | None = None
         self._workers: Workers | None = None
         self._loading: anyio.Lock | None = None
 
@@ -50,18 +50,18 @@ class LocalApp:
         Raises:
             ProfileError: The settings ask for what is not installed.
         """
-        if self._faculties is None and needs_models(self._settings):
+        if self._engines is None and needs_models(self._settings):
             self._loading = self._loading or anyio.Lock()
             async with self._loading:
                 return await self._load_models()
-        self._faculties = self._faculties or engines_for(self._settings)
-        return self._faculties
+        self._engines = self._engines or engines_for(self._settings)
+        return self._engines
 
     async def _load_models(self) -> Engines:
         # Whoever waited for the lock finds them here.
-        if self._faculties is None:
-            self._faculties = await run_sync(engines_for, self._settings)
-        return self._faculties
+        if self._engines is None:
+            self._engines = await run_sync(engines_for, self._settings)
+        return self._engines
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection, as ASGI defines it."""
@@ -119,36 +119,36 @@ class LocalApp:
             limit_s = min(limit_s, expire.after_s)
         # Whole seconds, rounded down: what is shown is never later than the end.
         expires_at = int(time.time() + limit_s)
-        faculties = await self.load()
+        engines = await self.load()
         self._workers = self._workers or Workers()
         session: Conversing
         if kind == "translation":
             # Other sessions shall not wait for its models of events.
             from runner.local.session.translating_session import TranslatingSession
 
-            session = TranslatingSession(faculties, model=model, expires_at=expires_at)
+            session = TranslatingSession(engines, model=model, expires_at=expires_at)
         else:
-            session = FaultySession(faculties, faults, kind=kind, model=model, expires_at=expires_at)
+            session = FaultySession(engines, faults, kind=kind, model=model, expires_at=expires_at)
         logs.logger().info(
             "local_session_opened",
             session_id=session.id,
             kind=kind,
             model=model,
-            simulated=faculties.speech.simulated or faculties.writer is None,
+            simulated=engines.speech.simulated or engines.language_model is None,
             speech=self._settings.speech,
             brain=self._settings.brain.kind,
         )
-        pump = SessionDriver(
+        driver = SessionDriver(
             session,
             receive,
             send,
             workers=self._workers,
             faults=faults,
-            wire=(scope.get("extensions") or {}).get(EXTENSION),
+            stream=(scope.get("extensions") or {}).get(EXTENSION),
             delta_interval_ms=self._settings.delta_interval_ms,
             limit_s=limit_s,
         )
-        await pump.run()
+        await driver.run()
         logs.logger().debug("local_session_closed", session_id=session.id)
 
 

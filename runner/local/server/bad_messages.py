@@ -21,7 +21,7 @@ GARBAGE: Final = b"\xf3\x7fThese are no frames of a WebSocket.\r\n"
 """Reserved bits, and an opcode that WebSocket does not have."""
 
 
-def nonsense(
+def bad_message(
     fault: UnknownEventFault | OversizedFault | MalformedFault | BinaryFault | ErrorEventFault | RateLimitedFault,
 ) -> str | bytes:
     """The message that a fault sends: a text, or the bytes of a binary one."""

@@ -45,15 +45,15 @@ class ServerSocket:
     def __init__(self, stream: FaultyStream, request: h11.Request, early: bytes) -> None:
         self.accepted = False
         self._stream = stream
-        self._wire = WSConnection(ConnectionType.SERVER)
-        self._wire.initiate_upgrade_connection(list(request.headers), request.target.decode("latin-1"))
-        opening = next(self._wire.events())
+        self._protocol = WSConnection(ConnectionType.SERVER)
+        self._protocol.initiate_upgrade_connection(list(request.headers), request.target.decode("latin-1"))
+        opening = next(self._protocol.events())
         self.offered = opening.subprotocols if isinstance(opening, Request) else []
         self._early = early
         self._events: list[Event] = []
         self._parts: list[str] | list[bytes] = []
         self._size = 0
-        self._greeted = False
+        self._announced = False
         self._writing = anyio.Lock()
         self._reading = anyio.Lock()
         self._frame = anyio.CancelScope()
@@ -64,12 +64,12 @@ class ServerSocket:
 
     async def receive(self) -> Message:
         """The next ASGI message from the client; pings are answered on the way."""
-        if not self._greeted:
-            self._greeted = True
+        if not self._announced:
+            self._announced = True
             return {"type": "websocket.connect"}
         while self._ended is None:
             while self._events:
-                message = await self._digest(self._events.pop(0))
+                message = await self._handle(self._events.pop(0))
                 if message is not None:
                     return message
             await self._fill()
@@ -103,7 +103,7 @@ class ServerSocket:
             while self._ended is None:
                 await self._fill()
                 while self._events:
-                    await self._digest(self._events.pop(0))
+                    await self._handle(self._events.pop(0))
         self._end(code, reason)
 
     async def watch(self, patience_s: float) -> None:
@@ -121,7 +121,7 @@ class ServerSocket:
         async with self._reading:
             if self._events or self._ended is not None:
                 return
-            if self._wire.state is ConnectionState.CLOSED:
+            if self._protocol.state is ConnectionState.CLOSED:
                 self._end(_ABNORMAL, "")
                 return
             try:
@@ -133,13 +133,13 @@ class ServerSocket:
 
     def _feed(self, data: bytes) -> None:
         try:
-            self._wire.receive_data(data)
-            self._events.extend(self._wire.events())
+            self._protocol.receive_data(data)
+            self._events.extend(self._protocol.events())
         except RemoteProtocolError as error:
             hint = error.event_hint
             self._events.append(hint if isinstance(hint, CloseConnection) else CloseConnection(code=1002))
 
-    async def _digest(self, found: Event) -> Message | None:
+    async def _handle(self, found: Event) -> Message | None:
         if isinstance(found, CloseConnection):
             await self._answer_close(found)
         elif self._closing:
@@ -153,10 +153,10 @@ class ServerSocket:
                 return None
             self._parts.append(found.data)  # type: ignore[arg-type]  # one message is all text or all bytes
             if found.message_finished:
-                return self._whole(found)
+                return self._message(found)
         return None
 
-    def _whole(self, last: TextMessage | BytesMessage) -> Message:
+    def _message(self, last: TextMessage | BytesMessage) -> Message:
         parts, self._parts, self._size = self._parts, [], 0
         if isinstance(last, TextMessage):
             return {"type": "websocket.receive", "text": "".join(parts), "bytes": None}  # type: ignore[arg-type]  # a message is all text or all bytes
@@ -181,7 +181,7 @@ class ServerSocket:
             if self._broken or self._ended is not None:
                 raise PeerGone
             try:
-                data = self._wire.send(what)
+                data = self._protocol.send(what)
             except LocalProtocolError:
                 raise PeerGone from None
             # A frame that is cut short cannot be followed by another, so a cancellation lets it finish.

@@ -64,7 +64,7 @@ class Workers:
 
     async def do(self, job: Job) -> Settle:
         """Do a job in a thread; whoever is cancelled does not wait for it."""
-        return await run_sync(job.work, abandon_on_cancel=True, limiter=self._limiters[job.faculty])
+        return await run_sync(job.work, abandon_on_cancel=True, limiter=self._limiters[job.engine])
 
 
 class SessionDriver:
@@ -76,7 +76,7 @@ class SessionDriver:
         send: ASGI's way to the client.
         workers: Who does the session's slow work.
         faults: What may go wrong on the way.
-        wire: The connection's bytes, where the server gives access to them.
+        stream: The connection's bytes, where the server gives access to them.
         delta_interval_ms: Time between two pieces of an answer, in milliseconds.
         limit_s: How long the session may last, in seconds.
     """
@@ -89,7 +89,7 @@ class SessionDriver:
         *,
         workers: Workers,
         faults: ConnectionFaults,
-        wire: FaultyStream | None,
+        stream: FaultyStream | None,
         delta_interval_ms: float,
         limit_s: float,
     ) -> None:
@@ -97,14 +97,14 @@ class SessionDriver:
         self._receive = receive
         self._workers = workers
         self._tasks = anyio.create_task_group()
-        self._outlet = EventSender(faults, wire, send, self._end)
+        self._sender = EventSender(faults, stream, send, self._end)
         self._delta_interval_ms = delta_interval_ms
         self._limit_s = limit_s
-        self._order = anyio.Lock()
+        self._in_order = anyio.Lock()
         self._work = anyio.Event()
         self._caught_up = anyio.Event()
         self._jobs: defaultdict[Engine, deque[Job]] = defaultdict(deque)
-        self._at_work: set[Engine] = set()
+        self._working: set[Engine] = set()
 
     async def run(self) -> None:
         """Until the client goes, the session's time is over, or a fault ends the connection."""
@@ -112,12 +112,12 @@ class SessionDriver:
             async with self._tasks:
                 self._tasks.start_soon(self._expire)
                 self._tasks.start_soon(self._stream)
-                await self._outlet.open()
-                self._tasks.start_soon(self._outlet.watch_clock)
+                await self._sender.open()
+                self._tasks.start_soon(self._sender.watch_clock)
                 await self._read()
                 self._end()
         except* (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError):
-            # ASGI: sending to a client that has gone raises OSError; the wire has anyio's errors.
+            # ASGI: sending to a client that has gone raises OSError; the stream has anyio's errors.
             logs.logger().info("client_lost", session_id=self._session.id)
 
     def _end(self) -> None:
@@ -149,31 +149,31 @@ class SessionDriver:
         minutes = f"{self._limit_s / 60:.3g}"
         reason = f"Your session hit the maximum duration of {minutes} minute{'' if minutes == '1' else 's'}."
         await self._emit(partial(self._session.expire, reason))
-        await self._outlet.close(1001, reason)
+        await self._sender.close(1001, reason)
 
-    def _hand_out(self, jobs: list[Job]) -> None:
+    def _start_jobs(self, jobs: list[Job]) -> None:
         for job in jobs:
-            self._jobs[job.faculty].append(job)
-            if job.faculty not in self._at_work:
-                self._at_work.add(job.faculty)
-                self._tasks.start_soon(self._work_off, job.faculty)
+            self._jobs[job.engine].append(job)
+            if job.engine not in self._working:
+                self._working.add(job.engine)
+                self._tasks.start_soon(self._run_jobs, job.engine)
 
-    async def _work_off(self, faculty: Engine) -> None:
-        """Do what was asked of a faculty in the order in which it came up."""
-        jobs = self._jobs[faculty]
+    async def _run_jobs(self, engine: Engine) -> None:
+        """Do what was asked of a engine in the order in which it came up."""
+        jobs = self._jobs[engine]
         while jobs:
             await self._emit(await self._workers.do(jobs.popleft()))
-        self._at_work.remove(faculty)
+        self._working.remove(engine)
 
     async def _emit(self, produce: Callable[[], list[ServerEvent]]) -> None:
-        async with self._order:
+        async with self._in_order:
             events = produce()
             # Slow work begins before what is known is sent, since a client may take its time.
-            self._hand_out(self._session.take_jobs())
+            self._start_jobs(self._session.take_jobs())
             for each in events:
-                await self._outlet.send(each)
+                await self._sender.send(each)
             if self._session.is_over:
-                await self._outlet.close(1000, "")
+                await self._sender.close(1000, "")
         self._caught_up.set()
         if self._session.busy:
             self._work.set()

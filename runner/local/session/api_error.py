@@ -90,7 +90,7 @@ def invalid_value(param: str, value: object, supported: Sequence[str]) -> ApiErr
     return ApiError(f"Invalid value: '{given}'. {verb}: {choice}.", code="invalid_value", param=param)
 
 
-def refusal_for(errors: list[ErrorDetails], document: dict[str, Any]) -> ApiError:
+def api_error_for(errors: list[ErrorDetails], document: dict[str, Any]) -> ApiError:
     """The API's words for what pydantic found; an unknown field is told before any other fault."""
     error = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])
     kind, context, value = error["type"], error.get("ctx", {}), error["input"]

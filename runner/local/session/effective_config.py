@@ -63,14 +63,14 @@ class EffectiveConfig:
         self._values = self._defaults()
 
     def _defaults(self) -> dict[str, Any]:
-        heard: dict[str, Any] = {
+        audio_input: dict[str, Any] = {
             "format": _FORMATS["audio/pcm"],
             "transcription": None,
             "noise_reduction": None,
             "turn_detection": dict(_SERVER_VAD),
         }
         if self.kind == "transcription":
-            return {"audio": {"input": heard}}
+            return {"audio": {"input": audio_input}}
         return {
             "model": self.model,
             "output_modalities": ["audio"],
@@ -82,7 +82,7 @@ class EffectiveConfig:
             "truncation": "auto",
             "prompt": None,
             "audio": {
-                "input": heard,
+                "input": audio_input,
                 "output": {"format": _FORMATS["audio/pcm"], "voice": "marin", "speed": 1.0},
             },
         }
@@ -91,25 +91,27 @@ class EffectiveConfig:
         return self._values[name]
 
     @property
-    def hearing(self) -> dict[str, Any]:
+    def input(self) -> dict[str, Any]:
         """The `audio.input` object."""
-        heard: dict[str, Any] = self._values["audio"]["input"]
-        return heard
+        audio_input: dict[str, Any] = self._values["audio"]["input"]
+        return audio_input
 
     @property
-    def speech(self) -> dict[str, Any]:
+    def output(self) -> dict[str, Any]:
         """The `audio.output` object."""
-        spoken: dict[str, Any] = self._values["audio"]["output"]
-        return spoken
+        audio_output: dict[str, Any] = self._values["audio"]["output"]
+        return audio_output
 
     def view(self) -> dict[str, Any]:
         """The whole configuration as `session.created` and `session.updated` show it."""
         shown = shown_as(copy.deepcopy(self._values))
         shown.pop("parallel_tool_calls", None)
-        heard = shown["audio"]["input"]
-        if self.kind == "transcription" and heard["turn_detection"]:
-            heard["turn_detection"] = {
-                key: heard["turn_detection"][key] for key in _TRANSCRIPTION_VAD if key in heard["turn_detection"]
+        audio_input = shown["audio"]["input"]
+        if self.kind == "transcription" and audio_input["turn_detection"]:
+            audio_input["turn_detection"] = {
+                key: audio_input["turn_detection"][key]
+                for key in _TRANSCRIPTION_VAD
+                if key in audio_input["turn_detection"]
             }
         return {**self._identity, **shown}
 
@@ -131,7 +133,7 @@ class EffectiveConfig:
                 self._values.pop(name, None)
             else:
                 self._values[name] = defaults.get(name) if value is None else value
-        for side, merge in (("input", _heard), ("output", _spoken)):
+        for side, merge in (("input", _merged_input), ("output", _merged_output)):
             if audio.get(side):
                 self._values["audio"][side] |= merge(self._values["audio"][side], audio[side])
 
@@ -147,7 +149,7 @@ class EffectiveConfig:
                 "Tracing cannot be changed once it is enabled.", code="invalid_value", param="session.tracing"
             )
         output = (change.get("audio") or {}).get("output") or {}
-        if spoke and output.get("voice") is not None and _voice(output["voice"]) != self.speech["voice"]:
+        if spoke and output.get("voice") is not None and _voice(output["voice"]) != self.output["voice"]:
             raise ApiError(
                 "Cannot update a conversation's voice if assistant audio is present.",
                 code="cannot_update_voice",
@@ -155,10 +157,10 @@ class EffectiveConfig:
             )
 
 
-def _heard(current: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+def _merged_input(current: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
     merged = dict(change)
     if "format" in change:
-        merged["format"] = audio_format(change["format"])
+        merged["format"] = complete_format(change["format"])
     if change.get("turn_detection"):
         merged["turn_detection"] = _turn_detection(current["turn_detection"], change["turn_detection"])
     if change.get("noise_reduction"):
@@ -176,16 +178,16 @@ def _turn_detection(current: dict[str, Any] | None, change: dict[str, Any]) -> d
     return {**current, **nullable}
 
 
-def _spoken(_current: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+def _merged_output(_current: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
     merged = {key: value for key, value in change.items() if value is not None}
     if "format" in merged:
-        merged["format"] = audio_format(merged["format"])
+        merged["format"] = complete_format(merged["format"])
     if "voice" in merged:
         merged["voice"] = _voice(merged["voice"])
     return merged
 
 
-def audio_format(given: dict[str, Any] | None) -> dict[str, Any]:
+def complete_format(given: dict[str, Any] | None) -> dict[str, Any]:
     """A format with all its fields; the default for none."""
     return dict(_FORMATS[(given or {}).get("type", "audio/pcm")])
 

@@ -1,4 +1,4 @@
-"""Which of the scripted faults befall which connection, and when; nothing here does them."""
+"""Which of the planned faults befall which connection, and when; nothing here does them."""
 
 import math
 import random
@@ -13,7 +13,7 @@ F = TypeVar("F", bound=ConnectionFault)
 
 
 @dataclass(eq=False)
-class Scripted:
+class PlannedFault:
     """A fault, and how many more connections it may befall."""
 
     fault: AnyFault
@@ -29,14 +29,14 @@ class FaultPlan:
     """
 
     def __init__(self, faults: Sequence[AnyFault], seed: int | None = None) -> None:
-        self._scripted = [Scripted(fault, fault.times or math.inf) for fault in faults]
+        self._planned = [PlannedFault(fault, fault.times or math.inf) for fault in faults]
         self._random = random.Random(seed)  # noqa: S311  # which test goes wrong is no secret
         self._connections = 0
 
     def next_connection(self) -> "ConnectionFaults":
         """The faults that may befall the connection that begins now."""
         self._connections += 1
-        likely = [each for each in self._scripted if self._random.random() < each.fault.chance]
+        likely = [each for each in self._planned if self._random.random() < each.fault.chance]
         possible = [each for each in likely if each.fault.first <= self._connections]
         return ConnectionFaults(self._connections, possible)
 
@@ -49,18 +49,18 @@ class ConnectionFaults:
         possible: The faults, shared with other connections.
     """
 
-    def __init__(self, number: int, possible: Sequence[Scripted] = ()) -> None:
+    def __init__(self, number: int, possible: Sequence[PlannedFault] = ()) -> None:
         self.number = number
         self._possible = list(possible)
-        self._happened: list[AnyFault] = []
+        self._injected: list[AnyFault] = []
 
     def claim(self, kind: type[F]) -> F | None:
         """The fault of a kind that befalls this connection: the same one, however often it is asked for."""
-        for fault in self._happened:
+        for fault in self._injected:
             if isinstance(fault, kind):
                 return fault
         for each in self._possible:
-            if isinstance(each.fault, kind) and self._happens(each):
+            if isinstance(each.fault, kind) and self._inject(each):
                 return each.fault
         return None
 
@@ -72,7 +72,7 @@ class ConnectionFaults:
             age_s: The time since the handshake, in seconds.
         """
         for each in tuple(self._possible):
-            if isinstance(each.fault, SessionFault) and _is_due(each.fault, events, age_s) and self._happens(each):
+            if isinstance(each.fault, SessionFault) and _is_due(each.fault, events, age_s) and self._inject(each):
                 yield each.fault
 
     def moments_s(self) -> list[float]:
@@ -80,13 +80,13 @@ class ConnectionFaults:
         faults = (each.fault for each in self._possible)
         return sorted({fault.after_s for fault in faults if isinstance(fault, SessionFault) and fault.after_s})
 
-    def _happens(self, scripted: Scripted) -> bool:
-        if not scripted.left or scripted not in self._possible:
+    def _inject(self, planned: PlannedFault) -> bool:
+        if not planned.left or planned not in self._possible:
             return False
-        scripted.left -= 1
-        self._possible.remove(scripted)
-        self._happened.append(scripted.fault)
-        logs.logger().info("fault_injected", kind=scripted.fault.kind, connection=self.number, simulated=True)
+        planned.left -= 1
+        self._possible.remove(planned)
+        self._injected.append(planned.fault)
+        logs.logger().info("fault_injected", kind=planned.fault.kind, connection=self.number, simulated=True)
         return True
 
 

@@ -6,10 +6,10 @@ from runner.api.client_events import SessionUpdate
 from runner.local.session.api_error import ApiError
 from runner.local.session.effective_config import SessionKind
 from runner.local.session.fault_plan import ConnectionFaults
-from runner.local.session.item_store import Entries
+from runner.local.session.item_store import ItemStore
 from runner.local.session.jobs import ServerEvent
 from runner.local.session.realtime_session import LocalSession
-from runner.local.session.response import Order, Response, event
+from runner.local.session.response import Response, ResponseRequest, event
 from runner.local.speech.engines import Engines
 from runner.settings.faults import DriftFault, RefuseUpdateFault, ResponseFailedFault
 
@@ -18,7 +18,7 @@ class FaultySession(LocalSession):
     """A session whose updates and responses may go wrong.
 
     Args:
-        faculties: What it hears, thinks and speaks with.
+        engines: What it hears, thinks and speaks with.
         faults: What may go wrong.
         kind: A conversation or a transcription.
         model: The model that the client asked for.
@@ -26,9 +26,9 @@ class FaultySession(LocalSession):
     """
 
     def __init__(
-        self, faculties: Engines, faults: ConnectionFaults, *, kind: SessionKind, model: str, expires_at: int
+        self, engines: Engines, faults: ConnectionFaults, *, kind: SessionKind, model: str, expires_at: int
     ) -> None:
-        super().__init__(faculties, kind=kind, model=model, expires_at=expires_at)
+        super().__init__(engines, kind=kind, model=model, expires_at=expires_at)
         self._faults = faults
         self._failed = 0
 
@@ -41,19 +41,19 @@ class FaultySession(LocalSession):
                 each["session"] = _merged(each["session"], drift.settings)
         return events
 
-    def _new_response(self, order: Order, conversation: Entries | None) -> Response:
+    def _new_response(self, request: ResponseRequest, conversation: ItemStore | None) -> Response:
         fault = self._faults.claim(ResponseFailedFault)
         if fault and (not fault.responses or self._failed < fault.responses):
             self._failed += 1
-            return _FailingResponse(order, conversation, fault)
-        return super()._new_response(order, conversation)
+            return _FailingResponse(request, conversation, fault)
+        return super()._new_response(request, conversation)
 
 
 class _FailingResponse(Response):
     """A response that is created, and then failed before it had any item."""
 
-    def __init__(self, order: Order, conversation: Entries | None, fault: ResponseFailedFault) -> None:
-        super().__init__(order, conversation)
+    def __init__(self, request: ResponseRequest, conversation: ItemStore | None, fault: ResponseFailedFault) -> None:
+        super().__init__(request, conversation)
         self.is_ready = True
         self._error = {"type": fault.type, "code": fault.code, "message": fault.message}
 

@@ -8,7 +8,7 @@ from runner import logs
 from runner.audio.format import PCM, AudioFormat
 from runner.local.session.api_error import ApiError
 from runner.local.session.identifiers import new_id
-from runner.local.session.turn_detection import Idle, Started, Stopped, TurnRules, Turns
+from runner.local.session.turn_detection import IdleTimeout, TurnDetection, TurnSettings, TurnStarted, TurnStopped
 from runner.local.speech.interfaces import Detector, Frame
 
 MIN_COMMIT_MS: Final = 100
@@ -24,18 +24,18 @@ class TurnAudio(NamedTuple):
     """Audio that became an item."""
 
     audio: bytes
-    form: AudioFormat
+    audio_format: AudioFormat
 
     def pcm(self) -> bytes:
         """Its 16-bit samples."""
-        return self.form.decode(self.audio)
+        return self.audio_format.decode(self.audio)
 
 
-class Happening(NamedTuple):
+class Detection(NamedTuple):
     """What turn detection has found, with the audio of the turn once it is over."""
 
-    what: Started | Stopped | Idle
-    recording: TurnAudio | None = None
+    what: TurnStarted | TurnStopped | IdleTimeout
+    audio: TurnAudio | None = None
 
 
 class InputBuffer:
@@ -49,10 +49,10 @@ class InputBuffer:
     def __init__(self, detector: Callable[[int], Detector], *, is_slow: bool) -> None:
         self._new_detector = detector
         self._is_slow = is_slow
-        self._form = PCM
-        self._turns: Turns | None = None
+        self._audio_format = PCM
+        self._turns: TurnDetection | None = None
         self._detector: Detector | None = None
-        self._buffer = bytearray()
+        self._audio = bytearray()
         self._base_ms = 0.0
         self._pending = bytearray()
         self._odd = b""
@@ -67,64 +67,64 @@ class InputBuffer:
         return self._turns.item_id if self._turns else ""
 
     @property
-    def heard_ms(self) -> float:
+    def received_ms(self) -> float:
         """How much audio the session was sent."""
-        return self._base_ms + self._form.ms(len(self._buffer))
+        return self._base_ms + self._audio_format.ms(len(self._audio))
 
     @property
     def is_behind(self) -> bool:
         """Whether so much audio waits for a slow detector that no more should be taken."""
-        return len(self._pending) * 1000 > 2 * self._form.rate * _BACKLOG_MS
+        return len(self._pending) * 1000 > 2 * self._audio_format.rate * _BACKLOG_MS
 
-    def configure(self, form: AudioFormat, rules: TurnRules | None) -> None:
+    def configure(self, audio_format: AudioFormat, settings: TurnSettings | None) -> None:
         """Take over the session's settings; another format drops what the buffer holds."""
-        if form != self._form:
-            self._base_ms = self.heard_ms
-            self._buffer.clear()
-            self._form = form
+        if audio_format != self._audio_format:
+            self._base_ms = self.received_ms
+            self._audio.clear()
+            self._audio_format = audio_format
             self._turns = None
-        if rules is None:
+        if settings is None:
             self._announced_id = self._announced_id or self.item_id
             self._turns = None
             self._pending.clear()
         elif self._turns is None:
-            self._turns = Turns(rules, self.heard_ms)
+            self._turns = TurnDetection(settings, self.received_ms)
             self._turns.wait(self._idle_since_ms)
             self._detector = None
             self._pending.clear()
             self._odd = b""
         else:
-            self._turns.rules = rules
+            self._turns.settings = settings
 
-    def append(self, audio: bytes) -> Iterator[Happening]:
+    def append(self, audio: bytes) -> Iterator[Detection]:
         """Add audio; what that brings about comes as it is iterated over."""
-        self._buffer += audio
+        self._audio += audio
         if self._turns is None:
-            self._trim(self.heard_ms - KEPT_MS)
+            self._trim(self.received_ms - KEPT_MS)
         elif self._is_slow:
             self._pending += self._samples(audio)
         else:
-            self._detector = self._detector or self._new_detector(self._form.rate)
-            yield from self._follow(self._turns, self._detector.hear(self._samples(audio)))
+            self._detector = self._detector or self._new_detector(self._audio_format.rate)
+            yield from self._follow(self._turns, self._detector.detect(self._samples(audio)))
 
-    def take_work(self) -> Callable[[], Callable[[], Iterator[Happening]]] | None:
+    def take_work(self) -> Callable[[], Callable[[], Iterator[Detection]]] | None:
         """The next thing to be done in a worker thread; it returns what is to be iterated over afterwards."""
         if self._is_working or not self._pending or self._turns is None:
             return None
         self._is_working = True
         pcm = bytes(self._pending)
         self._pending.clear()
-        turns, detector, rate = self._turns, self._detector, self._form.rate
+        turns, detector, rate = self._turns, self._detector, self._audio_format.rate
 
-        def work() -> Callable[[], Iterator[Happening]]:
+        def work() -> Callable[[], Iterator[Detection]]:
             try:
                 listener = detector or self._new_detector(rate)
-                frames = listener.hear(pcm)
+                frames = listener.detect(pcm)
             except Exception:  # noqa: BLE001  # a model may raise anything; this is then taken for silence
                 logs.logger().exception("detector_failed")
                 lost = Frame(len(pcm) * 1000 / (2 * rate), 0.0)
-                return partial(self._worked, turns, detector, [lost])
-            return partial(self._worked, turns, listener, frames)
+                return partial(self._detected, turns, detector, [lost])
+            return partial(self._detected, turns, listener, frames)
 
         return work
 
@@ -134,7 +134,7 @@ class InputBuffer:
         Raises:
             ApiError: It is not enough.
         """
-        held_ms = self._form.ms(len(self._buffer))
+        held_ms = self._audio_format.ms(len(self._audio))
         if held_ms < MIN_COMMIT_MS:
             message = (
                 "Error committing input audio buffer: buffer too small. Expected at least "
@@ -142,15 +142,15 @@ class InputBuffer:
             )
             raise ApiError(message, code="input_audio_buffer_commit_empty")
         item_id = self.item_id or self._announced_id or new_id("item")
-        return item_id, TurnAudio(self._emptied(), self._form)
+        return item_id, TurnAudio(self._emptied(), self._audio_format)
 
     def end_turn(self) -> TurnAudio | None:
         """What is being said, as if it ended here; None where nobody speaks."""
         if self._turns is None or not self._turns.item_id:
             return None
-        recording = self._cut(self._turns.start_ms, self.heard_ms)
-        self._turns.forget(self.heard_ms)
-        return recording
+        audio = self._cut(self._turns.start_ms, self.received_ms)
+        self._turns.forget(self.received_ms)
+        return audio
 
     def clear(self) -> None:
         """Drop what the buffer holds; the time of the session goes on."""
@@ -162,7 +162,7 @@ class InputBuffer:
 
     def responded(self, played_until_ms: float) -> None:
         """A response is over, and heard out when the session was sent so much audio."""
-        self._wait(max(self.heard_ms, played_until_ms))
+        self._wait(max(self.received_ms, played_until_ms))
 
     def _wait(self, since_ms: float | None) -> None:
         self._idle_since_ms = since_ms
@@ -171,8 +171,8 @@ class InputBuffer:
 
     def _emptied(self) -> bytes:
         """All that the buffer held, half a sample at its end included; what comes next begins anew."""
-        audio, self._base_ms = bytes(self._buffer), self.heard_ms
-        self._buffer.clear()
+        audio, self._base_ms = bytes(self._audio), self.received_ms
+        self._audio.clear()
         self._odd, self._announced_id = b"", ""
         if self._turns:
             self._turns.forget(self._base_ms)
@@ -181,33 +181,33 @@ class InputBuffer:
     def _samples(self, audio: bytes) -> bytes:
         """The samples that this audio completes; a piece may end within one."""
         audio = self._odd + audio
-        whole = len(audio) - len(audio) % self._form.sample_bytes
+        whole = len(audio) - len(audio) % self._audio_format.sample_bytes
         self._odd = audio[whole:]
-        return self._form.decode(audio[:whole])
+        return self._audio_format.decode(audio[:whole])
 
-    def _worked(self, turns: Turns, detector: Detector | None, frames: list[Frame]) -> Iterator[Happening]:
+    def _detected(self, turns: TurnDetection, detector: Detector | None, frames: list[Frame]) -> Iterator[Detection]:
         self._is_working = False
         if turns is self._turns:
             self._detector = detector
             yield from self._follow(turns, frames)
 
-    def _follow(self, turns: Turns, frames: list[Frame]) -> Iterator[Happening]:
+    def _follow(self, turns: TurnDetection, frames: list[Frame]) -> Iterator[Detection]:
         for found in turns.follow(frames):
-            recording = None if isinstance(found, Started) else self._cut(found.start_ms, found.end_ms)
-            yield Happening(found, recording)
-        self._trim(self.heard_ms - KEPT_MS)
+            audio = None if isinstance(found, TurnStarted) else self._cut(found.start_ms, found.end_ms)
+            yield Detection(found, audio)
+        self._trim(self.received_ms - KEPT_MS)
         if not turns.item_id:
-            self._trim(turns.at_ms - max(_KEPT_IN_SILENCE_MS, turns.rules.prefix_ms))
+            self._trim(turns.at_ms - max(_KEPT_IN_SILENCE_MS, turns.settings.prefix_ms))
 
     def _cut(self, start_ms: float, end_ms: float) -> TurnAudio:
-        first, last = (self._form.size_bytes(max(0.0, at_ms - self._base_ms)) for at_ms in (start_ms, end_ms))
-        audio = bytes(self._buffer[first:last])
+        first, last = (self._audio_format.size_bytes(max(0.0, at_ms - self._base_ms)) for at_ms in (start_ms, end_ms))
+        audio = bytes(self._audio[first:last])
         self._trim(end_ms)
-        return TurnAudio(audio, self._form)
+        return TurnAudio(audio, self._audio_format)
 
     def _trim(self, before_ms: float) -> None:
         """Drop what is older; whole samples, so the base stays where the buffer begins."""
-        excess = min(self._form.size_bytes(max(0.0, before_ms - self._base_ms)), len(self._buffer))
+        excess = min(self._audio_format.size_bytes(max(0.0, before_ms - self._base_ms)), len(self._audio))
         if excess:
-            del self._buffer[:excess]
-            self._base_ms += self._form.ms(excess)
+            del self._audio[:excess]
+            self._base_ms += self._audio_format.ms(excess)

@@ -11,62 +11,62 @@ from runner.api.client_events import (
 from runner.audio.format import AudioFormat
 from runner.local.session.api_error import ApiError
 from runner.local.session.input_buffer import TurnAudio
-from runner.local.session.item_store import Entries, Entry, admit
+from runner.local.session.item_store import ItemStore, StoredItem, admit
 from runner.local.session.jobs import ServerEvent
 from runner.local.session.response import event
 from runner.local.session.transcription import Transcriptions
 
 
-class Items:
+class ItemRequests:
     """Adds, shows, cuts and removes items; what their audio says is written down by the way.
 
     Args:
         conversation: Where they stand.
-        scribe: What writes it down.
+        transcriptions: What writes it down.
     """
 
-    def __init__(self, conversation: Entries, scribe: Transcriptions) -> None:
+    def __init__(self, conversation: ItemStore, transcriptions: Transcriptions) -> None:
         self._conversation = conversation
-        self._scribe = scribe
+        self._transcriptions = transcriptions
 
     def commit(self, item_id: str, recording: TurnAudio, *, is_transcribed: bool) -> list[ServerEvent]:
         """Make audio a user message; `is_transcribed` says whether the client wants to read it."""
         item = {"type": "message", "role": "user", "id": item_id, "object": "realtime.item", "status": "completed"}
-        audio_ms = int(recording.form.ms(len(recording.audio)))
-        entry = Entry({**item, "content": [{"type": "input_audio"}]}, audio_ms, recording)
-        previous = self._conversation.insert(entry)
-        self._scribe.hear(entry, is_shown=is_transcribed)
+        audio_ms = int(recording.audio_format.ms(len(recording.audio)))
+        stored = StoredItem({**item, "content": [{"type": "input_audio"}]}, audio_ms, recording)
+        previous = self._conversation.insert(stored)
+        self._transcriptions.transcribe(stored, is_shown=is_transcribed)
         committed = event("input_audio_buffer.committed", previous_item_id=previous, item_id=item_id)
-        return [committed, *_added(entry, previous)]
+        return [committed, *_added(stored, previous)]
 
-    def create(self, create: ConversationItemCreate, form: AudioFormat) -> list[ServerEvent]:
+    def create(self, create: ConversationItemCreate, audio_format: AudioFormat) -> list[ServerEvent]:
         """Add the client's item.
 
         Raises:
             ApiError: It cannot stand where it is to stand, or at all.
         """
         item = create.item.model_dump(mode="json", exclude_unset=True)
-        entry = admit(item, form=form)
+        stored = admit(item, audio_format=audio_format)
         if item["type"] == "function_call_output":
-            calls = {each.item.get("call_id") for each in self._conversation.entries if "name" in each.item}
+            calls = {each.item.get("call_id") for each in self._conversation.items if "name" in each.item}
             if item["call_id"] not in calls:
                 message = f"Tool call ID '{item['call_id']}' not found in conversation."
                 raise ApiError(message, code="invalid_tool_call_id", param="item.call_id")
-        previous = self._conversation.insert(entry, after=create.previous_item_id)
-        self._scribe.hear(entry, is_shown=False)
-        return _added(entry, previous)
+        previous = self._conversation.insert(stored, after=create.previous_item_id)
+        self._transcriptions.transcribe(stored, is_shown=False)
+        return _added(stored, previous)
 
     def retrieve(self, retrieve: ConversationItemRetrieve) -> list[ServerEvent]:
         """Show an item."""
-        entry = self._conversation.find(retrieve.item_id, doing="retrieving")
-        return [event("conversation.item.retrieved", item=copy.deepcopy(entry.item))]
+        stored = self._conversation.find(retrieve.item_id, doing="retrieving")
+        return [event("conversation.item.retrieved", item=copy.deepcopy(stored.item))]
 
     def delete(self, delete: ConversationItemDelete) -> list[ServerEvent]:
         """Remove an item."""
-        entry = self._conversation.find(delete.item_id, doing="deleting")
-        self._conversation.entries.remove(entry)
-        entry.is_gone = True
-        return [event("conversation.item.deleted", item_id=entry.id)]
+        stored = self._conversation.find(delete.item_id, doing="deleting")
+        self._conversation.items.remove(stored)
+        stored.is_deleted = True
+        return [event("conversation.item.deleted", item_id=stored.id)]
 
     def truncate(self, cut: ConversationItemTruncate) -> list[ServerEvent]:
         """Cut an answer to what was played."""
@@ -75,6 +75,6 @@ class Items:
         return [event("conversation.item.truncated", item_id=cut.item_id, **fields)]
 
 
-def _added(entry: Entry, previous: str | None) -> list[ServerEvent]:
+def _added(stored: StoredItem, previous: str | None) -> list[ServerEvent]:
     kinds = ("conversation.item.added", "conversation.item.done")
-    return [event(kind, previous_item_id=previous, item=entry.item) for kind in kinds]
+    return [event(kind, previous_item_id=previous, item=stored.item) for kind in kinds]

@@ -9,7 +9,7 @@ from runner.local.session.effective_config import shown_as
 from runner.local.session.identifiers import new_id
 from runner.local.session.input_buffer import TurnAudio
 from runner.local.session.jobs import Settle
-from runner.local.speech.replies import Prompted
+from runner.local.speech.replies import PromptSummary
 from runner.protocol.audio_append import decoded
 
 _MAX_ITEM_ID_CHARACTERS = 32
@@ -37,7 +37,7 @@ class Tokens:
 
 
 @dataclass
-class Entry:
+class StoredItem:
     """One item as the API shows it, and what is known of its audio."""
 
     item: dict[str, Any]
@@ -45,15 +45,15 @@ class Entry:
     """How long its audio is, in milliseconds."""
     recording: TurnAudio | None = None
     """The audio, until somebody writes it down."""
-    heard: str = ""
+    transcript: str = ""
     """The words of the audio, where they were understood."""
-    is_being_heard: bool = False
+    is_being_transcribed: bool = False
     """Whether somebody is writing it down."""
-    waiting: list[Settle] = field(default_factory=list)
+    after_transcription: list[Settle] = field(default_factory=list)
     """What goes on once that is done."""
-    is_gone: bool = False
+    is_deleted: bool = False
     """Whether the client has deleted it."""
-    is_cut: bool = False
+    is_truncated: bool = False
     """Whether the client has cut it to what was played."""
 
     @property
@@ -75,41 +75,41 @@ class Entry:
         )
 
 
-class Entries:
+class ItemStore:
     """The items in their order."""
 
     def __init__(self) -> None:
         self.id = new_id("conv")
-        self.entries: list[Entry] = []
+        self.items: list[StoredItem] = []
 
-    def find(self, item_id: str, *, doing: str, param: str = "item_id") -> Entry:
+    def find(self, item_id: str, *, doing: str, param: str = "item_id") -> StoredItem:
         """The item with an id; `doing` is the verb of the refusal, such as `deleting`.
 
         Raises:
             ApiError: There is none.
         """
-        for entry in self.entries:
-            if entry.id == item_id:
-                return entry
+        for stored in self.items:
+            if stored.id == item_id:
+                return stored
         verb = {"retrieving": "retrieve", "deleting": "delete", "truncating": "truncate"}.get(doing, "reference")
         message = f"Error {doing} item: the item with id '{item_id}' does not exist."
         raise ApiError(message, code=f"item_{verb}_invalid_item_id", param=param)
 
-    def insert(self, entry: Entry, *, after: str | None = None) -> str | None:
+    def insert(self, stored: StoredItem, *, after: str | None = None) -> str | None:
         """Add an item after another, at the beginning (`root`) or at the end; returns the id before it.
 
         Raises:
             ApiError: The id is taken, or the item to insert after does not exist.
         """
-        ids = [each.id for each in self.entries]
-        if entry.id in ids:
-            message = f"Error adding item: an item with id '{entry.id}' already exists."
+        ids = [each.id for each in self.items]
+        if stored.id in ids:
+            message = f"Error adding item: an item with id '{stored.id}' already exists."
             raise ApiError(message, code="item_create_duplicate_item_id", param="item.id")
         if after not in (None, "root", *ids):
             message = f"Error adding item: the previous item with id '{after}' does not exist."
             raise ApiError(message, code="item_create_invalid_previous_item_id", param="previous_item_id")
         position = len(ids) if after is None else 0 if after == "root" else ids.index(after) + 1
-        self.entries.insert(position, entry)
+        self.items.insert(position, stored)
         return ids[position - 1] if position else None
 
     def truncate(self, item_id: str, *, content_index: int, audio_end_ms: int) -> None:
@@ -118,23 +118,23 @@ class Entries:
         Raises:
             ApiError: There is no such item, it has no audio of the assistant, or less than that.
         """
-        entry = self.find(item_id, doing="truncating")
-        content = entry.item.get("content", [])
-        if entry.item.get("role") != "assistant" or "output_audio" not in {part["type"] for part in content}:
+        stored = self.find(item_id, doing="truncating")
+        content = stored.item.get("content", [])
+        if stored.item.get("role") != "assistant" or "output_audio" not in {part["type"] for part in content}:
             message = "Only model output audio messages can be truncated."
             raise ApiError(message, code="unsupported_content_type", param="item_id")
         if content_index >= len(content):
             message = f"Invalid content index: the item has {len(content)} content part(s)."
             raise ApiError(message, code="invalid_value", param="content_index")
-        if audio_end_ms > entry.audio_ms:
-            message = f"Audio content of {entry.audio_ms}ms is already shorter than {audio_end_ms}ms"
+        if audio_end_ms > stored.audio_ms:
+            message = f"Audio content of {stored.audio_ms}ms is already shorter than {audio_end_ms}ms"
             raise ApiError(message, code="invalid_value", param="audio_end_ms")
-        entry.audio_ms = audio_end_ms
-        entry.is_cut = True
+        stored.audio_ms = audio_end_ms
+        stored.is_truncated = True
         content[content_index].pop("transcript", None)
 
 
-def admit(item: dict[str, Any], *, form: AudioFormat, at: str = "item") -> Entry:
+def admit(item: dict[str, Any], *, audio_format: AudioFormat, at: str = "item") -> StoredItem:
     """A client's item, with what the server adds to it; its audio is kept beside it.
 
     Raises:
@@ -165,7 +165,7 @@ def admit(item: dict[str, Any], *, form: AudioFormat, at: str = "item") -> Entry
                 code="invalid_value",
                 param=f"{at}.content[{index}].type",
             )
-    return Entry(item, int(form.ms(len(audio))), TurnAudio(audio, form) if audio else None)
+    return StoredItem(item, int(audio_format.ms(len(audio))), TurnAudio(audio, audio_format) if audio else None)
 
 
 def audio_bytes(encoded: str, param: str) -> bytes:
@@ -181,31 +181,33 @@ def audio_bytes(encoded: str, param: str) -> bytes:
         raise ApiError(message, code="invalid_value", param=param) from None
 
 
-def prompted_by(entries: list[Entry]) -> Prompted:
+def prompt_of(items: list[StoredItem]) -> PromptSummary:
     """What a response to these items answers to: the last user message, and what functions said after it."""
-    last = next((index for index in reversed(range(len(entries))) if entries[index].item.get("role") == "user"), None)
-    rest = entries if last is None else entries[last + 1 :]
-    outputs = tuple(entry.item["output"] for entry in rest if entry.item["type"] == "function_call_output")
+    last = next((index for index in reversed(range(len(items))) if items[index].item.get("role") == "user"), None)
+    rest = items if last is None else items[last + 1 :]
+    outputs = tuple(stored.item["output"] for stored in rest if stored.item["type"] == "function_call_output")
     if last is None:
-        return Prompted(outputs=outputs)
-    content = entries[last].item["content"]
+        return PromptSummary(outputs=outputs)
+    content = items[last].item["content"]
     words = [part["text"] for part in content if part["type"] == "input_text"]
-    words += [part["transcript"] for part in content if part.get("transcript") and not entries[last].heard]
-    return Prompted(
-        text=" ".join([*words, *filter(None, [entries[last].heard])]),
-        audio_s=entries[last].audio_ms / 1000,
+    words += [part["transcript"] for part in content if part.get("transcript") and not items[last].transcript]
+    return PromptSummary(
+        text=" ".join([*words, *filter(None, [items[last].transcript])]),
+        audio_s=items[last].audio_ms / 1000,
         images=sum(part["type"] == "input_image" for part in content),
         outputs=outputs,
     )
 
 
-def messages_of(entries: list[Entry], instructions: str) -> list[dict[str, str]]:
+def messages_of(items: list[StoredItem], instructions: str) -> list[dict[str, str]]:
     """The words of a conversation as language models take them; what has none is left out."""
     said = [{"role": "system", "content": instructions}] if instructions else []
-    for entry in entries:
-        role = {"function_call_output": "user"}.get(entry.item["type"], entry.item.get("role"))
-        parts = [part.get("text") or part.get("transcript") for part in entry.item.get("content", [])]
-        words = " ".join(filter(None, [*parts, "" if entry.heard in parts else entry.heard, entry.item.get("output")]))
+    for stored in items:
+        role = {"function_call_output": "user"}.get(stored.item["type"], stored.item.get("role"))
+        parts = [part.get("text") or part.get("transcript") for part in stored.item.get("content", [])]
+        words = " ".join(
+            filter(None, [*parts, "" if stored.transcript in parts else stored.transcript, stored.item.get("output")])
+        )
         if role and words:
             said.append({"role": role, "content": words})
     return said

@@ -16,9 +16,9 @@ class Job:
     """Something that takes time.
 
     Args:
-        faculty: Whose work it is.
+        engine: Whose work it is.
         work: Called in a worker thread; it must not touch the session, and does not raise.
     """
 
-    faculty: Engine
+    engine: Engine
     work: Callable[[], Settle]

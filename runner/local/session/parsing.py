@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from runner.api.client_events import CLIENT_EVENT_TYPES, MAX_EVENT_ID_CHARACTERS, ClientEventBase
-from runner.local.session.api_error import ApiError, invalid_type, invalid_value, missing, named, refusal_for
+from runner.local.session.api_error import ApiError, api_error_for, invalid_type, invalid_value, missing, named
 
 
 def read_document(message: str | bytes) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def read_event(
     try:
         return model.model_validate(document, strict=True, context={"wire": True})
     except ValidationError as error:
-        raise refusal_for(error.errors(include_url=False), document) from None
+        raise api_error_for(error.errors(include_url=False), document) from None
 
 
 def _check_session_type(document: dict[str, Any]) -> None:

@@ -17,16 +17,16 @@ from runner.audio.format import FORMATS, AudioFormat
 from runner.local.session.api_error import ApiError
 from runner.local.session.effective_config import EffectiveConfig, SessionKind
 from runner.local.session.identifiers import new_id
-from runner.local.session.input_buffer import Happening, InputBuffer, TurnAudio
-from runner.local.session.item_requests import Items
-from runner.local.session.item_store import Entries, audio_bytes
+from runner.local.session.input_buffer import Detection, InputBuffer, TurnAudio
+from runner.local.session.item_requests import ItemRequests
+from runner.local.session.item_store import ItemStore, audio_bytes
 from runner.local.session.jobs import Job, ServerEvent, Settle
 from runner.local.session.parsing import event_id_of, read_document, read_event
-from runner.local.session.response import Order, Response, event
-from runner.local.session.response_request import check_conversation, order_for
-from runner.local.session.responses import Answering
+from runner.local.session.response import Response, ResponseRequest, event
+from runner.local.session.response_request import check_conversation, resolve_request
+from runner.local.session.responses import Responses
 from runner.local.session.transcription import Transcriptions
-from runner.local.session.turn_detection import Idle, Started, rules_of
+from runner.local.session.turn_detection import IdleTimeout, TurnStarted, turn_settings
 from runner.local.speech.engines import Engines
 
 _ONLY_IN_CONVERSATIONS: Final = frozenset(
@@ -41,10 +41,10 @@ _ONLY_IN_CONVERSATIONS: Final = frozenset(
 
 
 class LocalSession:
-    """The state of one session and the rules for what may happen in it.
+    """The state of one session and the turn_settings for what may happen in it.
 
     Args:
-        faculties: What it hears, thinks and speaks with.
+        engines: What it hears, thinks and speaks with.
         kind: A conversation or a transcription.
         model: The model that the client asked for; it is repeated, nothing more.
         expires_at: When the session ends, in Unix seconds; the caller watches the clock.
@@ -52,20 +52,20 @@ class LocalSession:
 
     is_over = False
 
-    def __init__(self, faculties: Engines, *, kind: SessionKind, model: str, expires_at: int) -> None:
+    def __init__(self, engines: Engines, *, kind: SessionKind, model: str, expires_at: int) -> None:
         self.id = new_id("sess")
         self.configuration = EffectiveConfig(
-            kind, model=model, session_id=self.id, expires_at=expires_at, instructions=faculties.notice
+            kind, model=model, session_id=self.id, expires_at=expires_at, instructions=engines.notice
         )
-        self.conversation = Entries()
+        self.conversation = ItemStore()
         self._jobs: list[Job] = []
-        self._hearing = InputBuffer(faculties.speech.detector, is_slow=faculties.speech.is_slow)
-        self._scribe = Transcriptions(faculties.speech.transcriber, self._jobs.append)
-        self._items = Items(self.conversation, self._scribe)
-        self._answering = Answering(faculties, self._scribe, assign=self._jobs.append, ended=self._ended)
+        self._input_buffer = InputBuffer(engines.speech.detector, is_slow=engines.speech.is_slow)
+        self._transcriptions = Transcriptions(engines.speech.transcriber, self._jobs.append)
+        self._items = ItemRequests(self.conversation, self._transcriptions)
+        self._responses = Responses(engines, self._transcriptions, assign=self._jobs.append, ended=self._ended)
         self._began_ms = 0.0
-        self._owes_answer = False
-        self._warm_tokens = 0
+        self._response_is_pending = False
+        self._last_prompt_tokens = 0
         self._handlers: dict[str, Callable[[Any], list[ServerEvent]]] = {
             "session.update": self._update,
             "input_audio_buffer.append": self._append,
@@ -79,17 +79,17 @@ class LocalSession:
             "response.create": self._respond,
             "response.cancel": self._cancel,
         }
-        self._listen()
+        self._configure_input()
 
     @property
     def busy(self) -> bool:
         """Whether `advance` has something to say."""
-        return self._answering.is_ready
+        return self._responses.is_ready
 
     @property
     def is_behind(self) -> bool:
         """Whether no more messages should be taken until some jobs are done."""
-        return self._hearing.is_behind or self._scribe.is_behind
+        return self._input_buffer.is_behind or self._transcriptions.is_behind
 
     def take_jobs(self) -> list[Job]:
         """The slow work that has come up; what each one returns is to be called, as `receive` is."""
@@ -109,22 +109,22 @@ class LocalSession:
             event_id = event_id_of(document)
             client_event = read_event(document)
             return self._carry_out(str(document["type"]), client_event)
-        except ApiError as refusal:
-            logs.logger().info("client_event_refused", session_id=self.id, code=refusal.code, param=refusal.param)
-            return [event("error", error=refusal.body(event_id))]
+        except ApiError as error:
+            logs.logger().info("client_event_refused", session_id=self.id, code=error.code, param=error.param)
+            return [event("error", error=error.body(event_id))]
 
     def _carry_out(self, name: str, client_event: ClientEventBase) -> list[ServerEvent]:
         if self.configuration.kind == "transcription" and name in _ONLY_IN_CONVERSATIONS:
             message = f"'{name}' is not supported in a transcription session."
             raise ApiError(message, code="invalid_value", param="type")
         if name.startswith(("conversation.", "response.")):
-            for response in self._answering.in_flight:
+            for response in self._responses.in_flight:
                 response.show_text()
         return self._handlers[name](client_event)
 
     def advance(self) -> list[ServerEvent]:
         """The next piece of each response in flight."""
-        return self._answering.advance()
+        return self._responses.advance()
 
     def expire(self, reason: str) -> list[ServerEvent]:
         """The last event of a session whose time is over."""
@@ -134,29 +134,29 @@ class LocalSession:
     def _update(self, update: SessionUpdate) -> list[ServerEvent]:
         change = update.to_wire()["session"]
         wanted = (change.get("audio") or {}).get("input", {}).get("format")
-        if self._hearing.item_id and wanted and wanted["type"] != self._form.encoding:
+        if self._input_buffer.item_id and wanted and wanted["type"] != self._audio_format.encoding:
             message = "Cannot change the input format while speech is being detected."
             raise ApiError(message, code="invalid_value", param="session.audio.input.format")
-        self.configuration.update(change, spoke=self._answering.spoke)
-        self._listen()
+        self.configuration.update(change, spoke=self._responses.spoke)
+        self._configure_input()
         return [event("session.updated", session=self.configuration.view())]
 
-    def _listen(self) -> None:
-        self._rules = rules_of(self.configuration.hearing["turn_detection"])
-        self._hearing.configure(self._form, self._rules)
+    def _configure_input(self) -> None:
+        self._turn_settings = turn_settings(self.configuration.input["turn_detection"])
+        self._input_buffer.configure(self._audio_format, self._turn_settings)
 
     @property
-    def _form(self) -> AudioFormat:
-        return FORMATS[self.configuration.hearing["format"]["type"]]
+    def _audio_format(self) -> AudioFormat:
+        return FORMATS[self.configuration.input["format"]["type"]]
 
     def _append(self, append: InputAudioBufferAppend) -> list[ServerEvent]:
         audio = audio_bytes(append.audio, "audio")
-        events = [each for happening in self._hearing.append(audio) for each in self._happened(happening)]
+        events = [each for detection in self._input_buffer.append(audio) for each in self._detection_events(detection)]
         self._detect()
         return events
 
     def _detect(self) -> None:
-        if found := self._hearing.take_work():
+        if found := self._input_buffer.take_work():
             detect = found
 
             def work() -> Settle:
@@ -165,49 +165,49 @@ class LocalSession:
 
             self._jobs.append(Job("detector", work))
 
-    def _detected(self, happenings: Iterator[Happening]) -> list[ServerEvent]:
-        events = [each for happening in happenings for each in self._happened(happening)]
+    def _detected(self, detections: Iterator[Detection]) -> list[ServerEvent]:
+        events = [each for detection in detections for each in self._detection_events(detection)]
         self._detect()
         return events
 
-    def _happened(self, happening: Happening) -> list[ServerEvent]:
-        what, recording = happening
-        if isinstance(what, Started):
+    def _detection_events(self, detection: Detection) -> list[ServerEvent]:
+        what, audio = detection
+        if isinstance(what, TurnStarted):
             started = event(
                 "input_audio_buffer.speech_started", audio_start_ms=int(what.start_ms), item_id=what.item_id
             )
             return [started, *self._interrupted()]
-        if isinstance(what, Idle):
+        if isinstance(what, IdleTimeout):
             times = {"audio_start_ms": int(what.start_ms), "audio_end_ms": int(what.end_ms)}
             first = event("input_audio_buffer.timeout_triggered", **times, item_id=what.item_id)
         else:
             first = event("input_audio_buffer.speech_stopped", audio_end_ms=int(what.end_ms), item_id=what.item_id)
-        assert recording is not None  # noqa: S101  # for the type checker
-        events = [first, *self._committed(what.item_id, recording)]
-        answers = isinstance(what, Idle) or (self._rules is not None and self._rules.answers)
+        assert audio is not None  # noqa: S101  # for the type checker
+        events = [first, *self._committed(what.item_id, audio)]
+        answers = isinstance(what, IdleTimeout) or (self._turn_settings is not None and self._turn_settings.answers)
         if answers and self.configuration.kind == "realtime":
-            events += self._answer()
+            events += self._respond_to_turn()
         return events
 
     def _interrupted(self) -> list[ServerEvent]:
-        speaking = self._answering.speaking
-        if speaking is None or self._rules is None or not self._rules.interrupts:
+        speaking = self._responses.speaking
+        if speaking is None or self._turn_settings is None or not self._turn_settings.interrupts:
             return []
-        self._owes_answer = False
-        return self._answering.cancel(speaking, "turn_detected")
+        self._response_is_pending = False
+        return self._responses.cancel(speaking, "turn_detected")
 
-    def _answer(self) -> list[ServerEvent]:
+    def _respond_to_turn(self) -> list[ServerEvent]:
         """Answer what turn detection has found, after the response that is still in flight."""
-        self._owes_answer = self._answering.speaking is not None
-        return [] if self._owes_answer else self._start(ResponseCreateParams())
+        self._response_is_pending = self._responses.speaking is not None
+        return [] if self._response_is_pending else self._start(ResponseCreateParams())
 
     def _ended(self, response: Response) -> list[ServerEvent]:
-        self._hearing.responded(self._began_ms + response.audio_ms)
-        answers = self._rules is not None and self._rules.answers
-        return self._answer() if self._owes_answer and answers else []
+        self._input_buffer.responded(self._began_ms + response.audio_ms)
+        answers = self._turn_settings is not None and self._turn_settings.answers
+        return self._respond_to_turn() if self._response_is_pending and answers else []
 
     def _clear(self, _event: ClientEventBase) -> list[ServerEvent]:
-        self._hearing.clear()
+        self._input_buffer.clear()
         return [event("input_audio_buffer.cleared")]
 
     def _clear_output(self, _event: ClientEventBase) -> list[ServerEvent]:
@@ -215,52 +215,52 @@ class LocalSession:
         raise ApiError(message, code="invalid_value", param="type")
 
     def _commit(self, _event: ClientEventBase) -> list[ServerEvent]:
-        return self._committed(*self._hearing.commit())
+        return self._committed(*self._input_buffer.commit())
 
-    def _committed(self, item_id: str, recording: TurnAudio) -> list[ServerEvent]:
-        is_shown = self.configuration.hearing["transcription"] is not None
-        return self._items.commit(item_id, recording, is_transcribed=is_shown)
+    def _committed(self, item_id: str, audio: TurnAudio) -> list[ServerEvent]:
+        is_shown = self.configuration.input["transcription"] is not None
+        return self._items.commit(item_id, audio, is_transcribed=is_shown)
 
     def _create_item(self, create: ConversationItemCreate) -> list[ServerEvent]:
-        if create.item.id is not None and create.item.id == self._hearing.item_id:
+        if create.item.id is not None and create.item.id == self._input_buffer.item_id:
             message = f"Error adding item: the id '{create.item.id}' is that of the turn that is being heard."
             raise ApiError(message, code="item_create_duplicate_item_id", param="item.id")
-        return self._items.create(create, self._form)
+        return self._items.create(create, self._audio_format)
 
     def _respond(self, create: ResponseCreate) -> list[ServerEvent]:
         return self._start(create.response or ResponseCreateParams())
 
     def _start(self, params: ResponseCreateParams) -> list[ServerEvent]:
         in_conversation = check_conversation(params)
-        if in_conversation and self._answering.speaking:
+        if in_conversation and self._responses.speaking:
             message = (
-                f"Conversation already has an active response in progress: {self._answering.speaking.id}. "
+                f"Conversation already has an active response in progress: {self._responses.speaking.id}. "
                 "Wait until the response is finished before creating a new one."
             )
             raise ApiError(message, code="conversation_already_has_active_response")
-        order = order_for(
+        request = resolve_request(
             params,
             configuration=self.configuration,
             conversation=self.conversation,
-            warm_tokens=self._warm_tokens,
-            spoke=self._answering.spoke,
+            last_prompt_tokens=self._last_prompt_tokens,
+            spoke=self._responses.spoke,
         )
-        response = self._new_response(order, self.conversation if in_conversation else None)
+        response = self._new_response(request, self.conversation if in_conversation else None)
         if in_conversation:
-            self._warm_tokens = order.prompt.total
-            self._began_ms = self._hearing.heard_ms
-            self._hearing.responding()
-        return self._answering.start(response, in_conversation=in_conversation)
+            self._last_prompt_tokens = request.prompt_tokens.total
+            self._began_ms = self._input_buffer.received_ms
+            self._input_buffer.responding()
+        return self._responses.start(response, in_conversation=in_conversation)
 
-    def _new_response(self, order: Order, conversation: Entries | None) -> Response:
-        return Response(order, conversation)
+    def _new_response(self, request: ResponseRequest, conversation: ItemStore | None) -> Response:
+        return Response(request, conversation)
 
     def _cancel(self, cancel: ResponseCancel) -> list[ServerEvent]:
-        wanted, answering = cancel.response_id, self._answering
-        found = answering.speaking if wanted is None else next((r for r in answering.in_flight if r.id == wanted), None)
+        wanted, responses = cancel.response_id, self._responses
+        found = responses.speaking if wanted is None else next((r for r in responses.in_flight if r.id == wanted), None)
         if found is None:
             raise ApiError("Cancellation failed: no active response found", code="response_cancel_not_active")
-        if found is answering.speaking:
+        if found is responses.speaking:
             # Whoever cancels wants silence, not the next answer.
-            self._owes_answer = False
-        return answering.cancel(found, "client_cancelled")
+            self._response_is_pending = False
+        return responses.cancel(found, "client_cancelled")

@@ -9,7 +9,7 @@ import pybase64
 
 from runner.audio.format import AudioFormat
 from runner.local.session.identifiers import new_id
-from runner.local.session.item_store import Entries, Entry, Tokens
+from runner.local.session.item_store import ItemStore, StoredItem, Tokens
 from runner.local.session.jobs import ServerEvent
 from runner.local.speech.tones import pieces
 
@@ -24,25 +24,25 @@ def event(kind: str, **fields: Any) -> ServerEvent:
 
 
 @dataclass(frozen=True)
-class Order:
+class ResponseRequest:
     """What a response is to be.
 
     Args:
-        entries: What it answers to.
+        items: What it answers to.
         instructions: What the model was told.
-        form: The format of its audio, or None for a response in text.
-        shown: The fields of the response object that come from the request or the session.
-        prompt: The tokens of the prompt.
-        cached: How many of them count as cached.
+        audio_format: The format of its audio, or None for a response in text.
+        fields: The fields of the response object that come from the request or the session.
+        prompt_tokens: The tokens of the prompt.
+        cached_tokens: How many of them count as cached.
         max_output_tokens: The limit, or None.
     """
 
-    entries: list[Entry]
+    items: list[StoredItem]
     instructions: str
-    form: AudioFormat | None
-    shown: dict[str, Any]
-    prompt: Tokens
-    cached: int = 0
+    audio_format: AudioFormat | None
+    fields: dict[str, Any]
+    prompt_tokens: Tokens
+    cached_tokens: int = 0
     max_output_tokens: int | None = None
 
 
@@ -50,19 +50,19 @@ class Response:
     """A response in flight; what it says comes when it is known, at once or from a worker thread.
 
     Args:
-        order: What it is to be.
+        request: What it is to be.
         conversation: Where it belongs, or None for a response out of band.
 
     Attributes:
         is_ready: Whether `advance` goes on by itself.
     """
 
-    def __init__(self, order: Order, conversation: Entries | None) -> None:
+    def __init__(self, request: ResponseRequest, conversation: ItemStore | None) -> None:
         self.id = new_id("resp")
         self.done = False
         self.spoke = False
         self.is_ready = False
-        self.order = order
+        self.request = request
         self._conversation = conversation
         self._source: Iterator[tuple[str, bytes]] = iter(())
         self._said: list[str] = []
@@ -70,16 +70,16 @@ class Response:
         self._audio_tokens = 0
         self._audio_bytes = 0
         message = {"id": new_id("item"), "object": "realtime.item", "type": "message", "status": "in_progress"}
-        self.entry = Entry({**message, "role": "assistant", "content": []})
+        self.stored_item = StoredItem({**message, "role": "assistant", "content": []})
         self._previous: str | None = None
-        self._text_name = "output_audio_transcript" if order.form else "output_text"
+        self._text_name = "output_audio_transcript" if request.audio_format else "output_text"
 
     def begin(self) -> list[ServerEvent]:
         """The events up to the first piece."""
         if self._conversation:
-            self._previous = self._conversation.insert(self.entry)
+            self._previous = self._conversation.insert(self.stored_item)
         item = self._item()
-        part = {"type": "audio", "transcript": ""} if self.order.form else {"type": "text", "text": ""}
+        part = {"type": "audio", "transcript": ""} if self.request.audio_format else {"type": "text", "text": ""}
         return [
             event("response.created", response=self._view("in_progress")),
             self._event("response.output_item.added", item=item),
@@ -103,11 +103,11 @@ class Response:
 
     def utter(self, text: str, pcm: bytes) -> list[ServerEvent]:
         """One piece of the answer."""
-        form = self.order.form
-        audio = form.encode(pcm) if form else b""
+        audio_format = self.request.audio_format
+        audio = audio_format.encode(pcm) if audio_format else b""
         words = len(text.split()) or bool(text)
-        sounds = -(-int(form.ms(len(audio))) // _MS_PER_SPOKEN_TOKEN) if form else 0
-        limit = self.order.max_output_tokens
+        sounds = -(-int(audio_format.ms(len(audio))) // _MS_PER_SPOKEN_TOKEN) if audio_format else 0
+        limit = self.request.max_output_tokens
         if limit is not None and self._text_tokens + self._audio_tokens + words + sounds > limit:
             return self._finish("incomplete", {"reason": "max_output_tokens"})
         self._text_tokens += words
@@ -116,11 +116,11 @@ class Response:
         if text:
             self._said.append(text)
             events.append(self._content_event(f"response.{self._text_name}.delta", delta=text))
-        if audio and form:
+        if audio and audio_format:
             self.spoke = True
             self._audio_bytes += len(audio)
-            if not self.entry.is_cut:
-                self.entry.audio_ms = int(form.ms(self._audio_bytes))
+            if not self.stored_item.is_truncated:
+                self.stored_item.audio_ms = int(audio_format.ms(self._audio_bytes))
             delta = pybase64.b64encode_as_string(audio)
             events.append(self._content_event("response.output_audio.delta", delta=delta))
         return events
@@ -128,7 +128,7 @@ class Response:
     @property
     def audio_ms(self) -> float:
         """How much it has said."""
-        return self.order.form.ms(self._audio_bytes) if self.order.form else 0.0
+        return self.request.audio_format.ms(self._audio_bytes) if self.request.audio_format else 0.0
 
     def finish(self) -> list[ServerEvent]:
         """All is said."""
@@ -145,15 +145,20 @@ class Response:
     def show_text(self) -> None:
         """Put what was said so far into the item; not done for every piece, since the text is long in the end."""
         text = "".join(self._said)
-        spoken = {"type": "output_audio"} if self.entry.is_cut else {"type": "output_audio", "transcript": text}
-        self.entry.item["content"] = [spoken if self.order.form else {"type": "output_text", "text": text}]
+        if self.request.audio_format is None:
+            part = {"type": "output_text", "text": text}
+        elif self.stored_item.is_truncated:
+            part = {"type": "output_audio"}
+        else:
+            part = {"type": "output_audio", "transcript": text}
+        self.stored_item.item["content"] = [part]
 
     def _finish(self, ending: Ending, why: dict[str, Any] | None) -> list[ServerEvent]:
         self.done = True
         self.show_text()
-        self.entry.item["status"] = "completed" if ending == "completed" else "incomplete"
+        self.stored_item.item["status"] = "completed" if ending == "completed" else "incomplete"
         text, item = "".join(self._said), self._item()
-        if self.order.form:
+        if self.request.audio_format:
             part = {"type": "audio", "transcript": text}
             closing = [
                 self._content_event("response.output_audio.done"),
@@ -175,9 +180,9 @@ class Response:
 
     def usage(self) -> dict[str, Any]:
         """What the response cost so far, in tokens."""
-        prompt, said = self.order.prompt, self._text_tokens
-        cached = Tokens(text=min(self.order.cached, prompt.text))
-        cached += Tokens(audio=min(self.order.cached - cached.text, prompt.audio))
+        prompt, said = self.request.prompt_tokens, self._text_tokens
+        cached = Tokens(text=min(self.request.cached_tokens, prompt.text))
+        cached += Tokens(audio=min(self.request.cached_tokens - cached.text, prompt.audio))
         output = said + self._audio_tokens
         return {
             "total_tokens": prompt.total + output,
@@ -194,10 +199,10 @@ class Response:
         }
 
     def _item(self) -> dict[str, Any]:
-        return {**self.entry.item, "content": [dict(part) for part in self.entry.item["content"]]}
+        return {**self.stored_item.item, "content": [dict(part) for part in self.stored_item.item["content"]]}
 
     def _view(self, status: str, **more: Any) -> dict[str, Any]:
-        shown = {"object": "realtime.response", "id": self.id, "status": status, "output": [], **self.order.shown}
+        shown = {"object": "realtime.response", "id": self.id, "status": status, "output": [], **self.request.fields}
         if self._conversation:
             shown["conversation_id"] = self._conversation.id
         return shown | {name: value for name, value in more.items() if value is not None}
@@ -206,7 +211,7 @@ class Response:
         return event(kind, response_id=self.id, output_index=0, **fields)
 
     def _content_event(self, kind: str, **fields: Any) -> ServerEvent:
-        return self._event(kind, item_id=self.entry.id, content_index=0, **fields)
+        return self._event(kind, item_id=self.stored_item.id, content_index=0, **fields)
 
     def _if_in_conversation(self, kind: str, item: dict[str, Any]) -> list[ServerEvent]:
         return [event(kind, previous_item_id=self._previous, item=item)] if self._conversation else []

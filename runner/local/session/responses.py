@@ -5,7 +5,7 @@ from functools import partial
 from typing import Final
 
 from runner import logs
-from runner.local.session.item_store import messages_of, prompted_by
+from runner.local.session.item_store import messages_of, prompt_of
 from runner.local.session.jobs import Job, ServerEvent, Settle
 from runner.local.session.response import Response, event
 from runner.local.session.transcription import Transcriptions
@@ -14,12 +14,12 @@ from runner.local.speech.engines import Engines
 _TOKEN_LIMIT: Final = 1_000_000
 
 
-class Answering:
+class Responses:
     """The responses in flight; at most one of them belongs to the conversation.
 
     Args:
-        faculties: What thinks and speaks.
-        scribe: Writes down audio that a response answers to.
+        engines: What thinks and speaks.
+        transcriptions: Writes down audio that a response answers to.
         assign: Takes slow work.
         ended: Called when a response is over; returns the events that follow it.
 
@@ -31,8 +31,8 @@ class Answering:
 
     def __init__(
         self,
-        faculties: Engines,
-        scribe: Transcriptions,
+        engines: Engines,
+        transcriptions: Transcriptions,
         *,
         assign: Callable[[Job], None],
         ended: Callable[[Response], list[ServerEvent]],
@@ -40,8 +40,8 @@ class Answering:
         self.in_flight: list[Response] = []
         self.speaking: Response | None = None
         self.spoke = False
-        self._faculties = faculties
-        self._scribe = scribe
+        self._engines = engines
+        self._transcriptions = transcriptions
         self._assign = assign
         self._ended = ended
         self._spent_tokens = 0
@@ -72,25 +72,25 @@ class Answering:
     def _think(self, response: Response) -> list[ServerEvent]:
         if response.done or response.is_ready:
             return []
-        entries = response.order.entries
-        for entry in entries:
-            self._scribe.hear(entry, is_shown=False)
-        if unheard := next((entry for entry in entries if entry.is_being_heard), None):
-            unheard.waiting.append(partial(self._think, response))
+        items = response.request.items
+        for stored in items:
+            self._transcriptions.transcribe(stored, is_shown=False)
+        if unheard := next((stored for stored in items if stored.is_being_transcribed), None):
+            unheard.after_transcription.append(partial(self._think, response))
             return []
-        prompted, writer = prompted_by(entries), self._faculties.writer
-        if writer is None:
-            return self._say(response, self._faculties.brain.answer(prompted))
-        scripted = self._faculties.brain.scripted(prompted)
+        prompt, language_model = prompt_of(items), self._engines.language_model
+        if language_model is None:
+            return self._say(response, self._engines.replies.answer(prompt))
+        scripted = self._engines.replies.scripted(prompt)
         if scripted is not None:
             return self._say(response, scripted)
-        instructions = response.order.instructions
+        instructions = response.request.instructions
         # The notice is for people; a small model would only repeat it.
-        messages = messages_of(entries, "" if instructions == self._faculties.notice else instructions)
+        messages = messages_of(items, "" if instructions == self._engines.notice else instructions)
 
         def work() -> Settle:
             try:
-                text = writer.answer(messages)
+                text = language_model.answer(messages)
             except Exception as error:  # noqa: BLE001  # a model may raise anything; the response fails
                 return self._broken(response, "brain", error)
             return partial(self._say, response, text or " ")
@@ -101,13 +101,13 @@ class Answering:
     def _say(self, response: Response, text: str) -> list[ServerEvent]:
         if response.done:
             return []
-        form, speech = response.order.form, self._faculties.speech
-        if form is None:
+        audio_format, speech = response.request.audio_format, self._engines.speech
+        if audio_format is None:
             response.say_text(text)
         elif speech.is_slow:
-            self._fetch(response, iter(speech.voice.speak(text, form.rate)))
+            self._fetch(response, iter(speech.voice.speak(text, audio_format.rate)))
         else:
-            response.say(speech.voice.speak(text, form.rate))
+            response.say(speech.voice.speak(text, audio_format.rate))
         return []
 
     def _fetch(self, response: Response, source: Iterator[tuple[str, bytes]]) -> None:

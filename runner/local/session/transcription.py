@@ -5,7 +5,7 @@ from functools import partial
 from typing import Final
 
 from runner import logs
-from runner.local.session.item_store import Entry
+from runner.local.session.item_store import StoredItem
 from runner.local.session.jobs import Job, ServerEvent, Settle
 from runner.local.session.response import event
 from runner.local.speech.interfaces import NotUnderstood, Transcriber
@@ -15,12 +15,12 @@ _KIND: Final = "conversation.item.input_audio_transcription"
 _MAX_WAITING: Final = 8
 
 
-def written(transcriber: Transcriber, pcm: bytes, rate: int) -> tuple[str | None, dict[str, str]]:
+def transcribed(transcriber: Transcriber, pcm: bytes, rate: int) -> tuple[str | None, dict[str, str]]:
     """The words of a turn, or None and the API's error; to be called in a worker thread."""
     try:
         return transcriber.transcribe(pcm, rate).strip(), {}
-    except NotUnderstood as refusal:
-        message = f"The audio could not be transcribed: {refusal}"
+    except NotUnderstood as error:
+        message = f"The audio could not be transcribed: {error}"
         return None, {"type": "transcription_error", "code": "audio_unintelligible", "message": message}
     except Exception as error:  # noqa: BLE001  # a model may raise anything; the client is told
         logs.logger().exception("transcriber_failed")
@@ -39,44 +39,46 @@ class Transcriptions:
     def __init__(self, transcriber: Transcriber, assign: Callable[[Job], None]) -> None:
         self._transcriber = transcriber
         self._assign = assign
-        self._open = 0
+        self._in_progress = 0
 
     @property
     def is_behind(self) -> bool:
         """Whether so many turns wait that no more should be taken."""
-        return self._open > _MAX_WAITING
+        return self._in_progress > _MAX_WAITING
 
-    def hear(self, entry: Entry, *, is_shown: bool) -> None:
+    def transcribe(self, stored: StoredItem, *, is_shown: bool) -> None:
         """Have an item's audio written down; `is_shown` says whether the client asked for it."""
-        if entry.recording is None:
+        if stored.recording is None:
             return
-        recording, entry.recording, entry.is_being_heard = entry.recording, None, True
+        recording, stored.recording, stored.is_being_transcribed = stored.recording, None, True
 
         def work() -> Settle:
-            words, error = written(self._transcriber, recording.pcm(), recording.form.rate)
-            return partial(self._settle, entry, words, error, is_shown=is_shown)
+            words, error = transcribed(self._transcriber, recording.pcm(), recording.audio_format.rate)
+            return partial(self._settle, stored, words, error, is_shown=is_shown)
 
-        self._open += 1
+        self._in_progress += 1
         self._assign(Job("transcriber", work))
 
-    def _settle(self, entry: Entry, words: str | None, error: dict[str, str], *, is_shown: bool) -> list[ServerEvent]:
-        self._open -= 1
-        entry.is_being_heard = False
-        entry.heard = words or ""
+    def _settle(
+        self, stored: StoredItem, words: str | None, error: dict[str, str], *, is_shown: bool
+    ) -> list[ServerEvent]:
+        self._in_progress -= 1
+        stored.is_being_transcribed = False
+        stored.transcript = words or ""
         events: list[ServerEvent] = []
-        if is_shown and not entry.is_gone:
-            events += self._failed(entry, error) if words is None else self._told(entry, words)
-        waiting, entry.waiting = entry.waiting, []
+        if is_shown and not stored.is_deleted:
+            events += self._failed(stored, error) if words is None else self._completed(stored, words)
+        waiting, stored.after_transcription = stored.after_transcription, []
         return events + [each for go_on in waiting for each in go_on()]
 
-    def _told(self, entry: Entry, words: str) -> list[ServerEvent]:
-        entry.item["content"][0]["transcript"] = words
-        place = {"item_id": entry.id, "content_index": 0}
-        usage = {"type": "duration", "seconds": entry.audio_ms / 1000}
+    def _completed(self, stored: StoredItem, words: str) -> list[ServerEvent]:
+        stored.item["content"][0]["transcript"] = words
+        place = {"item_id": stored.id, "content_index": 0}
+        usage = {"type": "duration", "seconds": stored.audio_ms / 1000}
         return [
             *(event(f"{_KIND}.delta", **place, delta=piece) for piece in pieces(words)),
             event(f"{_KIND}.completed", **place, transcript=words, usage=usage),
         ]
 
-    def _failed(self, entry: Entry, error: dict[str, str]) -> list[ServerEvent]:
-        return [event(f"{_KIND}.failed", item_id=entry.id, content_index=0, error=error)]
+    def _failed(self, stored: StoredItem, error: dict[str, str]) -> list[ServerEvent]:
+        return [event(f"{_KIND}.failed", item_id=stored.id, content_index=0, error=error)]

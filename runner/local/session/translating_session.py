@@ -14,13 +14,13 @@ from runner.audio.format import PCM
 from runner.local.session.api_error import ApiError
 from runner.local.session.effective_config import shown_as
 from runner.local.session.identifiers import new_id
-from runner.local.session.input_buffer import Happening, InputBuffer, TurnAudio
+from runner.local.session.input_buffer import Detection, InputBuffer, TurnAudio
 from runner.local.session.item_store import audio_bytes
 from runner.local.session.jobs import Job, ServerEvent, Settle
 from runner.local.session.parsing import event_id_of, read_document, read_event
 from runner.local.session.response import event
-from runner.local.session.transcription import written
-from runner.local.session.turn_detection import Started, TurnRules
+from runner.local.session.transcription import transcribed
+from runner.local.session.turn_detection import TurnSettings, TurnStarted
 from runner.local.speech.engines import Engines
 from runner.local.speech.tones import pieces
 
@@ -48,7 +48,7 @@ class TranslatingSession:
     """Says each turn that it understands again, with the language in front: `[es] Good morning`.
 
     Args:
-        faculties: What it hears and speaks with.
+        engines: What it hears and speaks with.
         model: The model that the client asked for.
         expires_at: When the session ends, in Unix seconds.
 
@@ -56,15 +56,15 @@ class TranslatingSession:
         is_over: Whether `session.closed` was said.
     """
 
-    def __init__(self, faculties: Engines, *, model: str, expires_at: int) -> None:
+    def __init__(self, engines: Engines, *, model: str, expires_at: int) -> None:
         self.id = new_id("sess")
         self.is_over = False
-        self._faculties = faculties
+        self._engines = engines
         self._view = {"id": self.id, "type": "translation", "expires_at": expires_at, "model": model}
         self._input: dict[str, Any] = {"transcription": None, "noise_reduction": None}
         self._output: dict[str, Any] = {"language": _DEFAULT_LANGUAGE}
-        self._hearing = InputBuffer(faculties.speech.detector, is_slow=faculties.speech.is_slow)
-        self._hearing.configure(PCM, TurnRules())
+        self._input_buffer = InputBuffer(engines.speech.detector, is_slow=engines.speech.is_slow)
+        self._input_buffer.configure(PCM, TurnSettings())
         self._jobs: list[Job] = []
         self._turns: list[tuple[TurnAudio, float]] = []
         self._said_at_ms = 0.0
@@ -82,12 +82,12 @@ class TranslatingSession:
     @property
     def busy(self) -> bool:
         """Whether `advance` has something to say."""
-        return self._speech is not None and not self._faculties.speech.is_slow
+        return self._speech is not None and not self._engines.speech.is_slow
 
     @property
     def is_behind(self) -> bool:
         """Whether no more messages should be taken until some jobs are done."""
-        return self._hearing.is_behind or len(self._turns) > _MAX_WAITING_TURNS
+        return self._input_buffer.is_behind or len(self._turns) > _MAX_WAITING_TURNS
 
     def take_jobs(self) -> list[Job]:
         """The slow work that has come up; what each one returns is to be called, as `receive` is."""
@@ -107,9 +107,9 @@ class TranslatingSession:
             event_id = event_id_of(document)
             client_event = read_event(document, _EVENT_TYPES)
             return self._carry_out(document["type"], client_event)
-        except ApiError as refusal:
-            logs.logger().info("client_event_refused", session_id=self.id, code=refusal.code, param=refusal.param)
-            return [event("error", error=refusal.body(event_id))]
+        except ApiError as error:
+            logs.logger().info("client_event_refused", session_id=self.id, code=error.code, param=error.param)
+            return [event("error", error=error.body(event_id))]
 
     def _carry_out(self, name: str, client_event: ClientEventBase) -> list[ServerEvent]:
         if self._is_closing:
@@ -136,27 +136,27 @@ class TranslatingSession:
         return [event("session.updated", session=self._shown())]
 
     def _append(self, append: SessionInputAudioBufferAppend) -> list[ServerEvent]:
-        self._take(self._hearing.append(audio_bytes(append.audio, "audio")))
+        self._take(self._input_buffer.append(audio_bytes(append.audio, "audio")))
         return self._go_on()
 
     def _close(self, _event: SessionClose) -> list[ServerEvent]:
         self._is_closing = True
         return self._go_on()
 
-    def _take(self, happenings: Iterator[Happening]) -> None:
-        for what, recording in happenings:
-            if recording is not None and not isinstance(what, Started):
-                self._turns.append((recording, what.end_ms))
+    def _take(self, detections: Iterator[Detection]) -> None:
+        for what, audio in detections:
+            if audio is not None and not isinstance(what, TurnStarted):
+                self._turns.append((audio, what.end_ms))
 
     def _go_on(self) -> list[ServerEvent]:
         """Do what comes next: find turns, write one down, say it, and close at the end."""
-        if found := self._hearing.take_work():
+        if found := self._input_buffer.take_work():
             self._is_detecting = True
             self._jobs.append(Job("detector", partial(self._detecting, found)))
         if self._is_working:
             return []
-        if self._is_closing and not self._is_detecting and (last := self._hearing.end_turn()):
-            self._turns.append((last, self._hearing.heard_ms))
+        if self._is_closing and not self._is_detecting and (last := self._input_buffer.end_turn()):
+            self._turns.append((last, self._input_buffer.received_ms))
         if self._turns:
             self._is_working = True
             turn, self._said_at_ms = self._turns.pop(0)
@@ -166,7 +166,7 @@ class TranslatingSession:
             return [event("session.closed")]
         return []
 
-    def _detecting(self, detect: Callable[[], Callable[[], Iterator[Happening]]]) -> Settle:
+    def _detecting(self, detect: Callable[[], Callable[[], Iterator[Detection]]]) -> Settle:
         happened = detect()
 
         def settle() -> list[ServerEvent]:
@@ -177,7 +177,7 @@ class TranslatingSession:
         return settle
 
     def _writing(self, turn: TurnAudio) -> Settle:
-        words, _error = written(self._faculties.speech.transcriber, turn.pcm(), turn.form.rate)
+        words, _error = transcribed(self._engines.speech.transcriber, turn.pcm(), turn.audio_format.rate)
         return partial(self._translate, words)
 
     def _translate(self, words: str | None) -> list[ServerEvent]:
@@ -191,13 +191,13 @@ class TranslatingSession:
             events = [self._delta("input_transcript", delta=piece) for piece in pieces(self._separator + words)]
         text = f"{self._separator}[{self._output['language']}] {words}"
         self._separator = " "
-        self._speech = iter(self._faculties.speech.voice.speak(text, PCM.rate))
+        self._speech = iter(self._engines.speech.voice.speak(text, PCM.rate))
         self._fetch()
         return events
 
     def _fetch(self) -> None:
         speech = self._speech
-        if speech is None or not self._faculties.speech.is_slow:
+        if speech is None or not self._engines.speech.is_slow:
             return
 
         def work() -> Settle:

@@ -15,7 +15,7 @@ _SEMANTIC_SILENCE_MS: Final = {"high": 500, "auto": 800, "medium": 800, "low": 1
 
 
 @dataclass(frozen=True)
-class TurnRules:
+class TurnSettings:
     """What turn detection is set to.
 
     Args:
@@ -35,14 +35,14 @@ class TurnRules:
     interrupts: bool = True
 
 
-def rules_of(turn_detection: dict[str, Any] | None) -> TurnRules | None:
-    """The rules of an effective `turn_detection`; None where the client commits by hand."""
+def turn_settings(turn_detection: dict[str, Any] | None) -> TurnSettings | None:
+    """The settings of an effective `turn_detection`; None where the client commits by hand."""
     if turn_detection is None:
         return None
     shared = {"answers": turn_detection["create_response"], "interrupts": turn_detection["interrupt_response"]}
     if turn_detection["type"] == "semantic_vad":
-        return TurnRules(silence_ms=_SEMANTIC_SILENCE_MS[turn_detection["eagerness"]], **shared)
-    return TurnRules(
+        return TurnSettings(silence_ms=_SEMANTIC_SILENCE_MS[turn_detection["eagerness"]], **shared)
+    return TurnSettings(
         threshold=turn_detection["threshold"],
         prefix_ms=turn_detection["prefix_padding_ms"],
         silence_ms=turn_detection["silence_duration_ms"],
@@ -51,14 +51,14 @@ def rules_of(turn_detection: dict[str, Any] | None) -> TurnRules | None:
     )
 
 
-class Started(NamedTuple):
+class TurnStarted(NamedTuple):
     """Somebody began to speak; times count the audio of the session, in milliseconds."""
 
     item_id: str
     start_ms: float
 
 
-class Stopped(NamedTuple):
+class TurnStopped(NamedTuple):
     """A turn is over."""
 
     item_id: str
@@ -66,7 +66,7 @@ class Stopped(NamedTuple):
     end_ms: float
 
 
-class Idle(NamedTuple):
+class IdleTimeout(NamedTuple):
     """Nobody has said anything since the last response ended."""
 
     item_id: str
@@ -74,11 +74,11 @@ class Idle(NamedTuple):
     end_ms: float
 
 
-class Turns:
+class TurnDetection:
     """Follows the frames of one session's audio.
 
     Args:
-        rules: What it goes by; may be replaced at any time.
+        settings: What it goes by; may be replaced at any time.
         at_ms: How much audio came before, in milliseconds.
 
     Attributes:
@@ -87,8 +87,8 @@ class Turns:
         start_ms: Where it began.
     """
 
-    def __init__(self, rules: TurnRules, at_ms: float = 0.0) -> None:
-        self.rules = rules
+    def __init__(self, settings: TurnSettings, at_ms: float = 0.0) -> None:
+        self.settings = settings
         self.at_ms = at_ms
         self.item_id = ""
         self.start_ms = at_ms
@@ -97,13 +97,13 @@ class Turns:
         self._silence_ms = 0.0
         self._idle_since_ms: float | None = None
 
-    def follow(self, frames: Sequence[Frame]) -> Iterator[Started | Stopped | Idle]:
+    def follow(self, frames: Sequence[Frame]) -> Iterator[TurnStarted | TurnStopped | IdleTimeout]:
         """What these frames bring about; the caller may forget or settle things in between."""
         for frame in frames:
             self.at_ms += frame.duration_ms
             if self.at_ms <= self._floor_ms:
                 continue
-            is_voiced = frame.probability >= self.rules.threshold
+            is_voiced = frame.probability >= self.settings.threshold
             found = self._speaking(frame, is_voiced) if self.item_id else self._waiting(frame, is_voiced)
             if found:
                 yield found
@@ -118,26 +118,26 @@ class Turns:
         """Count idle time from here; None while a response is in flight."""
         self._idle_since_ms = since_ms
 
-    def _speaking(self, frame: Frame, is_voiced: bool) -> Stopped | None:
+    def _speaking(self, frame: Frame, is_voiced: bool) -> TurnStopped | None:
         self._silence_ms = 0.0 if is_voiced else self._silence_ms + frame.duration_ms
-        if self._silence_ms < self.rules.silence_ms or is_voiced:
+        if self._silence_ms < self.settings.silence_ms or is_voiced:
             return None
-        stopped = Stopped(self.item_id, self.start_ms, self.at_ms)
+        stopped = TurnStopped(self.item_id, self.start_ms, self.at_ms)
         self.forget(self.at_ms)
         return stopped
 
-    def _waiting(self, frame: Frame, is_voiced: bool) -> Started | Idle | None:
+    def _waiting(self, frame: Frame, is_voiced: bool) -> TurnStarted | IdleTimeout | None:
         self._run_ms = self._run_ms + frame.duration_ms if is_voiced else 0.0
         if self._run_ms >= SHORTEST_SPEECH_MS:
             self.item_id = new_id("item")
-            self.start_ms = max(self._floor_ms, self.at_ms - self._run_ms - self.rules.prefix_ms)
+            self.start_ms = max(self._floor_ms, self.at_ms - self._run_ms - self.settings.prefix_ms)
             self._silence_ms = 0.0
             self._idle_since_ms = None
-            return Started(self.item_id, self.start_ms)
-        since_ms, limit_ms = self._idle_since_ms, self.rules.idle_ms
+            return TurnStarted(self.item_id, self.start_ms)
+        since_ms, limit_ms = self._idle_since_ms, self.settings.idle_ms
         if self._run_ms or limit_ms is None or since_ms is None or self.at_ms - since_ms < limit_ms:
             return None
         self._idle_since_ms = None
-        idle = Idle(new_id("item"), max(since_ms, self._floor_ms), self.at_ms)
+        idle = IdleTimeout(new_id("item"), max(since_ms, self._floor_ms), self.at_ms)
         self.forget(self.at_ms)
         return idle

@@ -32,17 +32,17 @@ class Engines:
     Args:
         brain: The rules; its script goes before any model.
         speech: Ears and voice.
-        writer: What answers where the script does not, or None for the rules.
+        language_model: What answers where the script does not, or None for the rules.
     """
 
-    brain: Replies
+    replies: Replies
     speech: SpeechEngines
-    writer: LanguageModel | None = None
+    language_model: LanguageModel | None = None
 
     @property
     def notice(self) -> str:
         """What `session.created` says of what is real."""
-        what = _NOTICES[self.speech.simulated, self.writer is not None]
+        what = _NOTICES[self.speech.simulated, self.language_model is not None]
         return f"This is the local endpoint of rt-run. {what}"
 
 
@@ -52,16 +52,16 @@ def engines_for(settings: LocalEndpoint) -> Engines:
     Raises:
         ProfileError: What they need is not installed.
     """
-    writer: LanguageModel | None = None
+    language_model: LanguageModel | None = None
     if settings.brain.kind == "llm":
         from runner.local.speech.llm import LlamaModel
 
-        writer = LlamaModel(settings.brain)
-    return Engines(Replies(settings.script), speech_for(settings), writer)
+        language_model = LlamaModel(settings.brain)
+    return Engines(Replies(settings.script), speech_for(settings), language_model)
 
 
 def needs_models(settings: LocalEndpoint) -> bool:
-    """Whether `faculties_for` takes seconds."""
+    """Whether `engines_for` takes seconds."""
     return settings.speech == "models" or settings.brain.kind == "llm"
 
 

@@ -22,7 +22,7 @@ class Frame(NamedTuple):
 class Detector(Protocol):
     """Listens for speech; one for each session, with a memory of its own."""
 
-    def hear(self, pcm: bytes) -> list[Frame]:
+    def detect(self, pcm: bytes) -> list[Frame]:
         """The frames that these samples complete, in order; what is left over waits for the next ones."""
 
 

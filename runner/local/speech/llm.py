@@ -41,23 +41,23 @@ class LlamaModel:
         longer than the model can read, the older half of it is left out.
 
         Args:
-            messages: All that was said, each with its `role` (`system`, `user` or `assistant`) and its `content`.
+            messages: All that was turns, each with its `role` (`system`, `user` or `assistant`) and its `content`.
 
         Raises:
             NoAnswer: Even the last message is too long, or the model cannot read this conversation.
         """
-        told = [dict(each) for each in messages if each["role"] == "system"]
-        said = [dict(each) for each in messages if each["role"] != "system"]
+        instructions = [dict(each) for each in messages if each["role"] == "system"]
+        turns = [dict(each) for each in messages if each["role"] != "system"]
         with self._lock:
             while True:
-                request = {"messages": told + said, "max_tokens": self._max_tokens, "temperature": 0}
+                request = {"messages": instructions + turns, "max_tokens": self._max_tokens, "temperature": 0}
                 reply: dict[str, Any] = self._server.handle_chat_completions(request)
                 error = reply.get("error")
                 if error is None:
                     return str(reply["choices"][0]["message"].get("content") or "").strip()
-                if error.get("type") != _TOO_LONG or len(said) < 2:
+                if error.get("type") != _TOO_LONG or len(turns) < 2:
                     raise NoAnswer(error.get("message", "no reason given"))
-                said = said[(len(said) + 1) // 2 :]
+                turns = turns[(len(turns) + 1) // 2 :]
 
 
 def _server(gguf: Path) -> Any:

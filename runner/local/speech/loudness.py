@@ -25,7 +25,7 @@ class LoudnessDetector:
 
         self._loudness = loudness
 
-    def hear(self, pcm: bytes) -> list[Frame]:
+    def detect(self, pcm: bytes) -> list[Frame]:
         """The frames of 20 ms that these samples complete, in order; what is left over waits for the next ones."""
         pcm = self._rest + pcm
         step = self._frame_bytes

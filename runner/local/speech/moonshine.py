@@ -51,13 +51,13 @@ class MoonshineTranscriber:
         Raises:
             NotUnderstood: Nobody speaks in it, or the words cannot be told.
         """
-        heard = Resampler(rate, RATE).convert(pcm, last=True)
-        frames = SileroDetector(RATE).hear(heard + bytes(-len(heard) % _FRAME_BYTES))
-        spoken = list(passages([frame.probability for frame in frames]))
-        if not spoken:
+        samples = Resampler(rate, RATE).convert(pcm, last=True)
+        frames = SileroDetector(RATE).detect(samples + bytes(-len(samples) % _FRAME_BYTES))
+        speech = list(passages([frame.probability for frame in frames]))
+        if not speech:
             msg = "nobody speaks in this audio"
             raise NotUnderstood(msg)
-        texts = (self._read(heard[first * _FRAME_BYTES : last * _FRAME_BYTES]) for first, last in spoken)
+        texts = (self._read(samples[first * _FRAME_BYTES : last * _FRAME_BYTES]) for first, last in speech)
         if text := " ".join(filter(None, texts)):
             return text
         msg = "no words are understood in this audio"
@@ -66,11 +66,11 @@ class MoonshineTranscriber:
     def _read(self, pcm: bytes) -> str:
         import numpy as np
 
-        samples: Any = np.frombuffer(pcm, dtype="<i2").astype(np.float32) / 32768
+        floats: Any = np.frombuffer(pcm, dtype="<i2").astype(np.float32) / 32768
         # The model is not thread-safe: two threads at once would get garbage.
         with self._lock:
             try:
-                lines = self._model.transcribe_without_streaming(samples.tolist(), RATE).lines
+                lines = self._model.transcribe_without_streaming(floats.tolist(), RATE).lines
             except self._error as error:
                 raise NotUnderstood(str(error)) from error
         return " ".join(line.text.strip() for line in lines).strip()

@@ -8,7 +8,7 @@ from runner.settings.endpoint import ScriptedReply
 
 
 @dataclass(frozen=True)
-class Prompted:
+class PromptSummary:
     """What a response answers to.
 
     Args:
@@ -30,26 +30,26 @@ class Replies:
     def __init__(self, script: Sequence[ScriptedReply]) -> None:
         self._rules = [(re.compile(row.match, re.IGNORECASE), row.reply) for row in script]
 
-    def scripted(self, prompted: Prompted) -> str | None:
+    def scripted(self, prompt: PromptSummary) -> str | None:
         """What the script answers, never empty; None where no row of it fits."""
         for pattern, reply in self._rules:
-            found = pattern.search(prompted.text)
-            if found and prompted.text:
+            found = pattern.search(prompt.text)
+            if found and prompt.text:
                 return _expand(found, reply) or " "
         return None
 
-    def answer(self, prompted: Prompted) -> str:
+    def answer(self, prompt: PromptSummary) -> str:
         """The answer to one turn; never empty."""
-        if (reply := self.scripted(prompted)) is not None:
+        if (reply := self.scripted(prompt)) is not None:
             return reply
-        if prompted.outputs:
-            return f"The function answered: {prompted.outputs[-1] or '(nothing)'}"
-        if prompted.text.strip():
-            return f"You said: {prompted.text}"
-        if prompted.audio_s > 0:
-            return f"I heard {prompted.audio_s:.1f} s of audio."
-        if prompted.images:
-            return f"I was shown {prompted.images} image{'s' if prompted.images > 1 else ''}."
+        if prompt.outputs:
+            return f"The function answered: {prompt.outputs[-1] or '(nothing)'}"
+        if prompt.text.strip():
+            return f"You said: {prompt.text}"
+        if prompt.audio_s > 0:
+            return f"I heard {prompt.audio_s:.1f} s of audio."
+        if prompt.images:
+            return f"I was shown {prompt.images} image{'s' if prompt.images > 1 else ''}."
         return "Hello! I am the local endpoint of rt-run, and I answer by rules."
 
 

@@ -31,7 +31,7 @@ class SileroDetector:
         self._resampler = Resampler(rate, RATE)
         self._waiting = b""
 
-    def hear(self, pcm: bytes) -> list[Frame]:
+    def detect(self, pcm: bytes) -> list[Frame]:
         """The frames that these samples complete, in order; what is left over waits for the next ones."""
         self._waiting += self._resampler.convert(pcm)
         whole = len(self._waiting) - len(self._waiting) % _FRAME_BYTES

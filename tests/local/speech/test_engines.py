@@ -40,14 +40,14 @@ def missing() -> SpeechEngines:
 
 def test_by_default_everything_is_simulated_and_says_so() -> None:
     """No model is loaded, nothing is slow, and `session.created` tells."""
-    faculties = engines_for(settings())
+    engines = engines_for(settings())
 
     assert not needs_models(settings())
-    assert faculties.speech.simulated
-    assert not faculties.speech.is_slow
-    assert faculties.writer is None
-    assert Wire(new_session()).events[0]["session"]["instructions"] == faculties.notice
-    assert "simulated: answers come from rules" in faculties.notice
+    assert engines.speech.simulated
+    assert not engines.speech.is_slow
+    assert engines.language_model is None
+    assert Wire(new_session()).events[0]["session"]["instructions"] == engines.notice
+    assert "simulated: answers come from rules" in engines.notice
 
 
 def test_models_are_loaded_where_the_settings_ask_for_them(installed: Callable[..., None]) -> None:
@@ -72,8 +72,8 @@ def test_models_are_loaded_where_the_settings_ask_for_them(installed: Callable[.
     assert spoken.speech.is_slow
     assert "Speech is understood and spoken by models" in spoken.notice
     assert "answers come from rules" in spoken.notice
-    assert both.writer
-    assert both.writer.answer([{"role": "user", "content": "hi"}]) == "HI"
+    assert both.language_model
+    assert both.language_model.answer([{"role": "user", "content": "hi"}]) == "HI"
     assert made == [Path("small.gguf")]
     assert "rules" not in both.notice
 
