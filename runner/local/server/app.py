@@ -14,11 +14,12 @@ from runner.errors import RunnerError
 from runner.local.server.asgi import Receive, Scope, Send
 from runner.local.server.bad_messages import text_of
 from runner.local.server.faulty_stream import EXTENSION
-from runner.local.server.session_driver import Conversing, SessionDriver, Workers
+from runner.local.server.session_driver import SessionDriver, Workers
+from runner.local.session.api_error import ApiError
 from runner.local.session.effective_config import SessionKind
 from runner.local.session.fault_plan import ConnectionFaults, FaultPlan
 from runner.local.session.faulty_session import FaultySession
-from runner.local.session.response import event
+from runner.local.session.local_session import LocalSession
 from runner.local.speech.engines import Engines, engines_for, needs_models
 from runner.settings.endpoint import LocalEndpoint
 from runner.settings.faults import DelayedFault, ExpireFault, RefuseFault
@@ -121,7 +122,7 @@ class LocalApp:
         expires_at = int(time.time() + limit_s)
         engines = await self.load()
         self._workers = self._workers or Workers()
-        session: Conversing
+        session: LocalSession
         if kind == "translation":
             # Other sessions shall not wait for its models of events.
             from runner.local.session.translating_session import TranslatingSession
@@ -153,8 +154,7 @@ class LocalApp:
 
 
 async def _refuse_beta(send: Send) -> None:
-    body = {"type": "invalid_request_error", "code": "beta_api_shape_disabled", "message": _BETA_SHAPE}
-    error = event("error", error={**body, "param": None, "event_id": None})
+    error = ApiError(_BETA_SHAPE, code="beta_api_shape_disabled").event()
     await send({"type": "websocket.send", "text": text_of(error)})
     await send({"type": "websocket.close", "code": 4000, "reason": "invalid_request_error.beta_api_shape_disabled"})
 

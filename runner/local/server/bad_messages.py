@@ -3,8 +3,7 @@
 import json
 from typing import Final
 
-from runner.local.session.jobs import ServerEvent
-from runner.local.session.response import event
+from runner.local.session.server_event import ServerEvent, server_event
 from runner.settings.faults import (
     BinaryFault,
     ErrorEventFault,
@@ -31,17 +30,17 @@ def bad_message(
         case BinaryFault():
             return b"\x00\x01\x02\xff"
         case UnknownEventFault():
-            return text_of(event(UNKNOWN_TYPE, unheard_of={"depth": [1, None, "two"]}, session=None))
+            return text_of(server_event(UNKNOWN_TYPE, unheard_of={"depth": [1, None, "two"]}, session=None))
         case OversizedFault():
-            bare = text_of(event(UNKNOWN_TYPE, padding=""))
+            bare = text_of(server_event(UNKNOWN_TYPE, padding=""))
             return f"{bare[:-2]}{'x' * (fault.size_bytes - len(bare))}{bare[-2:]}"
         case ErrorEventFault():
             error = {"type": fault.type, "code": fault.code, "message": fault.message}
-            return text_of(event("error", error={**error, "param": None, "event_id": None}))
+            return text_of(server_event("error", error={**error, "param": None, "event_id": None}))
         case RateLimitedFault():
             limits = [{"name": "requests", "limit": 10_000}, {"name": "tokens", "limit": 1_000_000}]
             spent = {"remaining": 0, "reset_seconds": fault.reset_seconds}
-            return text_of(event("rate_limits.updated", rate_limits=[{**each, **spent} for each in limits]))
+            return text_of(server_event("rate_limits.updated", rate_limits=[{**each, **spent} for each in limits]))
 
 
 def text_of(content: ServerEvent) -> str:

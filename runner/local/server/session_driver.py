@@ -3,7 +3,7 @@
 from collections import defaultdict, deque
 from collections.abc import Callable
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 import anyio
 from anyio.to_thread import run_sync
@@ -13,42 +13,11 @@ from runner.local.server.asgi import Receive, Send
 from runner.local.server.event_sender import EventSender
 from runner.local.server.faulty_stream import FaultyStream
 from runner.local.session.fault_plan import ConnectionFaults
-from runner.local.session.jobs import Engine, Job, ServerEvent, Settle
+from runner.local.session.jobs import Engine, Job, Settle
+from runner.local.session.local_session import LocalSession
+from runner.local.session.server_event import ServerEvent
 
 _THREADS: Final = 4
-
-
-class Conversing(Protocol):
-    """A session of any kind, without I/O."""
-
-    id: str
-
-    @property
-    def busy(self) -> bool:
-        """Whether `advance` has something to say."""
-
-    @property
-    def is_behind(self) -> bool:
-        """Whether no more messages should be taken until some jobs are done."""
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the connection is to be closed."""
-
-    def open(self) -> list[ServerEvent]:
-        """The first event."""
-
-    def receive(self, message: str | bytes) -> list[ServerEvent]:
-        """The answers to a client's message."""
-
-    def advance(self) -> list[ServerEvent]:
-        """The next pieces of what goes on by itself."""
-
-    def expire(self, reason: str) -> list[ServerEvent]:
-        """The last event."""
-
-    def take_jobs(self) -> list[Job]:
-        """The slow work that has come up."""
 
 
 class Workers:
@@ -83,7 +52,7 @@ class SessionDriver:
 
     def __init__(
         self,
-        session: Conversing,
+        session: LocalSession,
         receive: Receive,
         send: Send,
         *,
@@ -140,7 +109,7 @@ class SessionDriver:
         while True:
             await self._work.wait()
             self._work = anyio.Event()
-            while self._session.busy:
+            while self._session.can_advance:
                 await anyio.sleep(self._delta_interval_ms / 1000)
                 await self._emit(self._session.advance)
 
@@ -175,5 +144,5 @@ class SessionDriver:
             if self._session.is_over:
                 await self._sender.close(1000, "")
         self._caught_up.set()
-        if self._session.busy:
+        if self._session.can_advance:
             self._work.set()

@@ -5,6 +5,8 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
+from runner.local.session.server_event import ServerEvent, server_event
+
 _TYPE_NAMES = {
     dict: "an object",
     list: "an array",
@@ -53,15 +55,10 @@ class ApiError(Exception):
         self.code = code
         self.param = param
 
-    def body(self, event_id: str | None) -> dict[str, Any]:
-        """The inner error object; `event_id` is the client event's own."""
-        return {
-            "type": "invalid_request_error",
-            "code": self.code,
-            "message": self.message,
-            "param": self.param,
-            "event_id": event_id,
-        }
+    def event(self, event_id: str | None = None) -> ServerEvent:
+        """The `error` event that answers the client event with this id."""
+        error = {"type": "invalid_request_error", "code": self.code, "message": self.message, "param": self.param}
+        return server_event("error", error={**error, "event_id": event_id})
 
 
 def named(value: object) -> str:

@@ -7,14 +7,14 @@ from runner.local.session.api_error import ApiError
 from runner.local.session.effective_config import SessionKind
 from runner.local.session.fault_plan import ConnectionFaults
 from runner.local.session.item_store import ItemStore
-from runner.local.session.jobs import ServerEvent
-from runner.local.session.realtime_session import LocalSession
-from runner.local.session.response import Response, ResponseRequest, event
+from runner.local.session.realtime_session import LocalRealtimeSession
+from runner.local.session.response import Response, ResponseRequest
+from runner.local.session.server_event import ServerEvent, server_event
 from runner.local.speech.engines import Engines
 from runner.settings.faults import DriftFault, RefuseUpdateFault, ResponseFailedFault
 
 
-class FaultySession(LocalSession):
+class FaultySession(LocalRealtimeSession):
     """A session whose updates and responses may go wrong.
 
     Args:
@@ -54,11 +54,11 @@ class _FailingResponse(Response):
 
     def __init__(self, request: ResponseRequest, conversation: ItemStore | None, fault: ResponseFailedFault) -> None:
         super().__init__(request, conversation)
-        self.is_ready = True
+        self.can_advance = True
         self._error = {"type": fault.type, "code": fault.code, "message": fault.message}
 
     def begin(self) -> list[ServerEvent]:
-        return [event("response.created", response=self._view("in_progress"))]
+        return [server_event("response.created", response=self._view("in_progress"))]
 
     def advance(self) -> list[ServerEvent]:
         return self._end("failed", error=self._error)
@@ -69,7 +69,7 @@ class _FailingResponse(Response):
     def _end(self, status: str, **details: Any) -> list[ServerEvent]:
         self.done = True
         shown = self._view(status, status_details={"type": status, **details}, usage=self.usage())
-        return [event("response.done", response=shown)]
+        return [server_event("response.done", response=shown)]
 
 
 def _merged(shown: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:

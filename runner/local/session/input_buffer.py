@@ -31,11 +31,14 @@ class TurnAudio(NamedTuple):
         return self.audio_format.decode(self.audio)
 
 
-class Detection(NamedTuple):
-    """What turn detection has found, with the audio of the turn once it is over."""
+class DetectedTurn(NamedTuple):
+    """A turn that is over, or the silence of a user who was idle for too long, with its audio."""
 
-    what: TurnStarted | TurnStopped | IdleTimeout
-    audio: TurnAudio | None = None
+    found: TurnStopped | IdleTimeout
+    audio: TurnAudio
+
+
+Detection = TurnStarted | DetectedTurn
 
 
 class InputBuffer:
@@ -56,7 +59,7 @@ class InputBuffer:
         self._base_ms = 0.0
         self._pending = bytearray()
         self._odd = b""
-        self._is_working = False
+        self.is_detecting = False
         self._idle_since_ms: float | None = None
         self._announced_id = ""
         """The item of a turn that was being heard when turn detection was turned off."""
@@ -109,9 +112,9 @@ class InputBuffer:
 
     def take_work(self) -> Callable[[], Callable[[], Iterator[Detection]]] | None:
         """The next thing to be done in a worker thread; it returns what is to be iterated over afterwards."""
-        if self._is_working or not self._pending or self._turns is None:
+        if self.is_detecting or not self._pending or self._turns is None:
             return None
-        self._is_working = True
+        self.is_detecting = True
         pcm = bytes(self._pending)
         self._pending.clear()
         turns, detector, rate = self._turns, self._detector, self._audio_format.rate
@@ -186,15 +189,17 @@ class InputBuffer:
         return self._audio_format.decode(audio[:whole])
 
     def _detected(self, turns: TurnDetection, detector: Detector | None, frames: list[Frame]) -> Iterator[Detection]:
-        self._is_working = False
+        self.is_detecting = False
         if turns is self._turns:
             self._detector = detector
             yield from self._follow(turns, frames)
 
     def _follow(self, turns: TurnDetection, frames: list[Frame]) -> Iterator[Detection]:
         for found in turns.follow(frames):
-            audio = None if isinstance(found, TurnStarted) else self._cut(found.start_ms, found.end_ms)
-            yield Detection(found, audio)
+            if isinstance(found, TurnStarted):
+                yield found
+            else:
+                yield DetectedTurn(found, self._cut(found.start_ms, found.end_ms))
         self._trim(self.received_ms - KEPT_MS)
         if not turns.item_id:
             self._trim(turns.at_ms - max(_KEPT_IN_SILENCE_MS, turns.settings.prefix_ms))

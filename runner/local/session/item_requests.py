@@ -12,8 +12,7 @@ from runner.audio.format import AudioFormat
 from runner.local.session.api_error import ApiError
 from runner.local.session.input_buffer import TurnAudio
 from runner.local.session.item_store import ItemStore, StoredItem, admit
-from runner.local.session.jobs import ServerEvent
-from runner.local.session.response import event
+from runner.local.session.server_event import ServerEvent, server_event
 from runner.local.session.transcription import Transcriptions
 
 
@@ -36,7 +35,7 @@ class ItemRequests:
         stored = StoredItem({**item, "content": [{"type": "input_audio"}]}, audio_ms, recording)
         previous = self._conversation.insert(stored)
         self._transcriptions.transcribe(stored, is_shown=is_transcribed)
-        committed = event("input_audio_buffer.committed", previous_item_id=previous, item_id=item_id)
+        committed = server_event("input_audio_buffer.committed", previous_item_id=previous, item_id=item_id)
         return [committed, *_added(stored, previous)]
 
     def create(self, create: ConversationItemCreate, audio_format: AudioFormat) -> list[ServerEvent]:
@@ -59,22 +58,22 @@ class ItemRequests:
     def retrieve(self, retrieve: ConversationItemRetrieve) -> list[ServerEvent]:
         """Show an item."""
         stored = self._conversation.find(retrieve.item_id, doing="retrieving")
-        return [event("conversation.item.retrieved", item=copy.deepcopy(stored.item))]
+        return [server_event("conversation.item.retrieved", item=copy.deepcopy(stored.item))]
 
     def delete(self, delete: ConversationItemDelete) -> list[ServerEvent]:
         """Remove an item."""
         stored = self._conversation.find(delete.item_id, doing="deleting")
         self._conversation.items.remove(stored)
         stored.is_deleted = True
-        return [event("conversation.item.deleted", item_id=stored.id)]
+        return [server_event("conversation.item.deleted", item_id=stored.id)]
 
     def truncate(self, cut: ConversationItemTruncate) -> list[ServerEvent]:
         """Cut an answer to what was played."""
         fields = {"content_index": cut.content_index, "audio_end_ms": cut.audio_end_ms}
         self._conversation.truncate(cut.item_id, **fields)
-        return [event("conversation.item.truncated", item_id=cut.item_id, **fields)]
+        return [server_event("conversation.item.truncated", item_id=cut.item_id, **fields)]
 
 
 def _added(stored: StoredItem, previous: str | None) -> list[ServerEvent]:
     kinds = ("conversation.item.added", "conversation.item.done")
-    return [event(kind, previous_item_id=previous, item=stored.item) for kind in kinds]
+    return [server_event(kind, previous_item_id=previous, item=stored.item) for kind in kinds]

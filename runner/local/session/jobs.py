@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-ServerEvent = dict[str, Any]
+from runner.local.session.server_event import ServerEvent
+
 Settle = Callable[[], list[ServerEvent]]
 """Takes an outcome into the session and returns the events that come of it."""
 

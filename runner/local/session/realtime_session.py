@@ -1,13 +1,12 @@
-"""One session of the local endpoint, without I/O: client messages in, server events out."""
+"""A realtime or a transcription session of the local endpoint."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
 
-from runner import logs
 from runner.api.client_events import (
+    CLIENT_EVENT_TYPES,
     ClientEventBase,
     ConversationItemCreate,
-    InputAudioBufferAppend,
     ResponseCancel,
     ResponseCreate,
     ResponseCreateParams,
@@ -16,15 +15,14 @@ from runner.api.client_events import (
 from runner.audio.format import FORMATS, AudioFormat
 from runner.local.session.api_error import ApiError
 from runner.local.session.effective_config import EffectiveConfig, SessionKind
-from runner.local.session.identifiers import new_id
-from runner.local.session.input_buffer import Detection, InputBuffer, TurnAudio
+from runner.local.session.input_buffer import Detection, TurnAudio
 from runner.local.session.item_requests import ItemRequests
-from runner.local.session.item_store import ItemStore, audio_bytes
-from runner.local.session.jobs import Job, ServerEvent, Settle
-from runner.local.session.parsing import event_id_of, read_document, read_event
-from runner.local.session.response import Response, ResponseRequest, event
+from runner.local.session.item_store import ItemStore
+from runner.local.session.local_session import LocalSession
+from runner.local.session.response import Response, ResponseRequest
 from runner.local.session.response_request import check_conversation, resolve_request
 from runner.local.session.responses import Responses
+from runner.local.session.server_event import ServerEvent, server_event
 from runner.local.session.transcription import Transcriptions
 from runner.local.session.turn_detection import IdleTimeout, TurnStarted, turn_settings
 from runner.local.speech.engines import Engines
@@ -40,30 +38,28 @@ _ONLY_IN_CONVERSATIONS: Final = frozenset(
 )
 
 
-class LocalSession:
-    """The state of one session and the turn_settings for what may happen in it.
+class LocalRealtimeSession(LocalSession):
+    """A realtime or a transcription session: its configuration, its conversation, and its responses.
 
     Args:
-        engines: What it hears, thinks and speaks with.
-        kind: A conversation or a transcription.
-        model: The model that the client asked for; it is repeated, nothing more.
+        engines: What the session detects, transcribes, answers and speaks with.
+        kind: The type of the session.
+        model: The model that the client has asked for; the session only repeats it.
         expires_at: When the session ends, in Unix seconds; the caller watches the clock.
     """
 
-    is_over = False
+    _event_types = CLIENT_EVENT_TYPES
 
     def __init__(self, engines: Engines, *, kind: SessionKind, model: str, expires_at: int) -> None:
-        self.id = new_id("sess")
+        super().__init__(engines)
         self.configuration = EffectiveConfig(
             kind, model=model, session_id=self.id, expires_at=expires_at, instructions=engines.notice
         )
         self.conversation = ItemStore()
-        self._jobs: list[Job] = []
-        self._input_buffer = InputBuffer(engines.speech.detector, is_slow=engines.speech.is_slow)
         self._transcriptions = Transcriptions(engines.speech.transcriber, self._jobs.append)
         self._items = ItemRequests(self.conversation, self._transcriptions)
         self._responses = Responses(engines, self._transcriptions, assign=self._jobs.append, ended=self._ended)
-        self._began_ms = 0.0
+        self._response_began_ms = 0.0
         self._response_is_pending = False
         self._last_prompt_tokens = 0
         self._handlers: dict[str, Callable[[Any], list[ServerEvent]]] = {
@@ -82,36 +78,22 @@ class LocalSession:
         self._configure_input()
 
     @property
-    def busy(self) -> bool:
-        """Whether `advance` has something to say."""
-        return self._responses.is_ready
+    def can_advance(self) -> bool:
+        """Whether a response goes on by itself."""
+        return self._responses.can_advance
 
     @property
     def is_behind(self) -> bool:
-        """Whether no more messages should be taken until some jobs are done."""
-        return self._input_buffer.is_behind or self._transcriptions.is_behind
-
-    def take_jobs(self) -> list[Job]:
-        """The slow work that has come up; what each one returns is to be called, as `receive` is."""
-        jobs = self._jobs[:]
-        self._jobs.clear()
-        return jobs
+        """Whether too much audio waits for the detector, or too many turns for the transcriber."""
+        return super().is_behind or self._transcriptions.is_behind
 
     def open(self) -> list[ServerEvent]:
-        """The first event of the session."""
-        return [event("session.created", session=self.configuration.view())]
+        """The session has begun; returns `session.created`."""
+        return [server_event("session.created", session=self.configuration.view())]
 
-    def receive(self, message: str | bytes) -> list[ServerEvent]:
-        """The answers to a client's message; what is wrong with it is answered by an `error` event."""
-        event_id: str | None = None
-        try:
-            document = read_document(message)
-            event_id = event_id_of(document)
-            client_event = read_event(document)
-            return self._carry_out(str(document["type"]), client_event)
-        except ApiError as error:
-            logs.logger().info("client_event_refused", session_id=self.id, code=error.code, param=error.param)
-            return [event("error", error=error.body(event_id))]
+    def advance(self) -> list[ServerEvent]:
+        """Each response that needs no job goes on by one piece; returns its events."""
+        return self._responses.advance()
 
     def _carry_out(self, name: str, client_event: ClientEventBase) -> list[ServerEvent]:
         if self.configuration.kind == "transcription" and name in _ONLY_IN_CONVERSATIONS:
@@ -122,15 +104,6 @@ class LocalSession:
                 response.show_text()
         return self._handlers[name](client_event)
 
-    def advance(self) -> list[ServerEvent]:
-        """The next piece of each response in flight."""
-        return self._responses.advance()
-
-    def expire(self, reason: str) -> list[ServerEvent]:
-        """The last event of a session whose time is over."""
-        body = {"type": "invalid_request_error", "code": "session_expired", "message": reason, "param": None}
-        return [event("error", error={**body, "event_id": None})]
-
     def _update(self, update: SessionUpdate) -> list[ServerEvent]:
         change = update.to_wire()["session"]
         wanted = (change.get("audio") or {}).get("input", {}).get("format")
@@ -139,7 +112,7 @@ class LocalSession:
             raise ApiError(message, code="invalid_value", param="session.audio.input.format")
         self.configuration.update(change, spoke=self._responses.spoke)
         self._configure_input()
-        return [event("session.updated", session=self.configuration.view())]
+        return [server_event("session.updated", session=self.configuration.view())]
 
     def _configure_input(self) -> None:
         self._turn_settings = turn_settings(self.configuration.input["turn_detection"])
@@ -149,47 +122,27 @@ class LocalSession:
     def _audio_format(self) -> AudioFormat:
         return FORMATS[self.configuration.input["format"]["type"]]
 
-    def _append(self, append: InputAudioBufferAppend) -> list[ServerEvent]:
-        audio = audio_bytes(append.audio, "audio")
-        events = [each for detection in self._input_buffer.append(audio) for each in self._detection_events(detection)]
-        self._detect()
-        return events
-
-    def _detect(self) -> None:
-        if found := self._input_buffer.take_work():
-            detect = found
-
-            def work() -> Settle:
-                happened = detect()
-                return lambda: self._detected(happened())
-
-            self._jobs.append(Job("detector", work))
-
-    def _detected(self, detections: Iterator[Detection]) -> list[ServerEvent]:
-        events = [each for detection in detections for each in self._detection_events(detection)]
-        self._detect()
-        return events
-
-    def _detection_events(self, detection: Detection) -> list[ServerEvent]:
-        what, audio = detection
-        if isinstance(what, TurnStarted):
-            started = event(
-                "input_audio_buffer.speech_started", audio_start_ms=int(what.start_ms), item_id=what.item_id
-            )
-            return [started, *self._interrupted()]
-        if isinstance(what, IdleTimeout):
-            times = {"audio_start_ms": int(what.start_ms), "audio_end_ms": int(what.end_ms)}
-            first = event("input_audio_buffer.timeout_triggered", **times, item_id=what.item_id)
-        else:
-            first = event("input_audio_buffer.speech_stopped", audio_end_ms=int(what.end_ms), item_id=what.item_id)
-        assert audio is not None  # noqa: S101  # for the type checker
-        events = [first, *self._committed(what.item_id, audio)]
-        answers = isinstance(what, IdleTimeout) or (self._turn_settings is not None and self._turn_settings.answers)
-        if answers and self.configuration.kind == "realtime":
+    def _react(self, detection: Detection) -> list[ServerEvent]:
+        if isinstance(detection, TurnStarted):
+            times = {"audio_start_ms": int(detection.start_ms)}
+            started = server_event("input_audio_buffer.speech_started", **times, item_id=detection.item_id)
+            return [started, *self._interrupt()]
+        found, audio = detection
+        times = {"audio_end_ms": int(found.end_ms)}
+        kind = "input_audio_buffer.speech_stopped"
+        if isinstance(found, IdleTimeout):
+            times = {"audio_start_ms": int(found.start_ms), **times}
+            kind = "input_audio_buffer.timeout_triggered"
+        events = [server_event(kind, **times, item_id=found.item_id), *self._committed(found.item_id, audio)]
+        if self.configuration.kind == "realtime" and (isinstance(found, IdleTimeout) or self._answers_turns):
             events += self._respond_to_turn()
         return events
 
-    def _interrupted(self) -> list[ServerEvent]:
+    @property
+    def _answers_turns(self) -> bool:
+        return self._turn_settings is not None and self._turn_settings.answers
+
+    def _interrupt(self) -> list[ServerEvent]:
         speaking = self._responses.speaking
         if speaking is None or self._turn_settings is None or not self._turn_settings.interrupts:
             return []
@@ -197,18 +150,17 @@ class LocalSession:
         return self._responses.cancel(speaking, "turn_detected")
 
     def _respond_to_turn(self) -> list[ServerEvent]:
-        """Answer what turn detection has found, after the response that is still in flight."""
+        """Start a response to what turn detection has found, once the one in flight has ended."""
         self._response_is_pending = self._responses.speaking is not None
         return [] if self._response_is_pending else self._start(ResponseCreateParams())
 
     def _ended(self, response: Response) -> list[ServerEvent]:
-        self._input_buffer.responded(self._began_ms + response.audio_ms)
-        answers = self._turn_settings is not None and self._turn_settings.answers
-        return self._respond_to_turn() if self._response_is_pending and answers else []
+        self._input_buffer.responded(self._response_began_ms + response.audio_ms)
+        return self._respond_to_turn() if self._response_is_pending and self._answers_turns else []
 
     def _clear(self, _event: ClientEventBase) -> list[ServerEvent]:
         self._input_buffer.clear()
-        return [event("input_audio_buffer.cleared")]
+        return [server_event("input_audio_buffer.cleared")]
 
     def _clear_output(self, _event: ClientEventBase) -> list[ServerEvent]:
         message = "'output_audio_buffer.clear' is supported over WebRTC and SIP only."
@@ -248,7 +200,7 @@ class LocalSession:
         response = self._new_response(request, self.conversation if in_conversation else None)
         if in_conversation:
             self._last_prompt_tokens = request.prompt_tokens.total
-            self._began_ms = self._input_buffer.received_ms
+            self._response_began_ms = self._input_buffer.received_ms
             self._input_buffer.responding()
         return self._responses.start(response, in_conversation=in_conversation)
 
@@ -261,6 +213,6 @@ class LocalSession:
         if found is None:
             raise ApiError("Cancellation failed: no active response found", code="response_cancel_not_active")
         if found is responses.speaking:
-            # Whoever cancels wants silence, not the next answer.
+            # A client that cancels a response wants silence and not the next response.
             self._response_is_pending = False
         return responses.cancel(found, "client_cancelled")

@@ -10,17 +10,12 @@ import pybase64
 from runner.audio.format import AudioFormat
 from runner.local.session.identifiers import new_id
 from runner.local.session.item_store import ItemStore, StoredItem, Tokens
-from runner.local.session.jobs import ServerEvent
+from runner.local.session.server_event import ServerEvent, server_event
 from runner.local.speech.tones import pieces
 
 Ending = Literal["completed", "cancelled", "incomplete", "failed"]
 
 _MS_PER_SPOKEN_TOKEN = 50
-
-
-def event(kind: str, **fields: Any) -> ServerEvent:
-    """A server event with a fresh id."""
-    return {"type": kind, "event_id": new_id("event"), **fields}
 
 
 @dataclass(frozen=True)
@@ -54,14 +49,14 @@ class Response:
         conversation: Where it belongs, or None for a response out of band.
 
     Attributes:
-        is_ready: Whether `advance` goes on by itself.
+        can_advance: Whether `advance` goes on by itself.
     """
 
     def __init__(self, request: ResponseRequest, conversation: ItemStore | None) -> None:
         self.id = new_id("resp")
         self.done = False
         self.spoke = False
-        self.is_ready = False
+        self.can_advance = False
         self.request = request
         self._conversation = conversation
         self._source: Iterator[tuple[str, bytes]] = iter(())
@@ -81,7 +76,7 @@ class Response:
         item = self._item()
         part = {"type": "audio", "transcript": ""} if self.request.audio_format else {"type": "text", "text": ""}
         return [
-            event("response.created", response=self._view("in_progress")),
+            server_event("response.created", response=self._view("in_progress")),
             self._event("response.output_item.added", item=item),
             *self._if_in_conversation("conversation.item.added", item),
             self._content_event("response.content_part.added", part=part),
@@ -90,7 +85,7 @@ class Response:
     def say(self, source: Iterator[tuple[str, bytes]]) -> None:
         """Go on with these pieces of text and their 16-bit samples, one for each `advance`."""
         self._source = source
-        self.is_ready = True
+        self.can_advance = True
 
     def say_text(self, text: str) -> None:
         """Go on with a text that nobody speaks."""
@@ -173,7 +168,7 @@ class Response:
             self._content_event("response.content_part.done", part=part),
             *self._if_in_conversation("conversation.item.done", item),
             self._event("response.output_item.done", item=item),
-            event(
+            server_event(
                 "response.done", response=self._view(ending, status_details=details, output=[item], usage=self.usage())
             ),
         ]
@@ -208,10 +203,10 @@ class Response:
         return shown | {name: value for name, value in more.items() if value is not None}
 
     def _event(self, kind: str, **fields: Any) -> ServerEvent:
-        return event(kind, response_id=self.id, output_index=0, **fields)
+        return server_event(kind, response_id=self.id, output_index=0, **fields)
 
     def _content_event(self, kind: str, **fields: Any) -> ServerEvent:
         return self._event(kind, item_id=self.stored_item.id, content_index=0, **fields)
 
     def _if_in_conversation(self, kind: str, item: dict[str, Any]) -> list[ServerEvent]:
-        return [event(kind, previous_item_id=self._previous, item=item)] if self._conversation else []
+        return [server_event(kind, previous_item_id=self._previous, item=item)] if self._conversation else []

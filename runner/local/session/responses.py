@@ -6,8 +6,9 @@ from typing import Final
 
 from runner import logs
 from runner.local.session.item_store import messages_of, prompt_of
-from runner.local.session.jobs import Job, ServerEvent, Settle
-from runner.local.session.response import Response, event
+from runner.local.session.jobs import Job, Settle
+from runner.local.session.response import Response
+from runner.local.session.server_event import ServerEvent, server_event
 from runner.local.session.transcription import Transcriptions
 from runner.local.speech.engines import Engines
 
@@ -47,9 +48,9 @@ class Responses:
         self._spent_tokens = 0
 
     @property
-    def is_ready(self) -> bool:
+    def can_advance(self) -> bool:
         """Whether `advance` has something to say."""
-        return any(response.is_ready for response in self.in_flight)
+        return any(response.can_advance for response in self.in_flight)
 
     def start(self, response: Response, *, in_conversation: bool) -> list[ServerEvent]:
         """Begin a response; what it says follows."""
@@ -61,7 +62,7 @@ class Responses:
     def advance(self) -> list[ServerEvent]:
         """The next piece of each response that goes on by itself."""
         events: list[ServerEvent] = []
-        for response in [each for each in self.in_flight if each.is_ready]:
+        for response in [each for each in self.in_flight if each.can_advance]:
             events += self._after(response, response.advance())
         return events
 
@@ -70,7 +71,7 @@ class Responses:
         return self._after(response, response.cancel(reason))
 
     def _think(self, response: Response) -> list[ServerEvent]:
-        if response.done or response.is_ready:
+        if response.done or response.can_advance:
             return []
         items = response.request.items
         for stored in items:
@@ -145,7 +146,7 @@ class Responses:
             {"name": "requests", "limit": 10_000, "remaining": 9_999, "reset_seconds": 0.006},
             {"name": "tokens", "limit": _TOKEN_LIMIT, "remaining": remaining, "reset_seconds": 0.06},
         ]
-        events = [*events, event("rate_limits.updated", rate_limits=limits)]
+        events = [*events, server_event("rate_limits.updated", rate_limits=limits)]
         if self.speaking is response:
             self.speaking = None
             events += self._ended(response)

@@ -6,8 +6,8 @@ from typing import Final
 
 from runner import logs
 from runner.local.session.item_store import StoredItem
-from runner.local.session.jobs import Job, ServerEvent, Settle
-from runner.local.session.response import event
+from runner.local.session.jobs import Job, Settle
+from runner.local.session.server_event import ServerEvent, server_event
 from runner.local.speech.interfaces import NotUnderstood, Transcriber
 from runner.local.speech.tones import pieces
 
@@ -76,9 +76,9 @@ class Transcriptions:
         place = {"item_id": stored.id, "content_index": 0}
         usage = {"type": "duration", "seconds": stored.audio_ms / 1000}
         return [
-            *(event(f"{_KIND}.delta", **place, delta=piece) for piece in pieces(words)),
-            event(f"{_KIND}.completed", **place, transcript=words, usage=usage),
+            *(server_event(f"{_KIND}.delta", **place, delta=piece) for piece in pieces(words)),
+            server_event(f"{_KIND}.completed", **place, transcript=words, usage=usage),
         ]
 
     def _failed(self, stored: StoredItem, error: dict[str, str]) -> list[ServerEvent]:
-        return [event(f"{_KIND}.failed", item_id=stored.id, content_index=0, error=error)]
+        return [server_event(f"{_KIND}.failed", item_id=stored.id, content_index=0, error=error)]

@@ -1,4 +1,4 @@
-"""One translation session of the local endpoint, without I/O; what it says is plainly no translation."""
+"""A translation session of the local endpoint; what it speaks is plainly no translation."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -13,14 +13,12 @@ from runner.api.client_events import ClientEventBase, SessionClose, SessionInput
 from runner.audio.format import PCM
 from runner.local.session.api_error import ApiError
 from runner.local.session.effective_config import shown_as
-from runner.local.session.identifiers import new_id
-from runner.local.session.input_buffer import Detection, InputBuffer, TurnAudio
-from runner.local.session.item_store import audio_bytes
-from runner.local.session.jobs import Job, ServerEvent, Settle
-from runner.local.session.parsing import event_id_of, read_document, read_event
-from runner.local.session.response import event
+from runner.local.session.input_buffer import DetectedTurn, Detection, TurnAudio
+from runner.local.session.jobs import Job, Settle
+from runner.local.session.local_session import LocalSession
+from runner.local.session.server_event import ServerEvent, server_event
 from runner.local.session.transcription import transcribed
-from runner.local.session.turn_detection import TurnSettings, TurnStarted
+from runner.local.session.turn_detection import TurnSettings
 from runner.local.speech.engines import Engines
 from runner.local.speech.tones import pieces
 
@@ -44,33 +42,28 @@ _EVENT_TYPES: Final[dict[str, type[ClientEventBase]]] = {
 }
 
 
-class TranslatingSession:
-    """Says each turn that it understands again, with the language in front: `[es] Good morning`.
+class TranslatingSession(LocalSession):
+    """A translation session that repeats each turn with the language in front: `[es] Good morning`.
 
     Args:
-        engines: What it hears and speaks with.
-        model: The model that the client asked for.
-        expires_at: When the session ends, in Unix seconds.
-
-    Attributes:
-        is_over: Whether `session.closed` was said.
+        engines: What the session detects, transcribes and speaks with.
+        model: The model that the client has asked for; the session only repeats it.
+        expires_at: When the session ends, in Unix seconds; the caller watches the clock.
     """
 
+    _event_types = _EVENT_TYPES
+
     def __init__(self, engines: Engines, *, model: str, expires_at: int) -> None:
-        self.id = new_id("sess")
-        self.is_over = False
+        super().__init__(engines)
         self._engines = engines
         self._view = {"id": self.id, "type": "translation", "expires_at": expires_at, "model": model}
         self._input: dict[str, Any] = {"transcription": None, "noise_reduction": None}
         self._output: dict[str, Any] = {"language": _DEFAULT_LANGUAGE}
-        self._input_buffer = InputBuffer(engines.speech.detector, is_slow=engines.speech.is_slow)
         self._input_buffer.configure(PCM, TurnSettings())
-        self._jobs: list[Job] = []
         self._turns: list[tuple[TurnAudio, float]] = []
-        self._said_at_ms = 0.0
+        self._turn_ended_ms = 0.0
         self._speech: Iterator[tuple[str, bytes]] | None = None
-        self._is_working = False
-        self._is_detecting = False
+        self._is_translating = False
         self._is_closing = False
         self._separator = ""
         self._handlers: dict[str, Callable[[Any], list[ServerEvent]]] = {
@@ -80,50 +73,27 @@ class TranslatingSession:
         }
 
     @property
-    def busy(self) -> bool:
-        """Whether `advance` has something to say."""
+    def can_advance(self) -> bool:
+        """Whether a translation goes on by itself."""
         return self._speech is not None and not self._engines.speech.is_slow
 
     @property
     def is_behind(self) -> bool:
-        """Whether no more messages should be taken until some jobs are done."""
-        return self._input_buffer.is_behind or len(self._turns) > _MAX_WAITING_TURNS
-
-    def take_jobs(self) -> list[Job]:
-        """The slow work that has come up; what each one returns is to be called, as `receive` is."""
-        jobs = self._jobs[:]
-        self._jobs.clear()
-        return jobs
+        """Whether too much audio waits for the detector, or too many turns for their translation."""
+        return super().is_behind or len(self._turns) > _MAX_WAITING_TURNS
 
     def open(self) -> list[ServerEvent]:
-        """The first event of the session."""
-        return [event("session.created", session=self._shown())]
+        """The session has begun; returns `session.created`."""
+        return [server_event("session.created", session=self._shown())]
 
-    def receive(self, message: str | bytes) -> list[ServerEvent]:
-        """The answers to a client's message; what is wrong with it is answered by an `error` event."""
-        event_id: str | None = None
-        try:
-            document = read_document(message)
-            event_id = event_id_of(document)
-            client_event = read_event(document, _EVENT_TYPES)
-            return self._carry_out(document["type"], client_event)
-        except ApiError as error:
-            logs.logger().info("client_event_refused", session_id=self.id, code=error.code, param=error.param)
-            return [event("error", error=error.body(event_id))]
+    def advance(self) -> list[ServerEvent]:
+        """The translation goes on by one piece; returns its events."""
+        return self._speak(next(self._speech, None)) if self._speech else []
 
     def _carry_out(self, name: str, client_event: ClientEventBase) -> list[ServerEvent]:
         if self._is_closing:
             raise ApiError("The session is closing.", code="session_closing")
         return self._handlers[name](client_event)
-
-    def advance(self) -> list[ServerEvent]:
-        """The next piece of what is being said."""
-        return self._said(next(self._speech, None)) if self._speech else []
-
-    def expire(self, reason: str) -> list[ServerEvent]:
-        """The last event of a session whose time is over."""
-        body = {"type": "invalid_request_error", "code": "session_expired", "message": reason, "param": None}
-        return [event("error", error={**body, "event_id": None})]
 
     def _shown(self) -> dict[str, Any]:
         return {**self._view, "audio": {"input": dict(self._input), "output": dict(self._output)}}
@@ -133,50 +103,37 @@ class TranslatingSession:
         self._input |= shown_as(audio.get("input") or {})
         language = (audio.get("output") or {}).get("language")
         self._output["language"] = language or self._output["language"]
-        return [event("session.updated", session=self._shown())]
+        return [server_event("session.updated", session=self._shown())]
 
-    def _append(self, append: SessionInputAudioBufferAppend) -> list[ServerEvent]:
-        self._take(self._input_buffer.append(audio_bytes(append.audio, "audio")))
-        return self._go_on()
+    def _react(self, detection: Detection) -> list[ServerEvent]:
+        if isinstance(detection, DetectedTurn):
+            self._turns.append((detection.audio, detection.found.end_ms))
+        return []
+
+    def _follow(self, detections: Iterator[Detection]) -> list[ServerEvent]:
+        return super()._follow(detections) + self._go_on()
 
     def _close(self, _event: SessionClose) -> list[ServerEvent]:
         self._is_closing = True
         return self._go_on()
 
-    def _take(self, detections: Iterator[Detection]) -> None:
-        for what, audio in detections:
-            if audio is not None and not isinstance(what, TurnStarted):
-                self._turns.append((audio, what.end_ms))
-
     def _go_on(self) -> list[ServerEvent]:
-        """Do what comes next: find turns, write one down, say it, and close at the end."""
-        if found := self._input_buffer.take_work():
-            self._is_detecting = True
-            self._jobs.append(Job("detector", partial(self._detecting, found)))
-        if self._is_working:
+        """Translate the next turn; close the session once the client has asked for it and no turn is left."""
+        if self._is_translating:
             return []
-        if self._is_closing and not self._is_detecting and (last := self._input_buffer.end_turn()):
+        is_last = self._is_closing and not self._input_buffer.is_detecting
+        if is_last and (last := self._input_buffer.end_turn()):
             self._turns.append((last, self._input_buffer.received_ms))
         if self._turns:
-            self._is_working = True
-            turn, self._said_at_ms = self._turns.pop(0)
-            self._jobs.append(Job("transcriber", partial(self._writing, turn)))
-        elif self._is_closing and not self._is_detecting:
+            self._is_translating = True
+            turn, self._turn_ended_ms = self._turns.pop(0)
+            self._jobs.append(Job("transcriber", partial(self._transcribe, turn)))
+        elif is_last:
             self.is_over = True
-            return [event("session.closed")]
+            return [server_event("session.closed")]
         return []
 
-    def _detecting(self, detect: Callable[[], Callable[[], Iterator[Detection]]]) -> Settle:
-        happened = detect()
-
-        def settle() -> list[ServerEvent]:
-            self._is_detecting = False
-            self._take(happened())
-            return self._go_on()
-
-        return settle
-
-    def _writing(self, turn: TurnAudio) -> Settle:
+    def _transcribe(self, turn: TurnAudio) -> Settle:
         words, _error = transcribed(self._engines.speech.transcriber, turn.pcm(), turn.audio_format.rate)
         return partial(self._translate, words)
 
@@ -184,7 +141,7 @@ class TranslatingSession:
         if not words:
             # Nothing is invented: what was not understood is not translated.
             logs.logger().info("turn_not_understood", session_id=self.id)
-            self._is_working = False
+            self._is_translating = False
             return self._go_on()
         events = []
         if self._input["transcription"]:
@@ -206,13 +163,13 @@ class TranslatingSession:
             except Exception:  # noqa: BLE001  # a model may raise anything; the rest of the turn is not said
                 logs.logger().exception("voice_failed")
                 piece = None
-            return partial(self._said, piece)
+            return partial(self._speak, piece)
 
         self._jobs.append(Job("voice", work))
 
-    def _said(self, piece: tuple[str, bytes] | None) -> list[ServerEvent]:
+    def _speak(self, piece: tuple[str, bytes] | None) -> list[ServerEvent]:
         if piece is None:
-            self._speech, self._is_working = None, False
+            self._speech, self._is_translating = None, False
             return self._go_on()
         self._fetch()
         text, pcm = piece
@@ -224,4 +181,4 @@ class TranslatingSession:
         return events
 
     def _delta(self, what: str, **fields: Any) -> ServerEvent:
-        return event(f"session.{what}.delta", **fields, elapsed_ms=int(self._said_at_ms))
+        return server_event(f"session.{what}.delta", **fields, elapsed_ms=int(self._turn_ended_ms))

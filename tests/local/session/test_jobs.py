@@ -14,7 +14,7 @@ import pytest
 from runner.local.server.app import LocalApp
 from runner.local.server.http_server import serve_stream
 from runner.local.server.inprocess import memory_pipe
-from runner.local.session.realtime_session import LocalSession
+from runner.local.session.realtime_session import LocalRealtimeSession
 from runner.local.speech.engines import Engines, engines_for
 from runner.local.speech.interfaces import Frame, SpeechEngines
 from runner.local.speech.loudness import LoudnessDetector
@@ -108,11 +108,11 @@ def app_with(**parts: Any) -> LocalApp:
     return app
 
 
-def session_with(language_model: Any = None, script: Any = (), **parts: Any) -> LocalSession:
+def session_with(language_model: Any = None, script: Any = (), **parts: Any) -> LocalRealtimeSession:
     """A session with such parts."""
     base = engines_for(settings(script=list(script)))
     engines = Engines(base.replies, replace(base.speech, **parts), language_model)
-    return LocalSession(engines, kind="realtime", model="m", expires_at=4102444800)
+    return LocalRealtimeSession(engines, kind="realtime", model="m", expires_at=4102444800)
 
 
 def only(events: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:

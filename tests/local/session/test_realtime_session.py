@@ -135,7 +135,7 @@ def test_cancel_stops_in_mid_stream() -> None:
     assert done["status_details"] == {"type": "cancelled", "reason": "client_cancelled"}
     assert done["output"][0]["status"] == "incomplete"
     assert done["output"][0]["content"][0]["text"] == "You"
-    assert not wire.session.busy
+    assert not wire.session.can_advance
     assert wire.refusal("response.cancel", event_id="late")["code"] == "response_cancel_not_active"
 
 
