@@ -8,7 +8,8 @@ from runner.local.session.effective_config import SessionKind
 from runner.local.session.fault_plan import ConnectionFaults
 from runner.local.session.item_store import ItemStore
 from runner.local.session.realtime_session import LocalRealtimeSession
-from runner.local.session.response import Response, ResponseRequest
+from runner.local.session.response import Response
+from runner.local.session.response_request import ResponseRequest
 from runner.local.session.server_event import ServerEvent, server_event
 from runner.local.speech.engines import Engines
 from runner.settings.faults import DriftFault, RefuseUpdateFault, ResponseFailedFault

@@ -19,8 +19,8 @@ from runner.local.session.input_buffer import Detection, TurnAudio
 from runner.local.session.item_requests import ItemRequests
 from runner.local.session.item_store import ItemStore
 from runner.local.session.local_session import LocalSession
-from runner.local.session.response import Response, ResponseRequest
-from runner.local.session.response_request import check_conversation, resolve_request
+from runner.local.session.response import Response
+from runner.local.session.response_request import ResponseRequest, check_conversation, resolve_request
 from runner.local.session.responses import Responses
 from runner.local.session.server_event import ServerEvent, server_event
 from runner.local.session.transcription import Transcriptions

@@ -1,44 +1,20 @@
 """One response: the events that stream it, piece by piece, until it is done or cancelled."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import repeat
 from typing import Any, Literal
 
 import pybase64
 
-from runner.audio.format import AudioFormat
 from runner.local.session.identifiers import new_id
 from runner.local.session.item_store import ItemStore, StoredItem, Tokens
+from runner.local.session.response_request import ResponseRequest
 from runner.local.session.server_event import ServerEvent, server_event
 from runner.local.speech.tones import pieces
 
 Ending = Literal["completed", "cancelled", "incomplete", "failed"]
 
 _MS_PER_SPOKEN_TOKEN = 50
-
-
-@dataclass(frozen=True)
-class ResponseRequest:
-    """What a response is to be.
-
-    Args:
-        items: What it answers to.
-        instructions: What the model was told.
-        audio_format: The format of its audio, or None for a response in text.
-        fields: The fields of the response object that come from the request or the session.
-        prompt_tokens: The tokens of the prompt.
-        cached_tokens: How many of them count as cached.
-        max_output_tokens: The limit, or None.
-    """
-
-    items: list[StoredItem]
-    instructions: str
-    audio_format: AudioFormat | None
-    fields: dict[str, Any]
-    prompt_tokens: Tokens
-    cached_tokens: int = 0
-    max_output_tokens: int | None = None
 
 
 class Response:

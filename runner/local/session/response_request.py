@@ -1,5 +1,6 @@
-"""From a `response.create` and the session's state to what the response is to be."""
+"""What a response is to be: a `response.create`, completed by the session's settings."""
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 from runner.api.client_events import ResponseCreateParams
@@ -7,9 +8,31 @@ from runner.audio.format import FORMATS, AudioFormat
 from runner.local.session.api_error import ApiError, invalid_value
 from runner.local.session.effective_config import EffectiveConfig, complete_format
 from runner.local.session.item_store import ItemStore, StoredItem, Tokens, admit
-from runner.local.session.response import ResponseRequest
 
 _CACHE_BLOCK_TOKENS: Final = 64
+
+
+@dataclass(frozen=True)
+class ResponseRequest:
+    """What a response is to be.
+
+    Args:
+        items: The items that the response answers to.
+        instructions: The instructions to the model.
+        audio_format: The format of its audio, or None for a response in text.
+        fields: The fields of the response object that come from the request or the session.
+        prompt_tokens: The tokens of the prompt.
+        cached_tokens: How many of them count as cached.
+        max_output_tokens: The limit, or None.
+    """
+
+    items: list[StoredItem]
+    instructions: str
+    audio_format: AudioFormat | None
+    fields: dict[str, Any]
+    prompt_tokens: Tokens
+    cached_tokens: int = 0
+    max_output_tokens: int | None = None
 
 
 def check_conversation(params: ResponseCreateParams) -> bool:

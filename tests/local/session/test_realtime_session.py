@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from runner.local.session.item_store import ItemStore, Tokens
-from runner.local.session.response import Response, ResponseRequest
+from runner.local.session.response import Response
+from runner.local.session.response_request import ResponseRequest
 from tests.helpers.local_client import SCHEMA_FILE, Wire, error_of, new_session, user_message
 
 TEXT_ORDER = [
