@@ -1,8 +1,6 @@
 """The local endpoint as an ASGI application, for rt-run's own server and for any other."""
 
-import json
 import time
-from collections.abc import Sequence
 from typing import Final, Literal
 from urllib.parse import parse_qsl
 
@@ -12,6 +10,7 @@ from anyio.to_thread import run_sync
 from runner import logs
 from runner.errors import RunnerError
 from runner.local.server.asgi import Receive, Scope, Send
+from runner.local.server.asgi_responses import accept, deny, error_body, require_upgrade, respond
 from runner.local.server.bad_messages import text_of
 from runner.local.server.faulty_stream import EXTENSION
 from runner.local.server.session_driver import SessionDriver, Workers
@@ -75,14 +74,9 @@ class LocalApp:
 
     async def _answer_http(self, scope: Scope, send: Send) -> None:
         if _is_realtime(scope["path"]):
-            status, body = 426, error_body("This is a WebSocket endpoint; upgrade the connection.", "upgrade_required")
+            await require_upgrade(send)
         else:
-            status, body = _not_found(scope)
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        if status == 426:
-            headers.append((b"upgrade", b"websocket"))
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+            await respond(send, *_not_found(scope))
 
     async def _serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
@@ -91,10 +85,10 @@ class LocalApp:
         kind = "translation" if _is_translation(scope["path"]) else kind
         model = query.get("model") or (_DEFAULT_MODEL if query.get("call_id") else "")
         if not _is_realtime(scope["path"]):
-            return await _deny(scope, send, *_not_found(scope))
+            return await deny(scope, send, *_not_found(scope))
         if kind != "transcription" and not model:
             body = error_body("You must provide a model parameter.", "missing_model", param="model")
-            return await _deny(scope, send, 400, body)
+            return await deny(scope, send, 400, body)
         faults = self._plan.next_connection()
         if delayed := faults.claim(DelayedFault):
             await anyio.sleep(delayed.delay_s)
@@ -105,9 +99,8 @@ class LocalApp:
         except RunnerError as error:
             message = f"{error.message}. {error.hint}"
             logs.logger().error("faculties_missing", error=error.message, hint=error.hint)
-            return await _deny(scope, send, 500, error_body(message, "faculties_missing", kind="server_error"))
-        offered = scope.get("subprotocols", [])
-        await send({"type": "websocket.accept", "subprotocol": "realtime" if "realtime" in offered else None})
+            return await deny(scope, send, 500, error_body(message, "faculties_missing", kind="server_error"))
+        await accept(scope, send)
         if _wants_beta(scope):
             return await _refuse_beta(send)
         return await self._hold_session(scope, receive, send, faults=faults, kind=kind, model=model)
@@ -170,25 +163,7 @@ async def _live(receive: Receive, send: Send) -> None:
 async def _refuse(scope: Scope, send: Send, fault: RefuseFault) -> None:
     headers = [] if fault.retry_after_s is None else [(b"retry-after", str(fault.retry_after_s).encode())]
     kind = "server_error" if fault.status >= 500 else "invalid_request_error"
-    await _deny(scope, send, fault.status, error_body(fault.message, fault.code, kind=kind), headers)
-
-
-async def _deny(
-    scope: Scope, send: Send, status: int, body: bytes, more_headers: Sequence[tuple[bytes, bytes]] = ()
-) -> None:
-    if "websocket.http.response" not in (scope.get("extensions") or {}):
-        await send({"type": "websocket.close", "code": 1008, "reason": "invalid_request_error"})
-        return
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *more_headers]
-    await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
-    await send({"type": "websocket.http.response.body", "body": body})
-
-
-def error_body(
-    message: str, code: str | None, *, param: str | None = None, kind: str = "invalid_request_error"
-) -> bytes:
-    """The JSON of an HTTP error as the API shapes it."""
-    return json.dumps({"error": {"message": message, "type": kind, "param": param, "code": code}}).encode()
+    await deny(scope, send, fault.status, error_body(fault.message, fault.code, kind=kind), headers)
 
 
 def _not_found(scope: Scope) -> tuple[int, bytes]:

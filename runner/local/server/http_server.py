@@ -10,13 +10,10 @@ import h11
 from anyio.abc import ByteStream, SocketAttribute, TaskStatus
 
 from runner import logs
-from runner.local.server.app import error_body
 from runner.local.server.asgi import Asgi, Message, Scope
+from runner.local.server.asgi_responses import Headers, error_body
 from runner.local.server.faulty_stream import EXTENSION, FaultyStream
 from runner.local.server.server_websocket import GOING_AWAY, PeerGone, ServerSocket
-
-Headers = list[tuple[bytes, bytes]]
-
 
 _PHRASES: Final = {each.value: each.phrase for each in HTTPStatus}
 _READ_BYTES: Final = 65536

@@ -12,8 +12,8 @@ import anyio
 from runner import logs
 from runner.audio.format import PCM
 from runner.journal.record import Record, restored
-from runner.local.server.app import error_body
 from runner.local.server.asgi import Receive, Scope, Send
+from runner.local.server.asgi_responses import accept, require_upgrade
 from runner.local.server.server_websocket import PeerGone
 from runner.protocol.session_format import format_of
 
@@ -44,20 +44,12 @@ class PlaybackApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection, as ASGI defines it."""
         if scope["type"] == "http":
-            body = error_body("This is a WebSocket endpoint; upgrade the connection.", "upgrade_required")
-            headers = [
-                (b"content-type", b"application/json"),
-                (b"content-length", str(len(body)).encode()),
-                (b"upgrade", b"websocket"),
-            ]
-            await send({"type": "http.response.start", "status": 426, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
+            await require_upgrade(send)
         elif scope["type"] == "websocket" and self._connections:
             await receive()
             number = min(self._served, len(self._connections) - 1)
             self._served += 1
-            offered = scope.get("subprotocols", [])
-            await send({"type": "websocket.accept", "subprotocol": "realtime" if "realtime" in offered else None})
+            await accept(scope, send)
             logs.logger().info("playback_started", connection=number + 1)
             await _Playback(self._connections[number], self._speed, receive, send).run()
 
