@@ -30,11 +30,11 @@ Kind = SessionKind | Literal["translation"]
 
 
 class LocalApp:
-    """Answers `…/realtime` over WebSocket as the Realtime API does; no key is needed and any is accepted.
+    """Serves `…/realtime` over WebSocket as the Realtime API does; it needs no key and accepts any.
 
     Args:
-        settings: The script, the session's limit, the pace of answers and the faults, which are dealt out to the
-            connections that this application sees.
+        settings: The script of replies, the limit of a session, the pace of its responses, and the faults, which are
+            planned for the connections to this application.
     """
 
     def __init__(self, settings: LocalEndpoint) -> None:
@@ -45,10 +45,10 @@ class LocalApp:
         self._loading: anyio.Lock | None = None
 
     async def load(self) -> Engines:
-        """Load what the sessions hear, think and speak with, once; the first session does it where nobody has.
+        """Load the engines of all sessions, once; the first session loads them if the caller has not.
 
         Raises:
-            ProfileError: The settings ask for what is not installed.
+            ProfileError: The settings ask for an engine that is not installed.
         """
         if self._engines is None and needs_models(self._settings):
             self._loading = self._loading or anyio.Lock()
@@ -58,7 +58,7 @@ class LocalApp:
         return self._engines
 
     async def _load_models(self) -> Engines:
-        # Whoever waited for the lock finds them here.
+        # A session that waited for the lock finds them loaded.
         if self._engines is None:
             self._engines = await run_sync(engines_for, self._settings)
         return self._engines
@@ -66,7 +66,7 @@ class LocalApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection, as ASGI defines it."""
         if scope["type"] == "lifespan":
-            await _live(receive, send)
+            await _serve_lifespan(receive, send)
         elif scope["type"] == "http":
             await self._answer_http(scope, send)
         elif scope["type"] == "websocket":
@@ -95,7 +95,7 @@ class LocalApp:
         if refused := faults.claim(RefuseFault):
             return await _refuse(scope, send, refused)
         try:
-            await self.load()
+            engines = await self.load()
         except RunnerError as error:
             message = f"{error.message}. {error.hint}"
             logs.logger().error("faculties_missing", error=error.message, hint=error.hint)
@@ -103,21 +103,28 @@ class LocalApp:
         await accept(scope, send)
         if _wants_beta(scope):
             return await _refuse_beta(send)
-        return await self._hold_session(scope, receive, send, faults=faults, kind=kind, model=model)
+        return await self._serve_session(scope, receive, send, engines, faults, kind=kind, model=model)
 
-    async def _hold_session(
-        self, scope: Scope, receive: Receive, send: Send, *, faults: ConnectionFaults, kind: Kind, model: str
+    async def _serve_session(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        engines: Engines,
+        faults: ConnectionFaults,
+        *,
+        kind: Kind,
+        model: str,
     ) -> None:
         limit_s = self._settings.session_limit_s
         if expire := faults.claim(ExpireFault):
             limit_s = min(limit_s, expire.after_s)
-        # Whole seconds, rounded down: what is shown is never later than the end.
+        # Whole seconds, rounded down: the client never sees a time after the end.
         expires_at = int(time.time() + limit_s)
-        engines = await self.load()
         self._workers = self._workers or Workers()
         session: LocalSession
         if kind == "translation":
-            # Other sessions shall not wait for its models of events.
+            # Other sessions do not wait until its event models are built.
             from runner.local.session.translating_session import TranslatingSession
 
             session = TranslatingSession(engines, model=model, expires_at=expires_at)
@@ -152,7 +159,7 @@ async def _refuse_beta(send: Send) -> None:
     await send({"type": "websocket.close", "code": 4000, "reason": "invalid_request_error.beta_api_shape_disabled"})
 
 
-async def _live(receive: Receive, send: Send) -> None:
+async def _serve_lifespan(receive: Receive, send: Send) -> None:
     while True:
         message = await receive()
         await send({"type": f"{message['type']}.complete"})

@@ -1,4 +1,4 @@
-"""What no server should ever send: the messages and bytes of the faults that are said rather than done."""
+"""The messages and bytes of faults that no server should ever send."""
 
 import json
 from typing import Final
@@ -15,15 +15,15 @@ from runner.settings.faults import (
 
 UNKNOWN_TYPE: Final = "session.unheard_of"
 NOT_UTF8: Final = b"\x81\x04\xc3\x28\xa0\xa1"
-"""A whole text frame."""
+"""A whole text frame whose text is not UTF-8."""
 GARBAGE: Final = b"\xf3\x7fThese are no frames of a WebSocket.\r\n"
-"""Reserved bits, and an opcode that WebSocket does not have."""
+"""Bytes with reserved bits and an opcode that WebSocket does not have."""
 
 
 def bad_message(
     fault: UnknownEventFault | OversizedFault | MalformedFault | BinaryFault | ErrorEventFault | RateLimitedFault,
 ) -> str | bytes:
-    """The message that a fault sends: a text, or the bytes of a binary one."""
+    """The message that the endpoint sends for a fault: a text, or the bytes of a binary message."""
     match fault:
         case MalformedFault():
             return '{"type": "response.done", "response": '
@@ -43,6 +43,6 @@ def bad_message(
             return text_of(server_event("rate_limits.updated", rate_limits=[{**each, **spent} for each in limits]))
 
 
-def text_of(content: ServerEvent) -> str:
-    """An event as it is sent."""
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+def text_of(event: ServerEvent) -> str:
+    """The JSON text that the endpoint sends for an event."""
+    return json.dumps(event, ensure_ascii=False, separators=(",", ":"))

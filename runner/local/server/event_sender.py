@@ -1,4 +1,4 @@
-"""What one connection sends once its handshake is done: the session's events, and the faults among them."""
+"""The sending side of one connection: the session's events, and the faults that are injected among them."""
 
 from collections.abc import Callable
 from typing import Final
@@ -29,11 +29,11 @@ _SERVER_ERROR: Final = 1011
 
 
 class EventSender:
-    """Sends events, counts them, and lets the faults happen whose moment has come.
+    """Sends and counts a session's events, and injects each fault when it is due.
 
     Args:
-        faults: What may go wrong.
-        stream: The connection's bytes; without them some faults cannot happen, and close the connection instead.
+        faults: The faults that are planned for the connection.
+        stream: The connection's byte stream; where it is None, a fault that needs it closes the connection instead.
         send: ASGI's way to the client.
         end: Called when the connection is over.
     """
@@ -52,14 +52,14 @@ class EventSender:
         self._closed = False
 
     async def open(self) -> None:
-        """Let those faults happen that come before the first event."""
+        """Inject the faults that are due before the first event."""
         if slow := self._faults.claim(SlowFault):
             await self._inject_into_stream(slow)
         self._muted = self._faults.claim(SilentFault) is not None
         await self._inject_due()
 
     async def send(self, event: ServerEvent) -> None:
-        """Send an event, and what is due after it."""
+        """Send an event, and inject the faults that are due after it."""
         if self._muted or self._closed:
             return
         self._latest = text_of(event)
@@ -74,7 +74,7 @@ class EventSender:
         self._end()
 
     async def watch_clock(self) -> None:
-        """Let the faults happen whose moment comes by the clock."""
+        """Inject the faults that are due at a time after the handshake."""
         for moment_s in self._faults.moments_s():
             await anyio.sleep_until(self._opened_at + moment_s)
             await self._inject_due(age_s=moment_s)
@@ -83,7 +83,7 @@ class EventSender:
         for fault in self._faults.due(events=self._sent, age_s=age_s):
             await self._inject(fault)
             if self._closed:
-                return  # the faults after it wait for the next connection
+                return  # the faults after it stay for the next connection
 
     async def _inject(self, fault: AnySessionFault) -> None:
         match fault:

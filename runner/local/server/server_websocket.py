@@ -30,16 +30,20 @@ _CLOSE_TIMEOUT_S: Final = 2.0
 
 
 class PeerGone(OSError):
-    """The client closed the WebSocket, or vanished, or did not read for half a minute; ASGI asks for an OSError."""
+    """The client has closed or lost the WebSocket, or not read for half a minute; ASGI prescribes an OSError."""
 
 
 class ServerSocket:
     """A WebSocket whose upgrade request has been read.
 
     Args:
-        stream: What carries it.
+        stream: The stream that carries it.
         request: The upgrade request.
-        early: Bytes that came after the request.
+        early: Bytes that the client has sent after the request.
+
+    Attributes:
+        accepted: Whether the application has accepted the WebSocket.
+        offered: The subprotocols that the client offers.
     """
 
     def __init__(self, stream: FaultyStream, request: h11.Request, early: bytes) -> None:
@@ -63,7 +67,7 @@ class ServerSocket:
         self._ended: Message | None = None
 
     async def receive(self) -> Message:
-        """The next ASGI message from the client; pings are answered on the way."""
+        """Receive the client's next ASGI message; pings are answered meanwhile."""
         if not self._announced:
             self._announced = True
             return {"type": "websocket.connect"}
@@ -76,10 +80,10 @@ class ServerSocket:
         return self._ended
 
     async def send(self, message: Message) -> None:
-        """Carry out an ASGI message.
+        """Send an ASGI message to the client.
 
         Raises:
-            PeerGone: Nobody is there to take it.
+            PeerGone: The client can no longer receive it.
         """
         if message["type"] == "websocket.accept":
             await self._write(AcceptConnection(subprotocol=message.get("subprotocol")))
@@ -94,7 +98,7 @@ class ServerSocket:
             await self._write(BytesMessage(data=message["bytes"]))
 
     async def close(self, code: int, reason: str = "") -> None:
-        """Say goodbye and wait for the answer, two seconds at most."""
+        """Send a close frame and wait for the client's, two seconds at most."""
         if self._ended is not None or self._closing or self._broken or not self.accepted:
             return
         with anyio.move_on_after(_CLOSE_TIMEOUT_S), contextlib.suppress(PeerGone):
@@ -106,18 +110,18 @@ class ServerSocket:
                     await self._handle(self._events.pop(0))
         self._end(code, reason)
 
-    async def watch(self, patience_s: float) -> None:
-        """Until cancelled; then a frame that is being sent has some more time before it is cut short, in seconds."""
+    async def watch(self, frame_timeout_s: float) -> None:
+        """Wait until cancelled; then give a frame that is being sent this many seconds before it is cut short."""
         try:
             await anyio.sleep_forever()
         finally:
-            with anyio.move_on_after(patience_s, shield=True):
+            with anyio.move_on_after(frame_timeout_s, shield=True):
                 async with self._writing:
                     pass
             self._finishes_frames = self._frame.shield = False
 
     async def _fill(self) -> None:
-        # Whoever closes the socket reads too, beside a reader that may be waiting already.
+        # `close` reads too, while `receive` may be reading already.
         async with self._reading:
             if self._events or self._ended is not None:
                 return
@@ -197,5 +201,5 @@ class ServerSocket:
 
 
 def _shortened(reason: str) -> str:
-    """A close frame has room for 123 bytes."""
+    """Cut a reason to the 123 bytes that a close frame holds."""
     return reason.encode()[:123].decode("utf-8", "ignore")

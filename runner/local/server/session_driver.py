@@ -1,4 +1,4 @@
-"""Moves the events of one session of the local endpoint between the session and its client."""
+"""The driver of one session: it moves events between the session and its client, and has the slow work done."""
 
 from collections import defaultdict, deque
 from collections.abc import Callable
@@ -21,7 +21,7 @@ _THREADS: Final = 4
 
 
 class Workers:
-    """The worker threads that the sessions of an application share; made within an event loop."""
+    """The worker threads that the sessions of an application share; it must be made within an event loop."""
 
     def __init__(self) -> None:
         self._limiters: dict[Engine, anyio.CapacityLimiter] = {
@@ -32,21 +32,21 @@ class Workers:
         }
 
     async def do(self, job: Job) -> Settle:
-        """Do a job in a thread; whoever is cancelled does not wait for it."""
+        """Do a job in a thread; a caller that is cancelled does not wait for it."""
         return await run_sync(job.work, abandon_on_cancel=True, limiter=self._limiters[job.engine])
 
 
 class SessionDriver:
-    """Moves one session's events; the lock keeps them in the order in which they came about.
+    """Moves one session's events, in the order in which the session has made them.
 
     Args:
         session: The session.
-        receive: ASGI's way from the client.
-        send: ASGI's way to the client.
-        workers: Who does the session's slow work.
-        faults: What may go wrong on the way.
-        stream: The connection's bytes, where the server gives access to them.
-        delta_interval_ms: Time between two pieces of an answer, in milliseconds.
+        receive: ASGI's `receive`.
+        send: ASGI's `send`.
+        workers: The threads that do the session's jobs.
+        faults: The faults that are planned for the connection.
+        stream: The connection's byte stream, where the server hands it over.
+        delta_interval_ms: The time between two pieces of a response, in milliseconds.
         limit_s: How long the session may last, in seconds.
     """
 
@@ -69,24 +69,24 @@ class SessionDriver:
         self._sender = EventSender(faults, stream, send, self._end)
         self._delta_interval_ms = delta_interval_ms
         self._limit_s = limit_s
-        self._in_order = anyio.Lock()
-        self._work = anyio.Event()
+        self._emitting = anyio.Lock()
+        self._can_advance = anyio.Event()
         self._caught_up = anyio.Event()
         self._jobs: defaultdict[Engine, deque[Job]] = defaultdict(deque)
-        self._working: set[Engine] = set()
+        self._busy_engines: set[Engine] = set()
 
     async def run(self) -> None:
-        """Until the client goes, the session's time is over, or a fault ends the connection."""
+        """Drive the session until the client leaves, its time is over, or a fault ends the connection."""
         try:
             async with self._tasks:
                 self._tasks.start_soon(self._expire)
-                self._tasks.start_soon(self._stream)
+                self._tasks.start_soon(self._advance)
                 await self._sender.open()
                 self._tasks.start_soon(self._sender.watch_clock)
                 await self._read()
                 self._end()
         except* (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError):
-            # ASGI: sending to a client that has gone raises OSError; the stream has anyio's errors.
+            # ASGI prescribes OSError for a client that has left; the stream raises anyio's errors.
             logs.logger().info("client_lost", session_id=self._session.id)
 
     def _end(self) -> None:
@@ -105,10 +105,10 @@ class SessionDriver:
                 self._caught_up = anyio.Event()
                 await self._caught_up.wait()
 
-    async def _stream(self) -> None:
+    async def _advance(self) -> None:
         while True:
-            await self._work.wait()
-            self._work = anyio.Event()
+            await self._can_advance.wait()
+            self._can_advance = anyio.Event()
             while self._session.can_advance:
                 await anyio.sleep(self._delta_interval_ms / 1000)
                 await self._emit(self._session.advance)
@@ -123,21 +123,21 @@ class SessionDriver:
     def _start_jobs(self, jobs: list[Job]) -> None:
         for job in jobs:
             self._jobs[job.engine].append(job)
-            if job.engine not in self._working:
-                self._working.add(job.engine)
+            if job.engine not in self._busy_engines:
+                self._busy_engines.add(job.engine)
                 self._tasks.start_soon(self._run_jobs, job.engine)
 
     async def _run_jobs(self, engine: Engine) -> None:
-        """Do what was asked of a engine in the order in which it came up."""
+        """Do the jobs of an engine in the order in which they have come up."""
         jobs = self._jobs[engine]
         while jobs:
             await self._emit(await self._workers.do(jobs.popleft()))
-        self._working.remove(engine)
+        self._busy_engines.remove(engine)
 
     async def _emit(self, produce: Callable[[], list[ServerEvent]]) -> None:
-        async with self._in_order:
+        async with self._emitting:
             events = produce()
-            # Slow work begins before what is known is sent, since a client may take its time.
+            # The jobs start before the events are sent, since a client may be slow to read.
             self._start_jobs(self._session.take_jobs())
             for each in events:
                 await self._sender.send(each)
@@ -145,4 +145,4 @@ class SessionDriver:
                 await self._sender.close(1000, "")
         self._caught_up.set()
         if self._session.can_advance:
-            self._work.set()
+            self._can_advance.set()
