@@ -1,4 +1,4 @@
-"""The rules by which the local endpoint answers: a script, else an echo. Nothing here understands anything."""
+"""The rules by which the local endpoint answers without a model: a script, else an echo."""
 
 import re
 from collections.abc import Sequence
@@ -9,13 +9,13 @@ from runner.settings.endpoint import ScriptedReply
 
 @dataclass(frozen=True)
 class PromptSummary:
-    """What a response answers to.
+    """What a response answers to, as far as the rules read it.
 
     Args:
-        text: The user's words, typed or understood, "" when there are none.
+        text: The user's words, typed or transcribed; "" for none.
         audio_s: The length of the user's audio, in seconds.
         images: How many images the user shows.
-        outputs: What functions answered since the user spoke, the last one last.
+        outputs: The function outputs since the user's message, the latest last.
     """
 
     text: str = ""
@@ -25,13 +25,13 @@ class PromptSummary:
 
 
 class Replies:
-    """Answers by rules, and always the same to the same."""
+    """Answers by rules: the same prompt always gets the same answer."""
 
     def __init__(self, script: Sequence[ScriptedReply]) -> None:
         self._rules = [(re.compile(row.match, re.IGNORECASE), row.reply) for row in script]
 
     def scripted(self, prompt: PromptSummary) -> str | None:
-        """What the script answers, never empty; None where no row of it fits."""
+        """The answer of the first row of the script that matches, never empty; None where no row does."""
         for pattern, reply in self._rules:
             found = pattern.search(prompt.text)
             if found and prompt.text:
@@ -39,7 +39,7 @@ class Replies:
         return None
 
     def answer(self, prompt: PromptSummary) -> str:
-        """The answer to one turn; never empty."""
+        """The answer to a prompt, never empty."""
         if (reply := self.scripted(prompt)) is not None:
             return reply
         if prompt.outputs:
