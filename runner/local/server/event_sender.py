@@ -75,9 +75,9 @@ class EventSender:
 
     async def watch_clock(self) -> None:
         """Inject the faults that are due at a time after the handshake."""
-        for moment_s in self._faults.moments_s():
-            await anyio.sleep_until(self._opened_at + moment_s)
-            await self._inject_due(age_s=moment_s)
+        for due_s in self._faults.due_times_s():
+            await anyio.sleep_until(self._opened_at + due_s)
+            await self._inject_due(age_s=due_s)
 
     async def _inject_due(self, *, age_s: float = 0.0) -> None:
         for fault in self._faults.due(events=self._sent, age_s=age_s):

@@ -1,4 +1,4 @@
-"""The effective configuration of a session: the server's defaults, and what updates made of them."""
+"""The effective configuration of a session: the server's defaults, changed by updates."""
 
 import copy
 from typing import Any, Final, Literal
@@ -29,7 +29,7 @@ _FORMATS: Final[dict[str, dict[str, Any]]] = {
 }
 _NULLABLE: Final = {"transcription", "noise_reduction", "turn_detection", "idle_timeout_ms", "tracing", "prompt"}
 _OPAQUE: Final = {"parameters", "metadata", "variables", "input_schema", "annotations"}
-# What the API takes but, by its schema, never shows.
+# Fields that the API takes but, by its schema, never shows.
 _HIDDEN: Final = {
     "noise_reduction": {"strength"},
     "transcription": {"keywords", "delay"},
@@ -38,11 +38,11 @@ _TRANSCRIPTION_VAD: Final = ("type", "threshold", "prefix_padding_ms", "silence_
 
 
 class EffectiveConfig:
-    """What a session is set to.
+    """The effective configuration of a session.
 
     Args:
         kind: The type of the session, fixed for its life.
-        model: The model that was asked for, fixed for its life.
+        model: The model that the client has asked for, fixed for the session's life.
         session_id: The session's id.
         expires_at: When the session ends, in Unix seconds.
         instructions: The server's default instructions.
@@ -115,13 +115,13 @@ class EffectiveConfig:
             }
         return {**self._identity, **shown}
 
-    def update(self, change: dict[str, Any], *, spoke: bool) -> None:
-        """Merge the `session` of a valid update; `spoke` says that the session has sent audio already.
+    def update(self, change: dict[str, Any], *, has_sent_audio: bool) -> None:
+        """Merge the `session` of a valid update; `has_sent_audio` says whether the session has sent audio.
 
         Raises:
-            ApiError: The update touches what is fixed; nothing of it is taken over.
+            ApiError: The update changes a field that is fixed; the whole update is then ignored.
         """
-        self._check_fixed(change, spoke=spoke)
+        self._check_fixed(change, has_sent_audio=has_sent_audio)
         audio = change.pop("audio", None) or {}
         defaults = self._defaults()
         for name, value in change.items():
@@ -137,7 +137,7 @@ class EffectiveConfig:
             if audio.get(side):
                 self._values["audio"][side] |= merge(self._values["audio"][side], audio[side])
 
-    def _check_fixed(self, change: dict[str, Any], *, spoke: bool) -> None:
+    def _check_fixed(self, change: dict[str, Any], *, has_sent_audio: bool) -> None:
         if change["type"] != self.kind:
             message = f"Passing a {change['type']} session update event to a {self.kind} session is not allowed."
             raise ApiError(message, code="invalid_parameter", param="session.type")
@@ -149,7 +149,7 @@ class EffectiveConfig:
                 "Tracing cannot be changed once it is enabled.", code="invalid_value", param="session.tracing"
             )
         output = (change.get("audio") or {}).get("output") or {}
-        if spoke and output.get("voice") is not None and _voice(output["voice"]) != self.output["voice"]:
+        if has_sent_audio and output.get("voice") is not None and _voice(output["voice"]) != self.output["voice"]:
             raise ApiError(
                 "Cannot update a conversation's voice if assistant audio is present.",
                 code="cannot_update_voice",
@@ -174,8 +174,8 @@ def _merged_input(current: dict[str, Any], change: dict[str, Any]) -> dict[str, 
 def _turn_detection(current: dict[str, Any] | None, change: dict[str, Any]) -> dict[str, Any]:
     if current is None or current["type"] != change["type"]:
         current = _SERVER_VAD if change["type"] == "server_vad" else _SEMANTIC_VAD
-    nullable = {key: value for key, value in change.items() if value is not None or key == "idle_timeout_ms"}
-    return {**current, **nullable}
+    given = {key: value for key, value in change.items() if value is not None or key == "idle_timeout_ms"}
+    return {**current, **given}
 
 
 def _merged_output(_current: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
@@ -188,7 +188,7 @@ def _merged_output(_current: dict[str, Any], change: dict[str, Any]) -> dict[str
 
 
 def complete_format(given: dict[str, Any] | None) -> dict[str, Any]:
-    """A format with all its fields; the default for none."""
+    """Complete a format by all its fields; None makes the default format."""
     return dict(_FORMATS[(given or {}).get("type", "audio/pcm")])
 
 
@@ -197,7 +197,7 @@ def _voice(given: str | dict[str, str]) -> str:
 
 
 def shown_as(value: Any, *, within: str = "") -> Any:
-    """A copy without nulls, but for the fields that the API shows as null."""
+    """A copy as the API shows it: without nulls, but for the fields that it shows as null."""
     if isinstance(value, list):
         return [shown_as(each, within=within) for each in value]
     if not isinstance(value, dict) or within in _OPAQUE:

@@ -1,4 +1,4 @@
-"""Which of the planned faults befall which connection, and when; nothing here does them."""
+"""The plan of the faults: which of them are injected into which connection, and when."""
 
 import math
 import random
@@ -14,18 +14,18 @@ F = TypeVar("F", bound=ConnectionFault)
 
 @dataclass(eq=False)
 class PlannedFault:
-    """A fault, and how many more connections it may befall."""
+    """A fault, and into how many more connections it may be injected."""
 
     fault: AnyFault
     left: float
 
 
 class FaultPlan:
-    """Counts the connections of one application, and deals the faults out to them.
+    """Counts the connections to one application, and plans the faults of each.
 
     Args:
-        faults: The script; of faults that are due at once, the first comes first.
-        seed: Makes their `chance` fall the same way every time, or None.
+        faults: The faults of the settings; of those that are due at once, the first comes first.
+        seed: The seed of their `chance`, or None for another outcome each time.
     """
 
     def __init__(self, faults: Sequence[AnyFault], seed: int | None = None) -> None:
@@ -34,7 +34,7 @@ class FaultPlan:
         self._connections = 0
 
     def next_connection(self) -> "ConnectionFaults":
-        """The faults that may befall the connection that begins now."""
+        """A connection has begun; returns the faults that are planned for it."""
         self._connections += 1
         likely = [each for each in self._planned if self._random.random() < each.fault.chance]
         possible = [each for each in likely if each.fault.first <= self._connections]
@@ -42,10 +42,10 @@ class FaultPlan:
 
 
 class ConnectionFaults:
-    """The faults that may befall one connection; a fault is spent once it happens, and logged.
+    """The faults that are planned for one connection; each is logged when it is injected, and used up.
 
     Args:
-        number: Which connection of the application it is, counted from 1.
+        number: The number of the connection to the application, counted from 1.
         possible: The faults, shared with other connections.
     """
 
@@ -55,7 +55,7 @@ class ConnectionFaults:
         self._injected: list[AnyFault] = []
 
     def claim(self, kind: type[F]) -> F | None:
-        """The fault of a kind that befalls this connection: the same one, however often it is asked for."""
+        """The fault of a kind that is injected into this connection; each call returns the same one."""
         for fault in self._injected:
             if isinstance(fault, kind):
                 return fault
@@ -65,18 +65,18 @@ class ConnectionFaults:
         return None
 
     def due(self, *, events: int, age_s: float) -> Iterator[AnySessionFault]:
-        """The faults whose moment has come, each once; those that are not iterated over do not happen.
+        """The faults that are due, each once; a fault is injected only once the caller iterates over it.
 
         Args:
-            events: The server events that were sent.
+            events: How many server events the endpoint has sent.
             age_s: The time since the handshake, in seconds.
         """
         for each in tuple(self._possible):
             if isinstance(each.fault, SessionFault) and _is_due(each.fault, events, age_s) and self._inject(each):
                 yield each.fault
 
-    def moments_s(self) -> list[float]:
-        """When, after the handshake and in seconds, a fault may come due by the clock; the earliest first."""
+    def due_times_s(self) -> list[float]:
+        """The times at which faults may be due, in seconds after the handshake, the earliest first."""
         faults = (each.fault for each in self._possible)
         return sorted({fault.after_s for fault in faults if isinstance(fault, SessionFault) and fault.after_s})
 

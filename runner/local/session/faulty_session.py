@@ -1,4 +1,4 @@
-"""A session of the local endpoint in which the script lets requests fail or come out otherwise."""
+"""A session of the local endpoint into which faults are injected."""
 
 from typing import Any
 
@@ -16,13 +16,13 @@ from runner.settings.faults import DriftFault, RefuseUpdateFault, ResponseFailed
 
 
 class FaultySession(LocalRealtimeSession):
-    """A session whose updates and responses may go wrong.
+    """A session whose updates and responses may fail.
 
     Args:
-        engines: What it hears, thinks and speaks with.
-        faults: What may go wrong.
-        kind: A conversation or a transcription.
-        model: The model that the client asked for.
+        engines: What the session detects, transcribes, answers and speaks with.
+        faults: The faults that are planned for the connection.
+        kind: The type of the session.
+        model: The model that the client has asked for.
         expires_at: When the session ends, in Unix seconds.
     """
 
@@ -51,7 +51,7 @@ class FaultySession(LocalRealtimeSession):
 
 
 class _FailingResponse(Response):
-    """A response that is created, and then failed before it had any item."""
+    """A response that fails after it is created, before it has an item."""
 
     def __init__(self, request: ResponseRequest, conversation: ItemStore | None, fault: ResponseFailedFault) -> None:
         super().__init__(request, conversation)
@@ -68,7 +68,7 @@ class _FailingResponse(Response):
         return self._end("cancelled", reason=reason)
 
     def _end(self, status: str, **details: Any) -> list[ServerEvent]:
-        self.done = True
+        self.is_done = True
         shown = self._view(status, status_details={"type": status, **details}, usage=self.usage())
         return [server_event("response.done", response=shown)]
 

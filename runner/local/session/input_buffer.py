@@ -1,4 +1,4 @@
-"""The input buffer of a session: what was sent, what turn detection makes of it, and what becomes an item."""
+"""The input buffer of a session: the client's audio, and the turns that turn detection finds in it."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -13,26 +13,26 @@ from runner.local.speech.interfaces import Detector, Frame
 
 MIN_COMMIT_MS: Final = 100
 KEPT_MS: Final = 600_000
-"""The buffer holds ten minutes; of longer turns the beginning is lost."""
+"""The buffer holds ten minutes; a longer turn loses its beginning."""
 
 _KEPT_IN_SILENCE_MS: Final = 30_000
-"""With turn detection, what nobody spoke in is dropped after half a minute."""
+"""With turn detection, silence is dropped after half a minute."""
 _BACKLOG_MS: Final = 5_000
 
 
 class TurnAudio(NamedTuple):
-    """Audio that became an item."""
+    """The audio of a turn."""
 
-    audio: bytes
+    data: bytes
     audio_format: AudioFormat
 
     def pcm(self) -> bytes:
-        """Its 16-bit samples."""
-        return self.audio_format.decode(self.audio)
+        """The audio as 16-bit samples, mono."""
+        return self.audio_format.decode(self.data)
 
 
 class DetectedTurn(NamedTuple):
-    """A turn that is over, or the silence of a user who was idle for too long, with its audio."""
+    """A turn that is over, or the silence of an idle user, with its audio."""
 
     found: TurnStopped | IdleTimeout
     audio: TurnAudio
@@ -42,11 +42,14 @@ Detection = TurnStarted | DetectedTurn
 
 
 class InputBuffer:
-    """Keeps the audio of a session and follows who speaks in it; the detector may be slow.
+    """Keeps the audio that the client has sent, and detects turns in it.
 
     Args:
-        detector: Makes a detector for so many samples a second.
-        is_slow: Whether the detector belongs into a worker thread, by way of `take_work`.
+        detector: Makes a detector for audio of so many samples a second.
+        is_slow: Whether the detector must be called in a worker thread, by way of `take_work`.
+
+    Attributes:
+        is_detecting: Whether a worker thread has audio of the buffer.
     """
 
     def __init__(self, detector: Callable[[int], Detector], *, is_slow: bool) -> None:
@@ -62,25 +65,25 @@ class InputBuffer:
         self.is_detecting = False
         self._idle_since_ms: float | None = None
         self._announced_id = ""
-        """The item of a turn that was being heard when turn detection was turned off."""
+        """The id of the item that was announced for a turn before turn detection was turned off."""
 
     @property
     def item_id(self) -> str:
-        """The item that what is being said will become; nothing while nobody is heard to speak."""
+        """The id of the item that the current turn will become; "" between turns."""
         return self._turns.item_id if self._turns else ""
 
     @property
     def received_ms(self) -> float:
-        """How much audio the session was sent."""
+        """The length of all audio that the client has sent, in milliseconds."""
         return self._base_ms + self._audio_format.ms(len(self._audio))
 
     @property
     def is_behind(self) -> bool:
-        """Whether so much audio waits for a slow detector that no more should be taken."""
+        """Whether so much audio waits for a slow detector that the session takes no more messages."""
         return len(self._pending) * 1000 > 2 * self._audio_format.rate * _BACKLOG_MS
 
     def configure(self, audio_format: AudioFormat, settings: TurnSettings | None) -> None:
-        """Take over the session's settings; another format drops what the buffer holds."""
+        """Take over the session's settings, None for no turn detection; another format clears the buffer."""
         if audio_format != self._audio_format:
             self._base_ms = self.received_ms
             self._audio.clear()
@@ -97,10 +100,10 @@ class InputBuffer:
             self._pending.clear()
             self._odd = b""
         else:
-            self._turns.settings = settings
+            self._turns.configure(settings)
 
     def append(self, audio: bytes) -> Iterator[Detection]:
-        """Add audio; what that brings about comes as it is iterated over."""
+        """Add audio; returns what turn detection finds, and detects only as the caller iterates over it."""
         self._audio += audio
         if self._turns is None:
             self._trim(self.received_ms - KEPT_MS)
@@ -111,7 +114,7 @@ class InputBuffer:
             yield from self._follow(self._turns, self._detector.detect(self._samples(audio)))
 
     def take_work(self) -> Callable[[], Callable[[], Iterator[Detection]]] | None:
-        """The next thing to be done in a worker thread; it returns what is to be iterated over afterwards."""
+        """The detection that a worker thread does next; it returns what makes the iterator that `append` returns."""
         if self.is_detecting or not self._pending or self._turns is None:
             return None
         self.is_detecting = True
@@ -121,21 +124,21 @@ class InputBuffer:
 
         def work() -> Callable[[], Iterator[Detection]]:
             try:
-                listener = detector or self._new_detector(rate)
-                frames = listener.detect(pcm)
-            except Exception:  # noqa: BLE001  # a model may raise anything; this is then taken for silence
+                made = detector or self._new_detector(rate)
+                frames = made.detect(pcm)
+            except Exception:  # noqa: BLE001  # a model may raise anything; the audio then counts as silence
                 logs.logger().exception("detector_failed")
                 lost = Frame(len(pcm) * 1000 / (2 * rate), 0.0)
                 return partial(self._detected, turns, detector, [lost])
-            return partial(self._detected, turns, listener, frames)
+            return partial(self._detected, turns, made, frames)
 
         return work
 
     def commit(self) -> tuple[str, TurnAudio]:
-        """Take all that the buffer holds, and the id of the item that it becomes.
+        """Empty the buffer; returns its audio, and before it the id of the item that the audio becomes.
 
         Raises:
-            ApiError: It is not enough.
+            ApiError: The buffer holds too little audio.
         """
         held_ms = self._audio_format.ms(len(self._audio))
         if held_ms < MIN_COMMIT_MS:
@@ -148,7 +151,7 @@ class InputBuffer:
         return item_id, TurnAudio(self._emptied(), self._audio_format)
 
     def end_turn(self) -> TurnAudio | None:
-        """What is being said, as if it ended here; None where nobody speaks."""
+        """End the current turn here; returns its audio, or None between turns."""
         if self._turns is None or not self._turns.item_id:
             return None
         audio = self._cut(self._turns.start_ms, self.received_ms)
@@ -160,11 +163,11 @@ class InputBuffer:
         self._emptied()
 
     def responding(self) -> None:
-        """A response is in flight: nobody is idle."""
+        """A response has begun: the user is not idle while it lasts."""
         self._wait(None)
 
     def responded(self, played_until_ms: float) -> None:
-        """A response is over, and heard out when the session was sent so much audio."""
+        """A response has ended; the user is idle once the client has sent audio up to the end of its playback."""
         self._wait(max(self.received_ms, played_until_ms))
 
     def _wait(self, since_ms: float | None) -> None:
@@ -173,7 +176,7 @@ class InputBuffer:
             self._turns.wait(since_ms)
 
     def _emptied(self) -> bytes:
-        """All that the buffer held, half a sample at its end included; what comes next begins anew."""
+        """All audio of the buffer, with half a sample at its end; the next audio begins with a whole one."""
         audio, self._base_ms = bytes(self._audio), self.received_ms
         self._audio.clear()
         self._odd, self._announced_id = b"", ""
@@ -182,7 +185,7 @@ class InputBuffer:
         return audio
 
     def _samples(self, audio: bytes) -> bytes:
-        """The samples that this audio completes; a piece may end within one."""
+        """The samples that this audio completes; an append may end within one."""
         audio = self._odd + audio
         whole = len(audio) - len(audio) % self._audio_format.sample_bytes
         self._odd = audio[whole:]
@@ -211,7 +214,7 @@ class InputBuffer:
         return TurnAudio(audio, self._audio_format)
 
     def _trim(self, before_ms: float) -> None:
-        """Drop what is older; whole samples, so the base stays where the buffer begins."""
+        """Drop older audio, in whole samples, so that the base stays where the buffer begins."""
         excess = min(self._audio_format.size_bytes(max(0.0, before_ms - self._base_ms)), len(self._audio))
         if excess:
             del self._audio[:excess]

@@ -1,4 +1,4 @@
-"""The items of a session, and how much audio each one holds."""
+"""The items of a conversation, their audio, and the prompts that they make."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +21,7 @@ _MS_PER_SPOKEN_TOKEN = 50
 
 @dataclass(frozen=True)
 class Tokens:
-    """How many tokens something counts, by kind."""
+    """A number of tokens of each kind."""
 
     text: int = 0
     audio: int = 0
@@ -32,37 +32,50 @@ class Tokens:
 
     @property
     def total(self) -> int:
-        """All kinds together."""
+        """The tokens of all kinds."""
         return self.text + self.audio + self.image
 
 
 @dataclass
 class StoredItem:
-    """One item as the API shows it, and what is known of its audio."""
+    """An item as the API shows it, and what the session knows of its audio."""
 
     item: dict[str, Any]
     audio_ms: int = 0
     """How long its audio is, in milliseconds."""
-    recording: TurnAudio | None = None
-    """The audio, until somebody writes it down."""
+    audio: TurnAudio | None = None
+    """Its audio, until the transcriber takes it."""
     transcript: str = ""
-    """The words of the audio, where they were understood."""
+    """The transcript of the audio; "" before the transcription, or where that has failed."""
     is_being_transcribed: bool = False
-    """Whether somebody is writing it down."""
+    """Whether the transcriber has its audio."""
     after_transcription: list[Settle] = field(default_factory=list)
-    """What goes on once that is done."""
+    """The callbacks that go on after the transcription."""
     is_deleted: bool = False
     """Whether the client has deleted it."""
     is_truncated: bool = False
-    """Whether the client has cut it to what was played."""
+    """Whether the client has truncated its audio."""
 
     @property
     def id(self) -> str:
         """The item's id."""
         return str(self.item["id"])
 
+    def start_transcription(self) -> TurnAudio | None:
+        """Hand the audio over to the transcriber; None where there is none, or it has been handed over before."""
+        audio, self.audio = self.audio, None
+        self.is_being_transcribed = self.is_being_transcribed or audio is not None
+        return audio
+
+    def end_transcription(self, transcript: str) -> list[Settle]:
+        """The transcriber is done; returns the callbacks that go on now."""
+        self.is_being_transcribed = False
+        self.transcript = transcript
+        callbacks, self.after_transcription = self.after_transcription, []
+        return callbacks
+
     def tokens(self) -> Tokens:
-        """About what the item costs in a prompt."""
+        """An estimate of what the item counts in a prompt."""
         content = self.item.get("content", [])
         words = "".join(part.get("text", "") for part in content)
         words += self.item.get("arguments", "") + self.item.get("output", "")
@@ -76,17 +89,17 @@ class StoredItem:
 
 
 class ItemStore:
-    """The items in their order."""
+    """The items of a conversation, in their order."""
 
     def __init__(self) -> None:
         self.id = new_id("conv")
         self.items: list[StoredItem] = []
 
     def find(self, item_id: str, *, doing: str, param: str = "item_id") -> StoredItem:
-        """The item with an id; `doing` is the verb of the refusal, such as `deleting`.
+        """Find an item by its id; `doing` is what the error message calls it, such as `deleting`.
 
         Raises:
-            ApiError: There is none.
+            ApiError: There is no such item.
         """
         for stored in self.items:
             if stored.id == item_id:
@@ -96,7 +109,7 @@ class ItemStore:
         raise ApiError(message, code=f"item_{verb}_invalid_item_id", param=param)
 
     def insert(self, stored: StoredItem, *, after: str | None = None) -> str | None:
-        """Add an item after another, at the beginning (`root`) or at the end; returns the id before it.
+        """Insert an item after another one, at the beginning (`root`) or at the end; returns the id before it.
 
         Raises:
             ApiError: The id is taken, or the item to insert after does not exist.
@@ -112,11 +125,21 @@ class ItemStore:
         self.items.insert(position, stored)
         return ids[position - 1] if position else None
 
-    def truncate(self, item_id: str, *, content_index: int, audio_end_ms: int) -> None:
-        """Cut an assistant's audio; its transcript goes, since nobody knows how much of it was heard.
+    def delete(self, item_id: str) -> None:
+        """Remove an item.
 
         Raises:
-            ApiError: There is no such item, it has no audio of the assistant, or less than that.
+            ApiError: There is no such item.
+        """
+        stored = self.find(item_id, doing="deleting")
+        self.items.remove(stored)
+        stored.is_deleted = True
+
+    def truncate(self, item_id: str, *, content_index: int, audio_end_ms: int) -> None:
+        """Truncate the audio of an assistant's item, and drop its transcript, which is not aligned with the audio.
+
+        Raises:
+            ApiError: There is no such item, or it has no such audio of the assistant, or less.
         """
         stored = self.find(item_id, doing="truncating")
         content = stored.item.get("content", [])
@@ -135,10 +158,10 @@ class ItemStore:
 
 
 def admit(item: dict[str, Any], *, audio_format: AudioFormat, at: str = "item") -> StoredItem:
-    """A client's item, with what the server adds to it; its audio is kept beside it.
+    """Complete an item of the client, and keep its audio apart; `at` is the item's path in the client event.
 
     Raises:
-        ApiError: The content cannot be used; `at` is where the item stands in the event.
+        ApiError: The id or the content is not valid.
     """
     item = shown_as(item)
     item.setdefault("id", new_id("item"))
@@ -169,10 +192,10 @@ def admit(item: dict[str, Any], *, audio_format: AudioFormat, at: str = "item") 
 
 
 def audio_bytes(encoded: str, param: str) -> bytes:
-    """The bytes that a base64 text holds.
+    """Decode the audio of the client event's field `param`.
 
     Raises:
-        ApiError: It is not base64.
+        ApiError: The text is not base64.
     """
     try:
         return decoded(encoded)
@@ -182,7 +205,7 @@ def audio_bytes(encoded: str, param: str) -> bytes:
 
 
 def prompt_of(items: list[StoredItem]) -> PromptSummary:
-    """What a response to these items answers to: the last user message, and what functions said after it."""
+    """Summarize these items for the rules: the last user message, and the function outputs after it."""
     last = next((index for index in reversed(range(len(items))) if items[index].item.get("role") == "user"), None)
     rest = items if last is None else items[last + 1 :]
     outputs = tuple(stored.item["output"] for stored in rest if stored.item["type"] == "function_call_output")
@@ -200,7 +223,7 @@ def prompt_of(items: list[StoredItem]) -> PromptSummary:
 
 
 def messages_of(items: list[StoredItem], instructions: str) -> list[dict[str, str]]:
-    """The words of a conversation as language models take them; what has none is left out."""
+    """The messages of these items for a language model; an item without words makes none."""
     said = [{"role": "system", "content": instructions}] if instructions else []
     for stored in items:
         role = {"function_call_output": "user"}.get(stored.item["type"], stored.item.get("role"))

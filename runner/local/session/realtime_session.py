@@ -58,7 +58,7 @@ class LocalRealtimeSession(LocalSession):
         self.conversation = ItemStore()
         self._transcriptions = Transcriptions(engines.speech.transcriber, self._jobs.append)
         self._items = ItemRequests(self.conversation, self._transcriptions)
-        self._responses = Responses(engines, self._transcriptions, assign=self._jobs.append, ended=self._ended)
+        self._responses = Responses(engines, self._transcriptions, assign=self._jobs.append, on_end=self._ended)
         self._response_began_ms = 0.0
         self._response_is_pending = False
         self._last_prompt_tokens = 0
@@ -110,7 +110,7 @@ class LocalRealtimeSession(LocalSession):
         if self._input_buffer.item_id and wanted and wanted["type"] != self._audio_format.encoding:
             message = "Cannot change the input format while speech is being detected."
             raise ApiError(message, code="invalid_value", param="session.audio.input.format")
-        self.configuration.update(change, spoke=self._responses.spoke)
+        self.configuration.update(change, has_sent_audio=self._responses.has_sent_audio)
         self._configure_input()
         return [server_event("session.updated", session=self.configuration.view())]
 
@@ -143,15 +143,15 @@ class LocalRealtimeSession(LocalSession):
         return self._turn_settings is not None and self._turn_settings.answers
 
     def _interrupt(self) -> list[ServerEvent]:
-        speaking = self._responses.speaking
-        if speaking is None or self._turn_settings is None or not self._turn_settings.interrupts:
+        active = self._responses.active
+        if active is None or self._turn_settings is None or not self._turn_settings.interrupts:
             return []
         self._response_is_pending = False
-        return self._responses.cancel(speaking, "turn_detected")
+        return self._responses.cancel(active, "turn_detected")
 
     def _respond_to_turn(self) -> list[ServerEvent]:
         """Start a response to what turn detection has found, once the one in flight has ended."""
-        self._response_is_pending = self._responses.speaking is not None
+        self._response_is_pending = self._responses.active is not None
         return [] if self._response_is_pending else self._start(ResponseCreateParams())
 
     def _ended(self, response: Response) -> list[ServerEvent]:
@@ -184,9 +184,9 @@ class LocalRealtimeSession(LocalSession):
 
     def _start(self, params: ResponseCreateParams) -> list[ServerEvent]:
         in_conversation = check_conversation(params)
-        if in_conversation and self._responses.speaking:
+        if in_conversation and self._responses.active:
             message = (
-                f"Conversation already has an active response in progress: {self._responses.speaking.id}. "
+                f"Conversation already has an active response in progress: {self._responses.active.id}. "
                 "Wait until the response is finished before creating a new one."
             )
             raise ApiError(message, code="conversation_already_has_active_response")
@@ -195,7 +195,7 @@ class LocalRealtimeSession(LocalSession):
             configuration=self.configuration,
             conversation=self.conversation,
             last_prompt_tokens=self._last_prompt_tokens,
-            spoke=self._responses.spoke,
+            has_sent_audio=self._responses.has_sent_audio,
         )
         response = self._new_response(request, self.conversation if in_conversation else None)
         if in_conversation:
@@ -209,10 +209,10 @@ class LocalRealtimeSession(LocalSession):
 
     def _cancel(self, cancel: ResponseCancel) -> list[ServerEvent]:
         wanted, responses = cancel.response_id, self._responses
-        found = responses.speaking if wanted is None else next((r for r in responses.in_flight if r.id == wanted), None)
+        found = responses.active if wanted is None else next((r for r in responses.in_flight if r.id == wanted), None)
         if found is None:
             raise ApiError("Cancellation failed: no active response found", code="response_cancel_not_active")
-        if found is responses.speaking:
+        if found is responses.active:
             # A client that cancels a response wants silence and not the next response.
             self._response_is_pending = False
         return responses.cancel(found, "client_cancelled")

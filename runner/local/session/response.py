@@ -1,4 +1,4 @@
-"""One response: the events that stream it, piece by piece, until it is done or cancelled."""
+"""One response and the events that stream it, piece by piece, to its end."""
 
 from collections.abc import Iterator
 from itertools import repeat
@@ -18,37 +18,39 @@ _MS_PER_SPOKEN_TOKEN = 50
 
 
 class Response:
-    """A response in flight; what it says comes when it is known, at once or from a worker thread.
+    """A response; its text and audio are streamed at once, or piece by piece as a worker thread makes them.
 
     Args:
-        request: What it is to be.
-        conversation: Where it belongs, or None for a response out of band.
+        request: What the response is to be.
+        conversation: The conversation that it belongs to, or None for a response out of band.
 
     Attributes:
-        can_advance: Whether `advance` goes on by itself.
+        is_done: Whether the response has ended.
+        has_sent_audio: Whether it has sent audio.
+        can_advance: Whether it goes on by itself, by `advance`.
     """
 
     def __init__(self, request: ResponseRequest, conversation: ItemStore | None) -> None:
         self.id = new_id("resp")
-        self.done = False
-        self.spoke = False
+        self.is_done = False
+        self.has_sent_audio = False
         self.can_advance = False
         self.request = request
         self._conversation = conversation
-        self._source: Iterator[tuple[str, bytes]] = iter(())
-        self._said: list[str] = []
+        self._pieces: Iterator[tuple[str, bytes]] = iter(())
+        self._texts: list[str] = []
         self._text_tokens = 0
         self._audio_tokens = 0
         self._audio_bytes = 0
         message = {"id": new_id("item"), "object": "realtime.item", "type": "message", "status": "in_progress"}
         self.stored_item = StoredItem({**message, "role": "assistant", "content": []})
-        self._previous: str | None = None
+        self._previous_item_id: str | None = None
         self._text_name = "output_audio_transcript" if request.audio_format else "output_text"
 
     def begin(self) -> list[ServerEvent]:
-        """The events up to the first piece."""
+        """The response begins; returns its events up to the first piece."""
         if self._conversation:
-            self._previous = self._conversation.insert(self.stored_item)
+            self._previous_item_id = self._conversation.insert(self.stored_item)
         item = self._item()
         part = {"type": "audio", "transcript": ""} if self.request.audio_format else {"type": "text", "text": ""}
         return [
@@ -58,22 +60,22 @@ class Response:
             self._content_event("response.content_part.added", part=part),
         ]
 
-    def say(self, source: Iterator[tuple[str, bytes]]) -> None:
-        """Go on with these pieces of text and their 16-bit samples, one for each `advance`."""
-        self._source = source
+    def stream(self, spoken_pieces: Iterator[tuple[str, bytes]]) -> None:
+        """Stream pieces of text with their 16-bit samples, one piece for each `advance`."""
+        self._pieces = spoken_pieces
         self.can_advance = True
 
-    def say_text(self, text: str) -> None:
-        """Go on with a text that nobody speaks."""
-        self.say(zip(pieces(text), repeat(b"")))
+    def stream_text(self, text: str) -> None:
+        """Stream a text without audio."""
+        self.stream(zip(pieces(text), repeat(b"")))
 
     def advance(self) -> list[ServerEvent]:
-        """The next piece, or the end."""
-        piece = next(self._source, None)
-        return self.utter(*piece) if piece else self.finish()
+        """The response adds its next piece, or ends; returns the events."""
+        piece = next(self._pieces, None)
+        return self.add_piece(*piece) if piece else self.finish()
 
-    def utter(self, text: str, pcm: bytes) -> list[ServerEvent]:
-        """One piece of the answer."""
+    def add_piece(self, text: str, pcm: bytes) -> list[ServerEvent]:
+        """Add a piece of text and its 16-bit samples; a piece over the limit of tokens ends the response."""
         audio_format = self.request.audio_format
         audio = audio_format.encode(pcm) if audio_format else b""
         words = len(text.split()) or bool(text)
@@ -85,10 +87,10 @@ class Response:
         self._audio_tokens += sounds
         events = []
         if text:
-            self._said.append(text)
+            self._texts.append(text)
             events.append(self._content_event(f"response.{self._text_name}.delta", delta=text))
         if audio and audio_format:
-            self.spoke = True
+            self.has_sent_audio = True
             self._audio_bytes += len(audio)
             if not self.stored_item.is_truncated:
                 self.stored_item.audio_ms = int(audio_format.ms(self._audio_bytes))
@@ -98,24 +100,24 @@ class Response:
 
     @property
     def audio_ms(self) -> float:
-        """How much it has said."""
+        """The length of the audio so far, in milliseconds."""
         return self.request.audio_format.ms(self._audio_bytes) if self.request.audio_format else 0.0
 
     def finish(self) -> list[ServerEvent]:
-        """All is said."""
+        """The response is complete; returns its last events."""
         return self._finish("completed", None)
 
     def cancel(self, reason: str) -> list[ServerEvent]:
-        """End it now; the reason is the API's, such as `client_cancelled`."""
+        """Cancel the response, for a reason of the API such as `client_cancelled`; returns its last events."""
         return self._finish("cancelled", {"reason": reason})
 
     def fail(self, code: str) -> list[ServerEvent]:
-        """End it because what it needs is broken."""
+        """End the response because an engine has failed; returns its last events."""
         return self._finish("failed", {"error": {"type": "server_error", "code": code}})
 
     def show_text(self) -> None:
-        """Put what was said so far into the item; not done for every piece, since the text is long in the end."""
-        text = "".join(self._said)
+        """Put the text so far into the item; `add_piece` does not, since joining a long text each time is slow."""
+        text = "".join(self._texts)
         if self.request.audio_format is None:
             part = {"type": "output_text", "text": text}
         elif self.stored_item.is_truncated:
@@ -125,10 +127,10 @@ class Response:
         self.stored_item.item["content"] = [part]
 
     def _finish(self, ending: Ending, why: dict[str, Any] | None) -> list[ServerEvent]:
-        self.done = True
+        self.is_done = True
         self.show_text()
         self.stored_item.item["status"] = "completed" if ending == "completed" else "incomplete"
-        text, item = "".join(self._said), self._item()
+        text, item = "".join(self._texts), self._item()
         if self.request.audio_format:
             part = {"type": "audio", "transcript": text}
             closing = [
@@ -150,11 +152,11 @@ class Response:
         ]
 
     def usage(self) -> dict[str, Any]:
-        """What the response cost so far, in tokens."""
-        prompt, said = self.request.prompt_tokens, self._text_tokens
+        """The usage of the response so far, in tokens."""
+        prompt = self.request.prompt_tokens
         cached = Tokens(text=min(self.request.cached_tokens, prompt.text))
         cached += Tokens(audio=min(self.request.cached_tokens - cached.text, prompt.audio))
-        output = said + self._audio_tokens
+        output = self._text_tokens + self._audio_tokens
         return {
             "total_tokens": prompt.total + output,
             "input_tokens": prompt.total,
@@ -166,7 +168,7 @@ class Response:
                 "cached_tokens": cached.total,
                 "cached_tokens_details": {"text_tokens": cached.text, "audio_tokens": cached.audio, "image_tokens": 0},
             },
-            "output_token_details": {"text_tokens": said, "audio_tokens": self._audio_tokens},
+            "output_token_details": {"text_tokens": self._text_tokens, "audio_tokens": self._audio_tokens},
         }
 
     def _item(self) -> dict[str, Any]:
@@ -185,4 +187,4 @@ class Response:
         return self._event(kind, item_id=self.stored_item.id, content_index=0, **fields)
 
     def _if_in_conversation(self, kind: str, item: dict[str, Any]) -> list[ServerEvent]:
-        return [server_event(kind, previous_item_id=self._previous, item=item)] if self._conversation else []
+        return [server_event(kind, previous_item_id=self._previous_item_id, item=item)] if self._conversation else []

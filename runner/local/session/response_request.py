@@ -39,7 +39,7 @@ def check_conversation(params: ResponseCreateParams) -> bool:
     """Whether the response belongs to the conversation.
 
     Raises:
-        ApiError: It is to belong to a conversation that cannot exist.
+        ApiError: The client names a conversation that does not exist.
     """
     if params.conversation not in {None, "auto", "none"}:
         raise invalid_value("response.conversation", params.conversation, ["auto", "none"])
@@ -52,19 +52,19 @@ def resolve_request(
     configuration: EffectiveConfig,
     conversation: ItemStore,
     last_prompt_tokens: int,
-    spoke: bool,
+    has_sent_audio: bool,
 ) -> ResponseRequest:
-    """What the response is to be.
+    """Complete the client's parameters by the session's settings.
 
     Args:
-        params: The client's wishes, which go before the session's settings.
+        params: The client's parameters, which take precedence over the session's settings.
         configuration: The session's settings.
-        conversation: What the response answers to, unless `params` has an input of its own.
-        last_prompt_tokens: How long the last prompt was; that much of this one counts as cached, in whole blocks.
-        spoke: Whether the session has sent audio already.
+        conversation: The items that the response answers to, unless `params` has an input.
+        last_prompt_tokens: The tokens of the last prompt; as many of this one count as cached, in whole blocks.
+        has_sent_audio: Whether the session has sent audio already.
 
     Raises:
-        ApiError: The input refers to what does not exist, or the voice can no longer change.
+        ApiError: The input refers to an item that does not exist, or the voice can no longer change.
     """
     audio_format = FORMATS[configuration.input["format"]["type"]]
     items = list(conversation.items) if params.input is None else _given(params, conversation, audio_format)
@@ -73,7 +73,7 @@ def resolve_request(
     cached = min(last_prompt_tokens, prompt.total) if params.input is None else 0
     modalities = params.output_modalities or configuration["output_modalities"]
     limit = params.max_output_tokens or configuration["max_output_tokens"]
-    speech = _speech(params, configuration, spoke=spoke)
+    speech = _speech(params, configuration, has_sent_audio=has_sent_audio)
     return ResponseRequest(
         items=items,
         instructions=instructions,
@@ -90,14 +90,14 @@ def resolve_request(
     )
 
 
-def _speech(params: ResponseCreateParams, configuration: EffectiveConfig, *, spoke: bool) -> dict[str, Any]:
+def _speech(params: ResponseCreateParams, configuration: EffectiveConfig, *, has_sent_audio: bool) -> dict[str, Any]:
     speech = {name: configuration.output[name] for name in ("format", "voice")}
     wish = params.audio.output if params.audio else None
     if wish and wish.format:
         speech["format"] = complete_format(wish.format.model_dump())
     if wish and wish.voice:
         speech["voice"] = wish.voice if isinstance(wish.voice, str) else wish.voice.id
-    if spoke and speech["voice"] != configuration.output["voice"]:
+    if has_sent_audio and speech["voice"] != configuration.output["voice"]:
         message = "Cannot update a conversation's voice if assistant audio is present."
         raise ApiError(message, code="cannot_update_voice", param="response.audio.output.voice")
     return speech

@@ -1,4 +1,4 @@
-"""Writes down what users said: the transcriptions of a session, asked for or not."""
+"""The transcriptions of a session's audio, for its client or for its responses only."""
 
 from collections.abc import Callable
 from functools import partial
@@ -15,25 +15,25 @@ _KIND: Final = "conversation.item.input_audio_transcription"
 _MAX_WAITING: Final = 8
 
 
-def transcribed(transcriber: Transcriber, pcm: bytes, rate: int) -> tuple[str | None, dict[str, str]]:
-    """The words of a turn, or None and the API's error; to be called in a worker thread."""
+def transcribe_turn(transcriber: Transcriber, pcm: bytes, rate: int) -> tuple[str | None, dict[str, str]]:
+    """Transcribe a turn, in a worker thread; returns the words, or None and the API's error."""
     try:
         return transcriber.transcribe(pcm, rate).strip(), {}
     except NotUnderstood as error:
         message = f"The audio could not be transcribed: {error}"
         return None, {"type": "transcription_error", "code": "audio_unintelligible", "message": message}
-    except Exception as error:  # noqa: BLE001  # a model may raise anything; the client is told
+    except Exception as error:  # noqa: BLE001  # a model may raise anything; the client gets an error
         logs.logger().exception("transcriber_failed")
         message = f"The transcriber failed: {type(error).__name__}."
         return None, {"type": "server_error", "code": "transcription_failed", "message": message}
 
 
 class Transcriptions:
-    """Has the audio of items written down in a worker thread.
+    """Has the audio of items transcribed in a worker thread.
 
     Args:
-        transcriber: What understands it.
-        assign: Takes the jobs.
+        transcriber: The transcriber.
+        assign: Called with each job that comes up.
     """
 
     def __init__(self, transcriber: Transcriber, assign: Callable[[Job], None]) -> None:
@@ -43,33 +43,31 @@ class Transcriptions:
 
     @property
     def is_behind(self) -> bool:
-        """Whether so many turns wait that no more should be taken."""
+        """Whether so many items wait that the session takes no more messages."""
         return self._in_progress > _MAX_WAITING
 
-    def transcribe(self, stored: StoredItem, *, is_shown: bool) -> None:
-        """Have an item's audio written down; `is_shown` says whether the client asked for it."""
-        if stored.recording is None:
+    def transcribe(self, stored: StoredItem, *, is_sent: bool) -> None:
+        """Have an item's audio transcribed, once; `is_sent` says whether the client is sent the outcome."""
+        audio = stored.start_transcription()
+        if audio is None:
             return
-        recording, stored.recording, stored.is_being_transcribed = stored.recording, None, True
 
         def work() -> Settle:
-            words, error = transcribed(self._transcriber, recording.pcm(), recording.audio_format.rate)
-            return partial(self._settle, stored, words, error, is_shown=is_shown)
+            words, error = transcribe_turn(self._transcriber, audio.pcm(), audio.audio_format.rate)
+            return partial(self._settle, stored, words, error, is_sent=is_sent)
 
         self._in_progress += 1
         self._assign(Job("transcriber", work))
 
     def _settle(
-        self, stored: StoredItem, words: str | None, error: dict[str, str], *, is_shown: bool
+        self, stored: StoredItem, words: str | None, error: dict[str, str], *, is_sent: bool
     ) -> list[ServerEvent]:
         self._in_progress -= 1
-        stored.is_being_transcribed = False
-        stored.transcript = words or ""
+        callbacks = stored.end_transcription(words or "")
         events: list[ServerEvent] = []
-        if is_shown and not stored.is_deleted:
+        if is_sent and not stored.is_deleted:
             events += self._failed(stored, error) if words is None else self._completed(stored, words)
-        waiting, stored.after_transcription = stored.after_transcription, []
-        return events + [each for go_on in waiting for each in go_on()]
+        return events + [each for go_on in callbacks for each in go_on()]
 
     def _completed(self, stored: StoredItem, words: str) -> list[ServerEvent]:
         stored.item["content"][0]["transcript"] = words

@@ -17,7 +17,7 @@ from runner.local.session.input_buffer import DetectedTurn, Detection, TurnAudio
 from runner.local.session.jobs import Job, Settle
 from runner.local.session.local_session import LocalSession
 from runner.local.session.server_event import ServerEvent, server_event
-from runner.local.session.transcription import transcribed
+from runner.local.session.transcription import transcribe_turn
 from runner.local.session.turn_detection import TurnSettings
 from runner.local.speech.engines import Engines
 from runner.local.speech.tones import pieces
@@ -56,7 +56,7 @@ class TranslatingSession(LocalSession):
     def __init__(self, engines: Engines, *, model: str, expires_at: int) -> None:
         super().__init__(engines)
         self._engines = engines
-        self._view = {"id": self.id, "type": "translation", "expires_at": expires_at, "model": model}
+        self._identity = {"id": self.id, "type": "translation", "expires_at": expires_at, "model": model}
         self._input: dict[str, Any] = {"transcription": None, "noise_reduction": None}
         self._output: dict[str, Any] = {"language": _DEFAULT_LANGUAGE}
         self._input_buffer.configure(PCM, TurnSettings())
@@ -84,26 +84,26 @@ class TranslatingSession(LocalSession):
 
     def open(self) -> list[ServerEvent]:
         """The session has begun; returns `session.created`."""
-        return [server_event("session.created", session=self._shown())]
+        return [server_event("session.created", session=self._session_object())]
 
     def advance(self) -> list[ServerEvent]:
         """The translation goes on by one piece; returns its events."""
-        return self._speak(next(self._speech, None)) if self._speech else []
+        return self._add_piece(next(self._speech, None)) if self._speech else []
 
     def _carry_out(self, name: str, client_event: ClientEventBase) -> list[ServerEvent]:
         if self._is_closing:
             raise ApiError("The session is closing.", code="session_closing")
         return self._handlers[name](client_event)
 
-    def _shown(self) -> dict[str, Any]:
-        return {**self._view, "audio": {"input": dict(self._input), "output": dict(self._output)}}
+    def _session_object(self) -> dict[str, Any]:
+        return {**self._identity, "audio": {"input": dict(self._input), "output": dict(self._output)}}
 
     def _update(self, update: _Update) -> list[ServerEvent]:
         audio = update.to_wire()["session"].get("audio") or {}
         self._input |= shown_as(audio.get("input") or {})
         language = (audio.get("output") or {}).get("language")
         self._output["language"] = language or self._output["language"]
-        return [server_event("session.updated", session=self._shown())]
+        return [server_event("session.updated", session=self._session_object())]
 
     def _react(self, detection: Detection) -> list[ServerEvent]:
         if isinstance(detection, DetectedTurn):
@@ -111,13 +111,13 @@ class TranslatingSession(LocalSession):
         return []
 
     def _follow(self, detections: Iterator[Detection]) -> list[ServerEvent]:
-        return super()._follow(detections) + self._go_on()
+        return super()._follow(detections) + self._translate_next()
 
     def _close(self, _event: SessionClose) -> list[ServerEvent]:
         self._is_closing = True
-        return self._go_on()
+        return self._translate_next()
 
-    def _go_on(self) -> list[ServerEvent]:
+    def _translate_next(self) -> list[ServerEvent]:
         """Translate the next turn; close the session once the client has asked for it and no turn is left."""
         if self._is_translating:
             return []
@@ -134,25 +134,25 @@ class TranslatingSession(LocalSession):
         return []
 
     def _transcribe(self, turn: TurnAudio) -> Settle:
-        words, _error = transcribed(self._engines.speech.transcriber, turn.pcm(), turn.audio_format.rate)
-        return partial(self._translate, words)
+        words, _error = transcribe_turn(self._engines.speech.transcriber, turn.pcm(), turn.audio_format.rate)
+        return partial(self._speak_translation, words)
 
-    def _translate(self, words: str | None) -> list[ServerEvent]:
+    def _speak_translation(self, words: str | None) -> list[ServerEvent]:
         if not words:
-            # Nothing is invented: what was not understood is not translated.
+            # The endpoint invents nothing: a turn without a transcript is not translated.
             logs.logger().info("turn_not_understood", session_id=self.id)
             self._is_translating = False
-            return self._go_on()
+            return self._translate_next()
         events = []
         if self._input["transcription"]:
             events = [self._delta("input_transcript", delta=piece) for piece in pieces(self._separator + words)]
         text = f"{self._separator}[{self._output['language']}] {words}"
         self._separator = " "
         self._speech = iter(self._engines.speech.voice.speak(text, PCM.rate))
-        self._fetch()
+        self._synthesize_next()
         return events
 
-    def _fetch(self) -> None:
+    def _synthesize_next(self) -> None:
         speech = self._speech
         if speech is None or not self._engines.speech.is_slow:
             return
@@ -160,18 +160,18 @@ class TranslatingSession(LocalSession):
         def work() -> Settle:
             try:
                 piece = next(speech, None)
-            except Exception:  # noqa: BLE001  # a model may raise anything; the rest of the turn is not said
+            except Exception:  # noqa: BLE001  # a model may raise anything; the rest of the turn is not spoken
                 logs.logger().exception("voice_failed")
                 piece = None
-            return partial(self._speak, piece)
+            return partial(self._add_piece, piece)
 
         self._jobs.append(Job("voice", work))
 
-    def _speak(self, piece: tuple[str, bytes] | None) -> list[ServerEvent]:
+    def _add_piece(self, piece: tuple[str, bytes] | None) -> list[ServerEvent]:
         if piece is None:
             self._speech, self._is_translating = None, False
-            return self._go_on()
-        self._fetch()
+            return self._translate_next()
+        self._synthesize_next()
         text, pcm = piece
         events = [self._delta("output_transcript", delta=text)] if text else []
         if pcm:

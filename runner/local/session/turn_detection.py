@@ -1,4 +1,4 @@
-"""Turn detection: from frames of audio to the beginnings and ends of what somebody says."""
+"""Turn detection: from frames of audio to the beginnings and ends of turns."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,23 +8,23 @@ from runner.local.session.identifiers import new_id
 from runner.local.speech.interfaces import Frame
 
 SHORTEST_SPEECH_MS: Final = 60.0
-"""What is shorter is a click or a cough, and no turn."""
+"""Shorter sounds are clicks or coughs, and no turns."""
 
 _SEMANTIC_SILENCE_MS: Final = {"high": 500, "auto": 800, "medium": 800, "low": 1500}
-"""Nobody judges whether a sentence is over: the less eager the model, the longer the silence."""
+"""The endpoint does not judge whether a sentence is complete: less eagerness is a longer silence."""
 
 
 @dataclass(frozen=True)
 class TurnSettings:
-    """What turn detection is set to.
+    """The settings of turn detection.
 
     Args:
         threshold: The probability from which a frame counts as speech.
         prefix_ms: Audio kept from before speech began.
         silence_ms: Silence that ends a turn.
-        idle_ms: Silence after a response that makes the model speak up, or None.
+        idle_ms: Silence after a response that starts another response, or None.
         answers: Whether the end of a turn starts a response.
-        interrupts: Whether speech stops a running response.
+        interrupts: Whether the start of a turn cancels the active response.
     """
 
     threshold: float = 0.5
@@ -52,14 +52,14 @@ def turn_settings(turn_detection: dict[str, Any] | None) -> TurnSettings | None:
 
 
 class TurnStarted(NamedTuple):
-    """Somebody began to speak; times count the audio of the session, in milliseconds."""
+    """The user has begun to speak; times count the audio of the session, in milliseconds."""
 
     item_id: str
     start_ms: float
 
 
 class TurnStopped(NamedTuple):
-    """A turn is over."""
+    """The user has stopped speaking."""
 
     item_id: str
     start_ms: float
@@ -67,7 +67,7 @@ class TurnStopped(NamedTuple):
 
 
 class IdleTimeout(NamedTuple):
-    """Nobody has said anything since the last response ended."""
+    """The user has been silent since the last response ended."""
 
     item_id: str
     start_ms: float
@@ -75,16 +75,17 @@ class IdleTimeout(NamedTuple):
 
 
 class TurnDetection:
-    """Follows the frames of one session's audio.
+    """Detects turns in the frames of one session's audio.
 
     Args:
-        settings: What it goes by; may be replaced at any time.
-        at_ms: How much audio came before, in milliseconds.
+        settings: Its settings.
+        at_ms: The length of the audio before the first frame, in milliseconds.
 
     Attributes:
-        at_ms: How much audio was judged.
-        item_id: The item that what is being said will become; "" while nobody speaks.
-        start_ms: Where it began.
+        settings: Its settings; `configure` replaces them.
+        at_ms: The length of the audio up to the last frame, in milliseconds.
+        item_id: The id of the item that the current turn will become; "" between turns.
+        start_ms: Where the current turn began.
     """
 
     def __init__(self, settings: TurnSettings, at_ms: float = 0.0) -> None:
@@ -93,32 +94,36 @@ class TurnDetection:
         self.item_id = ""
         self.start_ms = at_ms
         self._floor_ms = at_ms
-        self._run_ms = 0.0
+        self._voiced_ms = 0.0
         self._silence_ms = 0.0
         self._idle_since_ms: float | None = None
 
+    def configure(self, settings: TurnSettings) -> None:
+        """Replace the settings."""
+        self.settings = settings
+
     def follow(self, frames: Sequence[Frame]) -> Iterator[TurnStarted | TurnStopped | IdleTimeout]:
-        """What these frames bring about; the caller may forget or settle things in between."""
+        """Find the turns in these frames; the caller may call `forget` or `wait` between two of them."""
         for frame in frames:
             self.at_ms += frame.duration_ms
             if self.at_ms <= self._floor_ms:
                 continue
             is_voiced = frame.probability >= self.settings.threshold
-            found = self._speaking(frame, is_voiced) if self.item_id else self._waiting(frame, is_voiced)
+            found = self._in_turn(frame, is_voiced) if self.item_id else self._between_turns(frame, is_voiced)
             if found:
                 yield found
 
     def forget(self, before_ms: float) -> None:
-        """Audio up to here was committed or dropped: no turn reaches back behind it."""
+        """Audio up to here was committed or dropped, so that no turn reaches back before it."""
         self._floor_ms = before_ms
         self.item_id = ""
-        self._run_ms = 0.0
+        self._voiced_ms = 0.0
 
     def wait(self, since_ms: float | None) -> None:
-        """Count idle time from here; None while a response is in flight."""
+        """Count the user's idle time from here; None while a response is in flight."""
         self._idle_since_ms = since_ms
 
-    def _speaking(self, frame: Frame, is_voiced: bool) -> TurnStopped | None:
+    def _in_turn(self, frame: Frame, is_voiced: bool) -> TurnStopped | None:
         self._silence_ms = 0.0 if is_voiced else self._silence_ms + frame.duration_ms
         if self._silence_ms < self.settings.silence_ms or is_voiced:
             return None
@@ -126,16 +131,16 @@ class TurnDetection:
         self.forget(self.at_ms)
         return stopped
 
-    def _waiting(self, frame: Frame, is_voiced: bool) -> TurnStarted | IdleTimeout | None:
-        self._run_ms = self._run_ms + frame.duration_ms if is_voiced else 0.0
-        if self._run_ms >= SHORTEST_SPEECH_MS:
+    def _between_turns(self, frame: Frame, is_voiced: bool) -> TurnStarted | IdleTimeout | None:
+        self._voiced_ms = self._voiced_ms + frame.duration_ms if is_voiced else 0.0
+        if self._voiced_ms >= SHORTEST_SPEECH_MS:
             self.item_id = new_id("item")
-            self.start_ms = max(self._floor_ms, self.at_ms - self._run_ms - self.settings.prefix_ms)
+            self.start_ms = max(self._floor_ms, self.at_ms - self._voiced_ms - self.settings.prefix_ms)
             self._silence_ms = 0.0
             self._idle_since_ms = None
             return TurnStarted(self.item_id, self.start_ms)
         since_ms, limit_ms = self._idle_since_ms, self.settings.idle_ms
-        if self._run_ms or limit_ms is None or since_ms is None or self.at_ms - since_ms < limit_ms:
+        if self._voiced_ms or limit_ms is None or since_ms is None or self.at_ms - since_ms < limit_ms:
             return None
         self._idle_since_ms = None
         idle = IdleTimeout(new_id("item"), max(since_ms, self._floor_ms), self.at_ms)

@@ -205,7 +205,7 @@ def test_a_long_answer_costs_no_more_for_each_piece() -> None:
     """What was said is joined when somebody asks for it, not for every one of its pieces."""
     response = Response(ResponseRequest([], "", None, {}, Tokens()), ItemStore())
     response.begin()
-    response.say_text("word " * 40_000)
+    response.stream_text("word " * 40_000)
 
     def cost(pieces: int) -> float:
         before = time.process_time()

@@ -330,8 +330,8 @@ def test_the_buffer_is_bounded() -> None:
             assert list(hearing.append(silence(10_000))) == []
 
     assert by_hand.received_ms == watched.received_ms == 660_000
-    assert PCM.ms(len(by_hand.commit()[1].audio)) == 600_000
-    assert PCM.ms(len(watched.commit()[1].audio)) == 30_000
+    assert PCM.ms(len(by_hand.commit()[1].data)) == 600_000
+    assert PCM.ms(len(watched.commit()[1].data)) == 30_000
     (started,) = watched.append(said("Hello"))
     item_id = watched.item_id
     assert started == TurnStarted(item_id, 660_000)
