@@ -1,7 +1,7 @@
-"""The items of a conversation, their audio, and the prompts that they make."""
+"""The items of a conversation, and their audio."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from runner.audio.format import AudioFormat
 from runner.local.session.api_error import ApiError, missing
@@ -9,14 +9,13 @@ from runner.local.session.effective_config import shown_as
 from runner.local.session.identifiers import new_id
 from runner.local.session.input_buffer import TurnAudio
 from runner.local.session.jobs import Settle
-from runner.local.speech.replies import PromptSummary
-from runner.protocol.audio_append import decoded
+from runner.local.session.parsing import decode_audio
 
-_MAX_ITEM_ID_CHARACTERS = 32
-_TOKENS_PER_ITEM = 4
-_TOKENS_PER_IMAGE = 170
-_MS_PER_HEARD_TOKEN = 100
-_MS_PER_SPOKEN_TOKEN = 50
+_MAX_ITEM_ID_CHARACTERS: Final = 32
+_TOKENS_PER_ITEM: Final = 4
+_TOKENS_PER_IMAGE: Final = 170
+_MS_PER_INPUT_TOKEN: Final = 100
+MS_PER_OUTPUT_TOKEN: Final = 50
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ class StoredItem:
         words = "".join(part.get("text", "") for part in content)
         words += self.item.get("arguments", "") + self.item.get("output", "")
         images = sum(part["type"] == "input_image" for part in content)
-        ms_per_token = _MS_PER_SPOKEN_TOKEN if self.item.get("role") == "assistant" else _MS_PER_HEARD_TOKEN
+        ms_per_token = MS_PER_OUTPUT_TOKEN if self.item.get("role") == "assistant" else _MS_PER_INPUT_TOKEN
         return Tokens(
             text=_TOKENS_PER_ITEM + -(-len(words) // 4),
             audio=-(-self.audio_ms // ms_per_token),
@@ -181,7 +180,7 @@ def admit(item: dict[str, Any], *, audio_format: AudioFormat, at: str = "item") 
         if field and field not in part:
             raise missing(f"{at}.content[{index}].{field}")
         if part["type"] == "input_audio":
-            audio += audio_bytes(part.pop("audio"), f"{at}.content[{index}].audio")
+            audio += decode_audio(part.pop("audio"), f"{at}.content[{index}].audio")
         elif part["type"] == "output_audio":
             raise ApiError(
                 "Assistant audio cannot be created by a client; use 'output_text'.",
@@ -189,48 +188,3 @@ def admit(item: dict[str, Any], *, audio_format: AudioFormat, at: str = "item") 
                 param=f"{at}.content[{index}].type",
             )
     return StoredItem(item, int(audio_format.ms(len(audio))), TurnAudio(audio, audio_format) if audio else None)
-
-
-def audio_bytes(encoded: str, param: str) -> bytes:
-    """Decode the audio of the client event's field `param`.
-
-    Raises:
-        ApiError: The text is not base64.
-    """
-    try:
-        return decoded(encoded)
-    except ValueError:
-        message = f"Invalid '{param}'. Expected base64-encoded audio bytes, but got an invalid value."
-        raise ApiError(message, code="invalid_value", param=param) from None
-
-
-def prompt_of(items: list[StoredItem]) -> PromptSummary:
-    """Summarize these items for the rules: the last user message, and the function outputs after it."""
-    last = next((index for index in reversed(range(len(items))) if items[index].item.get("role") == "user"), None)
-    rest = items if last is None else items[last + 1 :]
-    outputs = tuple(stored.item["output"] for stored in rest if stored.item["type"] == "function_call_output")
-    if last is None:
-        return PromptSummary(outputs=outputs)
-    content = items[last].item["content"]
-    words = [part["text"] for part in content if part["type"] == "input_text"]
-    words += [part["transcript"] for part in content if part.get("transcript") and not items[last].transcript]
-    return PromptSummary(
-        text=" ".join([*words, *filter(None, [items[last].transcript])]),
-        audio_s=items[last].audio_ms / 1000,
-        images=sum(part["type"] == "input_image" for part in content),
-        outputs=outputs,
-    )
-
-
-def messages_of(items: list[StoredItem], instructions: str) -> list[dict[str, str]]:
-    """The messages of these items for a language model; an item without words makes none."""
-    said = [{"role": "system", "content": instructions}] if instructions else []
-    for stored in items:
-        role = {"function_call_output": "user"}.get(stored.item["type"], stored.item.get("role"))
-        parts = [part.get("text") or part.get("transcript") for part in stored.item.get("content", [])]
-        words = " ".join(
-            filter(None, [*parts, "" if stored.transcript in parts else stored.transcript, stored.item.get("output")])
-        )
-        if role and words:
-            said.append({"role": role, "content": words})
-    return said

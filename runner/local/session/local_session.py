@@ -9,9 +9,8 @@ from runner.api.client_events import ClientEventBase, InputAudioBufferAppend, Se
 from runner.local.session.api_error import ApiError
 from runner.local.session.identifiers import new_id
 from runner.local.session.input_buffer import Detection, InputBuffer
-from runner.local.session.item_store import audio_bytes
 from runner.local.session.jobs import Job, Settle
-from runner.local.session.parsing import event_id_of, read_document, read_event
+from runner.local.session.parsing import decode_audio, event_id_of, read_document, read_event
 from runner.local.session.server_event import ServerEvent
 from runner.local.speech.engines import Engines
 
@@ -87,7 +86,7 @@ class LocalSession(ABC):
         """Turn detection has found something; returns the events that announce it."""
 
     def _append(self, append: InputAudioBufferAppend | SessionInputAudioBufferAppend) -> list[ServerEvent]:
-        return self._follow(self._input_buffer.append(audio_bytes(append.audio, "audio")))
+        return self._follow(self._input_buffer.append(decode_audio(append.audio, "audio")))
 
     def _follow(self, detections: Iterator[Detection]) -> list[ServerEvent]:
         events = [each for detection in detections for each in self._react(detection)]

@@ -8,6 +8,7 @@ from pydantic_core import from_json
 
 from runner.api.client_events import CLIENT_EVENT_TYPES, MAX_EVENT_ID_CHARACTERS, ClientEventBase
 from runner.local.session.api_error import ApiError, api_error_for, invalid_type, invalid_value, json_type, missing
+from runner.protocol.audio_append import decoded
 
 
 def read_document(message: str | bytes) -> dict[str, Any]:
@@ -55,6 +56,19 @@ def read_event(
         return model.model_validate(document, strict=True, context={"wire": True})
     except ValidationError as error:
         raise api_error_for(error.errors(include_url=False), document) from None
+
+
+def decode_audio(encoded: str, param: str) -> bytes:
+    """Decode the audio of the client event's field `param`.
+
+    Raises:
+        ApiError: The text is not base64.
+    """
+    try:
+        return decoded(encoded)
+    except ValueError:
+        message = f"Invalid '{param}'. Expected base64-encoded audio bytes, but got an invalid value."
+        raise ApiError(message, code="invalid_value", param=param) from None
 
 
 def _check_session_type(document: dict[str, Any]) -> None:

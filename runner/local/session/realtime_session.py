@@ -20,7 +20,7 @@ from runner.local.session.item_requests import ItemRequests
 from runner.local.session.item_store import ItemStore
 from runner.local.session.local_session import LocalSession
 from runner.local.session.response import Response
-from runner.local.session.response_request import ResponseRequest, check_conversation, resolve_request
+from runner.local.session.response_request import ResponseRequest, is_in_conversation, resolve_request
 from runner.local.session.responses import Responses
 from runner.local.session.server_event import ServerEvent, server_event
 from runner.local.session.transcription import Transcriptions
@@ -183,7 +183,7 @@ class LocalRealtimeSession(LocalSession):
         return self._start(create.response or ResponseCreateParams())
 
     def _start(self, params: ResponseCreateParams) -> list[ServerEvent]:
-        in_conversation = check_conversation(params)
+        in_conversation = is_in_conversation(params)
         if in_conversation and self._responses.active:
             message = (
                 f"Conversation already has an active response in progress: {self._responses.active.id}. "

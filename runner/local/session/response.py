@@ -7,14 +7,12 @@ from typing import Any, Literal
 import pybase64
 
 from runner.local.session.identifiers import new_id
-from runner.local.session.item_store import ItemStore, StoredItem, Tokens
+from runner.local.session.item_store import MS_PER_OUTPUT_TOKEN, ItemStore, StoredItem, Tokens
 from runner.local.session.response_request import ResponseRequest
 from runner.local.session.server_event import ServerEvent, server_event
 from runner.local.speech.tones import pieces
 
 Ending = Literal["completed", "cancelled", "incomplete", "failed"]
-
-_MS_PER_SPOKEN_TOKEN = 50
 
 
 class Response:
@@ -79,7 +77,7 @@ class Response:
         audio_format = self.request.audio_format
         audio = audio_format.encode(pcm) if audio_format else b""
         words = len(text.split()) or bool(text)
-        sounds = -(-int(audio_format.ms(len(audio))) // _MS_PER_SPOKEN_TOKEN) if audio_format else 0
+        sounds = -(-int(audio_format.ms(len(audio))) // MS_PER_OUTPUT_TOKEN) if audio_format else 0
         limit = self.request.max_output_tokens
         if limit is not None and self._text_tokens + self._audio_tokens + words + sounds > limit:
             return self._finish("incomplete", {"reason": "max_output_tokens"})

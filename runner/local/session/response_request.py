@@ -35,7 +35,7 @@ class ResponseRequest:
     max_output_tokens: int | None = None
 
 
-def check_conversation(params: ResponseCreateParams) -> bool:
+def is_in_conversation(params: ResponseCreateParams) -> bool:
     """Whether the response belongs to the conversation.
 
     Raises:

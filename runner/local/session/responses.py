@@ -5,8 +5,8 @@ from functools import partial
 from typing import Final
 
 from runner import logs
-from runner.local.session.item_store import messages_of, prompt_of
 from runner.local.session.jobs import Job, Settle
+from runner.local.session.prompts import messages_of, prompt_of
 from runner.local.session.response import Response
 from runner.local.session.server_event import ServerEvent, server_event
 from runner.local.session.transcription import Transcriptions
