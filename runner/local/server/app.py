@@ -35,12 +35,13 @@ class LocalApp:
     Args:
         settings: The script of replies, the limit of a session, the pace of its responses, and the faults, which are
             planned for the connections to this application.
+        engines: The engines of all sessions, or None to load those that the settings ask for.
     """
 
-    def __init__(self, settings: LocalEndpoint) -> None:
+    def __init__(self, settings: LocalEndpoint, engines: Engines | None = None) -> None:
         self._settings = settings
         self._plan = FaultPlan(settings.faults, settings.fault_seed)
-        self._engines: Engines | None = None
+        self._engines = engines
         self._workers: Workers | None = None
         self._loading: anyio.Lock | None = None
 

@@ -103,9 +103,7 @@ def listening_with(**more: bool) -> dict[str, Any]:
 
 def app_with(**parts: Any) -> LocalApp:
     """An endpoint with such parts."""
-    app = LocalApp(settings())
-    app._engines = Engines(engines_for(settings()).replies, replace(SLOW, **parts))
-    return app
+    return LocalApp(settings(), Engines(engines_for(settings()).replies, replace(SLOW, **parts)))
 
 
 def session_with(language_model: Any = None, script: Any = (), **parts: Any) -> LocalRealtimeSession:
