@@ -18,7 +18,7 @@ import anyio
 
 from benchmarks.voice.words import errors, words
 from runner.audio.format import PCM
-from runner.local.speech import models
+from runner.local.speech import speech_models
 from runner.local.speech.interfaces import SpeechEngines
 from runner.protocol.effects import AudioDelta
 from runner.session.opening import open_session
@@ -161,7 +161,7 @@ def main() -> int:
     if options.turns < 2:
         parser.error("--turns: at least 2")
     began = time.monotonic()
-    speech = models.load()
+    speech = speech_models.load()
     print(f"models loaded in {time.monotonic() - began:.1f} s; a turn ends after {options.silence_ms} ms of silence\n")
     turns = anyio.run(hold, speech, options.turns, options.silence_ms)
     print("  speech end  VAD stop  → first audio, in ms")

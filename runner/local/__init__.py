@@ -1,1 +1,1 @@
-"""The built-in Realtime server: no key, no network, answers by rules."""
+"""The local endpoint: a Realtime server that needs no key and no network, and answers by rules or small models."""

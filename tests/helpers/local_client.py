@@ -22,8 +22,8 @@ from runner.audio.format import PCM, AudioFormat
 from runner.local.server.app import LocalApp
 from runner.local.server.asgi import Asgi
 from runner.local.server.http_server import serve
-from runner.local.server.session_driver import Conversing
-from runner.local.session.realtime import LocalSession
+from runner.local.session.local_session import LocalSession
+from runner.local.session.realtime_session import LocalRealtimeSession
 from runner.local.speech.engines import engines_for
 from runner.local.speech.tones import SyntheticVoice
 from runner.settings.endpoint import LocalEndpoint
@@ -90,7 +90,7 @@ def translated(event: dict[str, Any]) -> dict[str, Any]:
     return event
 
 
-S = TypeVar("S", bound=Conversing)
+S = TypeVar("S", bound=LocalSession)
 
 
 class AnyWire(Generic[S]):
@@ -127,7 +127,7 @@ class AnyWire(Generic[S]):
     def finish(self) -> list[dict[str, Any]]:
         """Everything that is in flight."""
         events = []
-        while self.session.busy:
+        while self.session.can_advance:
             events += self.step()
         return events
 
@@ -140,10 +140,10 @@ class AnyWire(Generic[S]):
         return self.send(kind, audio=base64.b64encode(audio).decode())
 
 
-class Wire(AnyWire[LocalSession]):
+class Wire(AnyWire[LocalRealtimeSession]):
     """A conversation or a transcription."""
 
-    def __init__(self, session: LocalSession | None = None) -> None:
+    def __init__(self, session: LocalRealtimeSession | None = None) -> None:
         super().__init__(session or new_session())
 
     def update(self, **session: Any) -> dict[str, Any]:
@@ -175,10 +175,10 @@ def settings(**fields: Any) -> LocalEndpoint:
     return LocalEndpoint.model_validate({"kind": "local", "delta_interval_ms": 1, **fields})
 
 
-def new_session(*, kind: Any = "realtime", script: Any = ()) -> LocalSession:
+def new_session(*, kind: Any = "realtime", script: Any = ()) -> LocalRealtimeSession:
     """A session without I/O."""
-    faculties = engines_for(settings(script=list(script)))
-    return LocalSession(faculties, kind=kind, model="gpt-realtime-2", expires_at=4102444800)
+    engines = engines_for(settings(script=list(script)))
+    return LocalRealtimeSession(engines, kind=kind, model="gpt-realtime-2", expires_at=4102444800)
 
 
 def said(text: str, form: AudioFormat = PCM) -> bytes:

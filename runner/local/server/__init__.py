@@ -1,1 +1,1 @@
-"""The local endpoint as a program: HTTP, WebSocket, and the bytes that its faults befall."""
+"""The local endpoint as a server: HTTP, WebSocket, and the faults that it injects into a connection."""

@@ -1,8 +1,6 @@
 """The local endpoint as an ASGI application, for rt-run's own server and for any other."""
 
-import json
 import time
-from collections.abc import Sequence
 from typing import Final, Literal
 from urllib.parse import parse_qsl
 
@@ -12,13 +10,15 @@ from anyio.to_thread import run_sync
 from runner import logs
 from runner.errors import RunnerError
 from runner.local.server.asgi import Receive, Scope, Send
+from runner.local.server.asgi_responses import accept, deny, error_body, require_upgrade, respond
 from runner.local.server.bad_messages import text_of
 from runner.local.server.faulty_stream import EXTENSION
-from runner.local.server.session_driver import Conversing, SessionDriver, Workers
+from runner.local.server.session_driver import SessionDriver, Workers
+from runner.local.session.api_error import ApiError
 from runner.local.session.effective_config import SessionKind
-from runner.local.session.fault_script import ConnectionFaults, FaultPlan
-from runner.local.session.scripted_session import FaultySession
-from runner.local.session.streaming import event
+from runner.local.session.fault_plan import ConnectionFaults, FaultPlan
+from runner.local.session.faulty_session import FaultySession
+from runner.local.session.local_session import LocalSession
 from runner.local.speech.engines import Engines, engines_for, needs_models
 from runner.settings.endpoint import LocalEndpoint
 from runner.settings.faults import DelayedFault, ExpireFault, RefuseFault
@@ -30,43 +30,44 @@ Kind = SessionKind | Literal["translation"]
 
 
 class LocalApp:
-    """Answers `…/realtime` over WebSocket as the Realtime API does; no key is needed and any is accepted.
+    """Serves `…/realtime` over WebSocket as the Realtime API does; it needs no key and accepts any.
 
     Args:
-        settings: The script, the session's limit, the pace of answers and the faults, which are dealt out to the
-            connections that this application sees.
+        settings: The script of replies, the limit of a session, the pace of its responses, and the faults, which are
+            planned for the connections to this application.
+        engines: The engines of all sessions, or None to load those that the settings ask for.
     """
 
-    def __init__(self, settings: LocalEndpoint) -> None:
+    def __init__(self, settings: LocalEndpoint, engines: Engines | None = None) -> None:
         self._settings = settings
         self._plan = FaultPlan(settings.faults, settings.fault_seed)
-        self._faculties: Engines | None = None
+        self._engines = engines
         self._workers: Workers | None = None
         self._loading: anyio.Lock | None = None
 
     async def load(self) -> Engines:
-        """Load what the sessions hear, think and speak with, once; the first session does it where nobody has.
+        """Load the engines of all sessions, once; the first session loads them if the caller has not.
 
         Raises:
-            ProfileError: The settings ask for what is not installed.
+            ProfileError: The settings ask for an engine that is not installed.
         """
-        if self._faculties is None and needs_models(self._settings):
+        if self._engines is None and needs_models(self._settings):
             self._loading = self._loading or anyio.Lock()
             async with self._loading:
                 return await self._load_models()
-        self._faculties = self._faculties or engines_for(self._settings)
-        return self._faculties
+        self._engines = self._engines or engines_for(self._settings)
+        return self._engines
 
     async def _load_models(self) -> Engines:
-        # Whoever waited for the lock finds them here.
-        if self._faculties is None:
-            self._faculties = await run_sync(engines_for, self._settings)
-        return self._faculties
+        # A session that waited for the lock finds them loaded.
+        if self._engines is None:
+            self._engines = await run_sync(engines_for, self._settings)
+        return self._engines
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection, as ASGI defines it."""
         if scope["type"] == "lifespan":
-            await _live(receive, send)
+            await _serve_lifespan(receive, send)
         elif scope["type"] == "http":
             await self._answer_http(scope, send)
         elif scope["type"] == "websocket":
@@ -74,14 +75,9 @@ class LocalApp:
 
     async def _answer_http(self, scope: Scope, send: Send) -> None:
         if _is_realtime(scope["path"]):
-            status, body = 426, error_body("This is a WebSocket endpoint; upgrade the connection.", "upgrade_required")
+            await require_upgrade(send)
         else:
-            status, body = _not_found(scope)
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        if status == 426:
-            headers.append((b"upgrade", b"websocket"))
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+            await respond(send, *_not_found(scope))
 
     async def _serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
@@ -90,76 +86,81 @@ class LocalApp:
         kind = "translation" if _is_translation(scope["path"]) else kind
         model = query.get("model") or (_DEFAULT_MODEL if query.get("call_id") else "")
         if not _is_realtime(scope["path"]):
-            return await _deny(scope, send, *_not_found(scope))
+            return await deny(scope, send, *_not_found(scope))
         if kind != "transcription" and not model:
             body = error_body("You must provide a model parameter.", "missing_model", param="model")
-            return await _deny(scope, send, 400, body)
+            return await deny(scope, send, 400, body)
         faults = self._plan.next_connection()
         if delayed := faults.claim(DelayedFault):
             await anyio.sleep(delayed.delay_s)
         if refused := faults.claim(RefuseFault):
             return await _refuse(scope, send, refused)
         try:
-            await self.load()
+            engines = await self.load()
         except RunnerError as error:
             message = f"{error.message}. {error.hint}"
             logs.logger().error("faculties_missing", error=error.message, hint=error.hint)
-            return await _deny(scope, send, 500, error_body(message, "faculties_missing", kind="server_error"))
-        offered = scope.get("subprotocols", [])
-        await send({"type": "websocket.accept", "subprotocol": "realtime" if "realtime" in offered else None})
+            return await deny(scope, send, 500, error_body(message, "faculties_missing", kind="server_error"))
+        await accept(scope, send)
         if _wants_beta(scope):
             return await _refuse_beta(send)
-        return await self._hold_session(scope, receive, send, faults=faults, kind=kind, model=model)
+        return await self._serve_session(scope, receive, send, engines, faults, kind=kind, model=model)
 
-    async def _hold_session(
-        self, scope: Scope, receive: Receive, send: Send, *, faults: ConnectionFaults, kind: Kind, model: str
+    async def _serve_session(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        engines: Engines,
+        faults: ConnectionFaults,
+        *,
+        kind: Kind,
+        model: str,
     ) -> None:
         limit_s = self._settings.session_limit_s
         if expire := faults.claim(ExpireFault):
             limit_s = min(limit_s, expire.after_s)
-        # Whole seconds, rounded down: what is shown is never later than the end.
+        # Whole seconds, rounded down: the client never sees a time after the end.
         expires_at = int(time.time() + limit_s)
-        faculties = await self.load()
         self._workers = self._workers or Workers()
-        session: Conversing
+        session: LocalSession
         if kind == "translation":
-            # Other sessions shall not wait for its models of events.
-            from runner.local.session.translating import TranslatingSession
+            # Other sessions do not wait until its event models are built.
+            from runner.local.session.translating_session import TranslatingSession
 
-            session = TranslatingSession(faculties, model=model, expires_at=expires_at)
+            session = TranslatingSession(engines, model=model, expires_at=expires_at)
         else:
-            session = FaultySession(faculties, faults, kind=kind, model=model, expires_at=expires_at)
+            session = FaultySession(engines, faults, kind=kind, model=model, expires_at=expires_at)
         logs.logger().info(
             "local_session_opened",
             session_id=session.id,
             kind=kind,
             model=model,
-            simulated=faculties.speech.simulated or faculties.writer is None,
+            simulated=engines.speech.simulated or engines.language_model is None,
             speech=self._settings.speech,
             brain=self._settings.brain.kind,
         )
-        pump = SessionDriver(
+        driver = SessionDriver(
             session,
             receive,
             send,
             workers=self._workers,
             faults=faults,
-            wire=(scope.get("extensions") or {}).get(EXTENSION),
+            stream=(scope.get("extensions") or {}).get(EXTENSION),
             delta_interval_ms=self._settings.delta_interval_ms,
             limit_s=limit_s,
         )
-        await pump.run()
+        await driver.run()
         logs.logger().debug("local_session_closed", session_id=session.id)
 
 
 async def _refuse_beta(send: Send) -> None:
-    body = {"type": "invalid_request_error", "code": "beta_api_shape_disabled", "message": _BETA_SHAPE}
-    error = event("error", error={**body, "param": None, "event_id": None})
+    error = ApiError(_BETA_SHAPE, code="beta_api_shape_disabled").event()
     await send({"type": "websocket.send", "text": text_of(error)})
     await send({"type": "websocket.close", "code": 4000, "reason": "invalid_request_error.beta_api_shape_disabled"})
 
 
-async def _live(receive: Receive, send: Send) -> None:
+async def _serve_lifespan(receive: Receive, send: Send) -> None:
     while True:
         message = await receive()
         await send({"type": f"{message['type']}.complete"})
@@ -170,25 +171,7 @@ async def _live(receive: Receive, send: Send) -> None:
 async def _refuse(scope: Scope, send: Send, fault: RefuseFault) -> None:
     headers = [] if fault.retry_after_s is None else [(b"retry-after", str(fault.retry_after_s).encode())]
     kind = "server_error" if fault.status >= 500 else "invalid_request_error"
-    await _deny(scope, send, fault.status, error_body(fault.message, fault.code, kind=kind), headers)
-
-
-async def _deny(
-    scope: Scope, send: Send, status: int, body: bytes, more_headers: Sequence[tuple[bytes, bytes]] = ()
-) -> None:
-    if "websocket.http.response" not in (scope.get("extensions") or {}):
-        await send({"type": "websocket.close", "code": 1008, "reason": "invalid_request_error"})
-        return
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *more_headers]
-    await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
-    await send({"type": "websocket.http.response.body", "body": body})
-
-
-def error_body(
-    message: str, code: str | None, *, param: str | None = None, kind: str = "invalid_request_error"
-) -> bytes:
-    """The JSON of an HTTP error as the API shapes it."""
-    return json.dumps({"error": {"message": message, "type": kind, "param": param, "code": code}}).encode()
+    await deny(scope, send, fault.status, error_body(fault.message, fault.code, kind=kind), headers)
 
 
 def _not_found(scope: Scope) -> tuple[int, bytes]:

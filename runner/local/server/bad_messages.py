@@ -1,10 +1,9 @@
-"""What no server should ever send: the messages and bytes of the faults that are said rather than done."""
+"""The messages and bytes of faults that no server should ever send."""
 
 import json
 from typing import Final
 
-from runner.local.session.jobs import ServerEvent
-from runner.local.session.streaming import event
+from runner.local.session.server_event import ServerEvent, server_event
 from runner.settings.faults import (
     BinaryFault,
     ErrorEventFault,
@@ -16,34 +15,34 @@ from runner.settings.faults import (
 
 UNKNOWN_TYPE: Final = "session.unheard_of"
 NOT_UTF8: Final = b"\x81\x04\xc3\x28\xa0\xa1"
-"""A whole text frame."""
+"""A whole text frame whose text is not UTF-8."""
 GARBAGE: Final = b"\xf3\x7fThese are no frames of a WebSocket.\r\n"
-"""Reserved bits, and an opcode that WebSocket does not have."""
+"""Bytes with reserved bits and an opcode that WebSocket does not have."""
 
 
-def nonsense(
+def bad_message(
     fault: UnknownEventFault | OversizedFault | MalformedFault | BinaryFault | ErrorEventFault | RateLimitedFault,
 ) -> str | bytes:
-    """The message that a fault sends: a text, or the bytes of a binary one."""
+    """The message that the endpoint sends for a fault: a text, or the bytes of a binary message."""
     match fault:
         case MalformedFault():
             return '{"type": "response.done", "response": '
         case BinaryFault():
             return b"\x00\x01\x02\xff"
         case UnknownEventFault():
-            return text_of(event(UNKNOWN_TYPE, unheard_of={"depth": [1, None, "two"]}, session=None))
+            return text_of(server_event(UNKNOWN_TYPE, unheard_of={"depth": [1, None, "two"]}, session=None))
         case OversizedFault():
-            bare = text_of(event(UNKNOWN_TYPE, padding=""))
+            bare = text_of(server_event(UNKNOWN_TYPE, padding=""))
             return f"{bare[:-2]}{'x' * (fault.size_bytes - len(bare))}{bare[-2:]}"
         case ErrorEventFault():
             error = {"type": fault.type, "code": fault.code, "message": fault.message}
-            return text_of(event("error", error={**error, "param": None, "event_id": None}))
+            return text_of(server_event("error", error={**error, "param": None, "event_id": None}))
         case RateLimitedFault():
             limits = [{"name": "requests", "limit": 10_000}, {"name": "tokens", "limit": 1_000_000}]
             spent = {"remaining": 0, "reset_seconds": fault.reset_seconds}
-            return text_of(event("rate_limits.updated", rate_limits=[{**each, **spent} for each in limits]))
+            return text_of(server_event("rate_limits.updated", rate_limits=[{**each, **spent} for each in limits]))
 
 
-def text_of(content: ServerEvent) -> str:
-    """An event as it is sent."""
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+def text_of(event: ServerEvent) -> str:
+    """The JSON text that the endpoint sends for an event."""
+    return json.dumps(event, ensure_ascii=False, separators=(",", ":"))

@@ -1,4 +1,4 @@
-"""What one connection sends once its handshake is done: the session's events, and the faults among them."""
+"""The sending side of one connection: the session's events, and the faults that are injected among them."""
 
 from collections.abc import Callable
 from typing import Final
@@ -7,10 +7,10 @@ import anyio
 
 from runner import logs
 from runner.local.server.asgi import Send
-from runner.local.server.bad_messages import GARBAGE, NOT_UTF8, nonsense, text_of
+from runner.local.server.bad_messages import GARBAGE, NOT_UTF8, bad_message, text_of
 from runner.local.server.faulty_stream import FaultyStream
-from runner.local.session.fault_script import ConnectionFaults
-from runner.local.session.jobs import ServerEvent
+from runner.local.session.fault_plan import ConnectionFaults
+from runner.local.session.server_event import ServerEvent
 from runner.settings.faults import (
     AnySessionFault,
     CloseFault,
@@ -29,97 +29,97 @@ _SERVER_ERROR: Final = 1011
 
 
 class EventSender:
-    """Sends events, counts them, and lets the faults happen whose moment has come.
+    """Sends and counts a session's events, and injects each fault when it is due.
 
     Args:
-        faults: What may go wrong.
-        wire: The connection's bytes; without them some faults cannot happen, and close the connection instead.
+        faults: The faults that are planned for the connection.
+        stream: The connection's byte stream; where it is None, a fault that needs it closes the connection instead.
         send: ASGI's way to the client.
         end: Called when the connection is over.
     """
 
     def __init__(
-        self, faults: ConnectionFaults, wire: FaultyStream | None, send: Send, end: Callable[[], None]
+        self, faults: ConnectionFaults, stream: FaultyStream | None, send: Send, end: Callable[[], None]
     ) -> None:
         self._faults = faults
-        self._wire = wire
+        self._stream = stream
         self._send = send
         self._end = end
         self._opened_at = anyio.current_time()
         self._sent = 0
         self._latest = ""
         self._muted = False
-        self._over = False
+        self._closed = False
 
     async def open(self) -> None:
-        """Let those faults happen that come before the first event."""
+        """Inject the faults that are due before the first event."""
         if slow := self._faults.claim(SlowFault):
-            await self._break_wire(slow)
+            await self._inject_into_stream(slow)
         self._muted = self._faults.claim(SilentFault) is not None
-        await self._befall()
+        await self._inject_due()
 
     async def send(self, event: ServerEvent) -> None:
-        """Send an event, and what is due after it."""
-        if self._muted or self._over:
+        """Send an event, and inject the faults that are due after it."""
+        if self._muted or self._closed:
             return
         self._latest = text_of(event)
-        await self._say(self._latest)
+        await self._send_message(self._latest)
         self._sent += 1
-        await self._befall()
+        await self._inject_due()
 
     async def close(self, code: int, reason: str) -> None:
         """Close the connection."""
-        self._over = True
+        self._closed = True
         await self._send({"type": "websocket.close", "code": code, "reason": reason})
         self._end()
 
     async def watch_clock(self) -> None:
-        """Let the faults happen whose moment comes by the clock."""
-        for moment_s in self._faults.moments_s():
-            await anyio.sleep_until(self._opened_at + moment_s)
-            await self._befall(age_s=moment_s)
+        """Inject the faults that are due at a time after the handshake."""
+        for due_s in self._faults.due_times_s():
+            await anyio.sleep_until(self._opened_at + due_s)
+            await self._inject_due(age_s=due_s)
 
-    async def _befall(self, *, age_s: float = 0.0) -> None:
+    async def _inject_due(self, *, age_s: float = 0.0) -> None:
         for fault in self._faults.due(events=self._sent, age_s=age_s):
-            await self._do(fault)
-            if self._over:
-                return  # the faults after it wait for the next connection
+            await self._inject(fault)
+            if self._closed:
+                return  # the faults after it stay for the next connection
 
-    async def _do(self, fault: AnySessionFault) -> None:
+    async def _inject(self, fault: AnySessionFault) -> None:
         match fault:
             case CloseFault():
                 await self.close(fault.code, fault.reason)
             case StallFault():
                 self._muted = True
             case DuplicateFault():
-                await self._say(self._latest)
+                await self._send_message(self._latest)
             case DropFault() | NoPongFault() | DeafFault() | NotUtf8Fault() | GarbageFault():
-                await self._break_wire(fault)
+                await self._inject_into_stream(fault)
             case _:
-                await self._say(nonsense(fault))
+                await self._send_message(bad_message(fault))
 
-    async def _break_wire(
+    async def _inject_into_stream(
         self, fault: DropFault | NoPongFault | DeafFault | NotUtf8Fault | GarbageFault | SlowFault
     ) -> None:
-        if self._wire is None:
+        if self._stream is None:
             logs.logger().error("fault_impossible", kind=fault.kind, reason="it needs rt-run's own server")
             return await self.close(_SERVER_ERROR, f"The fault {fault.kind} needs rt-run's own server.")
         match fault:
             case DropFault():
-                self._over = True
-                await self._wire.cut()
+                self._closed = True
+                await self._stream.cut()
                 self._end()
             case NoPongFault():
-                self._wire.stop_sending()
+                self._stream.stop_sending()
             case DeafFault():
-                self._wire.stop_reading()
+                self._stream.stop_reading()
             case NotUtf8Fault():
-                await self._wire.send(NOT_UTF8)
+                await self._stream.send(NOT_UTF8)
             case GarbageFault():
-                await self._wire.send(GARBAGE)
+                await self._stream.send(GARBAGE)
             case SlowFault():
-                self._wire.drip(fault.bytes_per_s)
+                self._stream.drip(fault.bytes_per_s)
         return None
 
-    async def _say(self, content: str | bytes) -> None:
+    async def _send_message(self, content: str | bytes) -> None:
         await self._send({"type": "websocket.send", "text" if isinstance(content, str) else "bytes": content})

@@ -1,4 +1,4 @@
-"""The bytes of one connection to the local endpoint, and the ways in which they can fail."""
+"""The byte stream of one connection to the local endpoint, and the faults that can be injected into it."""
 
 from typing import Final
 
@@ -6,17 +6,17 @@ import anyio
 from anyio.abc import ByteStream
 
 EXTENSION: Final = "rt_run.wire"
-"""Where the ASGI scope of a WebSocket holds its `Wire`, under rt-run's own server."""
+"""The ASGI extension by which rt-run's own server hands the `FaultyStream` of a WebSocket to the application."""
 
 _WRITE_TIMEOUT_S: Final = 30.0
 _DRIPS_PER_S: Final = 10
 
 
 class FaultyStream(ByteStream):
-    """A byte stream that can be cut, deafened, muted and slowed down; whole writes never mix.
+    """A byte stream that can be cut, stalled in either direction and slowed down; concurrent writes never mix.
 
     Args:
-        stream: What carries the bytes.
+        stream: The stream that carries the bytes.
     """
 
     def __init__(self, stream: ByteStream) -> None:
@@ -27,7 +27,7 @@ class FaultyStream(ByteStream):
         self._bytes_per_s: int | None = None
 
     async def receive(self, max_bytes: int = 65536) -> bytes:
-        """Up to `max_bytes` bytes, at least one; nothing ever again once `stop_reading` was called."""
+        """Receive up to `max_bytes` bytes, at least one; after `stop_reading` this waits for ever."""
         # A read that waits already is not cancelled: on asyncio, that would leave the socket being read.
         data = await self._stream.receive(max_bytes) if self._reads else b""
         if not self._reads:
@@ -35,10 +35,10 @@ class FaultyStream(ByteStream):
         return data
 
     async def send(self, item: bytes) -> None:
-        """Send bytes at the pace of `drip`; after `stop_sending` they vanish.
+        """Send bytes at the pace of `drip`; after `stop_sending` they are dropped.
 
         Raises:
-            TimeoutError: The peer takes nothing for half a minute.
+            TimeoutError: The client has read nothing for half a minute.
         """
         async with self._sending:
             pace = self._bytes_per_s
@@ -53,7 +53,7 @@ class FaultyStream(ByteStream):
                     await anyio.sleep(len(piece) / pace)
 
     async def send_eof(self) -> None:
-        """Send nothing more."""
+        """End the sending direction of the stream."""
         await self._stream.send_eof()
 
     async def aclose(self) -> None:
@@ -61,15 +61,15 @@ class FaultyStream(ByteStream):
         await self._stream.aclose()
 
     async def cut(self) -> None:
-        """Close the stream at once, whatever protocol it carries."""
+        """Close the stream at once, without a closing handshake."""
         await anyio.aclose_forcefully(self._stream)
 
     def stop_reading(self) -> None:
-        """Read nothing more, so that the peer's writes stall."""
+        """Stop reading, so that the client's writes stall."""
         self._reads = False
 
     def stop_sending(self) -> None:
-        """Send nothing more and say nothing about it; what comes is still read."""
+        """Drop all that is sent from now on; the stream still receives."""
         self._sends = False
 
     def drip(self, bytes_per_s: int) -> None:

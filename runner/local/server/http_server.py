@@ -10,23 +10,20 @@ import h11
 from anyio.abc import ByteStream, SocketAttribute, TaskStatus
 
 from runner import logs
-from runner.local.server.app import error_body
 from runner.local.server.asgi import Asgi, Message, Scope
+from runner.local.server.asgi_responses import Headers, error_body
 from runner.local.server.faulty_stream import EXTENSION, FaultyStream
 from runner.local.server.server_websocket import GOING_AWAY, PeerGone, ServerSocket
-
-Headers = list[tuple[bytes, bytes]]
-
 
 _PHRASES: Final = {each.value: each.phrase for each in HTTPStatus}
 _READ_BYTES: Final = 65536
 _REQUEST_TIMEOUT_S: Final = 10.0
 _LINGER_S: Final = 1.0
-_SHUTDOWN_S: Final = 1.0
+_CLOSE_TIMEOUT_S: Final = 1.0
 
 
 async def serve(app: Asgi, host: str, port: int, *, task_status: TaskStatus[int] = anyio.TASK_STATUS_IGNORED) -> None:
-    """Listen until cancelled, then say goodbye (close 1001) to every open session, within a second.
+    """Listen until cancelled, then close every open session with code 1001, within a second.
 
     There is no authentication: the caller decides whether `host` may be anything but a loopback address.
 
@@ -34,7 +31,7 @@ async def serve(app: Asgi, host: str, port: int, *, task_status: TaskStatus[int]
         app: The application.
         host: The address to listen on, such as `127.0.0.1`.
         port: The port; 0 for any free one.
-        task_status: Told the bound port once connections are accepted.
+        task_status: Started with the bound port once the server accepts connections.
 
     Raises:
         OSError: The address cannot be bound.
@@ -45,13 +42,13 @@ async def serve(app: Asgi, host: str, port: int, *, task_status: TaskStatus[int]
         await listener.serve(lambda stream: serve_stream(app, stream), connections)
 
 
-async def serve_stream(app: Asgi, stream: ByteStream, *, goodbye_s: float = _SHUTDOWN_S) -> None:
-    """Serve one HTTP request or one WebSocket on a stream, and close it; faults are logged, never raised.
+async def serve_stream(app: Asgi, stream: ByteStream, *, close_timeout_s: float = _CLOSE_TIMEOUT_S) -> None:
+    """Serve one HTTP request or one WebSocket on a stream, and close it; errors are logged, never raised.
 
     Args:
         app: The application.
-        stream: What carries the connection.
-        goodbye_s: How long a cancelled WebSocket may take to close, in seconds.
+        stream: The stream that carries the connection.
+        close_timeout_s: How long a cancelled WebSocket may take to close, in seconds.
     """
     # On asyncio, anyio stops reading a socket only once `receive` had to wait; before that, a client that sends
     # without pause could fill the memory.
@@ -59,7 +56,7 @@ async def serve_stream(app: Asgi, stream: ByteStream, *, goodbye_s: float = _SHU
     if transport is not None:
         transport.pause_reading()
     try:
-        await _serve(app, FaultyStream(stream), goodbye_s)
+        await _serve(app, FaultyStream(stream), close_timeout_s)
     except (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream, PeerGone):
         logs.logger().debug("connection_lost")
     except Exception:  # noqa: BLE001  # one broken connection must not end the others
@@ -68,7 +65,7 @@ async def serve_stream(app: Asgi, stream: ByteStream, *, goodbye_s: float = _SHU
         await anyio.aclose_forcefully(stream)
 
 
-async def _serve(app: Asgi, stream: FaultyStream, goodbye_s: float) -> None:
+async def _serve(app: Asgi, stream: FaultyStream, close_timeout_s: float) -> None:
     parser = h11.Connection(h11.SERVER)
     try:
         with anyio.fail_after(_REQUEST_TIMEOUT_S):
@@ -90,10 +87,10 @@ async def _serve(app: Asgi, stream: FaultyStream, goodbye_s: float) -> None:
         body = error_body("Unsupported WebSocket version.", "invalid_request")
         await _respond(stream, 426, [(b"sec-websocket-version", b"13")], body)
         return
-    await _serve_socket(app, exchange, goodbye_s)
+    await _serve_socket(app, exchange, close_timeout_s)
 
 
-async def _serve_socket(app: Asgi, exchange: "_Exchange", goodbye_s: float) -> None:
+async def _serve_socket(app: Asgi, exchange: "_Exchange", close_timeout_s: float) -> None:
     socket = ServerSocket(exchange.stream, exchange.request, exchange.parser.trailing_data[0])
 
     async def send(message: Message) -> None:
@@ -105,17 +102,17 @@ async def _serve_socket(app: Asgi, exchange: "_Exchange", goodbye_s: float) -> N
             await socket.send(message)
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(socket.watch, goodbye_s)
+        tasks.start_soon(socket.watch, close_timeout_s)
         try:
             await app(exchange.scope("websocket", subprotocols=socket.offered), socket.receive, send)
             await socket.close(1000)
         except PeerGone:
             pass
-        except Exception:  # noqa: BLE001  # the client is told, as by any server
+        except Exception:  # noqa: BLE001  # any server answers an error of its application with 1011
             logs.logger().exception("application_failed")
             await socket.close(1011, "The server had an error.")
         except anyio.get_cancelled_exc_class():
-            with anyio.move_on_after(goodbye_s, shield=True):
+            with anyio.move_on_after(close_timeout_s, shield=True):
                 await socket.close(GOING_AWAY, "The server is shutting down.")
             raise
         tasks.cancel_scope.cancel()
@@ -152,11 +149,11 @@ class _Exchange:
         }
 
     async def receive(self) -> Message:
-        """The request's body is not read: no answer depends on one."""
+        """Receive an empty body: no response depends on the request's own, so it is not read."""
         return {"type": "http.request", "body": b"", "more_body": False}
 
     async def send(self, message: Message) -> None:
-        """Collect the response and write it at its end."""
+        """Collect the response, and write it once it is complete."""
         if message["type"] == "http.response.start":
             self._start = message
             return
@@ -189,7 +186,7 @@ async def _read_request(parser: h11.Connection, stream: ByteStream) -> h11.Reque
 
 
 async def _respond(stream: ByteStream, status: int, headers: Headers, body: bytes, *, head: bool = False) -> None:
-    """Answer and close: the rest of the request is read for a moment, so that the answer is not lost to a reset."""
+    """Write a response and end the stream, reading on for a moment so that no reset overtakes the response."""
     fields = {b"content-type": b"application/json", b"connection": b"close", **dict(headers)}
     fields[b"content-length"] = str(len(body)).encode()
     lines = [f"HTTP/1.1 {status} {_PHRASES.get(status, '')}".encode()]

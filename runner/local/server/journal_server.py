@@ -1,4 +1,4 @@
-"""The server's side of a recorded session as an ASGI application, so that any client can live through it again."""
+"""The server's side of a recorded session as an ASGI application, which plays it back to any client."""
 
 import base64
 import json
@@ -12,23 +12,23 @@ import anyio
 from runner import logs
 from runner.audio.format import PCM
 from runner.journal.record import Record, restored
-from runner.local.server.app import error_body
 from runner.local.server.asgi import Receive, Scope, Send
+from runner.local.server.asgi_responses import accept, require_upgrade
 from runner.local.server.server_websocket import PeerGone
 from runner.protocol.session_format import format_of
 
 _CLIENT_TIMEOUT_S: Final = 30.0
 _STREAMED: Final = frozenset({"input_audio_buffer.append", "session.input_audio_buffer.append"})
-"""Client events that come as a stream: once it has begun, the clock alone counts."""
+"""Client events that come as a stream: only the first of them is awaited, the clock paces what follows."""
 _UNSENDABLE: Final = frozenset({1004, 1005, 1006, 1015})
 
 
 class PlaybackApp:
-    """Serves the server events of a journal: the k-th client gets the k-th connection, later ones the last.
+    """Plays the connections of a journal back: the k-th client gets the k-th one, and any after them the last one.
 
     Args:
         records: The records of a journal.
-        speed: How many times faster than recorded; 0 makes no pauses.
+        speed: The speed of the playback, 1.0 as recorded; 0 makes no pauses.
     """
 
     def __init__(self, records: Iterable[Record], *, speed: float = 1.0) -> None:
@@ -38,32 +38,24 @@ class PlaybackApp:
 
     @property
     def connection_count(self) -> int:
-        """How many connections were recorded."""
+        """The number of recorded connections."""
         return len(self._connections)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection, as ASGI defines it."""
         if scope["type"] == "http":
-            body = error_body("This is a WebSocket endpoint; upgrade the connection.", "upgrade_required")
-            headers = [
-                (b"content-type", b"application/json"),
-                (b"content-length", str(len(body)).encode()),
-                (b"upgrade", b"websocket"),
-            ]
-            await send({"type": "http.response.start", "status": 426, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
+            await require_upgrade(send)
         elif scope["type"] == "websocket" and self._connections:
             await receive()
             number = min(self._served, len(self._connections) - 1)
             self._served += 1
-            offered = scope.get("subprotocols", [])
-            await send({"type": "websocket.accept", "subprotocol": "realtime" if "realtime" in offered else None})
+            await accept(scope, send)
             logs.logger().info("playback_started", connection=number + 1)
             await _Playback(self._connections[number], self._speed, receive, send).run()
 
 
 class _Playback:
-    """One connection being played back."""
+    """One connection that is played back to one client."""
 
     def __init__(self, records: list[Record], speed: float, receive: Receive, send: Send) -> None:
         self._records = records
@@ -81,7 +73,7 @@ class _Playback:
         self._reached_s = anyio.current_time()
 
     async def run(self) -> None:
-        """Until the client goes, or the connection ends as it did when it was recorded."""
+        """Play the connection back until the client closes it, or it ends as it did when it was recorded."""
         cut = False
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._listen, tasks.cancel_scope)
@@ -103,14 +95,14 @@ class _Playback:
         scope.cancel()
 
     async def _play(self) -> bool:
-        """Send everything; False says that the connection was cut."""
+        """Send all server events and close; returns False where the recorded connection was cut without a close."""
         for record in self._records:
             kind = record.event.get("type")
             if record.direction == "in":
                 await self._pause(record.at_s)
-                await self._say(record)
+                await self._send_event(record)
             elif record.direction == "out" and isinstance(kind, str):
-                await self._await_client(kind, record.at_s)
+                await self._await_client_event(kind, record.at_s)
             elif kind == "connection.closed" and record.event.get("by") != "client":
                 await self._pause(record.at_s)
                 return await self._close(record.event)
@@ -125,7 +117,7 @@ class _Playback:
     def _mark(self, at_s: float) -> None:
         self._recorded_s, self._reached_s = at_s, anyio.current_time()
 
-    async def _say(self, record: Record) -> None:
+    async def _send_event(self, record: Record) -> None:
         event = record.event
         session = event.get("session")
         if isinstance(session, dict):
@@ -142,7 +134,7 @@ class _Playback:
             logs.logger().warning("audio_replaced", by="silence", reason="the journal holds hashes of audio only")
         return base64.b64encode(self._form.silence(size_bytes)).decode()
 
-    async def _await_client(self, kind: str, at_s: float) -> None:
+    async def _await_client_event(self, kind: str, at_s: float) -> None:
         if kind in self._missing or kind in self._streams:
             return
         with anyio.move_on_after(_CLIENT_TIMEOUT_S) as scope:

@@ -30,30 +30,34 @@ _CLOSE_TIMEOUT_S: Final = 2.0
 
 
 class PeerGone(OSError):
-    """The client closed the WebSocket, or vanished, or did not read for half a minute; ASGI asks for an OSError."""
+    """The client has closed or lost the WebSocket, or not read for half a minute; ASGI prescribes an OSError."""
 
 
 class ServerSocket:
     """A WebSocket whose upgrade request has been read.
 
     Args:
-        stream: What carries it.
+        stream: The stream that carries it.
         request: The upgrade request.
-        early: Bytes that came after the request.
+        early: Bytes that the client has sent after the request.
+
+    Attributes:
+        accepted: Whether the application has accepted the WebSocket.
+        offered: The subprotocols that the client offers.
     """
 
     def __init__(self, stream: FaultyStream, request: h11.Request, early: bytes) -> None:
         self.accepted = False
         self._stream = stream
-        self._wire = WSConnection(ConnectionType.SERVER)
-        self._wire.initiate_upgrade_connection(list(request.headers), request.target.decode("latin-1"))
-        opening = next(self._wire.events())
+        self._protocol = WSConnection(ConnectionType.SERVER)
+        self._protocol.initiate_upgrade_connection(list(request.headers), request.target.decode("latin-1"))
+        opening = next(self._protocol.events())
         self.offered = opening.subprotocols if isinstance(opening, Request) else []
         self._early = early
         self._events: list[Event] = []
         self._parts: list[str] | list[bytes] = []
         self._size = 0
-        self._greeted = False
+        self._announced = False
         self._writing = anyio.Lock()
         self._reading = anyio.Lock()
         self._frame = anyio.CancelScope()
@@ -63,23 +67,23 @@ class ServerSocket:
         self._ended: Message | None = None
 
     async def receive(self) -> Message:
-        """The next ASGI message from the client; pings are answered on the way."""
-        if not self._greeted:
-            self._greeted = True
+        """Receive the client's next ASGI message; pings are answered meanwhile."""
+        if not self._announced:
+            self._announced = True
             return {"type": "websocket.connect"}
         while self._ended is None:
             while self._events:
-                message = await self._digest(self._events.pop(0))
+                message = await self._handle(self._events.pop(0))
                 if message is not None:
                     return message
             await self._fill()
         return self._ended
 
     async def send(self, message: Message) -> None:
-        """Carry out an ASGI message.
+        """Send an ASGI message to the client.
 
         Raises:
-            PeerGone: Nobody is there to take it.
+            PeerGone: The client can no longer receive it.
         """
         if message["type"] == "websocket.accept":
             await self._write(AcceptConnection(subprotocol=message.get("subprotocol")))
@@ -94,7 +98,7 @@ class ServerSocket:
             await self._write(BytesMessage(data=message["bytes"]))
 
     async def close(self, code: int, reason: str = "") -> None:
-        """Say goodbye and wait for the answer, two seconds at most."""
+        """Send a close frame and wait for the client's, two seconds at most."""
         if self._ended is not None or self._closing or self._broken or not self.accepted:
             return
         with anyio.move_on_after(_CLOSE_TIMEOUT_S), contextlib.suppress(PeerGone):
@@ -103,25 +107,25 @@ class ServerSocket:
             while self._ended is None:
                 await self._fill()
                 while self._events:
-                    await self._digest(self._events.pop(0))
+                    await self._handle(self._events.pop(0))
         self._end(code, reason)
 
-    async def watch(self, patience_s: float) -> None:
-        """Until cancelled; then a frame that is being sent has some more time before it is cut short, in seconds."""
+    async def watch(self, frame_timeout_s: float) -> None:
+        """Wait until cancelled; then give a frame that is being sent this many seconds before it is cut short."""
         try:
             await anyio.sleep_forever()
         finally:
-            with anyio.move_on_after(patience_s, shield=True):
+            with anyio.move_on_after(frame_timeout_s, shield=True):
                 async with self._writing:
                     pass
             self._finishes_frames = self._frame.shield = False
 
     async def _fill(self) -> None:
-        # Whoever closes the socket reads too, beside a reader that may be waiting already.
+        # `close` reads too, while `receive` may be reading already.
         async with self._reading:
             if self._events or self._ended is not None:
                 return
-            if self._wire.state is ConnectionState.CLOSED:
+            if self._protocol.state is ConnectionState.CLOSED:
                 self._end(_ABNORMAL, "")
                 return
             try:
@@ -133,13 +137,13 @@ class ServerSocket:
 
     def _feed(self, data: bytes) -> None:
         try:
-            self._wire.receive_data(data)
-            self._events.extend(self._wire.events())
+            self._protocol.receive_data(data)
+            self._events.extend(self._protocol.events())
         except RemoteProtocolError as error:
             hint = error.event_hint
             self._events.append(hint if isinstance(hint, CloseConnection) else CloseConnection(code=1002))
 
-    async def _digest(self, found: Event) -> Message | None:
+    async def _handle(self, found: Event) -> Message | None:
         if isinstance(found, CloseConnection):
             await self._answer_close(found)
         elif self._closing:
@@ -153,10 +157,10 @@ class ServerSocket:
                 return None
             self._parts.append(found.data)  # type: ignore[arg-type]  # one message is all text or all bytes
             if found.message_finished:
-                return self._whole(found)
+                return self._message(found)
         return None
 
-    def _whole(self, last: TextMessage | BytesMessage) -> Message:
+    def _message(self, last: TextMessage | BytesMessage) -> Message:
         parts, self._parts, self._size = self._parts, [], 0
         if isinstance(last, TextMessage):
             return {"type": "websocket.receive", "text": "".join(parts), "bytes": None}  # type: ignore[arg-type]  # a message is all text or all bytes
@@ -181,7 +185,7 @@ class ServerSocket:
             if self._broken or self._ended is not None:
                 raise PeerGone
             try:
-                data = self._wire.send(what)
+                data = self._protocol.send(what)
             except LocalProtocolError:
                 raise PeerGone from None
             # A frame that is cut short cannot be followed by another, so a cancellation lets it finish.
@@ -197,5 +201,5 @@ class ServerSocket:
 
 
 def _shortened(reason: str) -> str:
-    """A close frame has room for 123 bytes."""
+    """Cut a reason to the 123 bytes that a close frame holds."""
     return reason.encode()[:123].decode("utf-8", "ignore")

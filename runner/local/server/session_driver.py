@@ -1,9 +1,9 @@
-"""Moves the events of one session of the local endpoint between the session and its client."""
+"""The driver of one session: it moves events between the session and its client, and has the slow work done."""
 
 from collections import defaultdict, deque
 from collections.abc import Callable
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 import anyio
 from anyio.to_thread import run_sync
@@ -12,47 +12,16 @@ from runner import logs
 from runner.local.server.asgi import Receive, Send
 from runner.local.server.event_sender import EventSender
 from runner.local.server.faulty_stream import FaultyStream
-from runner.local.session.fault_script import ConnectionFaults
-from runner.local.session.jobs import Engine, Job, ServerEvent, Settle
+from runner.local.session.fault_plan import ConnectionFaults
+from runner.local.session.jobs import Engine, Job, Settle
+from runner.local.session.local_session import LocalSession
+from runner.local.session.server_event import ServerEvent
 
 _THREADS: Final = 4
 
 
-class Conversing(Protocol):
-    """A session of any kind, without I/O."""
-
-    id: str
-
-    @property
-    def busy(self) -> bool:
-        """Whether `advance` has something to say."""
-
-    @property
-    def is_behind(self) -> bool:
-        """Whether no more messages should be taken until some jobs are done."""
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the connection is to be closed."""
-
-    def open(self) -> list[ServerEvent]:
-        """The first event."""
-
-    def receive(self, message: str | bytes) -> list[ServerEvent]:
-        """The answers to a client's message."""
-
-    def advance(self) -> list[ServerEvent]:
-        """The next pieces of what goes on by itself."""
-
-    def expire(self, reason: str) -> list[ServerEvent]:
-        """The last event."""
-
-    def take_jobs(self) -> list[Job]:
-        """The slow work that has come up."""
-
-
 class Workers:
-    """The worker threads that the sessions of an application share; made within an event loop."""
+    """The worker threads that the sessions of an application share; it must be made within an event loop."""
 
     def __init__(self) -> None:
         self._limiters: dict[Engine, anyio.CapacityLimiter] = {
@@ -63,33 +32,33 @@ class Workers:
         }
 
     async def do(self, job: Job) -> Settle:
-        """Do a job in a thread; whoever is cancelled does not wait for it."""
-        return await run_sync(job.work, abandon_on_cancel=True, limiter=self._limiters[job.faculty])
+        """Do a job in a thread; a caller that is cancelled does not wait for it."""
+        return await run_sync(job.work, abandon_on_cancel=True, limiter=self._limiters[job.engine])
 
 
 class SessionDriver:
-    """Moves one session's events; the lock keeps them in the order in which they came about.
+    """Moves one session's events, in the order in which the session has made them.
 
     Args:
         session: The session.
-        receive: ASGI's way from the client.
-        send: ASGI's way to the client.
-        workers: Who does the session's slow work.
-        faults: What may go wrong on the way.
-        wire: The connection's bytes, where the server gives access to them.
-        delta_interval_ms: Time between two pieces of an answer, in milliseconds.
+        receive: ASGI's `receive`.
+        send: ASGI's `send`.
+        workers: The threads that do the session's jobs.
+        faults: The faults that are planned for the connection.
+        stream: The connection's byte stream, where the server hands it over.
+        delta_interval_ms: The time between two pieces of a response, in milliseconds.
         limit_s: How long the session may last, in seconds.
     """
 
     def __init__(
         self,
-        session: Conversing,
+        session: LocalSession,
         receive: Receive,
         send: Send,
         *,
         workers: Workers,
         faults: ConnectionFaults,
-        wire: FaultyStream | None,
+        stream: FaultyStream | None,
         delta_interval_ms: float,
         limit_s: float,
     ) -> None:
@@ -97,27 +66,27 @@ class SessionDriver:
         self._receive = receive
         self._workers = workers
         self._tasks = anyio.create_task_group()
-        self._outlet = EventSender(faults, wire, send, self._end)
+        self._sender = EventSender(faults, stream, send, self._end)
         self._delta_interval_ms = delta_interval_ms
         self._limit_s = limit_s
-        self._order = anyio.Lock()
-        self._work = anyio.Event()
+        self._emitting = anyio.Lock()
+        self._can_advance = anyio.Event()
         self._caught_up = anyio.Event()
         self._jobs: defaultdict[Engine, deque[Job]] = defaultdict(deque)
-        self._at_work: set[Engine] = set()
+        self._busy_engines: set[Engine] = set()
 
     async def run(self) -> None:
-        """Until the client goes, the session's time is over, or a fault ends the connection."""
+        """Drive the session until the client leaves, its time is over, or a fault ends the connection."""
         try:
             async with self._tasks:
                 self._tasks.start_soon(self._expire)
-                self._tasks.start_soon(self._stream)
-                await self._outlet.open()
-                self._tasks.start_soon(self._outlet.watch_clock)
+                self._tasks.start_soon(self._advance)
+                await self._sender.open()
+                self._tasks.start_soon(self._sender.watch_clock)
                 await self._read()
                 self._end()
         except* (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError):
-            # ASGI: sending to a client that has gone raises OSError; the wire has anyio's errors.
+            # ASGI prescribes OSError for a client that has left; the stream raises anyio's errors.
             logs.logger().info("client_lost", session_id=self._session.id)
 
     def _end(self) -> None:
@@ -136,11 +105,11 @@ class SessionDriver:
                 self._caught_up = anyio.Event()
                 await self._caught_up.wait()
 
-    async def _stream(self) -> None:
+    async def _advance(self) -> None:
         while True:
-            await self._work.wait()
-            self._work = anyio.Event()
-            while self._session.busy:
+            await self._can_advance.wait()
+            self._can_advance = anyio.Event()
+            while self._session.can_advance:
                 await anyio.sleep(self._delta_interval_ms / 1000)
                 await self._emit(self._session.advance)
 
@@ -149,31 +118,31 @@ class SessionDriver:
         minutes = f"{self._limit_s / 60:.3g}"
         reason = f"Your session hit the maximum duration of {minutes} minute{'' if minutes == '1' else 's'}."
         await self._emit(partial(self._session.expire, reason))
-        await self._outlet.close(1001, reason)
+        await self._sender.close(1001, reason)
 
-    def _hand_out(self, jobs: list[Job]) -> None:
+    def _start_jobs(self, jobs: list[Job]) -> None:
         for job in jobs:
-            self._jobs[job.faculty].append(job)
-            if job.faculty not in self._at_work:
-                self._at_work.add(job.faculty)
-                self._tasks.start_soon(self._work_off, job.faculty)
+            self._jobs[job.engine].append(job)
+            if job.engine not in self._busy_engines:
+                self._busy_engines.add(job.engine)
+                self._tasks.start_soon(self._run_jobs, job.engine)
 
-    async def _work_off(self, faculty: Engine) -> None:
-        """Do what was asked of a faculty in the order in which it came up."""
-        jobs = self._jobs[faculty]
+    async def _run_jobs(self, engine: Engine) -> None:
+        """Do the jobs of an engine in the order in which they have come up."""
+        jobs = self._jobs[engine]
         while jobs:
             await self._emit(await self._workers.do(jobs.popleft()))
-        self._at_work.remove(faculty)
+        self._busy_engines.remove(engine)
 
     async def _emit(self, produce: Callable[[], list[ServerEvent]]) -> None:
-        async with self._order:
+        async with self._emitting:
             events = produce()
-            # Slow work begins before what is known is sent, since a client may take its time.
-            self._hand_out(self._session.take_jobs())
+            # The jobs start before the events are sent, since a client may be slow to read.
+            self._start_jobs(self._session.take_jobs())
             for each in events:
-                await self._outlet.send(each)
+                await self._sender.send(each)
             if self._session.is_over:
-                await self._outlet.close(1000, "")
+                await self._sender.close(1000, "")
         self._caught_up.set()
-        if self._session.busy:
-            self._work.set()
+        if self._session.can_advance:
+            self._can_advance.set()

@@ -1,1 +1,1 @@
-"""A session of the local endpoint, without I/O: client events in, server events out."""
+"""The sessions of the local endpoint, without I/O: client messages in, server events out."""

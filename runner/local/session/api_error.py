@@ -1,9 +1,11 @@
-"""What the local endpoint says when it refuses a client event."""
+"""The errors by which the local endpoint refuses a client event."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from pydantic_core import ErrorDetails
+
+from runner.local.session.server_event import ServerEvent, server_event
 
 _TYPE_NAMES = {
     dict: "an object",
@@ -39,10 +41,10 @@ _LONGEST_QUOTE = 64
 
 
 class ApiError(Exception):
-    """A client event is not carried out; the answer is an `error` event and the session goes on.
+    """A client event is refused; the client gets an `error` event and the session goes on.
 
     Args:
-        message: The sentence for the client's developer.
+        message: The sentence for the developer of the client.
         code: The API's error code.
         param: The dotted path of the offending field, such as `session.audio.input.turn_detection.type`.
     """
@@ -53,30 +55,25 @@ class ApiError(Exception):
         self.code = code
         self.param = param
 
-    def body(self, event_id: str | None) -> dict[str, Any]:
-        """The inner error object; `event_id` is the client event's own."""
-        return {
-            "type": "invalid_request_error",
-            "code": self.code,
-            "message": self.message,
-            "param": self.param,
-            "event_id": event_id,
-        }
+    def event(self, event_id: str | None = None) -> ServerEvent:
+        """The `error` event that answers the client event with this id."""
+        error = {"type": "invalid_request_error", "code": self.code, "message": self.message, "param": self.param}
+        return server_event("error", error={**error, "event_id": event_id})
 
 
-def named(value: object) -> str:
+def json_type(value: object) -> str:
     """The JSON type of a value, with its article."""
     return _TYPE_NAMES.get(type(value), "a value")
 
 
 def missing(param: str) -> ApiError:
-    """A required field is not there."""
+    """A required field is missing."""
     return ApiError(f"Missing required parameter: '{param}'.", code="missing_required_parameter", param=param)
 
 
 def invalid_type(param: str, expected: str, value: object) -> ApiError:
     """A field has the wrong JSON type."""
-    message = f"Invalid type for '{param}': expected {expected}, but got {named(value)} instead."
+    message = f"Invalid type for '{param}': expected {expected}, but got {json_type(value)} instead."
     return ApiError(message, code="invalid_type", param=param)
 
 
@@ -90,8 +87,8 @@ def invalid_value(param: str, value: object, supported: Sequence[str]) -> ApiErr
     return ApiError(f"Invalid value: '{given}'. {verb}: {choice}.", code="invalid_value", param=param)
 
 
-def refusal_for(errors: list[ErrorDetails], document: dict[str, Any]) -> ApiError:
-    """The API's words for what pydantic found; an unknown field is told before any other fault."""
+def api_error_for(errors: list[ErrorDetails], document: dict[str, Any]) -> ApiError:
+    """The API's error for what pydantic has found; an unknown field is reported before anything else."""
     error = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])
     kind, context, value = error["type"], error.get("ctx", {}), error["input"]
     param = _path(error["loc"], document, absent=kind == "missing")

@@ -1,4 +1,4 @@
-"""The effective configuration of a session: the server's defaults, and what updates made of them."""
+"""The effective configuration of a session: the server's defaults, changed by updates."""
 
 import copy
 from typing import Any, Final, Literal
@@ -29,7 +29,7 @@ _FORMATS: Final[dict[str, dict[str, Any]]] = {
 }
 _NULLABLE: Final = {"transcription", "noise_reduction", "turn_detection", "idle_timeout_ms", "tracing", "prompt"}
 _OPAQUE: Final = {"parameters", "metadata", "variables", "input_schema", "annotations"}
-# What the API takes but, by its schema, never shows.
+# Fields that the API takes but, by its schema, never shows.
 _HIDDEN: Final = {
     "noise_reduction": {"strength"},
     "transcription": {"keywords", "delay"},
@@ -38,11 +38,11 @@ _TRANSCRIPTION_VAD: Final = ("type", "threshold", "prefix_padding_ms", "silence_
 
 
 class EffectiveConfig:
-    """What a session is set to.
+    """The effective configuration of a session.
 
     Args:
         kind: The type of the session, fixed for its life.
-        model: The model that was asked for, fixed for its life.
+        model: The model that the client has asked for, fixed for the session's life.
         session_id: The session's id.
         expires_at: When the session ends, in Unix seconds.
         instructions: The server's default instructions.
@@ -63,14 +63,14 @@ class EffectiveConfig:
         self._values = self._defaults()
 
     def _defaults(self) -> dict[str, Any]:
-        heard: dict[str, Any] = {
+        audio_input: dict[str, Any] = {
             "format": _FORMATS["audio/pcm"],
             "transcription": None,
             "noise_reduction": None,
             "turn_detection": dict(_SERVER_VAD),
         }
         if self.kind == "transcription":
-            return {"audio": {"input": heard}}
+            return {"audio": {"input": audio_input}}
         return {
             "model": self.model,
             "output_modalities": ["audio"],
@@ -82,7 +82,7 @@ class EffectiveConfig:
             "truncation": "auto",
             "prompt": None,
             "audio": {
-                "input": heard,
+                "input": audio_input,
                 "output": {"format": _FORMATS["audio/pcm"], "voice": "marin", "speed": 1.0},
             },
         }
@@ -91,35 +91,37 @@ class EffectiveConfig:
         return self._values[name]
 
     @property
-    def hearing(self) -> dict[str, Any]:
+    def input(self) -> dict[str, Any]:
         """The `audio.input` object."""
-        heard: dict[str, Any] = self._values["audio"]["input"]
-        return heard
+        audio_input: dict[str, Any] = self._values["audio"]["input"]
+        return audio_input
 
     @property
-    def speech(self) -> dict[str, Any]:
+    def output(self) -> dict[str, Any]:
         """The `audio.output` object."""
-        spoken: dict[str, Any] = self._values["audio"]["output"]
-        return spoken
+        audio_output: dict[str, Any] = self._values["audio"]["output"]
+        return audio_output
 
     def view(self) -> dict[str, Any]:
         """The whole configuration as `session.created` and `session.updated` show it."""
         shown = shown_as(copy.deepcopy(self._values))
         shown.pop("parallel_tool_calls", None)
-        heard = shown["audio"]["input"]
-        if self.kind == "transcription" and heard["turn_detection"]:
-            heard["turn_detection"] = {
-                key: heard["turn_detection"][key] for key in _TRANSCRIPTION_VAD if key in heard["turn_detection"]
+        audio_input = shown["audio"]["input"]
+        if self.kind == "transcription" and audio_input["turn_detection"]:
+            audio_input["turn_detection"] = {
+                key: audio_input["turn_detection"][key]
+                for key in _TRANSCRIPTION_VAD
+                if key in audio_input["turn_detection"]
             }
         return {**self._identity, **shown}
 
-    def update(self, change: dict[str, Any], *, spoke: bool) -> None:
-        """Merge the `session` of a valid update; `spoke` says that the session has sent audio already.
+    def update(self, change: dict[str, Any], *, has_sent_audio: bool) -> None:
+        """Merge the `session` of a valid update; `has_sent_audio` says whether the session has sent audio.
 
         Raises:
-            ApiError: The update touches what is fixed; nothing of it is taken over.
+            ApiError: The update changes a field that is fixed; the whole update is then ignored.
         """
-        self._check_fixed(change, spoke=spoke)
+        self._check_fixed(change, has_sent_audio=has_sent_audio)
         audio = change.pop("audio", None) or {}
         defaults = self._defaults()
         for name, value in change.items():
@@ -131,11 +133,11 @@ class EffectiveConfig:
                 self._values.pop(name, None)
             else:
                 self._values[name] = defaults.get(name) if value is None else value
-        for side, merge in (("input", _heard), ("output", _spoken)):
+        for side, merge in (("input", _merged_input), ("output", _merged_output)):
             if audio.get(side):
                 self._values["audio"][side] |= merge(self._values["audio"][side], audio[side])
 
-    def _check_fixed(self, change: dict[str, Any], *, spoke: bool) -> None:
+    def _check_fixed(self, change: dict[str, Any], *, has_sent_audio: bool) -> None:
         if change["type"] != self.kind:
             message = f"Passing a {change['type']} session update event to a {self.kind} session is not allowed."
             raise ApiError(message, code="invalid_parameter", param="session.type")
@@ -147,7 +149,7 @@ class EffectiveConfig:
                 "Tracing cannot be changed once it is enabled.", code="invalid_value", param="session.tracing"
             )
         output = (change.get("audio") or {}).get("output") or {}
-        if spoke and output.get("voice") is not None and _voice(output["voice"]) != self.speech["voice"]:
+        if has_sent_audio and output.get("voice") is not None and _voice(output["voice"]) != self.output["voice"]:
             raise ApiError(
                 "Cannot update a conversation's voice if assistant audio is present.",
                 code="cannot_update_voice",
@@ -155,10 +157,10 @@ class EffectiveConfig:
             )
 
 
-def _heard(current: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+def _merged_input(current: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
     merged = dict(change)
     if "format" in change:
-        merged["format"] = audio_format(change["format"])
+        merged["format"] = complete_format(change["format"])
     if change.get("turn_detection"):
         merged["turn_detection"] = _turn_detection(current["turn_detection"], change["turn_detection"])
     if change.get("noise_reduction"):
@@ -172,21 +174,21 @@ def _heard(current: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
 def _turn_detection(current: dict[str, Any] | None, change: dict[str, Any]) -> dict[str, Any]:
     if current is None or current["type"] != change["type"]:
         current = _SERVER_VAD if change["type"] == "server_vad" else _SEMANTIC_VAD
-    nullable = {key: value for key, value in change.items() if value is not None or key == "idle_timeout_ms"}
-    return {**current, **nullable}
+    given = {key: value for key, value in change.items() if value is not None or key == "idle_timeout_ms"}
+    return {**current, **given}
 
 
-def _spoken(_current: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+def _merged_output(_current: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
     merged = {key: value for key, value in change.items() if value is not None}
     if "format" in merged:
-        merged["format"] = audio_format(merged["format"])
+        merged["format"] = complete_format(merged["format"])
     if "voice" in merged:
         merged["voice"] = _voice(merged["voice"])
     return merged
 
 
-def audio_format(given: dict[str, Any] | None) -> dict[str, Any]:
-    """A format with all its fields; the default for none."""
+def complete_format(given: dict[str, Any] | None) -> dict[str, Any]:
+    """Complete a format by all its fields; None makes the default format."""
     return dict(_FORMATS[(given or {}).get("type", "audio/pcm")])
 
 
@@ -195,7 +197,7 @@ def _voice(given: str | dict[str, str]) -> str:
 
 
 def shown_as(value: Any, *, within: str = "") -> Any:
-    """A copy without nulls, but for the fields that the API shows as null."""
+    """A copy as the API shows it: without nulls, but for the fields that it shows as null."""
     if isinstance(value, list):
         return [shown_as(each, within=within) for each in value]
     if not isinstance(value, dict) or within in _OPAQUE:

@@ -1,24 +1,25 @@
-"""Slow work of a session: done in a worker thread, its outcome taken back into the session."""
+"""The slow work of a session: a worker thread does it, and the session takes its outcome over."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-ServerEvent = dict[str, Any]
+from runner.local.session.server_event import ServerEvent
+
 Settle = Callable[[], list[ServerEvent]]
-"""Takes an outcome into the session and returns the events that come of it."""
+"""Takes the outcome of a job over into the session; returns the events that follow from it."""
 
 Engine = Literal["detector", "transcriber", "brain", "voice"]
 
 
 @dataclass(frozen=True)
 class Job:
-    """Something that takes time.
+    """Slow work of one engine.
 
     Args:
-        faculty: Whose work it is.
-        work: Called in a worker thread; it must not touch the session, and does not raise.
+        engine: The engine that does the work.
+        work: Called in a worker thread; it does not touch the session, and does not raise.
     """
 
-    faculty: Engine
+    engine: Engine
     work: Callable[[], Settle]

@@ -1,4 +1,4 @@
-"""From a client's message to a valid client event, or to the refusal that the API would send."""
+"""From a client's message to a valid client event, or to the error that the API would send."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,11 +7,12 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from runner.api.client_events import CLIENT_EVENT_TYPES, MAX_EVENT_ID_CHARACTERS, ClientEventBase
-from runner.local.session.api_error import ApiError, invalid_type, invalid_value, missing, named, refusal_for
+from runner.local.session.api_error import ApiError, api_error_for, invalid_type, invalid_value, json_type, missing
+from runner.protocol.audio_append import decoded
 
 
 def read_document(message: str | bytes) -> dict[str, Any]:
-    """The JSON object of a message.
+    """Parse a message into a JSON object.
 
     Raises:
         ApiError: The message is binary, is not JSON, or is not an object.
@@ -23,12 +24,12 @@ def read_document(message: str | bytes) -> dict[str, Any]:
     except ValueError as error:
         raise ApiError(f"The message is not valid JSON: {error}.", code="invalid_json") from None
     if not isinstance(document, dict):
-        raise ApiError(f"Expected a JSON object, but got {named(document)} instead.", code="invalid_type")
+        raise ApiError(f"Expected a JSON object, but got {json_type(document)} instead.", code="invalid_type")
     return document
 
 
 def event_id_of(document: dict[str, Any]) -> str | None:
-    """The client's id of an event, if it is one that an answer can repeat."""
+    """The `event_id` that the client has given an event, if an answer can repeat it."""
     event_id = document.get("event_id")
     return event_id if isinstance(event_id, str) and len(event_id) <= MAX_EVENT_ID_CHARACTERS else None
 
@@ -36,7 +37,7 @@ def event_id_of(document: dict[str, Any]) -> str | None:
 def read_event(
     document: dict[str, Any], known: Mapping[str, type[ClientEventBase]] = CLIENT_EVENT_TYPES
 ) -> ClientEventBase:
-    """The event that a JSON object is, of those that are known.
+    """Validate a JSON object as a client event of the known types.
 
     Raises:
         ApiError: The event is unknown or breaks its schema.
@@ -54,7 +55,20 @@ def read_event(
     try:
         return model.model_validate(document, strict=True, context={"wire": True})
     except ValidationError as error:
-        raise refusal_for(error.errors(include_url=False), document) from None
+        raise api_error_for(error.errors(include_url=False), document) from None
+
+
+def decode_audio(encoded: str, param: str) -> bytes:
+    """Decode the audio of the client event's field `param`.
+
+    Raises:
+        ApiError: The text is not base64.
+    """
+    try:
+        return decoded(encoded)
+    except ValueError:
+        message = f"Invalid '{param}'. Expected base64-encoded audio bytes, but got an invalid value."
+        raise ApiError(message, code="invalid_value", param=param) from None
 
 
 def _check_session_type(document: dict[str, Any]) -> None:

@@ -1,1 +1,1 @@
-"""What the local endpoint hears, answers and speaks with: rules, or models on this machine."""
+"""The engines of the local endpoint, which detect, transcribe, answer and speak: rules, or models on this machine."""

@@ -1,4 +1,4 @@
-"""What an endpoint hears, thinks and speaks with: rules, or models where the settings ask for them."""
+"""The engines of an endpoint: rules, or models where the settings ask for them."""
 
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -19,60 +19,60 @@ _NOTICES: Final = {
 
 
 class LanguageModel(Protocol):
-    """A language model; slow, so it is asked in worker threads."""
+    """A language model; it is slow, so that its caller is a worker thread."""
 
     def answer(self, messages: list[dict[str, str]]) -> str:
-        """The next message of a conversation whose messages have a `role` and a `content`."""
+        """Answer a conversation whose messages have a `role` and a `content`; returns the next message's content."""
 
 
 @dataclass(frozen=True)
 class Engines:
-    """Everything that the sessions of an endpoint share.
+    """The engines that all sessions of an endpoint share.
 
     Args:
-        brain: The rules; its script goes before any model.
-        speech: Ears and voice.
-        writer: What answers where the script does not, or None for the rules.
+        replies: The rules; their script takes precedence over the language model.
+        speech: The engines of speech.
+        language_model: The model that answers where the script does not, or None for the rules.
     """
 
-    brain: Replies
+    replies: Replies
     speech: SpeechEngines
-    writer: LanguageModel | None = None
+    language_model: LanguageModel | None = None
 
     @property
     def notice(self) -> str:
-        """What `session.created` says of what is real."""
-        what = _NOTICES[self.speech.simulated, self.writer is not None]
+        """The default instructions in `session.created`, which say what is simulated."""
+        what = _NOTICES[self.speech.simulated, self.language_model is not None]
         return f"This is the local endpoint of rt-run. {what}"
 
 
 def engines_for(settings: LocalEndpoint) -> Engines:
-    """What these settings ask for; models are loaded, which takes seconds.
+    """Make the engines that the settings ask for; this loads models, which takes seconds.
 
     Raises:
-        ProfileError: What they need is not installed.
+        ProfileError: A package that they need is not installed.
     """
-    writer: LanguageModel | None = None
+    language_model: LanguageModel | None = None
     if settings.brain.kind == "llm":
         from runner.local.speech.llm import LlamaModel
 
-        writer = LlamaModel(settings.brain)
-    return Engines(Replies(settings.script), speech_for(settings), writer)
+        language_model = LlamaModel(settings.brain)
+    return Engines(Replies(settings.script), speech_for(settings), language_model)
 
 
 def needs_models(settings: LocalEndpoint) -> bool:
-    """Whether `faculties_for` takes seconds."""
+    """Whether the settings ask for models, so that `engines_for` takes seconds."""
     return settings.speech == "models" or settings.brain.kind == "llm"
 
 
 def speech_for(settings: LocalEndpoint) -> SpeechEngines:
-    """The ears and the voice that these settings ask for.
+    """Make the engines of speech that the settings ask for.
 
     Raises:
-        ProfileError: What they need is not installed.
+        ProfileError: A package that they need is not installed.
     """
     if settings.speech == "models":
-        from runner.local.speech.models import load
+        from runner.local.speech.speech_models import load
 
         return load()
     return SpeechEngines(

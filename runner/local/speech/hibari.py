@@ -8,18 +8,18 @@ from typing import Final
 from runner.audio.resampling import Resampler
 
 _LONGEST: Final = 120
-"""Characters that are synthesized at once; the first of them are heard when all of them are ready."""
+"""Characters that are synthesized at once; their audio starts when all of them are ready."""
 _AUDIBLE: Final = 0.005
 _BEFORE_MS: Final = 60
 _AFTER_MS: Final = 240
-"""Silence that is kept around what is synthesized; the model gives more, and all of it would be waited for."""
+"""Silence that is kept around a clause; the model makes more, for which the client would wait."""
 _CLAUSE: Final = re.compile(r"[,;:—]\s+")
 _SPACE: Final = re.compile(r"\s+")
 _WORD: Final = re.compile(r"\s*\S+|\s+")
 
 
 class HibariVoice:
-    """Says English text in hibari's own voice.
+    """Speaks English text in hibari's own voice.
 
     Raises:
         ImportError: The model is not installed.
@@ -30,15 +30,15 @@ class HibariVoice:
 
         self._rate: int = SAMPLE_RATE
         self._split = Hibari.split_sentences
-        # The voice that lies in the package; any other would be fetched from the network.
+        # This voice lies in the package; any other one would be fetched from the network.
         self._model = Hibari(voice="heart", threads=1)
         self._lock = Lock()
 
     def speak(self, text: str, rate: int) -> Iterator[tuple[str, bytes]]:
-        """The text word by word, each with its sound: 16-bit samples, mono, at this rate.
+        """Returns the text word by word, each with its audio: 16-bit samples, mono, `rate` a second.
 
-        What is synthesized at once is a sentence or a clause; where in it a word sounds is estimated by the words'
-        lengths. What cannot be said, such as an emoji, comes with no sound of its own.
+        The model synthesizes a sentence or a clause at once; the place of a word in its audio is estimated from the
+        lengths of the words. A word that the model cannot speak, such as an emoji, has no audio of its own.
         """
         resampler = Resampler(self._rate, rate)
         clauses = [clause for sentence in self._sentences(text) for clause in _clauses(sentence)]
@@ -47,7 +47,7 @@ class HibariVoice:
             yield from _words(clause, pcm)
 
     def _sentences(self, text: str) -> Iterator[str]:
-        """The sentences with all that stands between them, so that together they are the text."""
+        """The sentences with all characters between them, so that together they are the text."""
         begin = end = 0
         for sentence in self._split(text):
             at = text.index(sentence, end)
@@ -73,7 +73,7 @@ class HibariVoice:
 
 
 def _clauses(sentence: str) -> Iterator[str]:
-    """A sentence, cut where one may draw breath if it is long, and anywhere if there is no such place."""
+    """A sentence in parts; a long one is cut at a comma or a space, or anywhere if it has none."""
     while len(sentence) > _LONGEST:
         cuts = [found.end() for pattern in (_SPACE, _CLAUSE) for found in pattern.finditer(sentence, 1, _LONGEST)]
         cut = cuts[-1] if cuts else _LONGEST

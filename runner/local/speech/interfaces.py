@@ -1,4 +1,4 @@
-"""What the local endpoint hears and speaks with: plain rules, or models on this machine."""
+"""The interfaces of the engines of speech: a detector, a transcriber, and a voice."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import NamedTuple, Protocol
 
 
 class NotUnderstood(Exception):
-    """Audio whose words cannot be told; nothing is ever invented."""
+    """The transcriber has found no words in the audio, and invents none."""
 
 
 class Frame(NamedTuple):
-    """A stretch of audio, and how likely somebody speaks in it."""
+    """A short stretch of audio, and the probability of speech in it."""
 
     duration_ms: float
     probability: float
@@ -20,44 +20,44 @@ class Frame(NamedTuple):
 
 
 class Detector(Protocol):
-    """Listens for speech; one for each session, with a memory of its own."""
+    """Detects speech in the audio of one session; it keeps the state of that audio."""
 
-    def hear(self, pcm: bytes) -> list[Frame]:
-        """The frames that these samples complete, in order; what is left over waits for the next ones."""
+    def detect(self, pcm: bytes) -> list[Frame]:
+        """Returns the frames that these 16-bit samples complete, in order; the rest waits for the next samples."""
 
 
 class Transcriber(Protocol):
-    """Writes down what was said."""
+    """Transcribes speech."""
 
     def transcribe(self, pcm: bytes, rate: int) -> str:
-        """The words of one turn.
+        """Returns the words of one turn.
 
         Args:
             pcm: 16-bit samples, mono.
             rate: Samples a second.
 
         Raises:
-            NotUnderstood: They cannot be told.
+            NotUnderstood: The transcriber finds no words.
         """
 
 
 class Synthesizer(Protocol):
-    """Says a text."""
+    """Speaks texts."""
 
     def speak(self, text: str, rate: int) -> Iterator[tuple[str, bytes]]:
-        """The text in pieces, each with its sound: 16-bit samples, mono, at this rate."""
+        """Returns the text in pieces, each with its audio: 16-bit samples, mono, `rate` a second."""
 
 
 @dataclass(frozen=True)
 class SpeechEngines:
-    """Everything that an endpoint hears and speaks with.
+    """The engines of speech.
 
     Args:
-        detector: Makes a detector for a session whose input has this many samples a second.
-        transcriber: Shared by all sessions; it is asked for one turn at a time.
-        voice: Shared by all sessions.
-        is_slow: Whether all of it is to be called in worker threads.
-        simulated: Whether these are rules that stand in for models.
+        detector: Makes a detector for a session whose audio has so many samples a second.
+        transcriber: The transcriber of all sessions; it transcribes one turn at a time.
+        voice: The voice of all sessions.
+        is_slow: Whether worker threads must call all of them.
+        simulated: Whether they are rules that stand in for models.
     """
 
     detector: Callable[[int], Detector]

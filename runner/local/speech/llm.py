@@ -16,17 +16,17 @@ _MAGIC: Final = b"GGUF"
 
 
 class NoAnswer(Exception):
-    """The model cannot answer this conversation."""
+    """The model cannot answer a conversation."""
 
 
 class LlamaModel:
-    """Answers conversations, one at a time; it is loaded once and shared by all sessions.
+    """Answers conversations, one at a time; all sessions share one that is loaded once.
 
     Args:
-        settings: The model's file, and the longest answer.
+        settings: The model's file, and the maximum of tokens in an answer.
 
     Raises:
-        ProfileError: llama.cpp is not installed, or the file is not there or not a model that it reads.
+        ProfileError: llama.cpp is not installed, or cannot load the file.
     """
 
     def __init__(self, settings: endpoint.LlmBrain) -> None:
@@ -35,29 +35,29 @@ class LlamaModel:
         self._server = _server(settings.gguf)
 
     def answer(self, messages: Sequence[Mapping[str, str]]) -> str:
-        """The next message of a conversation; the same one always gets the same answer.
+        """Returns the next message of a conversation; the same conversation always gets the same answer.
 
-        The model remembers what it has read, so a conversation that only grows is not read again. Where one becomes
-        longer than the model can read, the older half of it is left out.
+        The model keeps what it has read, so that it reads only the new messages of a conversation. It leaves out the
+        older half of a conversation that exceeds its context.
 
         Args:
-            messages: All that was said, each with its `role` (`system`, `user` or `assistant`) and its `content`.
+            messages: The conversation's messages, each with `role` (`system`, `user` or `assistant`) and `content`.
 
         Raises:
-            NoAnswer: Even the last message is too long, or the model cannot read this conversation.
+            NoAnswer: The last message alone exceeds the context, or the model cannot read the conversation.
         """
-        told = [dict(each) for each in messages if each["role"] == "system"]
-        said = [dict(each) for each in messages if each["role"] != "system"]
+        instructions = [dict(each) for each in messages if each["role"] == "system"]
+        turns = [dict(each) for each in messages if each["role"] != "system"]
         with self._lock:
             while True:
-                request = {"messages": told + said, "max_tokens": self._max_tokens, "temperature": 0}
+                request = {"messages": instructions + turns, "max_tokens": self._max_tokens, "temperature": 0}
                 reply: dict[str, Any] = self._server.handle_chat_completions(request)
                 error = reply.get("error")
                 if error is None:
                     return str(reply["choices"][0]["message"].get("content") or "").strip()
-                if error.get("type") != _TOO_LONG or len(said) < 2:
+                if error.get("type") != _TOO_LONG or len(turns) < 2:
                     raise NoAnswer(error.get("message", "no reason given"))
-                said = said[(len(said) + 1) // 2 :]
+                turns = turns[(len(turns) + 1) // 2 :]
 
 
 def _server(gguf: Path) -> Any:
@@ -77,7 +77,7 @@ def _server(gguf: Path) -> Any:
         params.offline = True
         params.verbosity = -1
         params.ui = False
-        # It insists on listening, which nobody needs: on a socket in a folder of ours, which is gone once it is ready.
+        # llama.cpp insists on a socket, which is not used: it lies in a folder that is removed once the model is ready.
         params.hostnames = [str(Path(folder, "llama.sock"))]
         params.api_keys = [secrets.token_urlsafe()]
         try:

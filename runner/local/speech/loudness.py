@@ -1,4 +1,4 @@
-"""Turn detection's ear in the base install: whatever is loud enough counts as speech."""
+"""The detector without models: whatever is loud enough counts as speech."""
 
 import math
 from typing import Final
@@ -11,7 +11,7 @@ _RANGE_DB: Final = 40.0
 
 
 class LoudnessDetector:
-    """Takes loudness for likelihood: -60 dBFS for 0, -20 dBFS for 1, so that a threshold of 0.5 is -40 dBFS.
+    """Maps loudness to a probability: -60 dBFS to 0, -20 dBFS to 1, so that a threshold of 0.5 is -40 dBFS.
 
     Args:
         rate: Samples a second.
@@ -20,13 +20,13 @@ class LoudnessDetector:
     def __init__(self, rate: int) -> None:
         self._frame_bytes = 2 * rate * FRAME_MS // 1000
         self._rest = b""
-        # Starting a session shall not need it.
+        # A session without audio starts faster without it.
         from runner.audio.samples import loudness
 
         self._loudness = loudness
 
-    def hear(self, pcm: bytes) -> list[Frame]:
-        """The frames of 20 ms that these samples complete, in order; what is left over waits for the next ones."""
+    def detect(self, pcm: bytes) -> list[Frame]:
+        """Returns the frames of 20 ms that these samples complete, in order; the rest waits for the next samples."""
         pcm = self._rest + pcm
         step = self._frame_bytes
         whole = len(pcm) - len(pcm) % step

@@ -1,4 +1,4 @@
-"""Turn detection by Silero's model: it hears speech, and neither noise nor tones."""
+"""The detector by Silero's model, for which noise and tones are no speech."""
 
 import os
 from threading import Lock
@@ -8,19 +8,19 @@ from runner.audio.resampling import Resampler
 from runner.local.speech.interfaces import Frame
 
 RATE: Final = 16_000
-"""Samples a second of what the model hears."""
+"""Samples a second of the model's audio."""
 FRAME_MS: Final = 32.0
-"""How long a frame lasts, in milliseconds."""
+"""The length of a frame, in milliseconds."""
 
 _FRAME_BYTES: Final = 1024
 _IMPORTING: Final = Lock()
 
 
 class SileroDetector:
-    """Listens to one stream of audio.
+    """Detects speech in one stream of audio.
 
     Args:
-        rate: Samples a second of what comes in.
+        rate: Samples a second of the stream.
 
     Raises:
         ImportError: The model is not installed.
@@ -31,8 +31,8 @@ class SileroDetector:
         self._resampler = Resampler(rate, RATE)
         self._waiting = b""
 
-    def hear(self, pcm: bytes) -> list[Frame]:
-        """The frames that these samples complete, in order; what is left over waits for the next ones."""
+    def detect(self, pcm: bytes) -> list[Frame]:
+        """Returns the frames that these samples complete, in order; the rest waits for the next samples."""
         self._waiting += self._resampler.convert(pcm)
         whole = len(self._waiting) - len(self._waiting) % _FRAME_BYTES
         frames = [
@@ -44,7 +44,7 @@ class SileroDetector:
 
 
 def _model() -> Any:
-    # Its own OpenMP reads this as it is loaded; with its four threads so small a model takes sixteen times as long.
+    # The package's own OpenMP reads this when it is loaded; its four threads make so small a model 16 times slower.
     with _IMPORTING:
         limit = os.environ.get("OMP_THREAD_LIMIT")
         os.environ["OMP_THREAD_LIMIT"] = "1"

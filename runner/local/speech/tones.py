@@ -1,4 +1,4 @@
-"""The synthetic voice: every byte of a text is a pair of tones, so that its own ear can write it down again."""
+"""The synthetic voice and its transcriber: every byte of a text is a pair of tones, which can be read back."""
 
 import math
 import re
@@ -13,7 +13,7 @@ from typing import Final
 from runner.local.speech.interfaces import NotUnderstood
 
 MS_PER_CHARACTER: Final = 24
-"""How long one byte of UTF-8 sounds, in milliseconds; the last of them are a gap."""
+"""The length of one byte of UTF-8, in milliseconds; the last of them are a gap."""
 
 _PULSE_MS: Final = 20
 _FADE_MS: Final = 2
@@ -39,23 +39,23 @@ _UNEVENNESS: Final = 1.7
 """How many times louder one pulse may be than another; a second voice is never as loud all the time."""
 _JITTER_MS: Final = 1
 _PAUSE_MS: Final = 40
-"""Pulses follow upon each other at once, or at least so much later."""
+"""A pulse follows the one before it at once, or at least so much later."""
 _SAYABLE: Final = frozenset("\t\n\r")
 
-_REFUSAL: Final = 'only its own synthetic voice is understood without `endpoint.speech = "models"`'
+_NOT_UNDERSTOOD: Final = 'only its own synthetic voice is understood without `endpoint.speech = "models"`'
 _PIECE: Final = re.compile(r"\s{0,8}\w{1,8}|\s{0,8}[^\w\s]|\s{1,8}")
 
 
 def pieces(text: str) -> list[str]:
-    """The text in pieces of about a word, each with the space before it."""
+    """Split a text into pieces of about a word, each with the space before it."""
     return _PIECE.findall(text)
 
 
 class SyntheticVoice:
-    """Says a text in tones: 24 ms for each byte of it."""
+    """Speaks a text in tones, 24 ms for each byte of it."""
 
     def speak(self, text: str, rate: int) -> Iterator[tuple[str, bytes]]:
-        """The text in pieces, each with its sound: 16-bit samples, mono, at this rate."""
+        """Returns the text in pieces, each with its audio: 16-bit samples, mono, `rate` a second."""
         for piece in pieces(text):
             yield piece, b"".join(_symbol(byte, rate) for byte in piece.encode("utf-8", "replace"))
 
@@ -74,31 +74,31 @@ def _symbol(byte: int, rate: int) -> bytes:
 
 
 class ToneTranscriber:
-    """Writes down what the synthetic voice said, from any pause in it on; it never guesses."""
+    """Transcribes the synthetic voice, from any pause in it on; it never guesses."""
 
     def transcribe(self, pcm: bytes, rate: int) -> str:
-        """The words of one turn.
+        """Returns the words of one turn.
 
         Args:
             pcm: 16-bit samples, mono.
             rate: Samples a second; a multiple of 8000.
 
         Raises:
-            NotUnderstood: Anything else is to be heard, or nothing.
+            NotUnderstood: The audio holds anything but the synthetic voice.
         """
         if rate % _RATE:
-            raise NotUnderstood(_REFUSAL)
+            raise NotUnderstood(_NOT_UNDERSTOOD)
         try:
             text = bytes(_symbols(_narrowed(pcm, rate // _RATE))).decode()
         except UnicodeDecodeError:
-            raise NotUnderstood(_REFUSAL) from None
+            raise NotUnderstood(_NOT_UNDERSTOOD) from None
         if any(character not in _SAYABLE and (character < " " or character == "\x7f") for character in text):
-            raise NotUnderstood(_REFUSAL)
+            raise NotUnderstood(_NOT_UNDERSTOOD)
         return text
 
 
 def _narrowed(pcm: bytes, step: int) -> "array[int]":
-    """The samples at 8 kHz, with some silence around them; the tones need no filter."""
+    """Resample to 8 kHz, without a filter, which the tones do not need, and put some silence around the samples."""
     samples = array("h", pcm[: len(pcm) // 2 * 2])
     if sys.byteorder == "big":
         samples.byteswap()
@@ -106,7 +106,7 @@ def _narrowed(pcm: bytes, step: int) -> "array[int]":
 
 
 def _symbols(samples: "array[int]") -> Iterator[int]:
-    # Starting a session shall not need it.
+    # A session without audio starts faster without it.
     from runner.audio.samples import loudness
 
     packed, width = samples.tobytes(), 2 * _BLOCK
@@ -114,14 +114,14 @@ def _symbols(samples: "array[int]") -> Iterator[int]:
     onset = max(max(levels) * _ONSET, _QUIETEST)
     at = _next_onset(levels, 0, onset)
     if at is None:
-        raise NotUnderstood(_REFUSAL)
+        raise NotUnderstood(_NOT_UNDERSTOOD)
     quietest, loudest, run = math.inf, 0.0, 0
     while at is not None:
         level = max(levels[at : at + _PULSE_MS])
         quietest, loudest = min(quietest, level), max(loudest, level)
         gap = levels[at + _PULSE_MS : at + MS_PER_CHARACTER]
         if not gap or min(gap) > _GAP * level or loudest > _UNEVENNESS * quietest:
-            raise NotUnderstood(_REFUSAL)
+            raise NotUnderstood(_NOT_UNDERSTOOD)
         # The fade is half over where the onset is found.
         begin = at * _BLOCK - _BLOCK // 2
         yield _byte(samples[begin : begin + _PULSE])
@@ -129,10 +129,10 @@ def _symbols(samples: "array[int]") -> Iterator[int]:
         if following is None or following - at >= MS_PER_CHARACTER + _PAUSE_MS:
             # A pulse by itself is a beep like many others.
             if run == 1:
-                raise NotUnderstood(_REFUSAL)
+                raise NotUnderstood(_NOT_UNDERSTOOD)
             run = 0
         elif abs(following - at - MS_PER_CHARACTER) > _JITTER_MS:
-            raise NotUnderstood(_REFUSAL)
+            raise NotUnderstood(_NOT_UNDERSTOOD)
         at = following
 
 
@@ -141,13 +141,13 @@ def _next_onset(levels: Sequence[float], begin: int, least: float) -> int | None
 
 
 def _byte(pulse: Sequence[int]) -> int:
-    """The byte of a pulse, where two tones stand out clearly and nothing else does."""
+    """The byte of a pulse in which two tones stand out clearly, and nothing else does."""
     window, whole, power, waves = _analysis()
     if len(pulse) < _PULSE:
-        raise NotUnderstood(_REFUSAL)
-    seen = list(map(mul, pulse, window))
-    total = sum(map(mul, seen, seen)) / power
-    period = [first + second for first, second in zip(seen[:_PERIOD], seen[_PERIOD:], strict=True)]
+        raise NotUnderstood(_NOT_UNDERSTOOD)
+    windowed = list(map(mul, pulse, window))
+    total = sum(map(mul, windowed, windowed)) / power
+    period = [first + second for first, second in zip(windowed[:_PERIOD], windowed[_PERIOD:], strict=True)]
     powers = [
         2 * (sum(map(mul, period, real)) ** 2 + sum(map(mul, period, imaginary)) ** 2) / whole**2
         for real, imaginary in waves
@@ -155,7 +155,7 @@ def _byte(pulse: Sequence[int]) -> int:
     low, high = powers[: len(_LOW_HZ)], powers[len(_LOW_HZ) :]
     weaker, stronger = sorted((max(low), max(high)))
     if weaker + stronger < _PURITY * total or stronger > _TWIST * weaker:
-        raise NotUnderstood(_REFUSAL)
+        raise NotUnderstood(_NOT_UNDERSTOOD)
     return low.index(max(low)) << 4 | high.index(max(high))
 
 
@@ -164,7 +164,7 @@ _Waves = list[tuple[list[float], list[float]]]
 
 @cache
 def _analysis() -> tuple[list[float], float, float, _Waves]:
-    """A window in which neighbouring tones do not see each other, its sums, and one period of every tone."""
+    """A window that separates neighbouring tones, its sums, and one period of every tone."""
     window = [math.sin(math.pi * (index + 0.5) / _PULSE) ** 2 for index in range(_PULSE)]
     turns = [[2 * math.pi * hz * index / _RATE for index in range(_PERIOD)] for hz in (*_LOW_HZ, *_HIGH_HZ)]
     waves = [([math.cos(each) for each in turn], [math.sin(each) for each in turn]) for turn in turns]

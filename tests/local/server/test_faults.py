@@ -23,7 +23,7 @@ from runner.errors import ProfileError
 from runner.local.server.app import LocalApp
 from runner.local.server.faulty_stream import EXTENSION
 from runner.local.server.inprocess import InProcessBackend
-from runner.local.session.fault_script import ConnectionFaults, FaultPlan
+from runner.local.session.fault_plan import ConnectionFaults, FaultPlan
 from runner.profile import load_profile
 from runner.settings.endpoint import LocalEndpoint
 from runner.settings.faults import CloseFault, DropFault, RefuseFault
@@ -586,7 +586,7 @@ def test_moments_by_the_clock() -> None:
         {"kind": "stall", "after_s": 2}, {"kind": "binary", "after_s": 0.5}, {"kind": "drop"}
     ).next_connection()
 
-    assert connection.moments_s() == [0.5, 2]
+    assert connection.due_times_s() == [0.5, 2]
     assert [fault.kind for fault in connection.due(events=0, age_s=0.5)] == ["binary"]
     assert [fault.kind for fault in connection.due(events=0, age_s=2)] == ["stall"]
 

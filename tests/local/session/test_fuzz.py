@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runner.api.client_events import CLIENT_EVENT_TYPES
-from runner.local.session.translating import TranslatingSession
+from runner.local.session.translating_session import TranslatingSession
 from runner.local.speech.engines import engines_for
 from runner.settings.endpoint import LocalEndpoint
 from tests.helpers.local_client import AnyWire, Wire, new_session, said, silence, translated, user_message

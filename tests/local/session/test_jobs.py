@@ -14,7 +14,7 @@ import pytest
 from runner.local.server.app import LocalApp
 from runner.local.server.http_server import serve_stream
 from runner.local.server.inprocess import memory_pipe
-from runner.local.session.realtime import LocalSession
+from runner.local.session.realtime_session import LocalRealtimeSession
 from runner.local.speech.engines import Engines, engines_for
 from runner.local.speech.interfaces import Frame, SpeechEngines
 from runner.local.speech.loudness import LoudnessDetector
@@ -28,10 +28,10 @@ KIND = "conversation.item.input_audio_transcription"
 class SlowDetector(LoudnessDetector):
     """Takes its time."""
 
-    def hear(self, pcm: bytes) -> list[Frame]:
+    def detect(self, pcm: bytes) -> list[Frame]:
         """Judge audio."""
         time.sleep(0.02)
-        return super().hear(pcm)
+        return super().detect(pcm)
 
 
 class SlowTranscriber(ToneTranscriber):
@@ -74,7 +74,7 @@ class SlowVoice(SyntheticVoice):
 class Broken:
     """Fails at everything."""
 
-    def hear(self, pcm: bytes) -> list[Frame]:
+    def detect(self, pcm: bytes) -> list[Frame]:
         """Judge audio."""
         raise RuntimeError(len(pcm))
 
@@ -103,16 +103,14 @@ def listening_with(**more: bool) -> dict[str, Any]:
 
 def app_with(**parts: Any) -> LocalApp:
     """An endpoint with such parts."""
-    app = LocalApp(settings())
-    app._faculties = Engines(engines_for(settings()).brain, replace(SLOW, **parts))
-    return app
+    return LocalApp(settings(), Engines(engines_for(settings()).replies, replace(SLOW, **parts)))
 
 
-def session_with(writer: Any = None, script: Any = (), **parts: Any) -> LocalSession:
+def session_with(language_model: Any = None, script: Any = (), **parts: Any) -> LocalRealtimeSession:
     """A session with such parts."""
     base = engines_for(settings(script=list(script)))
-    faculties = Engines(base.brain, replace(base.speech, **parts), writer)
-    return LocalSession(faculties, kind="realtime", model="m", expires_at=4102444800)
+    engines = Engines(base.replies, replace(base.speech, **parts), language_model)
+    return LocalRealtimeSession(engines, kind="realtime", model="m", expires_at=4102444800)
 
 
 def only(events: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ import pytest
 
 from runner.audio.format import FORMATS, PCM, AudioFormat
 from runner.local.session.input_buffer import InputBuffer
-from runner.local.session.turns import Started, TurnRules
+from runner.local.session.turn_detection import TurnSettings, TurnStarted
 from runner.local.speech.loudness import LoudnessDetector
 from tests.helpers.local_client import Wire, new_session, said, silence
 
@@ -140,7 +140,7 @@ def test_a_response_waits_for_what_it_answers() -> None:
     wire.does_jobs = False
     events = wire.hear(turn("Wait"))
     assert "response.created" in types(events)
-    assert not wire.session.busy
+    assert not wire.session.can_advance
 
     cancelled = wire.send("response.cancel")
     again = wire.send("response.create")
@@ -193,7 +193,7 @@ def test_a_turn_need_not_be_answered() -> None:
     events = wire.hear(turn("Hello"))
 
     assert types(events)[-1] == f"{KIND}.completed"
-    assert not wire.session.busy
+    assert not wire.session.can_advance
     wire.send("response.create")
     assert answer(wire.finish()) == "You said: Hello"
 
@@ -324,16 +324,17 @@ def test_the_buffer_is_bounded() -> None:
     by_hand = InputBuffer(LoudnessDetector, is_slow=False)
     by_hand.configure(PCM, None)
     watched = InputBuffer(LoudnessDetector, is_slow=False)
-    watched.configure(PCM, TurnRules())
+    watched.configure(PCM, TurnSettings())
     for _ in range(66):
         for hearing in (by_hand, watched):
             assert list(hearing.append(silence(10_000))) == []
 
-    assert by_hand.heard_ms == watched.heard_ms == 660_000
-    assert PCM.ms(len(by_hand.commit()[1].audio)) == 600_000
-    assert PCM.ms(len(watched.commit()[1].audio)) == 30_000
+    assert by_hand.received_ms == watched.received_ms == 660_000
+    assert PCM.ms(len(by_hand.commit()[1].data)) == 600_000
+    assert PCM.ms(len(watched.commit()[1].data)) == 30_000
     (started,) = watched.append(said("Hello"))
-    assert started.what == Started(started.what.item_id, 660_000)
+    item_id = watched.item_id
+    assert started == TurnStarted(item_id, 660_000)
 
 
 def test_half_a_sample_ends_with_what_it_belongs_to() -> None:

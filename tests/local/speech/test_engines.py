@@ -40,14 +40,14 @@ def missing() -> SpeechEngines:
 
 def test_by_default_everything_is_simulated_and_says_so() -> None:
     """No model is loaded, nothing is slow, and `session.created` tells."""
-    faculties = engines_for(settings())
+    engines = engines_for(settings())
 
     assert not needs_models(settings())
-    assert faculties.speech.simulated
-    assert not faculties.speech.is_slow
-    assert faculties.writer is None
-    assert Wire(new_session()).events[0]["session"]["instructions"] == faculties.notice
-    assert "simulated: answers come from rules" in faculties.notice
+    assert engines.speech.simulated
+    assert not engines.speech.is_slow
+    assert engines.language_model is None
+    assert Wire(new_session()).events[0]["session"]["instructions"] == engines.notice
+    assert "simulated: answers come from rules" in engines.notice
 
 
 def test_models_are_loaded_where_the_settings_ask_for_them(installed: Callable[..., None]) -> None:
@@ -63,7 +63,7 @@ def test_models_are_loaded_where_the_settings_ask_for_them(installed: Callable[.
         def answer(self, messages: list[dict[str, str]]) -> str:
             return messages[-1]["content"].upper()
 
-    installed("models", load=lambda: real)
+    installed("speech_models", load=lambda: real)
     installed("llm", LlamaModel=Writer)
 
     spoken = engines_for(settings(speech="models"))
@@ -72,8 +72,8 @@ def test_models_are_loaded_where_the_settings_ask_for_them(installed: Callable[.
     assert spoken.speech.is_slow
     assert "Speech is understood and spoken by models" in spoken.notice
     assert "answers come from rules" in spoken.notice
-    assert both.writer
-    assert both.writer.answer([{"role": "user", "content": "hi"}]) == "HI"
+    assert both.language_model
+    assert both.language_model.answer([{"role": "user", "content": "hi"}]) == "HI"
     assert made == [Path("small.gguf")]
     assert "rules" not in both.notice
 
@@ -87,7 +87,7 @@ async def test_models_are_loaded_once(installed: Callable[..., None]) -> None:
         loads.append(1)
         return engines_for(settings()).speech
 
-    installed("models", load=load)
+    installed("speech_models", load=load)
     app = LocalApp(settings(speech="models"))
     assert not loads
 
@@ -105,7 +105,7 @@ async def test_models_are_loaded_once(installed: Callable[..., None]) -> None:
 @pytest.mark.anyio
 async def test_a_missing_extra_is_told_with_what_to_do(installed: Callable[..., None]) -> None:
     """To rt-run's user as an error in the profile, to other clients in the refused handshake."""
-    installed("models", load=missing)
+    installed("speech_models", load=missing)
     profile = load_profile("local", sets=['endpoint.speech="models"']).profile
     with pytest.raises(ProfileError, match="speech models are not installed"):
         async with open_session(profile):

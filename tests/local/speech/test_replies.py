@@ -2,7 +2,7 @@
 
 import pytest
 
-from runner.local.speech.replies import Prompted, Replies
+from runner.local.speech.replies import PromptSummary, Replies
 from runner.settings.endpoint import ScriptedReply
 
 SCRIPT = [
@@ -14,19 +14,19 @@ SCRIPT = [
 
 
 @pytest.mark.parametrize(
-    ("prompted", "answer"),
+    ("prompt", "answer"),
     [
-        (Prompted("Hello, My Name Is Ada"), "Hello, Ada!"),
-        (Prompted("HELLO"), "Hi."),
-        (Prompted("broken"), r"no group \7"),
-        (Prompted("silence"), " "),
-        (Prompted("Guten Tag"), "You said: Guten Tag"),
-        (Prompted(audio_s=1.25), "I heard 1.2 s of audio."),
-        (Prompted(images=2), "I was shown 2 images."),
-        (Prompted("weather?", outputs=("sun", "rain")), "The function answered: rain"),
-        (Prompted(), "Hello! I am the local endpoint of rt-run, and I answer by rules."),
+        (PromptSummary("Hello, My Name Is Ada"), "Hello, Ada!"),
+        (PromptSummary("HELLO"), "Hi."),
+        (PromptSummary("broken"), r"no group \7"),
+        (PromptSummary("silence"), " "),
+        (PromptSummary("Guten Tag"), "You said: Guten Tag"),
+        (PromptSummary(audio_s=1.25), "I heard 1.2 s of audio."),
+        (PromptSummary(images=2), "I was shown 2 images."),
+        (PromptSummary("weather?", outputs=("sun", "rain")), "The function answered: rain"),
+        (PromptSummary(), "Hello! I am the local endpoint of rt-run, and I answer by rules."),
     ],
 )
-def test_answers(prompted: Prompted, answer: str) -> None:
+def test_answers(prompt: PromptSummary, answer: str) -> None:
     """The first rule that fits answers."""
-    assert Replies(SCRIPT).answer(prompted) == answer
+    assert Replies(SCRIPT).answer(prompt) == answer

@@ -1,4 +1,4 @@
-"""Ears and a voice made of models on this machine: Silero, moonshine and hibari."""
+"""The engines of speech that are models on this machine: Silero, moonshine and hibari."""
 
 import time
 from functools import cache
@@ -17,10 +17,10 @@ _WARM_UP: Final = "Ready when you are."
 
 
 def load() -> SpeechEngines:
-    """The models, loaded once for the whole process; it takes some seconds, and any thread may ask.
+    """Load the models, once for the process; this takes some seconds, and may be called in any thread.
 
     Raises:
-        ProfileError: They are not installed, or do not run on this machine.
+        ProfileError: The models are not installed, or do not run on this machine.
     """
     with _LOADING:
         return _loaded()
@@ -30,16 +30,16 @@ def load() -> SpeechEngines:
 def _loaded() -> SpeechEngines:
     began = time.monotonic()
     try:
-        import soxr  # noqa: F401  # resampling needs it later, and what is missing is to be known at the start
+        import soxr  # noqa: F401  # resampling needs it later, but a missing package is reported at the start
 
         voice, transcriber = HibariVoice(), MoonshineTranscriber()
-        # The first words take longer than all others, and nobody shall wait for them.
+        # The first words take longer than all others, and no session shall wait for them.
         transcriber.transcribe(b"".join(pcm for _, pcm in voice.speak(_WARM_UP, 8000)), 8000)
     except ImportError as error:
         msg = f'speech = "models" needs the extra `local`, which is not installed: {error}'
         raise ProfileError(msg, hint="pip install 'rt-run[local]'") from error
     except Exception as error:
-        # What else a library may find wrong with its own files is not known; none of it is the session's fault.
+        # A library may raise anything about its own files, and none of it is an error of the session.
         msg = f'speech = "models" does not work on this machine: {error}'
         raise ProfileError(msg, hint="pip install --force-reinstall 'rt-run[local]'") from error
     logs.logger().info("models_loaded", took_ms=round((time.monotonic() - began) * 1000))

@@ -1,34 +1,35 @@
-"""A session of the local endpoint in which the script lets requests fail or come out otherwise."""
+"""A session of the local endpoint into which faults are injected."""
 
 from typing import Any
 
 from runner.api.client_events import SessionUpdate
 from runner.local.session.api_error import ApiError
 from runner.local.session.effective_config import SessionKind
-from runner.local.session.entries import Entries
-from runner.local.session.fault_script import ConnectionFaults
-from runner.local.session.jobs import ServerEvent
-from runner.local.session.realtime import LocalSession
-from runner.local.session.streaming import Order, Response, event
+from runner.local.session.fault_plan import ConnectionFaults
+from runner.local.session.item_store import ItemStore
+from runner.local.session.realtime_session import LocalRealtimeSession
+from runner.local.session.response import Response
+from runner.local.session.response_request import ResponseRequest
+from runner.local.session.server_event import ServerEvent, server_event
 from runner.local.speech.engines import Engines
 from runner.settings.faults import DriftFault, RefuseUpdateFault, ResponseFailedFault
 
 
-class FaultySession(LocalSession):
-    """A session whose updates and responses may go wrong.
+class FaultySession(LocalRealtimeSession):
+    """A session whose updates and responses may fail.
 
     Args:
-        faculties: What it hears, thinks and speaks with.
-        faults: What may go wrong.
-        kind: A conversation or a transcription.
-        model: The model that the client asked for.
+        engines: What the session detects, transcribes, answers and speaks with.
+        faults: The faults that are planned for the connection.
+        kind: The type of the session.
+        model: The model that the client has asked for.
         expires_at: When the session ends, in Unix seconds.
     """
 
     def __init__(
-        self, faculties: Engines, faults: ConnectionFaults, *, kind: SessionKind, model: str, expires_at: int
+        self, engines: Engines, faults: ConnectionFaults, *, kind: SessionKind, model: str, expires_at: int
     ) -> None:
-        super().__init__(faculties, kind=kind, model=model, expires_at=expires_at)
+        super().__init__(engines, kind=kind, model=model, expires_at=expires_at)
         self._faults = faults
         self._failed = 0
 
@@ -41,24 +42,24 @@ class FaultySession(LocalSession):
                 each["session"] = _merged(each["session"], drift.settings)
         return events
 
-    def _new_response(self, order: Order, conversation: Entries | None) -> Response:
+    def _new_response(self, request: ResponseRequest, conversation: ItemStore | None) -> Response:
         fault = self._faults.claim(ResponseFailedFault)
         if fault and (not fault.responses or self._failed < fault.responses):
             self._failed += 1
-            return _FailingResponse(order, conversation, fault)
-        return super()._new_response(order, conversation)
+            return _FailingResponse(request, conversation, fault)
+        return super()._new_response(request, conversation)
 
 
 class _FailingResponse(Response):
-    """A response that is created, and then failed before it had any item."""
+    """A response that fails after it is created, before it has an item."""
 
-    def __init__(self, order: Order, conversation: Entries | None, fault: ResponseFailedFault) -> None:
-        super().__init__(order, conversation)
-        self.is_ready = True
+    def __init__(self, request: ResponseRequest, conversation: ItemStore | None, fault: ResponseFailedFault) -> None:
+        super().__init__(request, conversation)
+        self.can_advance = True
         self._error = {"type": fault.type, "code": fault.code, "message": fault.message}
 
     def begin(self) -> list[ServerEvent]:
-        return [event("response.created", response=self._view("in_progress"))]
+        return [server_event("response.created", response=self._view("in_progress"))]
 
     def advance(self) -> list[ServerEvent]:
         return self._end("failed", error=self._error)
@@ -67,9 +68,9 @@ class _FailingResponse(Response):
         return self._end("cancelled", reason=reason)
 
     def _end(self, status: str, **details: Any) -> list[ServerEvent]:
-        self.done = True
+        self.is_done = True
         shown = self._view(status, status_details={"type": status, **details}, usage=self.usage())
-        return [event("response.done", response=shown)]
+        return [server_event("response.done", response=shown)]
 
 
 def _merged(shown: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:

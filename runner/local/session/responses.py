@@ -1,0 +1,153 @@
+"""The responses of a session: they are answered by the rules or the model, spoken, and counted."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Final
+
+from runner import logs
+from runner.local.session.jobs import Job, Settle
+from runner.local.session.prompts import messages_of, prompt_of
+from runner.local.session.response import Response
+from runner.local.session.server_event import ServerEvent, server_event
+from runner.local.session.transcription import Transcriptions
+from runner.local.speech.engines import Engines
+
+_TOKEN_LIMIT: Final = 1_000_000
+
+
+class Responses:
+    """The responses in flight; at most one of them belongs to the conversation.
+
+    Args:
+        engines: The engines that answer and speak.
+        transcriptions: The transcriptions of the audio that responses answer to.
+        assign: Called with each job that comes up.
+        on_end: Called when the active response has ended; returns the events that follow.
+
+    Attributes:
+        in_flight: The responses that have begun and not ended.
+        active: The one that belongs to the conversation, or None.
+        has_sent_audio: Whether the session has sent audio.
+    """
+
+    def __init__(
+        self,
+        engines: Engines,
+        transcriptions: Transcriptions,
+        *,
+        assign: Callable[[Job], None],
+        on_end: Callable[[Response], list[ServerEvent]],
+    ) -> None:
+        self.in_flight: list[Response] = []
+        self.active: Response | None = None
+        self.has_sent_audio = False
+        self._engines = engines
+        self._transcriptions = transcriptions
+        self._assign = assign
+        self._on_end = on_end
+        self._used_tokens = 0
+
+    @property
+    def can_advance(self) -> bool:
+        """Whether a response goes on by itself."""
+        return any(response.can_advance for response in self.in_flight)
+
+    def start(self, response: Response, *, in_conversation: bool) -> list[ServerEvent]:
+        """Begin a response; returns its first events."""
+        if in_conversation:
+            self.active = response
+        self.in_flight.append(response)
+        return response.begin() + self._answer(response)
+
+    def advance(self) -> list[ServerEvent]:
+        """Each response that goes on by itself adds a piece; returns its events."""
+        events: list[ServerEvent] = []
+        for response in [each for each in self.in_flight if each.can_advance]:
+            events += self._settle(response, response.advance())
+        return events
+
+    def cancel(self, response: Response, reason: str) -> list[ServerEvent]:
+        """Cancel a response, for the API's `reason`; returns its last events."""
+        return self._settle(response, response.cancel(reason))
+
+    def _answer(self, response: Response) -> list[ServerEvent]:
+        if response.is_done or response.can_advance:
+            return []
+        items = response.request.items
+        for stored in items:
+            self._transcriptions.transcribe(stored, is_sent=False)
+        if untranscribed := next((stored for stored in items if stored.is_being_transcribed), None):
+            untranscribed.after_transcription.append(partial(self._answer, response))
+            return []
+        prompt, language_model = prompt_of(items), self._engines.language_model
+        if language_model is None:
+            return self._speak(response, self._engines.replies.answer(prompt))
+        scripted = self._engines.replies.scripted(prompt)
+        if scripted is not None:
+            return self._speak(response, scripted)
+        instructions = response.request.instructions
+        # The notice is for users; a small model would only repeat it.
+        messages = messages_of(items, "" if instructions == self._engines.notice else instructions)
+
+        def work() -> Settle:
+            try:
+                text = language_model.answer(messages)
+            except Exception as error:  # noqa: BLE001  # a model may raise anything; the response fails
+                return self._fail(response, "brain", error)
+            return partial(self._speak, response, text or " ")
+
+        self._assign(Job("brain", work))
+        return []
+
+    def _speak(self, response: Response, text: str) -> list[ServerEvent]:
+        if response.is_done:
+            return []
+        audio_format, speech = response.request.audio_format, self._engines.speech
+        if audio_format is None:
+            response.stream_text(text)
+        elif speech.is_slow:
+            self._synthesize_next(response, iter(speech.voice.speak(text, audio_format.rate)))
+        else:
+            response.stream(speech.voice.speak(text, audio_format.rate))
+        return []
+
+    def _synthesize_next(self, response: Response, pieces: Iterator[tuple[str, bytes]]) -> None:
+        def work() -> Settle:
+            try:
+                piece = next(pieces, None)
+            except Exception as error:  # noqa: BLE001  # a model may raise anything; the response fails
+                return self._fail(response, "voice", error)
+            return partial(self._add_piece, response, pieces, piece)
+
+        self._assign(Job("voice", work))
+
+    def _add_piece(
+        self, response: Response, pieces: Iterator[tuple[str, bytes]], piece: tuple[str, bytes] | None
+    ) -> list[ServerEvent]:
+        if response.is_done:
+            return []
+        events = self._settle(response, response.add_piece(*piece) if piece else response.finish())
+        if not response.is_done:
+            self._synthesize_next(response, pieces)
+        return events
+
+    def _fail(self, response: Response, what: str, error: Exception) -> Settle:
+        logs.logger().error(f"{what}_failed", exc_info=error)
+        return lambda: [] if response.is_done else self._settle(response, response.fail(f"{what}_failed"))
+
+    def _settle(self, response: Response, events: list[ServerEvent]) -> list[ServerEvent]:
+        self.has_sent_audio = self.has_sent_audio or response.has_sent_audio
+        if not response.is_done:
+            return events
+        self.in_flight.remove(response)
+        self._used_tokens += response.usage()["total_tokens"]
+        remaining = max(0, _TOKEN_LIMIT - self._used_tokens)
+        limits = [
+            {"name": "requests", "limit": 10_000, "remaining": 9_999, "reset_seconds": 0.006},
+            {"name": "tokens", "limit": _TOKEN_LIMIT, "remaining": remaining, "reset_seconds": 0.06},
+        ]
+        events = [*events, server_event("rate_limits.updated", rate_limits=limits)]
+        if self.active is response:
+            self.active = None
+            events += self._on_end(response)
+        return events
