@@ -16,13 +16,13 @@ from typing import Any
 
 import anyio
 import pytest
-import structlog
 from anyio.from_thread import start_blocking_portal
 
 from runner import logs
 from runner.cli import run_command as run_command
 from runner.cli.main import run as rt_run
 from tests.helpers.command_process import Command, Ended
+from tests.helpers.log_capture import log_restored
 from tests.helpers.peer import Peer, Script, serving
 from tests.helpers.transport_peers import Handler, answering, head, listening, make_pki
 
@@ -112,10 +112,10 @@ SCRIPTS: dict[str, Script] = {
 def _logs_as_before() -> Iterator[None]:
     """Leave neither a configured log nor hidden words behind."""
     hidden = set(logs._hidden)
-    yield
+    with log_restored():
+        yield
     logs._hidden.clear()
     logs._hidden.update(hidden)
-    structlog.reset_defaults()
 
 
 @contextlib.contextmanager

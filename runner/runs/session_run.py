@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.abc
-import structlog
 
 from runner import logs
 from runner.errors import OutputError, RunnerError
@@ -74,7 +73,7 @@ class SessionRun:
 
     async def execute(self) -> Outcome:
         """Run to the end, which `drain`, `stop`, the input, the endpoint or the profile bring about."""
-        structlog.contextvars.bind_contextvars(**self.context)
+        logs.bind(**self.context)
         started_s = anyio.current_time()
         try:
             async with anyio.create_task_group() as self._tasks:
