@@ -15,6 +15,7 @@ RunnerError                 70  a fault of rt-run itself, unless a subclass says
 The numbers are those of sysexits.h, so that a service manager can tell what is worth a restart.
 """
 
+from collections.abc import Callable
 from typing import ClassVar
 
 
@@ -36,6 +37,11 @@ class RunnerError(Exception):
         self.hint = hint
         self.code = code
         self.status = status
+
+    def reword(self, change: Callable[[str], str]) -> None:
+        """Put what `change` makes of them in place of the error's texts, as to mask secrets in them."""
+        self.message, self.hint, self.code = change(self.message), change(self.hint), change(self.code)
+        self.args = (self.message,)
 
     @property
     def facts(self) -> dict[str, str | int]:

@@ -1,7 +1,6 @@
 """Structured logs from which secrets are missing by construction.
 
-The code that resolves a secret calls `hide` before any other code can use it; every value of every log line,
-tracebacks included, passes `redact` on its way out.
+Every value of every log line, tracebacks included, passes `redact` on its way out.
 
 The command calls `configure` and gets lines on standard error. A program that uses the Python API finds the same lines
 under the name `rt_run` in its standard `logging`, each as one text: it sets level, handlers and format there, and
@@ -9,7 +8,6 @@ without any setting of its own Python prints warnings and errors on standard err
 own configuration of structlog, nor its context variables.
 """
 
-import json
 import logging
 import os
 import sys
@@ -18,33 +16,16 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Any, Final, Literal, TextIO
-from urllib.parse import quote
 
 import structlog
+
+from runner.redaction import redact
 
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["auto", "console", "json"]
 
 _NAME: Final = "rt_run"
-_MASK = "[hidden]"
-_SHORTEST_SECRET = 4
-_hidden: set[str] = set()
 _CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
-
-
-def hide(secret: str) -> None:
-    """Keep a secret, as it is or quoted, out of every log line and message from now on; below 4 characters none."""
-    if len(secret) >= _SHORTEST_SECRET:
-        _hidden.update((secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], quote(secret, safe="")))
-
-
-def redact(text: str) -> str:
-    """The text with every known secret masked."""
-    # The longest first: one secret may be the beginning of another.
-    for secret in sorted(_hidden, key=len, reverse=True):
-        if secret in text:
-            text = text.replace(secret, _MASK)
-    return text
 
 
 def _redacted(value: Any) -> Any:

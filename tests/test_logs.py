@@ -1,6 +1,7 @@
 """Where log lines go, and what a program that uses the Python API notices of them."""
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,16 @@ import anyio
 import pytest
 import structlog
 
-from runner import load_profile, logs, open_session
+from runner import load_profile, logs, open_session, redaction
+from tests.helpers.log_capture import log_restored
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before() -> Iterator[None]:
+    """Leave no hidden word behind."""
+    with log_restored():
+        yield
+
 
 PROFILE = """version = 1
 [endpoint]
@@ -46,7 +56,7 @@ async def test_a_session_leaves_structlog_as_its_program_has_it(tmp_path: Path) 
 def test_lines_of_the_library_go_to_the_logging_of_its_program(caplog: pytest.LogCaptureFixture) -> None:
     """Under the name `rt_run`, each as one text without secrets, and without what structlog has bound elsewhere."""
     secret = "made-up-secret-of-a-host"
-    logs.hide(secret)
+    redaction.hide(secret)
     structlog.contextvars.bind_contextvars(request="of the host")
     try:
         with logs.bound(session_id="sess_1"), caplog.at_level(logging.INFO, "rt_run"):

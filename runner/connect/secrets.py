@@ -8,7 +8,7 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
-from runner import logs
+from runner import redaction
 from runner.errors import SecretError
 from runner.settings.secret import CommandSecret, CredentialSecret, EnvSecret, FileSecret, SecretRef
 
@@ -25,7 +25,7 @@ async def resolve(reference: SecretRef) -> str:
     """
     secret, source = await _fetch(reference)
     secret = secret.removesuffix("\n").removesuffix("\r")
-    logs.hide(secret)
+    redaction.hide(secret, slot=reference.model_dump_json())
     if not secret:
         msg = f"{source} holds an empty secret"
         raise SecretError(msg)

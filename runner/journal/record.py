@@ -12,14 +12,13 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
-from runner import logs
 from runner.protocol.audio_append import decoded
 from runner.protocol.json_fields import JsonObject
+from runner.redaction import MASK, redact
 
 Direction = Literal["in", "out", "note"]
 """From the endpoint, to it, or a note of the runner's own about the connection and the session."""
 
-MASK: Final = "[hidden]"
 _HASH_CHARACTERS: Final = 16
 _AUDIO_KEYS: Final = {
     "input_audio_buffer.append": "audio",
@@ -54,7 +53,7 @@ def line(record: Record, *, audio: Literal["hash", "keep"]) -> str:
         record: The record; it is not changed.
         audio: `hash` reduces audio to its length and a hash, `keep` leaves it as it is.
     """
-    written = {**record._asdict(), "event": _written(record.event, _reduced if audio == "hash" else str, logs.redact)}
+    written = {**record._asdict(), "event": _written(record.event, _reduced if audio == "hash" else str, redact)}
     try:
         return to_json(written, inf_nan_mode="null").decode()
     except (UnicodeEncodeError, PydanticSerializationError):
@@ -119,7 +118,7 @@ def _written(value: Any, audio: Callable[[str], Any], text: Callable[[str], str]
             kind = value.get("type")
             heard = _AUDIO_KEYS.get(kind) if isinstance(kind, str) else None
             return {
-                logs.redact(key): audio(each)
+                redact(key): audio(each)
                 if key == heard and isinstance(each, str)
                 else _written(each, audio, _treatment(key, text))
                 for key, each in value.items()
@@ -139,7 +138,7 @@ def _masked(_text: str) -> str:
 
 
 def _without_credentials(address: str) -> str:
-    return _CREDENTIALS.sub(MASK, logs.redact(address))
+    return _CREDENTIALS.sub(MASK, redact(address))
 
 
 _TREATMENTS: Final[dict[str, Callable[[str], str]]] = {

@@ -7,23 +7,27 @@ from typing import Any
 import structlog
 from structlog.testing import LogCapture
 
-from runner import logs
+from runner import logs, redaction
 
 
 @contextmanager
 def log_restored() -> Iterator[None]:
-    """Put back, after the block, where the log goes."""
-    logger = logs._logger
+    """Begin without secrets, and put back, after the block, the known secrets and where the log goes."""
+    before = logs._logger, redaction._secrets
+    redaction._secrets = redaction.Secrets()
     try:
         yield
     finally:
-        logs._logger = logger
+        logs._logger, redaction._secrets = before
 
 
 @contextmanager
 def captured_log() -> Iterator[list[Any]]:
     """All log lines of the block, whatever their level, as they were written and without the keys of their context."""
     capture = LogCapture()
-    with log_restored():
+    before = logs._logger
+    try:
         logs._logger = structlog.wrap_logger(None, processors=[capture])
         yield capture.entries
+    finally:
+        logs._logger = before
