@@ -4,16 +4,14 @@ A line is a JSON object of `at_s`, `direction`, `epoch` and `event`. Audio in `h
 `bytes` and the first 16 hexadecimal digits of its `sha256` where the event had base64.
 """
 
-import json
 import re
 from collections.abc import Callable
 from hashlib import sha256
 from typing import Any, Final, Literal, NamedTuple, get_args
 
-from pydantic_core import PydanticSerializationError, from_json, to_json
-
 from runner.protocol.audio_append import decoded
 from runner.protocol.json_fields import JsonObject
+from runner.protocol.json_text import dumps, loads
 from runner.redaction import MASK, redact
 
 Direction = Literal["in", "out", "note"]
@@ -54,11 +52,7 @@ def line(record: Record, *, audio: Literal["hash", "keep"]) -> str:
         audio: `hash` reduces audio to its length and a hash, `keep` leaves it as it is.
     """
     written = {**record._asdict(), "event": _written(record.event, _reduced if audio == "hash" else str, redact)}
-    try:
-        return to_json(written, inf_nan_mode="null").decode()
-    except (UnicodeEncodeError, PydanticSerializationError):
-        # Half a surrogate pair can only be written as an escape.
-        return json.dumps(written, separators=(",", ":"))
+    return dumps(written)
 
 
 _LAST_DATE_S = 1 << 36
@@ -68,10 +62,10 @@ _LAST_DATE_S = 1 << 36
 def parsed(line: str | bytes) -> Record:
     """The record of a line; raises `ValueError` with what is wrong in a few words."""
     try:
-        document = from_json(line)
+        document = loads(line)
     except ValueError:
-        # The first parser refuses half a surrogate pair.
-        document = _parsed_slowly(line)
+        msg = "not JSON"
+        raise ValueError(msg) from None
     match document:
         case {"at_s": float() | int() as at_s, "direction": str(direction), "epoch": int(epoch), "event": dict(event)}:
             if direction in get_args(Direction) and epoch >= 0 and 0 <= at_s < _LAST_DATE_S:
@@ -100,14 +94,6 @@ def restored(value: Any, audio: Callable[[int], str]) -> Any:
         case list():
             return [restored(each, audio) for each in value]
     return value
-
-
-def _parsed_slowly(line: str | bytes) -> object:
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
-        msg = "not JSON"
-        raise ValueError(msg) from None
 
 
 def _written(value: Any, audio: Callable[[str], Any], text: Callable[[str], str]) -> Any:

@@ -314,6 +314,7 @@ GATEWAY = {"statusCode": 401, "message": "Access denied due to invalid subscript
         (503, "try\n later\x1b[31m", EndpointBusy, r"HTTP 503: try later\[31m$"),
         (502, "<html>bad gateway</html>", EndpointBusy, "HTTP 502: Reason"),
         (500, "[1, 2]", EndpointBusy, "HTTP 500: Reason"),
+        (500, "[" * 60_000, EndpointBusy, r"HTTP 500: \[{500}$"),
         (500, "x" * 200_000, EndpointBusy, "HTTP 500: x{500}$"),
         (418, "", EndpointUnreachable, "HTTP 418: Reason"),
     ],
