@@ -13,7 +13,7 @@ import anyio.to_thread
 from runner import redaction
 from runner.connect import secrets
 from runner.connect.network import hide_proxy_passwords
-from runner.errors import AccessRefused, EndpointUnreachable, ProfileError
+from runner.errors import AccessRefused, EndpointUnreachable, ProfileError, reason_of
 from runner.settings.auth import ApiKeyAuth, EntraAuth, NoAuth
 from runner.settings.endpoint import AzureEndpoint, Endpoint, LocalEndpoint
 
@@ -87,7 +87,7 @@ async def _token(auth: EntraAuth, endpoint: Endpoint, *, is_fresh: bool) -> str:
         if isinstance(error, ClientAuthenticationError) and not lost:
             raise _refusal(auth, error) from None
         if isinstance(error, OSError) and error.filename:
-            msg = f"the credential `{auth.credential}` cannot read {error.filename}: {error.strerror}"
+            msg = f"the credential `{auth.credential}` cannot read {error.filename}: {reason_of(error)}"
             raise ProfileError(msg, hint="check `auth`, and what the credential reads") from None
         msg = f"no token from Entra ID: {_first_line(error)}"
         raise EndpointUnreachable(msg) from None
