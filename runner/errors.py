@@ -1,6 +1,6 @@
 """What can go wrong, as one tree; each branch knows the exit code of the process.
 
-RunnerError                 70  a fault of rt-run itself, unless a subclass says otherwise
+RunnerError                 70  a bug in rt-run itself, unless a subclass says otherwise
 ├── UsageError               2  the command line
 ├── ProfileError            78  a profile is missing, malformed or contradicts itself
 ├── SecretError             78  a secret's reference leads nowhere
@@ -8,13 +8,14 @@ RunnerError                 70  a fault of rt-run itself, unless a subclass says
 ├── AccessRefused           77  the endpoint refuses the credential, or the account behind it
 ├── ProtocolError           76  the peer broke WebSocket or Realtime rules
 ├── EndpointBusy            75  rate limit, overload, expiry: the same thing may work later
-├── InputError, OutputError 74  a file, pipe or terminal of ours failed
+├── InputError, OutputError 74  a file, pipe, terminal or sound device failed
 ├── EndpointUnreachable     69  no connection, or it was lost
 └── IllegalEvent            70  a caller of the Python API sent what the state does not allow
 
 The numbers are those of sysexits.h, so that a service manager can tell what is worth a restart.
 """
 
+from collections.abc import Callable
 from typing import ClassVar
 
 
@@ -25,7 +26,7 @@ class RunnerError(Exception):
         message: What happened, in one sentence without a final full stop.
         hint: What the user can do about it.
         code: The endpoint's own error code, where it sent one.
-        status: The HTTP status or the WebSocket close code that told of it, 0 for neither.
+        status: The HTTP status or the WebSocket close code that came with it, 0 for neither.
     """
 
     exit_code: ClassVar[int] = 70
@@ -37,9 +38,14 @@ class RunnerError(Exception):
         self.code = code
         self.status = status
 
+    def reword(self, change: Callable[[str], str]) -> None:
+        """Put what `change` makes of them in place of the error's texts, as to mask secrets in them."""
+        self.message, self.hint, self.code = change(self.message), change(self.hint), change(self.code)
+        self.args = (self.message,)
+
     @property
     def facts(self) -> dict[str, str | int]:
-        """What a log line says of it."""
+        """The error as keys of a log line."""
         facts: dict[str, str | int] = {"error": self.message, "code": self.code, "status": self.status}
         return {key: value for key, value in facts.items() if value}
 
@@ -81,7 +87,7 @@ class ProtocolError(RunnerError):
 
 
 class BrokenWire(ProtocolError):
-    """What came over this connection is no WebSocket; another one may be sound."""
+    """The bytes of this connection are no WebSocket frames; those of another connection may be."""
 
 
 class EndpointBusy(RunnerError):
@@ -105,22 +111,27 @@ class EndpointBusy(RunnerError):
 
 
 class InputError(RunnerError):
-    """What feeds the session cannot be read."""
+    """An input of the session cannot be read."""
 
     exit_code = 74
 
 
 class OutputError(RunnerError):
-    """What the session produces cannot be written."""
+    """An output of the session cannot be written."""
 
     exit_code = 74
 
 
 class EndpointUnreachable(RunnerError):
-    """No connection to the endpoint, or it was lost."""
+    """The endpoint cannot be connected to, or the connection was lost."""
 
     exit_code = 69
 
 
 class IllegalEvent(RunnerError):
     """A client event that the session's state does not allow now."""
+
+
+def reason_of(error: Exception) -> str:
+    """Why an operation failed, in the operating system's words without number and file, or else in the error's own."""
+    return str(getattr(error, "strerror", None) or error) or type(error).__name__

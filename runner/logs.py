@@ -1,41 +1,31 @@
-"""Structured logs on standard error, from which secrets are missing by construction.
+"""Structured logs from which secrets are missing by construction.
 
-Whoever resolves a secret calls `hide` before anyone can use it; every value of every log line, tracebacks included,
-passes `redact` on its way out.
+Every value of every log line, tracebacks included, passes `redact` on its way out.
+
+The command calls `configure` and gets lines on standard error. A program that uses the Python API finds the same lines
+under the name `rt_run` in its standard `logging`, each as one text: it sets level, handlers and format there, and
+without any setting of its own Python prints warnings and errors on standard error. Neither way touches the program's
+own configuration of structlog, nor its context variables.
 """
 
-import json
 import logging
 import os
 import sys
-from collections.abc import MutableMapping
-from typing import Any, Literal, TextIO
-from urllib.parse import quote
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
+from typing import Any, Final, Literal, TextIO
 
 import structlog
+
+from runner.redaction import redact
 
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["auto", "console", "json"]
 
-_MASK = "[hidden]"
-_SHORTEST_SECRET = 4
-_hidden: set[str] = set()
+_NAME: Final = "rt_run"
 _CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
-
-
-def hide(secret: str) -> None:
-    """Keep a secret, as it is or quoted, out of every log line and message from now on; below 4 characters none."""
-    if len(secret) >= _SHORTEST_SECRET:
-        _hidden.update((secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], quote(secret, safe="")))
-
-
-def redact(text: str) -> str:
-    """The text with every known secret masked."""
-    # The longest first: one secret may be the beginning of another.
-    for secret in sorted(_hidden, key=len, reverse=True):
-        if secret in text:
-            text = text.replace(secret, _MASK)
-    return text
 
 
 def _redacted(value: Any) -> Any:
@@ -50,6 +40,38 @@ def _redacted(value: Any) -> Any:
             return [_redacted(each) for each in value]
         case _:
             return redact(str(value))
+
+
+_context: ContextVar[Mapping[str, Any]] = ContextVar("rt_run_log_context", default=MappingProxyType({}))
+
+
+def context() -> Mapping[str, Any]:
+    """The keys that every log line of this task has."""
+    return _context.get()
+
+
+def bind(**keys: Any) -> None:
+    """Add keys to every later log line of this task and of the tasks that it starts."""
+    _context.set({**_context.get(), **keys})
+
+
+def unbind(*keys: str) -> None:
+    """Take keys out of the later log lines of this task again."""
+    _context.set({key: value for key, value in _context.get().items() if key not in keys})
+
+
+@contextmanager
+def bound(**keys: Any) -> Iterator[None]:
+    """Add keys to the log lines of the block, and of the tasks that are started in it."""
+    before = _context.set({**_context.get(), **keys})
+    try:
+        yield
+    finally:
+        _context.reset(before)
+
+
+def _add_context(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    return {**_context.get(), **line}
 
 
 def _calm_line(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -80,14 +102,38 @@ class _Stream:
             return
 
 
+def _handed_on() -> Any:
+    """The logger of a program that has not called `configure`: it hands texts to the program's `logging`."""
+    return structlog.wrap_logger(
+        logging.getLogger(_NAME),
+        processors=[
+            structlog.stdlib.filter_by_level,
+            _add_context,
+            structlog.processors.format_exc_info,
+            _redact_line,
+            _one_text,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET),
+    )
+
+
+def _one_text(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> str:
+    event, trace = line.pop("event"), line.pop("exception", "")
+    return " ".join([event, *(f"{key}={value!r}" for key, value in line.items())]) + (f"\n{trace}" if trace else "")
+
+
+_logger = _handed_on()
+
+
 def configure(*, level: Level = "info", format: Format = "auto", stream: TextIO | None = None) -> None:  # noqa: A002  # the setting's name
-    """Send all logs of at least `level` to `stream`, by default standard error.
+    """Send all logs of at least `level` to `stream`, by default standard error; this is for the command.
 
     Args:
         level: The least level that is written.
         format: `console` for people, `json` for machines, `auto` for the first on a terminal and the second elsewhere.
         stream: Where to write.
     """
+    global _logger  # one process has one log
     stream = stream or sys.stderr
     people = for_people(format, stream)
     renderer: Any = (
@@ -95,9 +141,10 @@ def configure(*, level: Level = "info", format: Format = "auto", stream: TextIO 
         if people
         else structlog.processors.JSONRenderer()
     )
-    structlog.configure(
+    _logger = structlog.wrap_logger(
+        structlog.WriteLogger(_Stream(stream)),  # type: ignore[arg-type]  # needs write and flush only
         processors=[
-            structlog.contextvars.merge_contextvars,
+            _add_context,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="%H:%M:%S" if people else "iso", utc=not people),
             structlog.processors.format_exc_info,
@@ -106,8 +153,6 @@ def configure(*, level: Level = "info", format: Format = "auto", stream: TextIO 
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.WriteLoggerFactory(_Stream(stream)),  # type: ignore[arg-type]  # needs write and flush only
-        cache_logger_on_first_use=False,
     )
 
 
@@ -123,8 +168,5 @@ def _colors(stream: TextIO) -> bool:
 
 
 def logger() -> Any:
-    """The logger that everything in rt-run uses; context such as `session_id` is bound through context variables."""
-    if not structlog.is_configured():
-        # A program that uses the Python API hears of trouble only, and never on its standard output.
-        configure(level="warning")
-    return structlog.get_logger()
+    """The logger that everything in rt-run uses; `bind` and `bound` add keys such as `session_id` to its lines."""
+    return _logger

@@ -16,13 +16,15 @@ from typing import Any
 
 import anyio
 import pytest
-import structlog
 from anyio.from_thread import start_blocking_portal
 
-from runner import logs
+from runner import load_profile, logs, redaction
 from runner.cli import run_command as run_command
 from runner.cli.main import run as rt_run
+from runner.errors import AccessRefused
+from runner.runs.fleet import run_profiles
 from tests.helpers.command_process import Command, Ended
+from tests.helpers.log_capture import log_restored
 from tests.helpers.peer import Peer, Script, serving
 from tests.helpers.transport_peers import Handler, answering, head, listening, make_pki
 
@@ -111,11 +113,8 @@ SCRIPTS: dict[str, Script] = {
 @pytest.fixture(autouse=True)
 def _logs_as_before() -> Iterator[None]:
     """Leave neither a configured log nor hidden words behind."""
-    hidden = set(logs._hidden)
-    yield
-    logs._hidden.clear()
-    logs._hidden.update(hidden)
-    structlog.reset_defaults()
+    with log_restored():
+        yield
 
 
 @contextlib.contextmanager
@@ -161,7 +160,7 @@ def run_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Capt
     stdin = os.dup(0)
 
     def once(form: str) -> Ended:
-        logs._hidden.clear()
+        redaction._secrets = redaction.Secrets()
         (tmp_path / "input").write_text("Hello\n")
         with (tmp_path / "input").open() as lines:
             os.dup2(lines.fileno(), 0)
@@ -358,6 +357,18 @@ def test_what_show_prints_holds_references_only(
     assert PROXY_PASSWORD not in said
 
 
+@pytest.mark.anyio
+async def test_the_outcome_of_a_run_holds_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be reported days later, when nothing remembers the token that the endpoint's words repeat."""
+    monkeypatch.setenv("THE_KEY", KEY)
+    async with serving(_fatal) as (port, _):
+        (tmp_path / "p.toml").write_text(profile(f"http://127.0.0.1:{port}") + '[input]\nkind = "none"\n')
+        (outcome,) = await run_profiles([load_profile(str(tmp_path / "p.toml"))])
+
+    assert isinstance(outcome.error, AccessRefused)
+    assert str(outcome.error) == outcome.error.message == "Incorrect API key provided: [hidden]"
+
+
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_fault_of_our_own_is_traced_without_secrets(
     tmp_path: Path, form: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -366,7 +377,7 @@ def test_a_fault_of_our_own_is_traced_without_secrets(
 
     async def broken(_loaded: object) -> None:
         await anyio.lowlevel.checkpoint()
-        logs.hide(KEY)
+        redaction.hide(KEY)
         cause = KeyError({"Authorization": f"Bearer {KEY}"})
         msg = f"Bearer {KEY}"
         raise ExceptionGroup(msg, [ValueError(KEY.encode())]) from cause
@@ -387,9 +398,9 @@ def test_every_value_of_a_log_line_is_redacted(form: Any) -> None:
     """Nested, as a key, as an object's own words, as bytes, and where one secret begins like another."""
     stream = io.StringIO()
     logs.configure(level="debug", format=form, stream=stream)
-    logs.hide(KEY)
-    logs.hide("made-up")
-    logs.hide("made-up-and-longer")
+    redaction.hide(KEY)
+    redaction.hide("made-up")
+    redaction.hide("made-up-and-longer")
 
     class Holder:
         def __repr__(self) -> str:
@@ -420,9 +431,54 @@ def test_lines_for_people_cannot_rewrite_their_terminal(text: str) -> None:
 @pytest.mark.parametrize(("secret", "hidden"), [("", False), ("abc", False), ("abcd", True)])
 def test_what_is_too_short_to_be_a_secret_hides_nothing(secret: str, *, hidden: bool) -> None:
     """A word of three letters would mask half of every line."""
-    logs.hide(secret)
+    redaction.hide(secret)
 
-    assert (logs.redact("abcd") == "[hidden]") is hidden
+    assert (redaction.redact("abcd") == "[hidden]") is hidden
+
+
+def test_renewed_credentials_do_not_pile_up() -> None:
+    """The latest of a slot and what it has replaced lately are hidden; whatever was replaced before is forgotten."""
+    now_s = 0.0
+    secrets = redaction.Secrets(lambda: now_s)
+    secrets.hide("made-up-key-for-good")
+    held = []
+
+    for number in range(10_000):
+        now_s += 0.75 * redaction.GRACE_S
+        secrets.hide(f"made-up-token-{number:05}", "the reference")
+        held.append(len(secrets.spellings))
+
+    assert max(held) == 4
+    assert set(secrets.spellings) == {
+        "made-up-key-for-good",
+        *(f"made-up-token-{each:05}" for each in (9997, 9998, 9999)),
+    }
+
+
+def test_a_secret_in_use_stays_hidden_however_often_its_slot_is_renewed() -> None:
+    """Connections use it in their blocks, and slots as their latest; it is forgotten after the last of them."""
+    now_s = 0.0
+    secrets = redaction.Secrets(lambda: now_s)
+
+    def later() -> list[str]:
+        nonlocal now_s
+        now_s += redaction.GRACE_S + 1
+        secrets.hide(f"made-up-other-{now_s}", "another slot")
+        return sorted(each for each in secrets.spellings if "token" in each)
+
+    secrets.hide("made-up-token-1", "slot")
+    with secrets.hidden(["made-up-token-1"]):
+        with secrets.hidden(["made-up-token-1", "abc"]):
+            secrets.hide("made-up-token-2", "slot")
+            assert later() == ["made-up-token-1", "made-up-token-2"]
+        assert later() == ["made-up-token-1", "made-up-token-2"]
+    assert later() == ["made-up-token-2"]
+    secrets.hide("made-up-token-2", "a second slot")
+    secrets.hide("made-up-token-3", "slot")
+    secrets.hide("made-up-token-3", "slot")
+    assert later() == ["made-up-token-2", "made-up-token-3"]
+    secrets.hide("made-up-token-3", "a second slot")
+    assert later() == ["made-up-token-3"]
 
 
 def test_environment_of_these_tests_is_their_own() -> None:

@@ -189,21 +189,6 @@ class SessionClose(ClientEventBase):
     """The event's name."""
 
 
-ClientEvent = Annotated[
-    SessionUpdate
-    | InputAudioBufferAppend
-    | InputAudioBufferCommit
-    | InputAudioBufferClear
-    | OutputAudioBufferClear
-    | ConversationItemCreate
-    | ConversationItemRetrieve
-    | ConversationItemTruncate
-    | ConversationItemDelete
-    | ResponseCreate
-    | ResponseCancel,
-    Field(discriminator="type"),
-]
-
 CLIENT_EVENT_TYPES: Final[dict[str, type[ClientEventBase]]] = {
     "session.update": SessionUpdate,
     "input_audio_buffer.append": InputAudioBufferAppend,
@@ -217,11 +202,4 @@ CLIENT_EVENT_TYPES: Final[dict[str, type[ClientEventBase]]] = {
     "response.create": ResponseCreate,
     "response.cancel": ResponseCancel,
 }
-"""Every client event by its name, but those of translations."""
-
-TRANSLATION_EVENT_TYPES: Final[dict[str, type[ClientEventBase]]] = {
-    "session.update": TranslationUpdate,
-    "session.input_audio_buffer.append": SessionInputAudioBufferAppend,
-    "session.close": SessionClose,
-}
-"""Every client event of a translation by its name."""
+"""Every client event by its type, except those that only a translation has."""

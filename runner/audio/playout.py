@@ -75,10 +75,6 @@ class Playout:
         item = self._items.get(item_id)
         return item.heard_ms(now_s) if item else 0.0
 
-    def is_playing(self, now_s: float) -> bool:
-        """Whether something is being heard now."""
-        return now_s < self.end_s
-
     def time_of(self, item_id: str, heard_ms: float) -> float | None:
         """When so much of an item has been heard, in seconds; None of an item that is not known or long over."""
         item = self._items.get(item_id)

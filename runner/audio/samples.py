@@ -43,8 +43,3 @@ def loudness(pcm: bytes) -> float:
 def mono(stereo: bytes) -> bytes:
     """The mean of two channels."""
     return audioop.tomono(stereo, _WIDTH, 0.5, 0.5)
-
-
-def stereo(left: bytes, right: bytes) -> bytes:
-    """Two tracks of equal length side by side."""
-    return audioop.add(audioop.tostereo(left, _WIDTH, 1, 0), audioop.tostereo(right, _WIDTH, 0, 1), _WIDTH)

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
     from runner.profile import LoadedProfile
 
-_MASK = "***"
-
 
 def add_parser(subparsers: Any) -> None:
     """Add the command to the command line."""
@@ -55,12 +53,13 @@ def _settings(loaded: LoadedProfile, form: str) -> str:
 
 def _values(loaded: LoadedProfile) -> Iterator[tuple[tuple[str | int, ...], Any]]:
     from runner.profile.keys import dotted
+    from runner.redaction import MASK
 
     for key, value in _lines(loaded.profile.model_dump(mode="json"), ()):
         if value is None and dotted(key) in loaded.origins:
             yield key, "none"
         elif value is not None:
-            yield key, _MASK if _is_private(key) else value
+            yield key, MASK if _is_private(key) else value
 
 
 def _lines(tree: Any, key: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any]]:

@@ -1,12 +1,12 @@
-"""What wakes those who wait for something to come about."""
+"""A signal for tasks that wait for a condition."""
 
 import anyio
 
 
 class Changes:
-    """Tells all who wait that something has changed; each looks for itself whether it is what it waits for.
+    """Wakes every waiting task when something has changed; each task checks its own condition then.
 
-    It costs next to nothing while nobody waits.
+    A notification costs next to nothing while no task waits.
     """
 
     __slots__ = ("_event",)
@@ -15,7 +15,7 @@ class Changes:
         self._event: anyio.Event | None = None
 
     def notify(self) -> None:
-        """Wake everybody."""
+        """Wake every waiting task."""
         if self._event is not None:
             self._event.set()
             self._event = None

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import anyio.to_thread
 
-from runner import logs
+from runner import redaction
 from runner.connect import secrets
 from runner.connect.network import hide_proxy_passwords
-from runner.errors import AccessRefused, EndpointUnreachable, ProfileError
+from runner.errors import AccessRefused, EndpointUnreachable, ProfileError, reason_of
 from runner.settings.auth import ApiKeyAuth, EntraAuth, NoAuth
 from runner.settings.endpoint import AzureEndpoint, Endpoint, LocalEndpoint
 
@@ -87,11 +87,11 @@ async def _token(auth: EntraAuth, endpoint: Endpoint, *, is_fresh: bool) -> str:
         if isinstance(error, ClientAuthenticationError) and not lost:
             raise _refusal(auth, error) from None
         if isinstance(error, OSError) and error.filename:
-            msg = f"the credential `{auth.credential}` cannot read {error.filename}: {error.strerror}"
+            msg = f"the credential `{auth.credential}` cannot read {error.filename}: {reason_of(error)}"
             raise ProfileError(msg, hint="check `auth`, and what the credential reads") from None
         msg = f"no token from Entra ID: {_first_line(error)}"
         raise EndpointUnreachable(msg) from None
-    logs.hide(token)
+    redaction.hide(token, slot=auth)
     return token
 
 
@@ -111,7 +111,7 @@ def _refusal(auth: EntraAuth, error: Exception) -> AccessRefused:
 
 
 def _first_line(error: Exception) -> str:
-    return logs.redact(str(error).strip().partition("\n")[0])
+    return redaction.redact(str(error).strip().partition("\n")[0])
 
 
 _one_at_a_time = threading.Lock()

@@ -16,7 +16,7 @@ _CONTROL_LIMIT_BYTES = 125
 _SENDABLE_CODES = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})
 
 
-class BrokenFrames(BrokenWire):  # a BrokenWire is an error already
+class BrokenFrames(BrokenWire):
     """The peer broke RFC 6455, in an event of its own; `close_code` is the answer that the RFC asks for."""
 
     def __init__(self, message: str, *, close_code: int, hint: str = "") -> None:
@@ -54,7 +54,7 @@ class Binary:
 
 
 FrameEvent = bytes | Binary | Ping | Pong | Close | BrokenFrames
-"""What frames say; `bytes` are a whole text message, and whoever decodes it finds out whether it is UTF-8."""
+"""What frames say; `bytes` are a whole text message, of which its decoder finds out whether it is UTF-8."""
 
 
 class FrameReader:
@@ -103,8 +103,11 @@ class FrameReader:
             events.append(error)
         return events
 
-    def _cut(self, data: bytes, start: int, events: list[FrameEvent]) -> None:  # calls would double its cost
-        """Add the events of whole frames from `start` on; what follows them is kept, with how much of it is wanted."""
+    def _cut(self, data: bytes, start: int, events: list[FrameEvent]) -> None:
+        """Add the events of the whole frames from `start` on, and keep the part of a frame that follows them.
+
+        Everything is in one function because calls would double its cost.
+        """
         limit_bytes, end, wanted_bytes = self._max_message_bytes, len(data), 2
         while end - start >= wanted_bytes:
             first, length, payload_start = data[start], data[start + 1], start + 2

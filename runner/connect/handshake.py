@@ -17,7 +17,7 @@ import httpx
 import httpx_ws
 import socksio
 
-from runner import __version__, logs
+from runner import __version__, redaction
 from runner.connect.network import (
     TcpBackend,
     Transport,
@@ -70,20 +70,14 @@ class Address:
         url = httpx.URL(self.url)
         return f"Address({url.scheme}://{place(url)}{url.path}, headers={sorted(self.headers)})"
 
-    def redact(self, text: str) -> str:
-        """A stranger's text without the secrets of this address, should they be echoed in it."""
-        for word in sorted(self.secrets(), key=len, reverse=True):
-            text = text.replace(word, "***")
-        return text
-
     def shown_url(self) -> str:
         """The URL for people: what may be secret in its query is masked."""
         parts = urlsplit(self.url)
         query = [
-            (name, value if name in OPEN_PARAMETERS else "***")
+            (name, value if name in OPEN_PARAMETERS else redaction.MASK)
             for name, value in parse_qsl(parts.query, keep_blank_values=True)
         ]
-        return urlunsplit(parts._replace(query=urlencode(query, quote_via=quote, safe="*")))
+        return urlunsplit(parts._replace(query=urlencode(query, quote_via=quote, safe="[]")))
 
     def secrets(self) -> set[str]:
         """What may be secret: the values of headers and of the query, except what says where the session goes."""
@@ -114,19 +108,17 @@ async def open_websocket(
     """
     network = network or Network()
     url = _checked_url(address, network, is_inside=backend is not None)
-    for word in address.secrets():
-        logs.hide(word)
     hide_proxy_passwords(network.proxy)
     proxy = None if backend or url.scheme == "http" else network.proxy or environment_proxy(url)
     trust = tls_context(network.ca_file, network.client_certificate) if url.scheme == "https" else None
-    with anyio.move_on_after(network.connect_timeout_s) as limit:
+    with redaction.hidden(address.secrets()), anyio.move_on_after(network.connect_timeout_s) as limit:
         async with (
             TcpBackend() if backend is None else contextlib.nullcontext(backend) as wires,
             httpx.AsyncClient(
                 transport=Transport(wires, trust, proxy),
                 trust_env=False,
                 timeout=None,  # noqa: S113  # one limit holds for all of it
-                event_hooks={"response": [lambda response: _check(address, response)]},
+                event_hooks={"response": [_check]},
             ) as client,
             _Handshake(address, network, client, lambda fault: _unreachable(url, proxy, fault)) as websocket,
         ):
@@ -217,11 +209,11 @@ def _through(proxy: str | None) -> str:
     return f" through the proxy {place(httpx.URL(proxy))}" if proxy else ""
 
 
-async def _check(address: Address, response: httpx.Response) -> None:
+async def _check(response: httpx.Response) -> None:
     """Look at the answer to the handshake before anybody trusts it."""
     where = place(response.request.url)
     if response.status_code != 101:
-        raise await _refusal(address, response, where)
+        raise await _refusal(response, where)
     key = response.request.headers["sec-websocket-key"].encode()
     digest = hashlib.sha1(key + _ACCEPT_SUFFIX, usedforsecurity=False).digest()
     if response.headers.get("sec-websocket-accept") != base64.b64encode(digest).decode():
@@ -235,7 +227,7 @@ async def _check(address: Address, response: httpx.Response) -> None:
             raise ProtocolError(f"{where} chose a {name.rpartition('-')[2].rstrip('s')} that was not offered")
 
 
-async def _refusal(address: Address, response: httpx.Response, where: str) -> RunnerError:
+async def _refusal(response: httpx.Response, where: str) -> RunnerError:
     status = response.status_code
     if response.is_success:
         msg = f"{where} answered the WebSocket handshake with HTTP {status}"
@@ -256,7 +248,7 @@ async def _refusal(address: Address, response: httpx.Response, where: str) -> Ru
     code, message = explanation(body.decode(errors="replace"))
     message = message or response.reason_phrase
     wait_s = retry_after_s(response.headers)
-    error = error_for_status(status, address.redact(message), code=address.redact(code), retry_after_s=wait_s)
+    error = error_for_status(status, redaction.redact(message), code=redaction.redact(code), retry_after_s=wait_s)
     if isinstance(error, EndpointBusy) and wait_s:
         error.hint = "; ".join(each for each in (error.hint, f"try again in {math.ceil(wait_s)} s") if each)
     return error

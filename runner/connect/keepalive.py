@@ -9,7 +9,7 @@ _GRACE_S = 0.05
 
 
 class Keepalive:
-    """The pings of one connection; whatever comes from the peer is an answer.
+    """The pings of one connection; any bytes that come from the peer count as an answer.
 
     Args:
         interval_s: Time between two pings, None for none.
@@ -24,7 +24,7 @@ class Keepalive:
         self._lost_at_s = math.inf
 
     def heard(self) -> None:
-        """The peer lives."""
+        """The peer has sent something, so it lives."""
         self._lost_at_s = math.inf
 
     async def until_silence(self, ping: Callable[[], Awaitable[None]]) -> float:
@@ -44,6 +44,6 @@ class Keepalive:
                     return self.timeout_s
             elif now_s >= ping_at_s:
                 await ping()
-                # One that is unanswered already keeps its time.
+                # An earlier ping that is still unanswered keeps its limit.
                 self._lost_at_s = min(self._lost_at_s, anyio.current_time() + self.timeout_s)
                 ping_at_s = anyio.current_time() + self._interval_s

@@ -16,7 +16,7 @@ import anyio
 import httpcore
 import httpx
 
-from runner import logs
+from runner import redaction
 from runner.errors import ProfileError
 from runner.settings.hosts import is_local_name
 
@@ -114,7 +114,7 @@ def hide_proxy_passwords(proxy: str | None) -> None:
         with contextlib.suppress(httpx.InvalidURL):
             user_info = httpx.URL(_with_scheme(address)).userinfo.decode() if address else ""
             for password in {user_info.partition(":")[2], unquote(user_info.partition(":")[2])}:
-                logs.hide(password)
+                redaction.hide(password)
 
 
 def environment_proxy(url: httpx.URL) -> str | None:

@@ -2,12 +2,13 @@
 
 import contextlib
 import email.utils
-import json
 import math
 import time
 from typing import Any
 
 import httpx
+
+from runner.protocol.json_text import loads
 
 _MESSAGE_LIMIT = 500
 
@@ -15,7 +16,7 @@ _MESSAGE_LIMIT = 500
 def explanation(body: str) -> tuple[str, str]:
     """Code and message of a refusal, as OpenAI and Azure (`{"error": {…}}`) or gateways (flat, text) write it."""
     try:
-        found: Any = json.loads(body)
+        found: Any = loads(body)
     except ValueError:
         found = "" if body.lstrip().startswith("<") else body
     if isinstance(found, dict):

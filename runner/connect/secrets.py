@@ -8,8 +8,8 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
-from runner import logs
-from runner.errors import SecretError
+from runner import redaction
+from runner.errors import SecretError, reason_of
 from runner.settings.secret import CommandSecret, CredentialSecret, EnvSecret, FileSecret, SecretRef
 
 MAX_SECRET_BYTES = 64 * 1024
@@ -25,7 +25,7 @@ async def resolve(reference: SecretRef) -> str:
     """
     secret, source = await _fetch(reference)
     secret = secret.removesuffix("\n").removesuffix("\r")
-    logs.hide(secret)
+    redaction.hide(secret, slot=reference.model_dump_json())
     if not secret:
         msg = f"{source} holds an empty secret"
         raise SecretError(msg)
@@ -64,7 +64,7 @@ async def _from_file(path: Path) -> str:
         msg = f"{what} was not read within {_FILE_TIMEOUT_S:g} s"
         raise SecretError(msg) from None
     except (OSError, ValueError) as error:
-        msg = f"{what} cannot be read: {getattr(error, 'strerror', None) or error}"
+        msg = f"{what} cannot be read: {reason_of(error)}"
         raise SecretError(msg) from None
     return _decoded(content, what)
 
@@ -90,7 +90,7 @@ async def _from_command(reference: CommandSecret) -> str:
         msg = f"the secret's command {program} took longer than {reference.timeout_s:g} s"
         raise SecretError(msg) from None
     except (OSError, ValueError) as error:
-        msg = f"the secret's command {program} cannot be started: {getattr(error, 'strerror', None) or error}"
+        msg = f"the secret's command {program} cannot be started: {reason_of(error)}"
         raise SecretError(msg) from None
     if exit_code and len(output) <= MAX_SECRET_BYTES:
         msg = f"the secret's command {program} failed with exit code {exit_code}"

@@ -4,7 +4,7 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.errors import ProfileError
+from runner.errors import ProfileError, reason_of
 from runner.settings.endpoint import ClientCertificate
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def _stamp(path: Path | None, key: str) -> tuple[Path, int] | None:
     try:
         return path, path.stat().st_mtime_ns
     except OSError as error:
-        msg = f"cannot read {path}: {(error.strerror or 'no such file').lower()}"
+        msg = f"cannot read {path}: {reason_of(error).lower()}"
         raise ProfileError(msg, hint=f"check `endpoint.{key}`") from None
 
 
@@ -50,7 +50,7 @@ def _context(
     try:
         context = ssl.create_default_context(cafile=ca_file[0] if ca_file else None)
     except (ssl.SSLError, OSError) as error:
-        msg = f"{ca_file[0] if ca_file else 'the system'} holds no certificates in PEM: {_fault(error)}"
+        msg = f"{ca_file[0] if ca_file else 'the system'} holds no certificates in PEM: {_explained(error)}"
         raise ProfileError(msg, hint="check `endpoint.ca_file`") from None
     if ca_file is None and not _has_authorities(context):
         import certifi
@@ -61,7 +61,7 @@ def _context(
             context.load_cert_chain(certificate[0], key[0] if key else None, password=_no_password)
         except (ssl.SSLError, OSError, ValueError) as error:
             files = " and ".join(str(file[0]) for file in (certificate, key) if file)
-            msg = f"{files} cannot be used as a client certificate: {_fault(error)}"
+            msg = f"{files} cannot be used as a client certificate: {_explained(error)}"
             hint = "`endpoint.client_certificate` needs a certificate and its unencrypted private key in PEM"
             raise ProfileError(msg, hint=hint) from None
     return context
@@ -80,6 +80,6 @@ def _no_password() -> str:
     return ""
 
 
-def _fault(error: Exception) -> str:
-    reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
-    return str(reason).replace("_", " ").lower()
+def _explained(error: Exception) -> str:
+    """Why files cannot be used: OpenSSL's reason, such as `NO_START_LINE`, in words, or the operating system's."""
+    return str(getattr(error, "reason", None) or reason_of(error)).replace("_", " ").lower()

@@ -1,4 +1,4 @@
-"""A WebSocket session that pushes: what comes is handed on in the callback that brought it, to whoever listens."""
+"""A WebSocket that pushes: a message is handed to the listener in the callback that brought its bytes."""
 
 import contextlib
 from collections.abc import AsyncIterator, Callable
@@ -29,19 +29,19 @@ Over = Callable[[Exception], None]
 """Gets what ended the connection, as `ended` raises it; it must not wait."""
 
 
-class Closed(Exception):  # the end that was asked for is no error
+class Closed(Exception):
     """The connection is over because this side closed it."""
 
 
 class WebSocket(httpx_ws.AsyncWebSocketSession):
-    """One open connection, which answers pings and notices its end by itself once somebody listens.
+    """One open connection, which answers pings and notices its end by itself from `listen` on.
 
-    No inherited method is meant to be used. The first thing that ends the connection is remembered, and every later
-    call raises it: `Closed` after our own `close`, else one of the project's errors.
+    httpx-ws opens connections as objects of its own class only, so this is one; it neither calls the parent's
+    `__init__`, which would build a second protocol machine, nor uses a method of the parent. The connection keeps the
+    first thing that ends it, and every later call raises that: `Closed` after our own `close`, else a `RunnerError`.
 
     Attributes:
         close_code: The code of the peer's close frame, 1006 if the connection ended without one, None while open.
-        close_reason: The text of the peer's close frame.
     """
 
     def __init__(
@@ -54,22 +54,18 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
         keepalive_ping_timeout_seconds: float | None = 20.0,
         response: httpx.Response | None = None,
     ) -> None:
-        # The parent would build a second protocol machine, which nothing here uses.
         self.stream = stream
         self.response = response
         self.close_code: int | None = None
-        self.close_reason = ""
         self._wire = wire_below(stream)
         self._reader = frames.FrameReader(max_message_size_bytes)
         self._keepalive = Keepalive(keepalive_ping_interval_seconds, keepalive_ping_timeout_seconds)
         self._minding = anyio.CancelScope()
-        self._is_listening = False
         self._deliver: TakeMessage = self._ignore
         self._over: Over = self._ignore
         self._end: Exception | None = None
-        self._is_lost = False
         self._changes = Changes()
-        self._asked = self._close_sent = False
+        self._is_listening = self._is_lost = self._asked = self._close_sent = False
         self._late_pong = b""
         self._breathless_bytes = 0
 
@@ -94,9 +90,9 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
             raise failure
 
     async def listen(self, take: TakeMessage, over: Over | None = None) -> None:
-        """Have every text message handed to `take` from now on, and pings answered and sent.
+        """Hand every text message to `take` from now on, answer pings and send them.
 
-        What `take` raises ends the connection; what `over` raises leaves from the block that holds the connection.
+        What `take` raises ends the connection; what `over` raises leaves the block that holds the connection.
         """
         self._is_listening = True
         # The end comes in the midst of a read, or not, and a context cannot be entered twice.
@@ -137,7 +133,7 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
         await self.settled()
 
     async def ready(self) -> None:
-        """Wait until nothing waits to be sent; raises as `send` does."""
+        """Wait until no message waits to be sent; raises as `send` does."""
         self._raise_if_ended()
         if self._wire.waiting_bytes:
             await self._settle()
@@ -145,19 +141,18 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
             raise Closed("the connection is being closed by this side")
 
     def put(self, message: str | bytes) -> None:
-        """Have one text message sent, whole; raises as `send` does, but never waits."""
+        """Put one whole text message on its way; raises as `send` does, but never waits."""
         self._raise_if_ended()
         if self._close_sent:
             raise Closed("the connection is being closed by this side")
         if not self._is_listening:
-            msg = "`listen` comes before anything is sent"
-            raise RuntimeError(msg)
+            raise RuntimeError("`listen` comes before anything is sent")
         frame = frames.encode_text(message)
         self._breathless_bytes += len(frame)
         self._wire.put(frame)
 
     async def settled(self) -> None:
-        """Wait until everything that was put is gone; raises as `send` does."""
+        """Wait until the peer has taken everything that was put; raises as `send` does."""
         if self._wire.waiting_bytes:
             await self._settle()
         elif self._breathless_bytes > _BREATH_BYTES:
@@ -166,7 +161,7 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
             await anyio.lowlevel.checkpoint()
 
     async def close(self, code: int = 1000, reason: str | None = None, timeout_s: float = CLOSE_TIMEOUT_S) -> None:
-        """Say goodbye, listen on until the peer has said it too, and hang up.
+        """Send a close frame, listen on until the peer has sent its own, and hang up.
 
         Args:
             code: The close code, 1000 for a normal end.
@@ -202,7 +197,7 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
                 self._deliver(data)
             except frames.BrokenFrames as error:
                 self._finish(error, answer_code=error.close_code)
-            except Exception as error:  # noqa: BLE001  # it is raised where somebody waits for the end
+            except Exception as error:  # noqa: BLE001  # it is `ended` raises it
                 self._asked = False
                 self._finish(error, answer_code=1011)
 
@@ -219,7 +214,7 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
         self._late_pong = b""
 
     def _ignore(self, message_or_end: object) -> None:
-        """Listen to nothing."""
+        """Drop a message, or the end, that has no listener."""
 
     def _read(self, take: TakeMessage, data: bytes) -> None:
         for event in self._reader.feed(data):
@@ -228,10 +223,10 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
             elif isinstance(event, frames.Ping):
                 self._answer(frames.encode_pong(event.payload))
             elif isinstance(event, frames.Close):
-                self.close_code, self.close_reason = event.code, event.reason
+                self.close_code = event.code
                 self._finish(error_for_close(event.code, event.reason), answer_code=event.code)
             elif isinstance(event, frames.Binary):
-                take(b"")  # nobody expects one, and no event is empty
+                take(b"")  # an empty message is no event, so it counts as malformed
             elif isinstance(event, frames.BrokenFrames):
                 self._finish(event, answer_code=event.close_code)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from itertools import count, takewhile
 from pathlib import Path
 
-from runner.errors import InputError
+from runner.errors import InputError, reason_of
 from runner.journal.record import Record, parsed
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
@@ -34,7 +34,7 @@ def read_journal(path: Path, warn: Callable[[str], None]) -> Iterator[Record]:
         try:
             yield from _records(part, warn)
         except OSError as error:
-            msg = f"the journal {part} cannot be read: {error.strerror or error}"
+            msg = f"the journal {part} cannot be read: {reason_of(error)}"
             raise InputError(msg) from None
 
 

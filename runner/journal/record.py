@@ -4,22 +4,19 @@ A line is a JSON object of `at_s`, `direction`, `epoch` and `event`. Audio in `h
 `bytes` and the first 16 hexadecimal digits of its `sha256` where the event had base64.
 """
 
-import json
 import re
 from collections.abc import Callable
 from hashlib import sha256
 from typing import Any, Final, Literal, NamedTuple, get_args
 
-from pydantic_core import PydanticSerializationError, from_json, to_json
-
-from runner import logs
 from runner.protocol.audio_append import decoded
 from runner.protocol.json_fields import JsonObject
+from runner.protocol.json_text import dumps, loads
+from runner.redaction import MASK, redact
 
 Direction = Literal["in", "out", "note"]
 """From the endpoint, to it, or a note of the runner's own about the connection and the session."""
 
-MASK: Final = "[hidden]"
 _HASH_CHARACTERS: Final = 16
 _AUDIO_KEYS: Final = {
     "input_audio_buffer.append": "audio",
@@ -54,12 +51,8 @@ def line(record: Record, *, audio: Literal["hash", "keep"]) -> str:
         record: The record; it is not changed.
         audio: `hash` reduces audio to its length and a hash, `keep` leaves it as it is.
     """
-    written = {**record._asdict(), "event": _written(record.event, _reduced if audio == "hash" else str, logs.redact)}
-    try:
-        return to_json(written, inf_nan_mode="null").decode()
-    except (UnicodeEncodeError, PydanticSerializationError):
-        # Half a surrogate pair can only be written as an escape.
-        return json.dumps(written, separators=(",", ":"))
+    written = {**record._asdict(), "event": _written(record.event, _reduced if audio == "hash" else str, redact)}
+    return dumps(written)
 
 
 _LAST_DATE_S = 1 << 36
@@ -69,10 +62,10 @@ _LAST_DATE_S = 1 << 36
 def parsed(line: str | bytes) -> Record:
     """The record of a line; raises `ValueError` with what is wrong in a few words."""
     try:
-        document = from_json(line)
+        document = loads(line)
     except ValueError:
-        # The first parser refuses half a surrogate pair.
-        document = _parsed_slowly(line)
+        msg = "not JSON"
+        raise ValueError(msg) from None
     match document:
         case {"at_s": float() | int() as at_s, "direction": str(direction), "epoch": int(epoch), "event": dict(event)}:
             if direction in get_args(Direction) and epoch >= 0 and 0 <= at_s < _LAST_DATE_S:
@@ -103,14 +96,6 @@ def restored(value: Any, audio: Callable[[int], str]) -> Any:
     return value
 
 
-def _parsed_slowly(line: str | bytes) -> object:
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
-        msg = "not JSON"
-        raise ValueError(msg) from None
-
-
 def _written(value: Any, audio: Callable[[str], Any], text: Callable[[str], str]) -> Any:
     match value:
         case str():
@@ -119,7 +104,7 @@ def _written(value: Any, audio: Callable[[str], Any], text: Callable[[str], str]
             kind = value.get("type")
             heard = _AUDIO_KEYS.get(kind) if isinstance(kind, str) else None
             return {
-                logs.redact(key): audio(each)
+                redact(key): audio(each)
                 if key == heard and isinstance(each, str)
                 else _written(each, audio, _treatment(key, text))
                 for key, each in value.items()
@@ -139,7 +124,7 @@ def _masked(_text: str) -> str:
 
 
 def _without_credentials(address: str) -> str:
-    return _CREDENTIALS.sub(MASK, logs.redact(address))
+    return _CREDENTIALS.sub(MASK, redact(address))
 
 
 _TREATMENTS: Final[dict[str, Callable[[str], str]]] = {

@@ -4,11 +4,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from statistics import median
-from typing import Any, Final
+from typing import Final
 
 from runner.journal import assistant_side, user_side
-from runner.journal.record import MASK, Record, audio_bytes
+from runner.journal.record import Record, audio_bytes
 from runner.journal.rows import Header, Row, Rows, Summary, Who
+from runner.protocol.configuration import Configuration
+from runner.protocol.drift import differences
 from runner.protocol.json_fields import BadField, JsonObject, optional_table, optional_text, table
 from runner.protocol.session_format import format_of
 from runner.protocol.translation import Moment, moment_of
@@ -40,7 +42,8 @@ class Timeline:
         self._answers = assistant_side.Answers(self._rows)
         self._sent: OrderedDict[str, tuple[str, float]] = OrderedDict()
         self._streams: dict[Who, tuple[Row, Moment]] = {}
-        self._asked: JsonObject = {}
+        self._configuration: dict[int, Configuration] = {}
+        """What was asked for on each connection, by epoch."""
         self._connections: dict[int, Row] = {}
         self._lost = False
         self._restoring = False
@@ -112,7 +115,7 @@ class Timeline:
         if kind == "conversation.item.create":
             self._create(table(event, "item"))
         elif kind == "session.update":
-            self._asked = table(event, "session")
+            self._configured.ask(optional_text(event, "event_id"), table(event, "session"))
         elif route := user_side.OUT_ROUTES.get(kind):
             route(self._speech, event)
         elif reply := assistant_side.OUT_ROUTES.get(kind):
@@ -141,6 +144,11 @@ class Timeline:
         """What is known of the connection of the record in hand."""
         row = self._connections.get(self._rows.epoch)
         return {} if row is None else row.facts
+
+    @property
+    def _configured(self) -> Configuration:
+        """The configuration on the connection of the record in hand."""
+        return self._configuration.setdefault(self._rows.epoch, Configuration())
 
     def _connect(self, record: Record) -> None:
         follows = bool(self._connections)
@@ -174,10 +182,11 @@ class Timeline:
         self._use_formats(session)
 
     def configured(self, event: JsonObject) -> None:
-        """The endpoint says what holds now, which may differ from what was asked."""
-        session = table(event, "session")
-        self._rows.add("session", "configured", differs=list(_differences(self._asked, session)))
-        self._asked = {}
+        """The endpoint reports its configuration, which may differ from what the client asked for."""
+        session, configuration = table(event, "session"), self._configured
+        configuration.confirm(session)
+        drift = differences({"type": session.get("type"), **configuration.asked}, session)
+        self._rows.add("session", "configured", differs=[str(each) for each in drift])
         self._use_formats(session)
 
     def failed(self, event: JsonObject) -> None:
@@ -194,6 +203,7 @@ class Timeline:
             cause_at_s=self._rows.offset_s(cause_at_s) if cause else None,
         )
         self._answers.refused(event_id)
+        self._configured.refuse(event_id)
 
     def translated(self, event: JsonObject) -> None:
         """A piece of a translation, which knows no turns; after a pause it begins a new row."""
@@ -216,19 +226,6 @@ class Timeline:
     def _use_formats(self, session: JsonObject) -> None:
         self._speech.form = format_of(session, "input")
         self._answers.form = format_of(session, "output")
-
-
-def _differences(asked: Any, effective: Any, at: str = "") -> Iterator[str]:
-    """Where a configuration is not what was asked for; null and nothing are the same, secrets are not compared."""
-    if isinstance(asked, dict) and isinstance(effective, dict):
-        for key, value in asked.items():
-            yield from _differences(value, effective.get(key), f"{at}.{key}" if at else key)
-    elif asked != effective and asked != MASK and not (asked in (None, "", []) and effective in (None, "", [])):
-        yield f"{at} is {_shown(effective)}, not {_shown(asked)}"
-
-
-def _shown(value: Any) -> str:
-    return repr(value) if isinstance(value, str | int | float | None) else "something else"
 
 
 _ROUTES: Final[dict[str, Callable[[Timeline, JsonObject], None]]] = {

@@ -6,6 +6,8 @@ from typing import Any
 
 import tomli
 
+from runner.redaction import MASK
+
 Key = tuple[str | int, ...]
 """The way from the top of a profile to a value: names of tables and keys, and positions in arrays."""
 
@@ -47,8 +49,8 @@ def split(text: str) -> tuple[str, ...]:
 
 
 def redacted(text: str) -> str:
-    """The text with everything that looks like an API key or a token replaced by `…`."""
-    return _SECRET.sub("…", text)
+    """The text with everything that looks like an API key or a token masked."""
+    return _SECRET.sub(MASK, text)
 
 
 def looks_secret(text: str) -> bool:

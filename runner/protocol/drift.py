@@ -32,7 +32,7 @@ _SHOWN: _Shown = {
     "audio.output": frozenset({"format", "speed", "voice"}),
 }
 """What the API's schema of a configuration shows of these objects; of all others, whatever was asked for."""
-_SHOWN_IN: Mapping[object, _Shown] = {
+_SHOWN_IN: Mapping[str, _Shown] = {
     "transcription": {
         "audio.input.turn_detection": frozenset({"type", "threshold", "prefix_padding_ms", "silence_duration_ms"}),
     },
@@ -72,7 +72,9 @@ def differences(asked: JsonObject, effective: JsonObject) -> list[Drift]:
         asked: The `session` object of a `session.update`; with its `type` also where none was sent.
         effective: The one of the `session.updated` that answered it.
     """
-    return list(_in_object("", asked, effective, {**_SHOWN, **_SHOWN_IN.get(asked.get("type"), {})}))
+    kind = asked.get("type")
+    shown = _SHOWN_IN.get(kind, {}) if isinstance(kind, str) else {}
+    return list(_in_object("", asked, effective, {**_SHOWN, **shown}))
 
 
 def _in_object(path: str, asked: JsonObject, effective: JsonObject, shown: _Shown) -> Iterator[Drift]:

@@ -31,11 +31,6 @@ class Usage:
     """Audio transcribed, in seconds, where the endpoint counts those instead of tokens."""
 
     @property
-    def total_tokens(self) -> int:
-        """Tokens of responses, in both directions."""
-        return self.input_tokens + self.output_tokens
-
-    @property
     def audio_tokens(self) -> int:
         """Tokens of audio, in both directions, transcriptions included."""
         return self.input_audio_tokens + self.output_audio_tokens + self.transcription_audio_tokens

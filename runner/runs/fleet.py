@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import anyio
-import structlog
 
 from runner import logs
 from runner.inputs.broadcast import Broadcast
@@ -66,7 +65,7 @@ class _Fleet:
 
     async def execute(self) -> None:
         if self._is_one:
-            structlog.contextvars.bind_contextvars(**self._runs[0].context)
+            logs.bind(**self._runs[0].context)
         else:
             from runner.runs import open_files
 

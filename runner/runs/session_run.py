@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.abc
-import structlog
 
 from runner import logs
 from runner.errors import OutputError, RunnerError
@@ -15,6 +14,7 @@ from runner.outputs.outputs import Outputs, open_outputs
 from runner.outputs.sinks import placeholders
 from runner.outputs.writer import OutputClosed
 from runner.protocol.effects import ResponseEnded
+from runner.redaction import redact
 from runner.runs.budget import Budget
 from runner.runs.drain import drain
 from runner.runs.notices import Report, RunPhase
@@ -74,7 +74,7 @@ class SessionRun:
 
     async def execute(self) -> Outcome:
         """Run to the end, which `drain`, `stop`, the input, the endpoint or the profile bring about."""
-        structlog.contextvars.bind_contextvars(**self.context)
+        logs.bind(**self.context)
         started_s = anyio.current_time()
         try:
             async with anyio.create_task_group() as self._tasks:
@@ -86,7 +86,10 @@ class SessionRun:
         finally:
             self._source.close()
         code = self._exit_code()
-        self._enter("ended", logs.redact(f"ended: {self._error.message if self._error else self._reason}"))
+        if self._error:
+            # It may be reported long after its secrets are forgotten.
+            self._error.reword(redact)
+        self._enter("ended", f"ended: {self._error.message if self._error else self._reason}")
         sum_up(
             self._session,
             self._profile.run.limits,

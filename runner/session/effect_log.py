@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import structlog
-
 from runner import logs
 from runner.protocol.effects import (
     Configured,
@@ -22,18 +20,18 @@ from runner.protocol.rate_limits import RateLimitCrossed
 
 def bind(**context: str | int) -> None:
     """Add keys to every later log line of this session."""
-    structlog.contextvars.bind_contextvars(**context)
+    logs.bind(**context)
 
 
 def introduce(session_id: str) -> None:
     """Add the id of the session to every later log line, unless they have that of its first connection already."""
-    if "session_id" not in structlog.contextvars.get_contextvars():
+    if "session_id" not in logs.context():
         bind(session_id=session_id)
 
 
 def unbind(*keys: str) -> None:
     """Take keys out of the later log lines again."""
-    structlog.contextvars.unbind_contextvars(*keys)
+    logs.unbind(*keys)
 
 
 def record(effects: Sequence[Effect]) -> None:

@@ -90,9 +90,9 @@ def test_values_of_the_query_and_of_headers_are_masked(rt_run: Any, tmp_path: Pa
     request = rt_run("show", "p.toml", "--request").out
 
     assert "planted" not in settings + as_json + request
-    assert 'endpoint.query.tag = "***"' in settings
+    assert 'endpoint.query.tag = "[hidden]"' in settings
     assert 'endpoint.query.model = "of-the-gateway"' in settings
-    assert "GET http://127.0.0.1:1/v1/realtime?tag=***&model=of-the-gateway\n" in request
+    assert "GET http://127.0.0.1:1/v1/realtime?tag=[hidden]&model=of-the-gateway\n" in request
 
 
 def test_each_table_begins_with_its_kind(rt_run: Any, profile: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from runner import logs
+from tests.helpers.log_capture import log_restored
 from tests.helpers.transport_peers import Pki, make_pki
 
 
@@ -32,7 +32,5 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _what_is_hidden() -> Iterator[None]:
     """Forget after each test what it has hidden from the logs."""
-    hidden = set(logs._hidden)
-    yield
-    logs._hidden.clear()
-    logs._hidden.update(hidden)
+    with log_restored():
+        yield

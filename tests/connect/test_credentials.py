@@ -15,7 +15,7 @@ import anyio
 import pytest
 from websockets.http11 import Request, Response
 
-from runner import logs
+from runner import redaction
 from runner.connect import credentials
 from runner.connect.credentials import credential_headers
 from runner.errors import AccessRefused, EndpointUnreachable, ProfileError, RunnerError, SecretError
@@ -179,7 +179,7 @@ async def test_a_client_secret_buys_a_token(entra: Entra, kind: str, tmp_path: P
 
     assert list(headers) == ["Authorization"]
     assert headers["Authorization"].startswith("Bearer tok-")
-    assert logs.redact(headers["Authorization"]) == "Bearer [hidden]"
+    assert redaction.redact(headers["Authorization"]) == "Bearer [hidden]"
     (request,) = (line for line in entra.requests() if line.startswith("POST"))
     assert "/tenant/oauth2/v2.0/token" in request
     assert SCOPE in request
@@ -363,7 +363,7 @@ async def test_entra_is_asked_through_the_endpoints_proxy(entra: Entra) -> None:
     assert headers["Authorization"].startswith("Bearer tok-")
     assert proxy.asked[0].startswith(b"CONNECT localhost:%d " % port)
     assert b"Proxy-Authorization: Basic" in proxy.asked[0]
-    assert logs.redact("made-up-password") == "[hidden]"
+    assert redaction.redact("made-up-password") == "[hidden]"
 
 
 async def test_an_authority_that_is_not_trusted_is_out_of_reach(entra: Entra) -> None:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from httpx._utils import URLPattern, get_environment_proxies
 
-from runner import logs
+from runner import redaction
 from runner.connect.network import TcpBackend, core_proxy, environment_proxy, explain, hide_proxy_passwords, place
 from runner.errors import ProfileError
 from runner.settings.hosts import is_loopback
@@ -138,7 +138,7 @@ def test_the_password_of_a_proxy_never_reaches_a_log(monkeypatch: pytest.MonkeyP
         monkeypatch.setenv(name, address)
     hide_proxy_passwords(None if name else address)
 
-    assert logs.redact("a h%40nter-two, h@nter-two") == "a [hidden], [hidden]"
+    assert redaction.redact("a h%40nter-two, h@nter-two") == "a [hidden], [hidden]"
 
 
 def test_places_are_host_and_port() -> None:

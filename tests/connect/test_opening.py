@@ -18,7 +18,7 @@ import pytest
 import uvicorn
 from anyio.streams.tls import TLSStream
 
-from runner import logs
+from runner import redaction
 from runner.connect.handshake import Address, open_websocket
 from runner.connect.websocket import WebSocket
 from runner.errors import (
@@ -306,7 +306,7 @@ GATEWAY = {"statusCode": 401, "message": "Access denied due to invalid subscript
 @pytest.mark.parametrize(
     ("code", "body", "kind", "words"),
     [
-        (401, json.dumps(OPENAI), AccessRefused, r"HTTP 401: Incorrect API key provided: \*\*\*"),
+        (401, json.dumps(OPENAI), AccessRefused, r"HTTP 401: Incorrect API key provided: \[hidden\]"),
         (404, json.dumps(AZURE), SessionRefused, "HTTP 404: The API deployment does not exist"),
         (401, json.dumps(GATEWAY), AccessRefused, "HTTP 401: Access denied"),
         (400, json.dumps({"detail": "model missing"}), SessionRefused, "HTTP 400: model missing"),
@@ -314,6 +314,7 @@ GATEWAY = {"statusCode": 401, "message": "Access denied due to invalid subscript
         (503, "try\n later\x1b[31m", EndpointBusy, r"HTTP 503: try later\[31m$"),
         (502, "<html>bad gateway</html>", EndpointBusy, "HTTP 502: Reason"),
         (500, "[1, 2]", EndpointBusy, "HTTP 500: Reason"),
+        (500, "[" * 60_000, EndpointBusy, r"HTTP 500: \[{500}$"),
         (500, "x" * 200_000, EndpointBusy, "HTTP 500: x{500}$"),
         (418, "", EndpointUnreachable, "HTTP 418: Reason"),
     ],
@@ -337,9 +338,9 @@ async def test_a_refusal_names_the_model_but_no_secret() -> None:
             async with open_websocket(address, None):
                 pass
 
-    assert "`gpt-realtime-9` at *** with *** is not" in str(caught.value)
-    assert logs.redact("realtime at team-seven with tag-0123456") == "realtime at [hidden] with [hidden]"
-    assert address.shown_url().endswith("?model=gpt-realtime-9&api-version=2025-04-01-preview&tag=***")
+    assert "`gpt-realtime-9` at [hidden] with [hidden] is not" in str(caught.value)
+    assert redaction.redact("realtime at team-seven with tag-0123456") == "realtime at [hidden] with [hidden]"
+    assert address.shown_url().endswith("?model=gpt-realtime-9&api-version=2025-04-01-preview&tag=[hidden]")
 
 
 async def test_a_refusals_code_is_kept() -> None:

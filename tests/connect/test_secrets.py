@@ -10,7 +10,7 @@ import anyio
 import pytest
 from pydantic import TypeAdapter
 
-from runner import logs
+from runner import redaction
 from runner.connect import secrets
 from runner.errors import SecretError
 from runner.settings.secret import SecretRef
@@ -48,7 +48,7 @@ async def test_every_kind_leads_to_its_secret(kind: str, tmp_path: Path, monkeyp
     }
 
     assert await resolved(**{kind: reference[kind]}) == f"{KEY}-{kind}"
-    assert logs.redact(f"key={KEY}-{kind}") == "key=[hidden]"
+    assert redaction.redact(f"key={KEY}-{kind}") == "key=[hidden]"
 
 
 @pytest.mark.parametrize("ending", [b"", b"\n", b"\r\n", b"\r"])

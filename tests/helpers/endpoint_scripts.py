@@ -6,13 +6,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
-from structlog.testing import capture_logs
 
-from runner import logs
 from runner.session.opening import open_session
 from runner.session.pump import Reader
 from runner.session.session import Session
 from runner.settings.profile import Profile
+from tests.helpers.log_capture import captured_log
 from tests.helpers.peer import Door, Peer, Script, profile_for, serving
 
 PATIENCE_S = 20
@@ -113,8 +112,7 @@ async def session_with(
     *scripts: Script, door: Door | None = None, readers: Sequence[Reader] = (), **run: Any
 ) -> AsyncIterator[tuple[Session, list[Peer], list[Any]]]:
     """A session with a scripted endpoint, its connections and its log lines; all of it within bounded time."""
-    logs.configure(level="debug")
-    with capture_logs() as lines, anyio.fail_after(PATIENCE_S):
+    with captured_log() as lines, anyio.fail_after(PATIENCE_S):
         async with (
             serving(in_turn(*scripts), door=door) as (port, peers),
             open_session(persistent(port, **run), readers=readers) as session,

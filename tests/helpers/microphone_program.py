@@ -12,15 +12,14 @@ from typing import Any
 import anyio
 import anyio.to_thread
 import numpy as np
-from structlog.testing import capture_logs
 
-from runner import logs
 from runner.audio.format import PCM
 from runner.errors import RunnerError
 from runner.inputs.live import LiveInput
 from runner.session.opening import open_session
 from runner.settings.input import MicrophoneInput
 from tests.helpers.hearing_peers import all_ears, at_once, heard
+from tests.helpers.log_capture import captured_log
 from tests.helpers.peer import profile_for, serving
 
 PLAY = ("pacat", "-p", "-d", "mouth", "--rate=24000", "--channels=1", "--format=s16le", "--raw", "--latency-msec=50")
@@ -30,9 +29,8 @@ async def listen(seconds: float, lost_s: float, settings: MicrophoneInput) -> di
     """Listen for so long, and say what was heard of what was played."""
     noise = np.random.default_rng(1).integers(-8000, 8000, int(PCM.rate * seconds), dtype="<i2")
     report: dict[str, Any] = {"error": "", "started_late": True}
-    logs.configure(level="info")
     microphone = LiveInput(settings, has_terminal=True)
-    with capture_logs() as lines:
+    with captured_log() as lines:
         async with serving(all_ears) as (port, peers):
             await microphone.open(PCM)
             async with open_session(profile_for(port)) as session:

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner import logs
-from runner.journal.record import MASK, Record, audio_bytes, line, parsed, restored
+from runner import redaction
+from runner.journal.record import Record, audio_bytes, line, parsed, restored
+from runner.redaction import MASK
+from tests.helpers.log_capture import log_restored
 
 SOUND = bytes(range(256)) * 4
 AUDIO = base64.b64encode(SOUND).decode()
@@ -40,10 +42,8 @@ RECORDS = st.builds(
 @pytest.fixture(autouse=True)
 def _hidden_words() -> Iterator[None]:
     """Leave no hidden word behind."""
-    hidden = set(logs._hidden)
-    yield
-    logs._hidden.clear()
-    logs._hidden.update(hidden)
+    with log_restored():
+        yield
 
 
 def written(event: dict[str, Any], *, audio: Any = "hash") -> Any:
@@ -133,7 +133,7 @@ def test_secrets_are_masked_by_their_keys(audio: str) -> None:
 
 def test_hidden_words_are_masked_wherever_they_stand() -> None:
     """Also where JSON writes them with escapes, inside JSON in a string, and in keys."""
-    logs.hide(SECRET)
+    redaction.hide(SECRET)
     event = {"type": "x", "text": f"it is {SECRET}!", "arguments": json.dumps({"a": SECRET}), SECRET: 1}
 
     found = written(event)
@@ -143,7 +143,7 @@ def test_hidden_words_are_masked_wherever_they_stand() -> None:
 
 def test_a_hidden_word_does_not_spoil_audio() -> None:
     """Short words occur in base64 by chance."""
-    logs.hide("BAUG")
+    redaction.hide("BAUG")
 
     assert "BAUG" in AUDIO
     assert written({"type": "input_audio_buffer.append", "audio": AUDIO}, audio="keep")["audio"] == AUDIO

@@ -237,7 +237,40 @@ def test_what_the_endpoint_configures_otherwise_is_told() -> None:
 
     (row,) = tape.rows("session")
 
-    assert row.facts == {"differs": ["audio.output.voice is 'alloy', not 'marin'"]}
+    assert row.facts == {"differs": ['`session.audio.output.voice` is "alloy", asked for was "marin"']}
+
+
+@pytest.mark.parametrize(
+    ("asked", "effective"),
+    [
+        ({"max_output_tokens": "inf"}, {}),
+        ({"truncation": "auto"}, {"truncation": {"type": "auto"}}),
+        ({"audio": {"output": {"voice": {"id": "voice_1"}}}}, {"audio": {"output": {"voice": "voice_1"}}}),
+        ({"audio": {"output": {"speed": 0.8}}}, {"audio": {"output": {"speed": 0.8000000119}}}),
+    ],
+)
+def test_a_timeline_and_the_session_agree_on_drift(asked: dict[str, Any], effective: dict[str, Any]) -> None:
+    """The same setting in other words is no drift in a session, and none in its timeline."""
+    tape = Tape()
+    tape.went(0, "session.update", session=asked)
+    tape.came(1, "session.updated", session=effective)
+
+    (row,) = tape.rows("session")
+
+    assert row.facts == {}
+
+
+def test_each_configuration_is_compared_with_the_updates_that_it_answers() -> None:
+    """Not with a later update, nor with one that was refused, nor with one of another connection."""
+    tape = Tape()
+    tape.went(0, "session.update", event_id="e1", session={"instructions": "one"})
+    tape.went(0, "session.update", event_id="e2", session={"instructions": "two"})
+    tape.came(1, "session.updated", session={"instructions": "one"})
+    tape.came(2, "error", error={"message": "no", "event_id": "e2"})
+    tape.epoch = 2
+    tape.came(3, "session.updated", session={"instructions": "three"})
+
+    assert [row.facts for row in tape.rows("session")] == [{}, {}]
 
 
 def test_a_translation_is_told_in_stretches() -> None:

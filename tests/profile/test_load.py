@@ -213,7 +213,7 @@ def test_the_room_has_these_names() -> None:
         ("run.grace_s", "--set run.grace_s: must be KEY=VALUE; such as run.grace_s=5"),
         ("extends=x", "--set extends: a parent can only be named in a file"),
         ("session=5", "--set session: session: must be a table"),
-        ("sk-abcdefghijk", "--set …: must be KEY=VALUE; such as run.grace_s=5"),
+        ("sk-abcdefghijk", "--set [hidden]: must be KEY=VALUE; such as run.grace_s=5"),
     ],
 )
 def test_a_flag_that_means_nothing_is_a_fault_that_names_it(problems_of: Any, flag: str, expected: str) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import anyio
 import pytest
 from pydantic import ValidationError
-from structlog.testing import capture_logs
 
 from runner.errors import EndpointBusy, RunnerError
 from runner.protocol.effects import AudioDelta, Effect, ResponseEnded, ResponseStarted, TextDelta, TurnEnded
@@ -16,6 +15,7 @@ from runner.protocol.usage import Usage
 from runner.runs.budget import Budget
 from runner.session.update import Update
 from runner.settings.limits import Limits, Prices
+from tests.helpers.log_capture import captured_log
 
 BUSY = EndpointBusy("too many requests")
 COMPLETED = ResponseEnded("r", "completed")
@@ -56,7 +56,7 @@ def test_turns_are_completed_responses() -> None:
     """What was cancelled or failed is no turn; at 80 % there is one warning."""
     told = Told(max_turns=5)
 
-    with capture_logs() as lines:
+    with captured_log() as lines:
         for each in (COMPLETED, CANCELLED, FAILED, INCOMPLETE, *[COMPLETED] * 5):
             told.budget.take(update(each))
 
@@ -104,7 +104,7 @@ async def test_what_was_used_is_looked_at_when_it_grows(
     """With every response and every transcription; once near and once spent."""
     told = Told(**{key: limit}, prices=Prices(output_text=10))
     usage = Usage()
-    with capture_logs() as lines:
+    with captured_log() as lines:
         async with told.watching(usage):
             for growth in ({}, near, {}, enough, enough):
                 for name, amount in growth.items():
@@ -129,7 +129,7 @@ def test_nothing_is_counted_without_limits_or_prices() -> None:
     told = Told(max_cost=0.01)
     told.budget.usage = Usage(input_text_tokens=1 << 60)
 
-    with capture_logs() as lines:
+    with captured_log() as lines:
         kinds: list[Any] = ["response.done", TRANSCRIBED, None, [], {}, 7]
         for kind in kinds:
             told.budget.take(update(COMPLETED, FAILED, kind=kind))
@@ -143,7 +143,7 @@ async def test_a_session_lasts_no_longer_than_it_may() -> None:
     """Whatever goes on in it; the warning comes first."""
     told = Told(max_duration_s=1.5)
     began_s = time.monotonic()
-    with capture_logs() as lines, anyio.fail_after(10):
+    with captured_log() as lines, anyio.fail_after(10):
         async with told.watching():
             await told.ended.wait()
             lasted_s = time.monotonic() - began_s
@@ -218,7 +218,7 @@ async def test_what_nobody_says_keeps_nobody_awake() -> None:
 async def test_both_clocks_run_and_each_is_told_once() -> None:
     """One that has run out does not keep the other from doing so."""
     told = Told(max_idle_s=0.2, max_duration_s=1.0)
-    with capture_logs() as lines, anyio.fail_after(20):
+    with captured_log() as lines, anyio.fail_after(20):
         async with told.watching():
             await told.ended.wait()
             told.ended = anyio.Event()

@@ -7,7 +7,6 @@ from typing import Any
 
 import anyio
 import pytest
-import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import from_json
@@ -16,6 +15,7 @@ from runner import logs
 from runner.errors import AccessRefused, EndpointBusy, EndpointUnreachable, RunnerError, SessionRefused
 from runner.session.opening import open_session
 from runner.session.pump import MAX_MALFORMED_MESSAGES
+from tests.helpers.log_capture import log_restored
 from tests.helpers.peer import Peer, profile_for, serving
 
 pytestmark = pytest.mark.anyio
@@ -26,9 +26,9 @@ CREATED = {"type": "session.created", "session": {"id": "s", "type": "realtime"}
 def log() -> Iterator[io.StringIO]:
     """What a session leaves in the log."""
     written = io.StringIO()
-    logs.configure(level="debug", format="json", stream=written)
-    yield written
-    structlog.reset_defaults()
+    with log_restored():
+        logs.configure(level="debug", format="json", stream=written)
+        yield written
 
 
 async def refused_with(error: dict[str, Any]) -> RunnerError:

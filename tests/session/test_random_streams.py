@@ -9,7 +9,6 @@ from typing import Any
 
 import anyio
 import pytest
-import structlog
 
 from runner import logs
 from runner.errors import IllegalEvent, RunnerError
@@ -20,6 +19,7 @@ from runner.protocol.event_table import KNOWN_TYPES
 from runner.session.opening import open_session
 from runner.session.session import Session
 from runner.session.update import Update
+from tests.helpers.log_capture import log_restored
 from tests.helpers.peer import Peer, profile_for, serving
 
 STREAMS = {"asyncio": range(500), "trio": range(500, 560)}
@@ -279,9 +279,9 @@ def hostile(seed: int) -> Callable[[Peer], Any]:
 def log() -> Iterator[io.StringIO]:
     """What the streams leave in the log."""
     written = io.StringIO()
-    logs.configure(level="debug", format="json", stream=written)
-    yield written
-    structlog.reset_defaults()
+    with log_restored():
+        logs.configure(level="debug", format="json", stream=written)
+        yield written
 
 
 @asynccontextmanager

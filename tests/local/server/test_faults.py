@@ -14,7 +14,6 @@ import httpcore
 import httpx
 import httpx_ws
 import pytest
-import structlog
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
 from websockets.sync.client import ClientConnection
 
@@ -28,6 +27,7 @@ from runner.profile import load_profile
 from runner.settings.endpoint import LocalEndpoint
 from runner.settings.faults import CloseFault, DropFault, RefuseFault
 from tests.helpers.local_client import dial, heard, heard_until, in_thread, listening, settings, told, user_message
+from tests.helpers.log_capture import log_restored
 from tests.local.server.test_http_server import UPGRADE
 
 pytestmark = pytest.mark.anyio
@@ -39,9 +39,9 @@ Lines = Callable[[str], list[dict[str, Any]]]
 def logged() -> Iterator[Lines]:
     """The lines of the log that have this event."""
     stream = io.StringIO()
-    logs.configure(level="info", format="json", stream=stream)
-    yield lambda event: [line for line in map(json.loads, stream.getvalue().splitlines()) if line["event"] == event]
-    structlog.reset_defaults()
+    with log_restored():
+        logs.configure(level="info", format="json", stream=stream)
+        yield lambda event: [line for line in map(json.loads, stream.getvalue().splitlines()) if line["event"] == event]
 
 
 @asynccontextmanager

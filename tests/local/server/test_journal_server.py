@@ -11,7 +11,6 @@ from typing import Any
 
 import httpx
 import pytest
-import structlog
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
@@ -21,6 +20,7 @@ from runner.local.server import journal_server
 from runner.local.server.journal_server import PlaybackApp
 from tests.helpers.command_process import Command, profile
 from tests.helpers.local_client import dial, in_thread, listening, told
+from tests.helpers.log_capture import log_restored
 
 pytestmark = pytest.mark.anyio
 
@@ -32,9 +32,9 @@ SESSION = {"type": "realtime", "id": "sess_1", "object": "realtime.session", "mo
 def logged() -> Iterator[io.StringIO]:
     """What is logged."""
     stream = io.StringIO()
-    logs.configure(format="json", stream=stream)
-    yield stream
-    structlog.reset_defaults()
+    with log_restored():
+        logs.configure(format="json", stream=stream)
+        yield stream
 
 
 def came(at_s: float, kind: str, *, epoch: int = 1, **fields: Any) -> Record:

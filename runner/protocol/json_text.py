@@ -1,0 +1,77 @@
+"""JSON as text, with the halves of surrogate pairs that JSON allows and UTF-8 does not.
+
+Some servers cut text between the two halves of a pair. The fast parser refuses such text and the fast writer such
+values; the standard library's take over, and write half a pair as an escape.
+"""
+
+import json
+from contextlib import suppress
+from typing import Final
+
+from pydantic_core import PydanticSerializationError, from_json, to_json
+
+_MAX_DEPTH: Final = 200
+"""How deep the fast parser lets arrays and objects be nested."""
+
+
+def dumps(value: object) -> str:
+    """A value as one line of JSON; numbers that JSON lacks are null.
+
+    Args:
+        value: What `loads` returns, or consists of the same types.
+
+    Raises:
+        ValueError: JSON cannot hold the value.
+    """
+    try:
+        return to_json(value, inf_nan_mode="null").decode()
+    except (UnicodeEncodeError, PydanticSerializationError):
+        pass
+    try:
+        text = json.dumps(value)
+        return json.dumps(json.loads(text, parse_constant=_null), separators=(",", ":"))
+    except (TypeError, RecursionError) as error:
+        raise ValueError(str(error)) from None
+
+
+def loads(text: bytes | str) -> object:
+    """The value of a JSON text.
+
+    Raises:
+        UnicodeDecodeError: The bytes are not UTF-8.
+        ValueError: The text is not JSON, or nested deeper than 200 levels.
+    """
+    try:
+        return from_json(text)
+    except ValueError:
+        return repaired(text)
+
+
+def repaired(text: bytes | str) -> object:
+    """The value of a JSON text that the fast parser has refused; raises as `loads` does."""
+    if isinstance(text, bytes):
+        text = text.decode()
+    with suppress(RecursionError):
+        value = json.loads(text)
+        if _is_shallow(value):
+            return value
+    msg = f"nested deeper than {_MAX_DEPTH} levels"
+    raise ValueError(msg)
+
+
+def _null(_constant: str) -> None:
+    return None
+
+
+def _is_shallow(value: object) -> bool:
+    """Whether code that walks through the value can do so by recursion."""
+    level = [value]
+    for _ in range(_MAX_DEPTH):
+        level = [
+            each
+            for outer in level
+            for each in (outer.values() if isinstance(outer, dict) else outer if isinstance(outer, list) else ())
+        ]
+        if not level:
+            return True
+    return False
