@@ -51,6 +51,11 @@ def test_import_directions(repository: Path) -> None:
     _check(repository, "lint-imports")
 
 
+def test_dependencies(repository: Path) -> None:
+    """What the program imports is declared, and what is declared is imported."""
+    _check(repository, "deptry", ".")
+
+
 def _project(repository: Path) -> dict[str, Any]:
     return tomllib.loads((repository / "pyproject.toml").read_text())
 
