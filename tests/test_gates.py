@@ -4,6 +4,7 @@ import argparse
 import re
 import subprocess
 import sys
+import tarfile
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,25 @@ def test_format(repository: Path) -> None:
 def test_import_directions(repository: Path) -> None:
     """Imports point one way, and the protocol does no I/O."""
     _check(repository, "lint-imports")
+
+
+def test_dependencies(repository: Path) -> None:
+    """What the program imports is declared, and what is declared is imported."""
+    _check(repository, "deptry", ".")
+
+
+def test_the_source_distribution_is_the_repository(repository: Path, tmp_path: Path) -> None:
+    """It holds every file that git tracks, so that who has it can run the tests and the benchmarks."""
+    if not (repository / ".git").exists():
+        pytest.skip("not a checkout of git")
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=repository, capture_output=True, text=True, check=True)
+
+    _check(repository, "hatchling", "build", "--target", "sdist", "--directory", str(tmp_path))
+
+    (built,) = tmp_path.iterdir()
+    with tarfile.open(built) as archive:
+        held = {name.partition("/")[2] for name in archive.getnames()}
+    assert set(tracked.stdout.split("\0")) - {""} - held == set()
 
 
 def _project(repository: Path) -> dict[str, Any]:

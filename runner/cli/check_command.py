@@ -6,6 +6,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
+from runner.cli.arguments import add_profiles_dir, takes_profile
+
 if TYPE_CHECKING:
     from runner.profile.problems import Problem
 
@@ -13,10 +15,10 @@ if TYPE_CHECKING:
 def add_parser(subparsers: Any) -> None:
     """Add the command to the command line."""
     parser = subparsers.add_parser("check", help="validate profiles offline")
-    parser.add_argument("profiles", nargs="*", metavar="NAME|PATH", help="the profiles to check")
+    takes_profile(parser.add_argument("profiles", nargs="*", metavar="NAME|PATH", help="the profiles to check"))
     parser.add_argument("--all", action="store_true", help="check every profile in every searched folder")
     parser.add_argument("--output", choices=("text", "json", "github"), default="text", help="the form of the report")
-    parser.add_argument("--profiles-dir", metavar="DIR", default=argparse.SUPPRESS, help="search this folder first")
+    add_profiles_dir(parser)
     parser.add_argument("--set", action="append", default=[], dest="sets", metavar="KEY=VALUE", help="override a value")
     parser.set_defaults(run=run)
 

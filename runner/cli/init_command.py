@@ -7,6 +7,8 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
+from runner.cli.arguments import takes_folder
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -21,7 +23,11 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("init", help="write a commented profile to start from")
     parser.add_argument("name", metavar="NAME", help="the profile's name")
     parser.add_argument("--kind", choices=KINDS, required=True, help="where the profile connects")
-    parser.add_argument("--dir", default="profiles", metavar="DIR", help="the folder to write to (default: profiles)")
+    takes_folder(
+        parser.add_argument(
+            "--dir", default="profiles", metavar="DIR", help="the folder to write to (default: profiles)"
+        )
+    )
     parser.set_defaults(run=run)
 
 

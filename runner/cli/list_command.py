@@ -6,6 +6,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
+from runner.cli.arguments import add_profiles_dir
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -15,7 +17,7 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("list", help="list the profiles in the searched folders")
     parser.add_argument("--output", choices=("text", "json"), default="text", help="the form of the list")
     parser.add_argument("--names", action="store_true", help="print the names only, without reading the files")
-    parser.add_argument("--profiles-dir", metavar="DIR", default=argparse.SUPPRESS, help="search this folder first")
+    add_profiles_dir(parser)
     parser.set_defaults(run=run)
 
 

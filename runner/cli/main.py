@@ -114,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
         serve_local_command,
         show_command,
     )
+    from runner.cli.arguments import takes_folder, takes_profile
 
     parser = argparse.ArgumentParser(
         prog="rt-run",
@@ -123,12 +124,14 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
-    parser.add_argument(
-        "-p",
-        "--profile",
-        action="append",
-        metavar="NAME|PATH",
-        help="the profile to run; given again, more profiles beside it",
+    takes_profile(
+        parser.add_argument(
+            "-p",
+            "--profile",
+            action="append",
+            metavar="NAME|PATH",
+            help="the profile to run; given again, more profiles beside it",
+        )
     )
     parser.add_argument(
         "--set",
@@ -137,7 +140,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="KEY=VALUE",
         help="override one value, such as model.name=gpt-realtime-2, in every profile",
     )
-    parser.add_argument("--profiles-dir", metavar="DIR", help="look for profiles here first")
+    takes_folder(parser.add_argument("--profiles-dir", metavar="DIR", help="look for profiles here first"))
     parser.add_argument(
         "--log-format", choices=["auto", "console", "json"], help="how logs are written to standard error"
     )

@@ -6,6 +6,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
+from runner.cli.arguments import takes_file
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -16,7 +18,11 @@ if TYPE_CHECKING:
 def add_parser(subparsers: Any) -> None:
     """Add the command to the command line."""
     parser = subparsers.add_parser("replay", help="show a recorded session as a timeline")
-    parser.add_argument("journals", nargs="+", metavar="JOURNAL", help="a journal; FILE.1, FILE.2 … are read before it")
+    takes_file(
+        parser.add_argument(
+            "journals", nargs="+", metavar="JOURNAL", help="a journal; FILE.1, FILE.2 … are read before it"
+        )
+    )
     parser.add_argument("--output", choices=("text", "json"), default="text", help="the form of the output")
     parser.set_defaults(run=run)
 

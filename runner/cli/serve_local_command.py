@@ -6,6 +6,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
+from runner.cli.arguments import add_profiles_dir, takes_file, takes_profile
+
 if TYPE_CHECKING:
     from runner.local.server.asgi import Asgi
     from runner.local.server.journal_server import PlaybackApp
@@ -20,15 +22,17 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--listen",
         default=DEFAULT_LISTEN,
-        metavar="HOST:PORT",
-        help=f"a loopback address (default {DEFAULT_LISTEN}; port 0 takes a free one)",
+        metavar="ADDRESS",  # a colon would end the description in zsh
+        help=f"a loopback HOST:PORT (default {DEFAULT_LISTEN}; port 0 takes a free one)",
     )
-    parser.add_argument(
-        "-p",
-        "--profile",
-        dest="name",
-        metavar="NAME|PATH",
-        help="take script, limits and faults from this profile's endpoint",
+    takes_profile(
+        parser.add_argument(
+            "-p",
+            "--profile",
+            dest="name",
+            metavar="NAME|PATH",
+            help="take script, limits and faults from this profile's endpoint",
+        )
     )
     parser.add_argument(
         "--set", action="append", default=[], dest="sets", metavar="KEY=VALUE", help="override one value of it"
@@ -41,8 +45,10 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         metavar="KEY=VALUE,…",
         help="let something go wrong, such as kind=drop,after_events=5 (repeatable; see docs/local-endpoint.md)",
     )
-    parser.add_argument("--profiles-dir", metavar="DIR", default=argparse.SUPPRESS, help="look for profiles here first")
-    parser.add_argument("--journal", metavar="FILE", help="play the server's side of this journal back instead")
+    add_profiles_dir(parser, "look for profiles here first")
+    takes_file(
+        parser.add_argument("--journal", metavar="FILE", help="play the server's side of this journal back instead")
+    )
     parser.add_argument(
         "--speed", type=float, metavar="N", help="how many times faster than recorded; 0 makes no pauses (default 1)"
     )

@@ -6,6 +6,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
+from runner.cli.arguments import add_profiles_dir, takes_profile
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -15,12 +17,12 @@ if TYPE_CHECKING:
 def add_parser(subparsers: Any) -> None:
     """Add the command to the command line."""
     parser = subparsers.add_parser("show", help="print the effective settings and where each came from")
-    parser.add_argument("name", metavar="NAME|PATH", help="the profile to show")
+    takes_profile(parser.add_argument("name", metavar="NAME|PATH", help="the profile to show"))
     parser.add_argument(
         "--request", action="store_true", help="print what is sent first: URL, header names, session.update"
     )
     parser.add_argument("--output", choices=("text", "json"), default="text", help="the form of the output")
-    parser.add_argument("--profiles-dir", metavar="DIR", default=argparse.SUPPRESS, help="search this folder first")
+    add_profiles_dir(parser)
     parser.add_argument("--set", action="append", default=[], dest="sets", metavar="KEY=VALUE", help="override a value")
     parser.set_defaults(run=run)
 

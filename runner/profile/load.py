@@ -134,13 +134,16 @@ def _validated(
 
 def _with_defaults(layers: list[Layer], file: Layer) -> tuple[dict[str, Any], Owners]:
     """Lay everything over the defaults that flags and variables may change in part."""
-    tree, _ = merged([Layer("default", {}, Path("/")), *layers])
     data: dict[str, Any] = {"input": {"kind": "stdin"}, "outputs": [{"kind": "stdout"}]}
-    auth = tree.get("auth", {})
-    if isinstance(auth, dict) and "kind" not in auth:
-        data["auth"] = default_auth(at(tree, ("endpoint", "kind")))
+    if _said(layers, ("auth", "kind")) is None:
+        data["auth"] = default_auth(_said(layers, ("endpoint", "kind")))
     tree, owners = merged([Layer("default", data, Path("/")), *layers])
     return tree, {**owners, (): file}
+
+
+def _said(layers: list[Layer], key: Key) -> Any:
+    """The value that the last layer to have this key gives to it; None where no layer has it."""
+    return next((value for each in reversed(layers) if (value := at(each.data, key)) is not None), None)
 
 
 def _judge(tree: dict[str, Any], owners: Owners, secret: set[Key]) -> tuple[Profile | None, list[tuple[Problem, bool]]]:

@@ -1,14 +1,104 @@
-"""Completion scripts complete commands, flags, choices and profile names."""
+"""Completion scripts complete commands, flags, choices, profiles, folders and files, in the shells themselves."""
 
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-SHELLS = ("bash", "zsh", "fish")
+from runner.cli.completion_command import SHELLS
+
+CASES = [
+    ("rt-run che", {"check"}),
+    ("rt-run check --out", {"--output"}),
+    ("rt-run check --output ", {"text", "json", "github"}),
+    ("rt-run check azure-p", {"azure-prod"}),
+    ("rt-run check azure-key l", {"local"}),
+    ("rt-run show --request mi", {"mine.toml"}),
+    ("rt-run --profile azure-", {"azure-prod", "azure-key"}),
+    ("rt-run -p local -p azure-", {"azure-prod", "azure-key"}),
+    ("rt-run serve-local -p lo", {"local"}),
+    ("rt-run serve-local --journal rec", {"recorded.jsonl"}),
+    ("rt-run init x --kind azure", {"azure", "azure-key"}),
+    ("rt-run init x --dir fol", {"folder"}),
+    ("rt-run check --profiles-dir fol", {"folder"}),
+    ("rt-run replay recorded.jsonl rec", {"recorded.jsonl"}),
+    ("rt-run completion z", {"zsh"}),
+    ("rt-run --prof", {"--profile", "--profiles-dir"}),
+]
+"""A command line before the cursor, and all that it may be completed with."""
+
+_BASH = """
+source ./script
+COMP_WORDS=($1)
+[[ $1 == *" " ]] && COMP_WORDS+=("")
+COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+compopt() { :; }
+_shtab_rt_run
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+_ZSH = """
+zmodload zsh/zpty
+zpty shell zsh -f -i
+zpty -w shell 'source ./inside.zsh'
+zpty -w -n shell "$1"$'\\t\\x18'
+while zpty -r shell >screen; do :; done
+cat found
+"""
+_INSIDE_ZSH = """
+fpath=($PWD/functions $fpath)
+autoload -Uz compinit && compinit -D -u
+compadd() {
+  local -a hits
+  if [[ ${@[1,(i)(-|--)]} != *-[OAD]\\ * ]]; then
+    builtin compadd -A hits "$@"
+    print -rl -- $hits >>found
+  fi
+  builtin compadd "$@"
+}
+leave() { exit }
+zle -N leave && bindkey '^X' leave
+"""
+
+
+@pytest.fixture
+def completed(rt_run: Any, tmp_path: Path) -> Callable[[str, str], set[str]]:
+    """What a shell completes a line with; `rt-run list --names` is a stand-in."""
+    stub = tmp_path / "bin" / "rt-run"
+    for folder in ("bin", "folder", "functions"):
+        (tmp_path / folder).mkdir()
+    for name in ("mine.toml", "recorded.jsonl", "found"):
+        (tmp_path / name).touch()
+    stub.write_text("#!/bin/sh\nprintf 'azure-prod\\nazure-key\\nlocal\\n'\n")
+    stub.chmod(0o755)
+    (tmp_path / "inside.zsh").write_text(_INSIDE_ZSH)
+
+    def run(shell: str, line: str) -> set[str]:
+        script = rt_run("completion", shell).out
+        (tmp_path / "script").write_text(script)
+        (tmp_path / "functions" / "_rt-run").write_text(script)
+        command = {
+            "bash": ["bash", "--norc", "-c", _BASH, "bash"],
+            "zsh": ["zsh", "-f", "-c", _ZSH, "zsh"],
+            "fish": ["fish", "--no-config", "-c", "source ./script; complete -C $argv[1]"],
+        }
+        done = subprocess.run(
+            [*command[shell], line],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=tmp_path,
+            env={"PATH": f"{stub.parent}:{os.environ['PATH']}", "HOME": str(tmp_path), "TERM": "dumb", "LC_ALL": "C"},
+        )
+        assert done.stderr == ""
+        words = (word.partition("\t")[0].strip() for word in done.stdout.splitlines())
+        return {word.removesuffix("/") for word in words} - {""}
+
+    return run
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -24,37 +114,22 @@ def test_the_script_is_right_for_its_shell(rt_run: Any, tmp_path: Path, shell: s
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        (["rt-run", "che"], {"check"}),
-        (["rt-run", "check", "--out"], {"--output"}),
-        (["rt-run", "check", "--output", ""], {"text", "json", "github"}),
-        (["rt-run", "check", "azure-p"], {"azure-prod"}),
-        (["rt-run", "--profile", "azure-"], {"azure-prod", "azure-key"}),
-        (["rt-run", "init", "x", "--kind", "azure"], {"azure", "azure-key"}),
-        (["rt-run", "completion", "z"], {"zsh"}),
-        (["rt-run", "--prof"], {"--profile", "--profiles-dir"}),
-    ],
-)
-def test_bash_completes(rt_run: Any, tmp_path: Path, words: list[str], expected: set[str]) -> None:
-    """The function is called as bash calls it; `rt-run list --names` is a stand-in."""
-    stub = tmp_path / "bin/rt-run"
-    stub.parent.mkdir()
-    stub.write_text("#!/bin/sh\nprintf 'azure-prod\\nazure-key\\nlocal\\n'\n")
-    stub.chmod(0o755)
-    (tmp_path / "script").write_text(rt_run("completion", "bash").out)
-    program = 'source ./script; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _rt_run; printf "%s\\n" "${COMPREPLY[@]}"'
+@pytest.mark.parametrize(("line", "expected"), CASES, ids=[line.strip() for line, _ in CASES])
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_shell_completes(
+    completed: Callable[[str, str], set[str]], shell: str, line: str, expected: set[str]
+) -> None:
+    """The script runs in its shell as the shell runs it."""
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
 
-    done = subprocess.run(
-        ["bash", "-c", program, "bash", *words],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=tmp_path,
-        env={**os.environ, "PATH": f"{stub.parent}:{os.environ['PATH']}"},
-    )
+    assert completed(shell, line) == expected
 
-    assert set(done.stdout.split()) == expected
-    assert done.stderr == ""
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_what_has_a_help_text_is_described(rt_run: Any, shell: str) -> None:
+    """Commands and flags come with the words of their help where the shell shows any."""
+    script = rt_run("completion", shell).out
+
+    assert "validate profiles offline" in script
+    assert "print what is sent first" in script

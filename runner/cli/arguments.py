@@ -1,0 +1,55 @@
+"""What shells complete an argument with, said where a command takes it; `rt-run completion` hands it to shtab.
+
+shtab looks for an attribute `complete` of each argument, so that commands need not import it.
+"""
+
+import argparse
+from typing import Any
+
+_BASH = """\
+_rt_run_profiles() {
+  compgen -W "$(rt-run list --names 2>/dev/null)" -- "$1"
+  compgen -f -X '!*.toml' -- "$1"
+}"""
+_ZSH = """\
+_rt_run_profiles() {
+  local -a names
+  names=("${(@f)$(rt-run list --names 2>/dev/null)}")
+  compadd -a names
+  _files -g '*.toml'
+}"""
+_PROFILES = {
+    "bash": "_rt_run_profiles",
+    "zsh": "_rt_run_profiles",
+    "fish": "(rt-run list --names 2>/dev/null; __fish_complete_suffix .toml)",
+    "preamble": {"bash": _BASH, "zsh": _ZSH},
+}
+
+
+def add_profiles_dir(parser: argparse.ArgumentParser, text: str = "search this folder first") -> None:
+    """Let a command take `--profiles-dir`; without it, the one before the command holds.
+
+    Args:
+        parser: The command.
+        text: What its help says of it.
+    """
+    takes_folder(parser.add_argument("--profiles-dir", metavar="DIR", default=argparse.SUPPRESS, help=text))
+
+
+def takes_profile(argument: argparse.Action) -> None:
+    """Complete an argument with the names of profiles, and with TOML files."""
+    _complete(argument, _PROFILES)
+
+
+def takes_folder(argument: argparse.Action) -> None:
+    """Complete an argument with folders."""
+    _complete(argument, "directory")
+
+
+def takes_file(argument: argparse.Action) -> None:
+    """Complete an argument with files."""
+    _complete(argument, "file")
+
+
+def _complete(argument: argparse.Action, by: Any) -> None:
+    argument.complete = by  # type: ignore[attr-defined]  # shtab looks for it
