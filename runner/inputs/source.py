@@ -42,10 +42,9 @@ class Source:
         """Make sure, before anything connects, that there is something to hear; raises `RunnerError` otherwise."""
         if self._audio is not None:
             from runner.protocol.session_format import format_of
+            from runner.protocol.session_update import session_update
 
-            await self._audio.open(
-                format_of(self._profile.session.model_dump(mode="json", exclude_unset=True), "input")
-            )
+            await self._audio.open(format_of(session_update(self._profile)["session"], "input"))
 
     async def feed(
         self, session: Session, flushed: Callable[[], Awaitable[None]], playback: PlayingAnswers | None
