@@ -66,10 +66,10 @@ class _Crowd:
     async def _talk(self, delay_s: float) -> None:
         await anyio.sleep(delay_s)
         source = RecordedInput(self._settings, shows_progress=False)
-        await source.open(PCM)
+        await source.open({})
         async with open_session(self._profile, readers=[self._hear]) as session:
             self._watch(session)
-            await source.feed(session, None, session.wait_answered)
+            await source.feed(session, session.wait_answered, None)
         source.close()
 
     def _watch(self, session: Session) -> None:

@@ -1,1 +1,1 @@
-"""What is fed to a session: standard input, a chat, files, a microphone."""
+"""The input of a session: standard input, a chat, files, a microphone."""

@@ -1,4 +1,4 @@
-"""A recording on the disk, read a piece at a time as 16-bit samples of one channel."""
+"""A recording on the disk, read piece by piece as 16-bit samples of one channel."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _WIDTH = 2
 class _Reader(Protocol):
     rate: int
     samples: int
-    """How many samples of each channel there are, as far as the file says."""
+    """How many samples each channel has, as far as the file says."""
 
     def read(self, samples: int) -> bytes:
-        """At most so many samples, mixed to one channel; nothing at the end."""
+        """At most `samples` samples, mixed to one channel; nothing at the end."""
 
     def close(self) -> None:
         """Close the file."""
@@ -63,11 +63,11 @@ class RecordingFile:
 
     @property
     def duration_s(self) -> float:
-        """How long it lasts, as far as the file says, in seconds."""
+        """How long the recording lasts, as far as the file says, in seconds."""
         return self._reader.samples / self.rate
 
     def read(self, samples: int) -> bytes:
-        """At most so many samples; nothing at the end.
+        """At most `samples` samples; nothing at the end.
 
         Raises:
             InputError: the file is damaged, or reading fails.
@@ -83,7 +83,7 @@ class RecordingFile:
                     self._reader.close()
 
     def close(self) -> None:
-        """Close the file; where a thread still reads, that thread does it."""
+        """Close the file; a thread that still reads closes it in our place."""
         self._is_closed = True
         if self._lock.acquire(blocking=False):
             try:
@@ -93,7 +93,7 @@ class RecordingFile:
 
 
 def _plain(path: Path) -> _Reader | None:
-    """A reader of what the standard library reads, None for anything else."""
+    """A reader for what the standard library can read, None for anything else."""
     try:
         file = wave.open(str(path), "rb")  # noqa: SIM115  # it is read later
     except (wave.Error, EOFError, OSError):
@@ -148,7 +148,7 @@ def _any(path: Path, name: str) -> _Reader:
 
 
 class _Sound:
-    """What libsndfile reads."""
+    """Any format that libsndfile reads."""
 
     def __init__(self, file: Any) -> None:
         self._file = file

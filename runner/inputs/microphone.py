@@ -1,4 +1,4 @@
-"""A microphone: what it hears, as it hears it, until it disappears."""
+"""A microphone: the samples that it records, as they come, until the device disappears."""
 
 from __future__ import annotations
 
@@ -22,19 +22,21 @@ if TYPE_CHECKING:
 
 _BLOCKS_A_SECOND: Final = 50
 _FIRST_SOUND_S = 5.0
-"""How long a device may take to wake up, in seconds."""
+"""How long a device may take to bring its first samples, in seconds."""
 _SILENT_S = 1.0
-"""A device that says nothing at all for so long has gone, in seconds; a quiet room sends zeros."""
+"""A device that brings no samples for so long has gone, in seconds; a quiet room gives zeros."""
 _ATTEMPTS: Final = 5
+"""How often another device is tried in place of one that disappeared."""
 _BETWEEN_ATTEMPTS_S = 1.0
 _CLOSE_S = 1.0
+"""How long a device may take to close, in seconds."""
 
 
 class Microphone:
-    """A device that is listened to; at most a pipe's capacity waits, about a second, and what comes then is lost.
+    """An audio device that records; samples wait in a pipe, which holds about a second, and are lost when it is full.
 
     Args:
-        settings: Which one, and what to do when it disappears.
+        settings: Which device, and what to do when it disappears.
     """
 
     def __init__(self, settings: MicrophoneInput) -> None:
@@ -44,19 +46,19 @@ class Microphone:
         self._is_over = False
 
     async def open(self, rate: int) -> None:
-        """Make sure that the device is there and can be listened to, without starting it.
+        """Check that the device exists and can record, without starting it.
 
         Args:
             rate: The samples a second that are wanted.
 
         Raises:
-            InputError: It is not there, or cannot be listened to.
+            InputError: The device does not exist, or cannot record.
             ProfileError: A library is not installed.
         """
         await _in_thread(self._check, rate)
 
     async def pieces(self, rate: int) -> AsyncGenerator[bytes, None]:
-        """What it hears from now on, as 16-bit samples of one channel, for ever.
+        """What the device records from now on, as 16-bit samples of one channel, without end.
 
         Args:
             rate: Samples a second.
@@ -77,7 +79,7 @@ class Microphone:
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """What messages call the device."""
         return f"the microphone {self._device.name!r}" if self._device else "the microphone"
 
     def _check(self, rate: int) -> None:
@@ -88,12 +90,12 @@ class Microphone:
         self._device = self._device or find(None, "input")
         stream = _Stream(self._device, rate)
         if self._is_over:
-            # Nobody waited for it.
+            # The task that asked for it was cancelled meanwhile.
             stream.close()
         return stream
 
     async def _replace(self, rate: int) -> None:
-        """Go on with the system's default where the profile says so."""
+        """Continue with the system's default device where the profile says so."""
         msg = f"{self.name} disappeared"
         await self._leave()
         if self._settings.on_device_lost == "fail":
@@ -112,7 +114,7 @@ class Microphone:
         stream, self._stream = self._stream, None
         if stream is None:
             return
-        # A device that is in trouble may take its time to close, and nobody shall wait for it.
+        # A device that has disappeared may hang as it closes, and that must not block the end of the run.
         with anyio.move_on_after(_CLOSE_S, shield=True):
             await _in_thread(stream.close)
         if stream.overflows:
@@ -120,7 +122,7 @@ class Microphone:
 
 
 class _Stream:
-    """A device while it is listened to. Its thread must never wait, and a pipe is what it can fill without."""
+    """A device while it records. Its thread must never wait, so it writes into a pipe that does not block."""
 
     def __init__(self, device: AudioDevice, rate: int) -> None:
         sounddevice = portaudio()
@@ -147,7 +149,7 @@ class _Stream:
             raise _refused(device, error) from None
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
-        """What is heard; ends where the device does."""
+        """The recorded samples; ends when the device does."""
         patience_s = _FIRST_SOUND_S
         while True:
             piece = b""
@@ -160,7 +162,7 @@ class _Stream:
                 yield converted
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop recording."""
         with PORTAUDIO:
             self._stream.close(ignore_errors=True)
         self._end()
@@ -175,7 +177,7 @@ class _Stream:
         self.overflows += lost
 
     def _end(self) -> None:
-        """Called in the device's thread after the last block, and where it was never started."""
+        """End the pipe; the device's thread calls it after the last block."""
         sending, self._sending = self._sending, -1
         if sending >= 0:
             os.close(sending)

@@ -1,13 +1,13 @@
-"""When a piece of audio is due, so that what was recorded is heard as fast as it was spoken."""
+"""When each piece of a recording is due, so that it is sent as fast as it was spoken."""
 
 import anyio
 import anyio.lowlevel
 
 
 class Pace:
-    """A schedule without drift: each piece is due when all before it have been heard, counted from the first one.
+    """A schedule without drift: each piece is due when all before it have been spoken, counted from the first one.
 
-    What is late is due at once, and nothing is ever early.
+    A late piece is due at once, and no piece is ever early.
 
     Args:
         in_real_time: Whether to wait at all; without, each piece only lets others run.
@@ -19,7 +19,7 @@ class Pace:
         self._taken_s = 0.0
 
     async def due(self, duration_s: float) -> None:
-        """Wait until a piece is due that lasts so long."""
+        """Wait until the next piece is due, which lasts `duration_s` seconds."""
         now_s = anyio.current_time()
         if self._start_s is None:
             self._start_s = now_s

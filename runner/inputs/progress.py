@@ -1,4 +1,4 @@
-"""How far a recording is, on a terminal."""
+"""A bar on the terminal that shows how much of a recording was sent."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _SHAPE = "{desc}{bar} {n:.1f}/{total:.1f} s"
 
 
 class Progress:
-    """A bar on standard error, gone when it is closed; none where that is no terminal or shows something else too.
+    """A bar on standard error until it is closed; hidden unless that is a terminal which shows nothing else.
 
     Args:
-        duration_s: How long the whole lasts, in seconds.
+        duration_s: How long the recording lasts, in seconds; 0 shows no bar.
     """
 
     def __init__(self, duration_s: float) -> None:
@@ -27,18 +27,18 @@ class Progress:
         if duration_s > 0 and sys.stderr.isatty() and not (sys.stdout.isatty() or _logs_everything()):
             from tqdm import tqdm
 
-            # Its watch over bars that stall is a thread, and ours has none.
+            # Otherwise tqdm starts a thread that watches for bars that stall.
             tqdm.monitor_interval = 0
             self._bar = tqdm(total=duration_s, file=sys.stderr, leave=False, bar_format=_SHAPE, dynamic_ncols=True)
 
     def advance(self, duration_s: float) -> None:
-        """So much more was said."""
+        """Another `duration_s` seconds were sent."""
         if self._bar is not None:
             # A file may say that it is shorter than it is.
             self._bar.update(min(duration_s, max(0.0, self._duration_s - self._bar.n)))
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.close()
 

@@ -1,12 +1,12 @@
-"""Push-to-talk: the space bar starts a turn and ends it, and only what is said between is heard."""
+"""Push-to-talk: the space bar starts a turn and ends it, and only the audio between is sent."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import anyio
@@ -18,7 +18,9 @@ from runner.inputs.stdin import STDIN
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
-    from runner.inputs.sender import PlayingAnswers, Sender
+    from runner.inputs.answer_stop import AnswerStop
+    from runner.inputs.sender import Sender
+    from runner.inputs.session_input import Flushed
 
 _SPACE = b" "
 _LEAVE = (b"q", b"Q", b"\x04")
@@ -31,10 +33,10 @@ _CLEAR_LINE = "\r\x1b[K"
 
 
 def check_terminal(*, is_alone: bool) -> None:
-    """Make sure that somebody sits at a terminal.
+    """Check that there is a terminal whose keys belong to this session.
 
     Args:
-        is_alone: Whether no other session wants its keys.
+        is_alone: Whether no other session reads its keys.
 
     Raises:
         InputError: there is no terminal, or several sessions would share it.
@@ -47,44 +49,45 @@ def check_terminal(*, is_alone: bool) -> None:
 
 
 class PushToTalk:
-    """Turns that somebody begins and ends by a key.
+    """Turns that the user begins and ends by a key.
 
     Args:
-        voice: Says what is heard to the session.
-        playback: The answers that are heard, which a turn interrupts.
-        flushed: Waits until everything said so far stands on the screen.
+        sender: Sends audio to the session.
+        answer_stop: Stops the answer before, when a turn begins.
+        flushed: Waits until the outputs have shown everything that was received so far.
+        terminal: The file descriptor whose keys are read.
     """
 
-    def __init__(self, voice: Sender, playback: PlayingAnswers | None, flushed: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, sender: Sender, answer_stop: AnswerStop, flushed: Flushed, *, terminal: int = STDIN) -> None:
         self._flushed = flushed
-        self._voice = voice
-        self._session = voice.session
-        self._playback = playback
+        self._sender = sender
+        self._session = sender.session
+        self._answer_stop = answer_stop
+        self._terminal = terminal
         self._status = _StatusLine()
         self._keys: deque[bytes] = deque(maxlen=_MOST_KEYS)
         self._is_talking = False
-        self._interrupted = False
         self._problem: RunnerError | None = None
 
     async def run(self, pieces: AsyncIterator[bytes]) -> None:
-        """Take turns until the user leaves or there is nothing more to hear.
+        """Take turns until the user leaves or the audio ends.
 
         Args:
-            pieces: What is heard, as 16-bit samples; it goes on between turns, and is dropped there.
+            pieces: 16-bit samples; what comes between turns is dropped.
 
         Raises:
             RunnerError: the session has ended, or the terminal cannot be read.
         """
-        with _single_keys():
+        with _single_keys(self._terminal):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._watch_keys)
-                await self._hear(pieces, tasks)
+                await self._take_turns(pieces, tasks)
                 tasks.cancel_scope.cancel()
         if self._problem:
             raise self._problem
 
-    async def _hear(self, pieces: AsyncIterator[bytes], tasks: TaskGroup) -> None:
-        """Deal with keys between two pieces of audio, so that a turn holds what was said in it and nothing else."""
+    async def _take_turns(self, pieces: AsyncIterator[bytes], tasks: TaskGroup) -> None:
+        """Handle keys between two pieces of audio, so that a turn holds exactly the pieces between its keys."""
         try:
             self._status.show(_IDLE)
             async for piece in pieces:
@@ -97,56 +100,35 @@ class PushToTalk:
                 if self._problem:
                     return
                 if self._is_talking:
-                    await self._voice.say(piece)
+                    await self._sender.send_samples(piece)
         except RunnerError as error:
             self._problem = self._problem or error
         finally:
             self._status.clear()
 
-    @property
-    def can_interrupt(self) -> bool:
-        """Whether an answer is in flight that nobody has cancelled yet."""
-        return self._session.state.busy and not self._interrupted
-
-    async def interrupt(self) -> None:
-        """Cancel the answer that is heard or in flight."""
-        self._interrupted = True
-        self._stop_playing()
-        with suppress(RunnerError):
-            # The endpoint cancels only what it has begun.
-            while self._session.state.requested_by:
-                await self._session.changes.next()
-            if self._playback is None:
-                await self._session.cancel()
-            self._stop_playing()
-
-    def _stop_playing(self) -> None:
-        if self._playback is not None:
-            self._playback.interrupt()
-
     async def _begin_turn(self, tasks: TaskGroup) -> None:
         is_answering = self._session.state.busy
-        tasks.start_soon(self.interrupt)
+        tasks.start_soon(self._answer_stop.stop)
         await self._session.send({"type": "input_audio_buffer.clear"})
-        self._voice.sent_bytes = 0
+        self._sender.sent_bytes = 0
         self._is_talking = True
         self._status.show(_TALKING, below=is_answering)
 
     async def _end_turn(self, tasks: TaskGroup) -> None:
         self._is_talking = False
-        if self._voice.form.ms(self._voice.sent_bytes) < SHORTEST_TURN_MS:
+        if self._sender.form.ms(self._sender.sent_bytes) < SHORTEST_TURN_MS:
             await self._session.send({"type": "input_audio_buffer.clear"})
             self._status.show(_TOO_SHORT)
             return
         self._status.clear()
-        await self._voice.commit("what was said")
-        # The answer may have to wait for the end of the one before, and the keys shall not.
+        await self._sender.commit("what was said")
+        # The answer may have to wait for the end of the one before; the keys must not.
         tasks.start_soon(self._ask)
 
     async def _ask(self) -> None:
-        self._interrupted = False
+        self._answer_stop.renew()
         try:
-            await self._voice.ask()
+            await self._sender.ask()
             await self._session.wait_answered()
             await self._flushed()
             if not self._is_talking:
@@ -157,12 +139,12 @@ class PushToTalk:
     async def _watch_keys(self) -> None:
         while True:
             try:
-                await anyio.wait_readable(STDIN)
-                typed = os.read(STDIN, _MOST_KEYS)
+                await anyio.wait_readable(self._terminal)
+                typed = os.read(self._terminal, _MOST_KEYS)
             except OSError as error:
                 self._problem = InputError(f"the terminal cannot be read: {error.strerror}")
                 return
-            # An end of input means that nobody is there any more.
+            # An end of input means that the user is gone.
             self._keys.extend(typed[at : at + 1] for at in range(len(typed)))
             if not typed:
                 self._keys.append(_LEAVE[0])
@@ -170,24 +152,24 @@ class PushToTalk:
 
 
 @contextmanager
-def _single_keys() -> Iterator[None]:
+def _single_keys(terminal: int) -> Iterator[None]:
     """Have the terminal give each key at once and show none; Ctrl-C stays a signal."""
     import termios
     import tty
 
     try:
-        before = termios.tcgetattr(STDIN)
+        before = termios.tcgetattr(terminal)
     except termios.error as error:
         raise InputError(f"the terminal cannot be read: {error.args[-1]}") from None
     try:
-        tty.setcbreak(STDIN, termios.TCSADRAIN)
+        tty.setcbreak(terminal, termios.TCSADRAIN)
         yield
     finally:
-        termios.tcsetattr(STDIN, termios.TCSADRAIN, before)
+        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
 
 
 class _StatusLine:
-    """One line on the terminal that says which key does what; away while an answer is written there."""
+    """One line on the terminal that says what each key does; hidden while an answer is written there."""
 
     def __init__(self) -> None:
         self._is_shown = False
@@ -199,7 +181,7 @@ class _StatusLine:
         self._is_shown = True
 
     def clear(self) -> None:
-        """Take it away."""
+        """Hide the line."""
         if self._is_shown:
             self._write(_CLEAR_LINE)
             self._is_shown = False

@@ -1,4 +1,4 @@
-"""Reads in a thread a little ahead of need, so that whoever is due in real time never waits for a disk."""
+"""Reading a little ahead in a thread, so that audio that is due in real time never waits for a disk."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from runner.errors import RunnerError
 
 @asynccontextmanager
 async def read_ahead(read: Callable[[], bytes | None], *, pieces: int) -> AsyncIterator[AsyncIterator[bytes]]:
-    """Call a function again and again, in a thread, for as long as this lasts.
+    """Call a blocking function again and again in a thread while the context lasts.
 
     Args:
-        read: Gives the next piece, None at the end.
-        pieces: So many of them may wait to be taken.
+        read: Returns the next piece, None at the end.
+        pieces: How many pieces may wait to be taken.
 
     Yields:
         The pieces.
 
     Raises:
-        RunnerError: what `read` has raised, when the pieces before it were taken; or what the body has.
+        RunnerError: what `read` has raised, once the pieces before it were taken; or what the body has raised.
     """
     sending, receiving = anyio.create_memory_object_stream[bytes](pieces)
     failure: RunnerError | None = None

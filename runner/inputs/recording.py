@@ -1,43 +1,45 @@
-"""A recording that is said to a session."""
+"""A recording that is sent to a session as if the user spoke."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
 
 from runner.audio.resampling import Resampler
+from runner.errors import InputError
 from runner.inputs.audio_file import RecordingFile
-from runner.inputs.live import HeardInput
 from runner.inputs.pacing import Pace
 from runner.inputs.progress import Progress
 from runner.inputs.read_ahead import read_ahead
 from runner.inputs.sender import Sender
+from runner.inputs.session_input import SessionInput
+from runner.protocol.session_format import format_of
 
 if TYPE_CHECKING:
-    from runner.audio.format import AudioFormat
-    from runner.inputs.live import Flushed
-    from runner.inputs.sender import PlayingAnswers
+    from runner.inputs.answer_stop import PlayingAnswers
+    from runner.inputs.session_input import Flushed, InputEnd
+    from runner.protocol.json_fields import JsonObject
     from runner.session.session import Session
     from runner.settings.input import FileInput
 
 _READ_S = 0.5
 """How much of a recording is read at a time, in seconds."""
 _AHEAD = 2
-"""How many such pieces wait to be said."""
+"""How many such pieces wait to be sent."""
 _FAST_MS = 200
-"""How much is said at a time where nobody listens in real time."""
+"""How much is sent at a time where the pace is not that of speech, in milliseconds."""
 
 
-class RecordedInput(HeardInput):
-    """A recording, at the pace at which it was spoken or as fast as the endpoint takes it.
+class RecordedInput(SessionInput):
+    """Sends a recording, at the pace at which it was spoken or as fast as the endpoint takes it.
 
     Args:
-        settings: Which one, and how.
-        shows_progress: Whether the terminal, where there is one, may show how far it is.
+        settings: Which recording, its pace, and what follows it.
+        shows_progress: Whether the terminal, where there is one, may show how much of it was sent.
     """
 
     def __init__(self, settings: FileInput, *, shows_progress: bool) -> None:
@@ -45,47 +47,44 @@ class RecordedInput(HeardInput):
         self._shows_progress = shows_progress
         self._file: RecordingFile | None = None
 
-    async def open(self, form: AudioFormat) -> None:
-        """Open the file, and make sure that it can be resampled."""
+    async def open(self, asked: JsonObject) -> None:
+        """Open the file, and check that its rate can be converted."""
 
-        def opened() -> RecordingFile:
-            file = RecordingFile(self._settings.path)
-            Resampler(file.rate, form.rate)
-            return file
+        def open_file() -> None:
+            self._file = RecordingFile(self._settings.path)
+            Resampler(self._file.rate, format_of(asked, "input").rate)
 
-        self._file = await anyio.to_thread.run_sync(opened, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1))
+        await anyio.to_thread.run_sync(open_file, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1))
 
-    async def feed(self, session: Session, playback: PlayingAnswers | None, flushed: Flushed) -> None:
-        """Say the recording, and silence after it."""
-        del playback, flushed
-        file = self._file
-        if file is None:
-            return
+    async def feed(self, session: Session, flushed: Flushed, playback: PlayingAnswers | None) -> InputEnd:
+        """Send the recording, silence after it, and wait for the answers."""
+        del flushed, playback
+        if self._file is None:
+            msg = f"the recording {self._settings.path} was not opened"
+            raise InputError(msg)
+        await self._send(session, self._file)
+        await session.wait_idle()
+        return "input-end"
+
+    async def _send(self, session: Session, file: RecordingFile) -> None:
         in_real_time = self._settings.pace == "real-time"
         pace = Pace(in_real_time=in_real_time)
-        voice = Sender(session, rate=file.rate)
-        progress = Progress(file.duration_s if self._shows_progress else 0)
-        size_bytes = voice.frame_bytes if in_real_time else voice.form.size_bytes(_FAST_MS)
-        try:
+        async with Sender(session, rate=file.rate) as sender:
+            size_bytes = sender.frame_bytes if in_real_time else sender.form.size_bytes(_FAST_MS)
             async with (
-                read_ahead(_Encoded(file, voice).next, pieces=_AHEAD) as pieces,
+                read_ahead(_Encoded(file, sender).next, pieces=_AHEAD) as pieces,
                 aclosing(_frames(pieces, size_bytes)) as frames,
             ):
-                async for frame in frames:
-                    duration_s = voice.form.seconds(len(frame))
-                    await pace.due(duration_s)
-                    if not in_real_time:
-                        await voice.connected()
-                    await voice.send(frame)
-                    progress.advance(duration_s)
-            progress.close()
-            silence_ms, name = self._settings.trailing_silence_ms, file.name
-            await voice.end(pace, trailing_silence_ms=silence_ms, name=name, is_ahead=not in_real_time)
-        except anyio.get_cancelled_exc_class():
-            await voice.leave()
-            raise
-        finally:
-            progress.close()
+                with closing(Progress(file.duration_s if self._shows_progress else 0)) as progress:
+                    async for frame in frames:
+                        duration_s = sender.form.seconds(len(frame))
+                        await pace.due(duration_s)
+                        if not in_real_time:
+                            await sender.connected()
+                        await sender.send(frame)
+                        progress.advance(duration_s)
+            silence_ms = self._settings.trailing_silence_ms
+            await sender.end(pace, trailing_silence_ms=silence_ms, name=file.name, is_ahead=not in_real_time)
 
     def close(self) -> None:
         """Close the file."""
@@ -94,11 +93,11 @@ class RecordedInput(HeardInput):
 
 
 class _Encoded:
-    """A recording in the session's format, a piece at a time."""
+    """A recording in the session's format, piece by piece."""
 
-    def __init__(self, file: RecordingFile, voice: Sender) -> None:
+    def __init__(self, file: RecordingFile, sender: Sender) -> None:
         self._file = file
-        self._voice = voice
+        self._sender = sender
         self._samples = max(1, round(file.rate * _READ_S))
         self._is_over = False
 
@@ -108,7 +107,7 @@ class _Encoded:
             return None
         pcm = self._file.read(self._samples)
         self._is_over = not pcm
-        return self._voice.encoded(pcm, last=not pcm)
+        return self._sender.encoded(pcm, last=not pcm)
 
 
 async def _frames(pieces: AsyncIterator[bytes], size_bytes: int) -> AsyncGenerator[bytes, None]:

@@ -1,9 +1,9 @@
-"""What somebody says to a session: samples in, the session's own format out, and the end of it all."""
+"""The user's audio on its way to a session: converted to the session's format, sent, and ended as a turn."""
 
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Self
 
 import anyio
 
@@ -13,41 +13,37 @@ from runner.errors import InputError, RunnerError
 from runner.inputs.pacing import Pace
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
+    from runner.inputs.answer_stop import PlayingAnswers
     from runner.session.session import Session
 
 SHORTEST_TURN_MS = 100
-"""The endpoint refuses to take less for a turn, in milliseconds."""
+"""The endpoint refuses a shorter turn, in milliseconds."""
 
 _FRAME_MS = 20
 _TRANSLATED_FRAME_MS = 200
 _ECHO_S = 0.2
-"""What was played is still heard for so long, in seconds."""
+"""How long a room goes on sounding after an answer was played, in seconds."""
 _MOST_SILENCE_S = 10.0
-"""Turn detection that goes by the meaning may wait longer than the profile's silence; a turn that still lasts after so
-much more is ended by hand, in seconds."""
+"""Turn detection that goes by the meaning may need more silence than the profile's; after so much more the turn is
+committed by us, in seconds."""
 _ANSWER_S = 30.0
-"""How long the endpoint may take to hear what was sent faster than it was spoken, in seconds."""
+"""How long the endpoint may take to deal with audio that was sent faster than it was spoken, in seconds."""
 _LEAVE_S = 0.5
-
-
-class PlayingAnswers(Protocol):
-    """What an input knows of the answers that are heard."""
-
-    @property
-    def is_playing(self) -> bool:
-        """Whether something is being heard now."""
-
-    def interrupt(self) -> None:
-        """Stop at once what is heard, and cancel the response in flight."""
+"""How long the commit of a turn may take whose input was cancelled, in seconds."""
 
 
 class Sender:
-    """Says audio to a session, in the session's input format.
+    """Sends audio to a session, in the session's input format.
+
+    As a context manager it commits the turn in whose middle the input is cancelled, since turn detection would wait
+    for more.
 
     Args:
         session: A configured session.
-        rate: Samples a second of what is said.
-        muted_by: Its answers are not to be heard by the session again: silence is sent while they play.
+        rate: Samples a second of what is sent.
+        muted_by: The answers that the microphone may hear; silence is sent while they play. None sends all.
     """
 
     def __init__(self, session: Session, *, rate: int, muted_by: PlayingAnswers | None = None) -> None:
@@ -55,22 +51,31 @@ class Sender:
         self.form = session.state.configuration.input_format
         self.is_translated = session.state.effective.get("type") == "translation"
         self.sent_bytes = 0
-        """What was said since the last turn that we ended, in the session's format."""
+        """The size of the audio that was sent since the last turn that we ended, in the session's format."""
         self._resampler = Resampler(rate, self.form.rate)
         self._muted_by = muted_by
         self._muted_until_s = 0.0
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, anyio.get_cancelled_exc_class()):
+            await self._leave()
+
     @property
     def frame_bytes(self) -> int:
-        """What is sent at a time in real time, in the session's format."""
+        """The size of what is sent at a time in real time, in the session's format."""
         return self.form.size_bytes(_TRANSLATED_FRAME_MS if self.is_translated else _FRAME_MS)
 
     def encoded(self, pcm: bytes, *, last: bool = False) -> bytes:
-        """Samples in the session's format, as far as the filter gives them yet; `last` brings the rest."""
+        """Samples in the session's format, as far as the resampler gives them yet; `last` brings the rest."""
         return self.form.encode(self._resampler.convert(pcm, last=last))
 
-    async def say(self, pcm: bytes, *, last: bool = False) -> None:
-        """Send samples, or silence where they may be an echo."""
+    async def send_samples(self, pcm: bytes, *, last: bool = False) -> None:
+        """Send 16-bit samples, or silence where they may be an echo; `last` also sends what the resampler holds."""
         await self.send(self.encoded(bytes(len(pcm)) if self._hears_itself else pcm, last=last))
 
     async def send(self, audio: bytes) -> None:
@@ -80,7 +85,7 @@ class Sender:
             await self.session.append_audio(audio)
 
     async def connected(self) -> None:
-        """Wait for a connection: what nobody says live has no reason to be dropped between two."""
+        """Wait for a connection, so that audio which can wait is not dropped between two."""
         while self.session.link is None and not self.session.is_over:
             await self.session.changes.next()
 
@@ -94,51 +99,53 @@ class Sender:
             await self.session.append_audio(self.form.silence(piece))
 
     async def end(self, pace: Pace, *, trailing_silence_ms: int, name: str, is_ahead: bool) -> None:
-        """Have the endpoint understand that nothing more is said.
+        """End the last turn: by silence where turn detection is on, else by a commit and a request for an answer.
 
         Args:
             pace: How fast silence is sent.
             trailing_silence_ms: Silence by which turn detection finds the end, in milliseconds.
             name: What messages call the input.
-            is_ahead: Whether the endpoint was told faster than it was spoken, and may have to catch up.
+            is_ahead: Whether the audio was sent faster than it was spoken, so that the endpoint may have to catch up.
 
         Raises:
-            InputError: what was said is too short for a turn.
+            InputError: the turn is too short.
         """
         if self.is_translated:
             await self.keep_silent(trailing_silence_ms / 1000, pace)
         elif self.session.state.configuration.detects_turns:
             await self.keep_silent(trailing_silence_ms / 1000, pace)
             if is_ahead:
-                await self._heard()
+                await self._caught_up()
             await self._end_detected(name)
         else:
             await self.end_turn(name)
 
     async def end_turn(self, name: str) -> None:
-        """Commit what was said and, in a conversation, ask for an answer; raises as `commit` does."""
+        """Commit the turn and, in a conversation, ask for an answer; raises as `commit` does."""
         await self.commit(name)
         await self.ask()
 
     async def commit(self, name: str) -> None:
-        """Make what was said a turn.
+        """Make what was sent a turn.
+
+        Args:
+            name: What messages call the input.
 
         Raises:
-            InputError: what was said is too short for one.
+            InputError: the turn is too short.
         """
-        said_ms, self.sent_bytes = self.form.ms(self.sent_bytes), 0
-        if said_ms < SHORTEST_TURN_MS:
-            msg = f"{name} lasts {said_ms:.0f} ms, and nothing below {SHORTEST_TURN_MS} ms can be a turn"
+        sent_ms, self.sent_bytes = self.form.ms(self.sent_bytes), 0
+        if sent_ms < SHORTEST_TURN_MS:
+            msg = f"{name} lasts {sent_ms:.0f} ms, and nothing below {SHORTEST_TURN_MS} ms can be a turn"
             raise InputError(msg)
         await self.session.send({"type": "input_audio_buffer.commit"})
 
     async def ask(self) -> None:
-        """Ask for an answer, where the session is a conversation."""
+        """Ask for an answer where the session is a conversation, not a transcription."""
         if self.session.state.effective.get("type", "realtime") == "realtime":
             await self.session.respond()
 
-    async def leave(self) -> None:
-        """End the turn in whose middle the input was taken away, since turn detection would wait for more."""
+    async def _leave(self) -> None:
         with anyio.move_on_after(_LEAVE_S, shield=True), suppress(RunnerError):
             if self._is_speaking:
                 await self.session.send({"type": "input_audio_buffer.commit"})
@@ -152,13 +159,13 @@ class Sender:
         if self._is_speaking:
             await self.session.send({"type": "input_audio_buffer.commit"})
             if self.session.state.configuration.answers_turns:
-                # What turn detection has not ended it does not answer.
+                # The endpoint answers by itself only the turns that its turn detection has ended.
                 await self.ask()
         elif not any(item.role == "user" for item in self.session.state.conversation.items):
             logs.logger().warning("nobody_heard", input=name)
 
-    async def _heard(self) -> None:
-        """Wait until the endpoint has dealt with all that was sent: it answers in order."""
+    async def _caught_up(self) -> None:
+        """Wait until the endpoint has dealt with all that was sent: it confirms an update in its turn."""
         with anyio.move_on_after(_ANSWER_S):
             await self.session.update()
             while not self.session.state.configuration.is_settled and not self.session.is_over:

@@ -1,68 +1,19 @@
-"""What standard input holds: lines of text or events, which are sent, or samples."""
+"""Reading a file descriptor: its lines, or its samples."""
 
 import os
 import stat
-from collections.abc import AsyncGenerator, AsyncIterable
+from collections.abc import AsyncGenerator
 
 import anyio
 import anyio.to_thread
-from pydantic_core import from_json
 
 from runner.errors import InputError
-from runner.protocol.state import out_of_band
-from runner.session.session import Session
-from runner.settings.input import StdinInput
 
 STDIN = 0
 Line = tuple[int, bytes]
 """The number of a line, from 1, and the line without its break."""
 CHUNK_BYTES = 64 * 1024
 """The most that is read at a time."""
-
-
-async def feed(session: Session, settings: StdinInput, source: AsyncIterable[Line]) -> None:
-    """Send everything that the lines of a source hold; returns at their end.
-
-    Args:
-        session: Where to send it.
-        settings: What the lines are.
-        source: The lines of standard input.
-
-    Raises:
-        InputError: a line cannot be read, is not UTF-8, or is no JSON object where events are expected.
-        RunnerError: the session ended first.
-    """
-    async for number, line in source:
-        if text := _text(number, line).strip():
-            if settings.format == "text":
-                await session.say(text)
-            else:
-                await _send_event(session, number, text)
-    if settings.format == "events" and session.state.is_hearing_speech:
-        # No silence follows that would tell turn detection that this was all.
-        await session.send({"type": "input_audio_buffer.commit"})
-
-
-async def _send_event(session: Session, number: int, line: str) -> None:
-    try:
-        event = from_json(line)
-    except ValueError as error:
-        msg = f"stdin:{number}: not JSON: {error}"
-        raise InputError(msg) from None
-    if not isinstance(event, dict) or not isinstance(event.get("type"), str):
-        msg = f"stdin:{number}: not a client event: a JSON object with a `type` is expected"
-        raise InputError(msg, hint='such as {"type": "response.create"}')
-    if event["type"] == "response.create" and not out_of_band(event):
-        await session.wait_answered()
-    await session.send(event)
-
-
-def _text(number: int, line: bytes) -> str:
-    try:
-        return line.decode()
-    except UnicodeDecodeError as error:
-        msg = f"stdin:{number}: not UTF-8 at byte {error.start + 1}"
-        raise InputError(msg) from None
 
 
 async def lines(descriptor: int, *, max_line_bytes: int) -> AsyncGenerator[Line, None]:

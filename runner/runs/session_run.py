@@ -9,11 +9,12 @@ import anyio.abc
 
 from runner import logs
 from runner.errors import OutputError, RunnerError
-from runner.inputs.source import Source
+from runner.inputs.factory import make_input
 from runner.outputs.outputs import Outputs, open_outputs
 from runner.outputs.sinks import placeholders
 from runner.outputs.writer import OutputClosed
 from runner.protocol.effects import ResponseEnded
+from runner.protocol.session_update import session_update
 from runner.redaction import redact
 from runner.runs.budget import Budget
 from runner.runs.drain import drain
@@ -68,7 +69,7 @@ class SessionRun:
         self._session: Session | None = None
         self._playback: Playback | None = None
         self._answered = anyio.Event()
-        self._source = Source(loaded.profile, shared.stdin, is_alone=shared.runs == 1)
+        self._source = make_input(loaded.profile, shared.stdin, is_alone=shared.runs == 1)
         self._budget = Budget(loaded.profile.run.limits, spent=self.stop)
         self._tasks: anyio.abc.TaskGroup
 
@@ -135,7 +136,7 @@ class SessionRun:
         try:
             with self._living:
                 async with self._shared.opening:
-                    await self._source.open()
+                    await self._source.open(session_update(self._profile)["session"])
                     outlets = await open_outputs(self._profile, self._names, self._fail, self._shared.stdout)
         except RunnerError as error:
             self.stop("failed", error)
@@ -191,7 +192,7 @@ class SessionRun:
     async def _feed(self, session: Session, outlets: Outputs) -> None:
         try:
             reason = await self._source.feed(session, outlets.flushed, outlets.playback)
-            if reason == "user-left" or (reason and self._profile.run.until != "signal"):
+            if reason == "user-left" or self._profile.run.until != "signal":
                 # What was said last to a translation is still to be interpreted, and what was answered to be heard.
                 await session.conclude()
                 if reason == "input-end" and outlets.playback:

@@ -1,17 +1,31 @@
 """Endpoints that hear, for scripts of `tests.helpers.peer`, and recordings for them."""
 
 import base64
+import functools
 import math
 import struct
 import wave
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.helpers.peer import Peer, Script
+import anyio
+
+from runner.session.opening import open_session
+from runner.session.session import Session
+from tests.helpers.endpoint_scripts import in_turn, persistent
+from tests.helpers.peer import Peer, Script, profile_for, serving
 
 RATE = 24_000
+PATIENCE_S = 30
+"""The longest that a test of an input takes, in seconds; most need a fraction of a second."""
+
+TURN_DETECTION = {"input": {"turn_detection": {"type": "server_vad"}}}
+BY_HAND = {"input": {"turn_detection": "none"}}
 
 
+@functools.cache
 def tone(duration_s: float, *, rate: int = RATE) -> bytes:
     """A tone that has no sample like the one before it, as 16-bit samples."""
     return b"".join(
@@ -46,8 +60,55 @@ def others(peer: Peer) -> list[str]:
     return [kind for kind in kinds if kind not in {"input_audio_buffer.append", "session.update"}]
 
 
+class PlayedAnswers:
+    """The answers that are being played, for as long as a test says.
+
+    Attributes:
+        interrupted: How often they were interrupted.
+    """
+
+    is_playing = False
+    interrupted = 0
+
+    def interrupt(self) -> None:
+        """Stop."""
+        self.is_playing = False
+        self.interrupted += 1
+
+
 async def at_once() -> None:
-    """Nothing waits to be shown."""
+    """Outputs that have shown everything."""
+
+
+@asynccontextmanager
+async def session_with(script: Script, **session: Any) -> AsyncIterator[tuple[Session, list[Peer]]]:
+    """A session whose endpoint follows a script, and its connections; all of it within bounded time."""
+    with anyio.fail_after(PATIENCE_S):
+        async with serving(script) as (port, peers), open_session(profile_for(port, session=session)) as opened:
+            yield opened, peers
+
+
+@asynccontextmanager
+async def lost_session(max_audio_age_s: float) -> AsyncIterator[tuple[Session, list[Peer], anyio.Event]]:
+    """A session that has lost its connection, its connections, and the event that lets it have the next one."""
+    leaving, returning = anyio.Event(), anyio.Event()
+
+    async def losing(peer: Peer) -> None:
+        await peer.greet()
+        await leaving.wait()
+
+    async def confirming_late(peer: Peer) -> None:
+        await returning.wait()
+        await confirming(peer)
+
+    with anyio.fail_after(PATIENCE_S):
+        async with serving(in_turn(losing, confirming_late)) as (port, peers):
+            reconnect = {"max_audio_age_s": max_audio_age_s}
+            async with open_session(persistent(port, reconnect=reconnect, session={"audio": BY_HAND})) as session:
+                leaving.set()
+                while session.link is not None:
+                    await session.changes.next()
+                yield session, peers, returning
 
 
 async def all_ears(peer: Peer) -> None:
@@ -59,11 +120,6 @@ async def all_ears(peer: Peer) -> None:
 async def confirming(peer: Peer) -> None:
     """Greet, confirm what is committed, and answer what is asked."""
     await peer.greet()
-    await answering(peer)
-
-
-async def answering(peer: Peer) -> None:
-    """Confirm what is committed, and answer what is asked."""
     number = 0
     while (event := await peer.event()) is not None:
         match event["type"]:

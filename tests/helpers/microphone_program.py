@@ -1,4 +1,4 @@
-"""A program for a machine with audio devices: plays into the microphone, listens to it, and reports in JSON.
+"""A program for a machine with audio devices: plays into the microphone, records from it, and reports in JSON.
 
 Run as `python -m tests.helpers.microphone_program SECONDS LOST ON_LOST [DEVICE]`, where LOST says when the device is to
 disappear, in seconds, 0 for never.
@@ -15,7 +15,7 @@ import numpy as np
 
 from runner.audio.format import PCM
 from runner.errors import RunnerError
-from runner.inputs.live import LiveInput
+from runner.inputs.spoken_input import SpokenInput
 from runner.session.opening import open_session
 from runner.settings.input import MicrophoneInput
 from tests.helpers.hearing_peers import all_ears, at_once, heard
@@ -26,13 +26,13 @@ PLAY = ("pacat", "-p", "-d", "mouth", "--rate=24000", "--channels=1", "--format=
 
 
 async def listen(seconds: float, lost_s: float, settings: MicrophoneInput) -> dict[str, Any]:
-    """Listen for so long, and say what was heard of what was played."""
+    """Record for so many seconds, and report how much of what was played was heard."""
     noise = np.random.default_rng(1).integers(-8000, 8000, int(PCM.rate * seconds), dtype="<i2")
     report: dict[str, Any] = {"error": "", "started_late": True}
-    microphone = LiveInput(settings, has_terminal=True)
+    microphone = SpokenInput(settings, has_terminal=True)
     with captured_log() as lines:
         async with serving(all_ears) as (port, peers):
-            await microphone.open(PCM)
+            await microphone.open({})
             async with open_session(profile_for(port)) as session:
                 report["started_late"] = not heard(peers[0])
                 try:
@@ -41,7 +41,7 @@ async def listen(seconds: float, lost_s: float, settings: MicrophoneInput) -> di
                             tasks.start_soon(_play, noise.tobytes())
                             if lost_s:
                                 tasks.start_soon(_lose, lost_s)
-                            await microphone.feed(session, None, at_once)
+                            await microphone.feed(session, at_once, None)
                 except* RunnerError as errors:
                     report["error"] = str(errors.exceptions[0])
         report["log"] = [each["event"] for each in lines]
@@ -77,7 +77,7 @@ async def _lose(after_s: float) -> None:
 
 
 def lose() -> None:
-    """Destroy the node by which we listen."""
+    """Destroy the node from which we record."""
     nodes = json.loads(subprocess.run(["pw-dump"], capture_output=True, check=True, text=True).stdout)
     for node in nodes:
         properties = node.get("info", {}).get("props", {}) if node["type"].endswith("Node") else {}

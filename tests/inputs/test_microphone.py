@@ -11,9 +11,8 @@ from typing import Any
 import anyio
 import pytest
 
-from runner.audio.format import PCM
 from runner.errors import InputError, ProfileError
-from runner.inputs.live import LiveInput
+from runner.inputs.spoken_input import SpokenInput
 from runner.settings.input import MicrophoneInput
 from tests.helpers.audio_hardware import need_portaudio
 from tests.helpers.command_process import profile
@@ -125,13 +124,13 @@ def test_a_microphone_is_heard_from_the_configured_session_to_the_signal(tmp_pat
 
 
 @pytest.mark.parametrize("device", ["no such thing", 4711])
-def test_a_microphone_that_is_not_there_is_told_before_anything_connects(device: str | int) -> None:
-    """With the command that lists those that are."""
+def test_a_microphone_that_is_not_there_is_refused_before_anything_connects(device: str | int) -> None:
+    """The hint names the command that lists those that are."""
     need_portaudio()
     settings = MicrophoneInput(kind="microphone", device=device)
 
     with pytest.raises(InputError, match="there is no microphone") as raised:
-        anyio.run(LiveInput(settings, has_terminal=True).open, PCM)
+        anyio.run(SpokenInput(settings, has_terminal=True).open, {})
     assert "rt-run devices" in raised.value.hint
 
 
@@ -141,5 +140,5 @@ def test_without_its_library_a_microphone_is_refused(monkeypatch: pytest.MonkeyP
     settings = MicrophoneInput(kind="microphone")
 
     with pytest.raises(ProfileError, match="need sounddevice") as raised:
-        anyio.run(LiveInput(settings, has_terminal=True).open, PCM)
+        anyio.run(SpokenInput(settings, has_terminal=True).open, {})
     assert raised.value.hint == "pip install 'rt-run[audio]'"

@@ -1,143 +1,189 @@
-"""Push-to-talk, through a real pseudo-terminal."""
+"""Push-to-talk, through a real pseudo-terminal, by somebody whose every piece of speech a test decides."""
 
-import json
 import os
 import pty
-import select
-import signal
-import subprocess
 import sys
 import termios
-import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, redirect_stderr, suppress
 from pathlib import Path
-from typing import Any
 
+import anyio
+import anyio.lowlevel
 import pytest
+from anyio.streams.memory import MemoryObjectSendStream
+
+from runner.errors import InputError
+from runner.inputs.answer_stop import AnswerStop
+from runner.inputs.push_to_talk import PushToTalk, check_terminal
+from runner.inputs.sender import Sender
+from tests.helpers.hearing_peers import (
+    BY_HAND,
+    RATE,
+    PlayedAnswers,
+    at_once,
+    confirming,
+    others,
+    pieces,
+    session_with,
+    tone,
+)
+from tests.helpers.peer import Peer
+
+pytestmark = pytest.mark.anyio
 
 IDLE, TALKING = "space: speak", "space: done"
 CTRL_D = "\x04"
-REPOSITORY = Path(__file__).resolve().parent.parent.parent
 TURN = ["input_audio_buffer.clear", "input_audio_buffer.commit", "response.create"]
-
-
-def _as_a_shell_does() -> None:
-    """Start a program in a session of its own, with an interrupt that it hears, whatever started the tests."""
-    os.setsid()
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+SPEECH, SILENCE, NOISE = tone(0.02), bytes(960), b"\x11" * 960
+"""What is said in a turn, what surrounds it while keys are pressed, and what nobody is to hear."""
 
 
 class Terminal:
-    """Somebody who sits at a terminal with `tests.helpers.push_to_talk_program` in it."""
+    """A terminal, and the user before it."""
 
     def __init__(self) -> None:
         self.seen = ""
-        self.descriptor, side = pty.openpty()
-        self.before = termios.tcgetattr(self.descriptor)
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.helpers.push_to_talk_program"],
-            cwd=REPOSITORY,
-            stdin=side,
-            stdout=subprocess.PIPE,
-            stderr=side,
-            preexec_fn=_as_a_shell_does,
-        )
-        os.close(side)
+        self.descriptor, self.side = pty.openpty()
+        self.before = termios.tcgetattr(self.side)
+        os.set_blocking(self.descriptor, False)
 
     def types(self, keys: str) -> None:
         """Type."""
         os.write(self.descriptor, keys.encode())
 
-    def sees(self, text: str) -> None:
-        """Wait until this shows on the screen."""
-        end_s = time.monotonic() + 15
-        while text not in self.seen:
-            assert time.monotonic() < end_s, f"no {text!r} in {self.seen!r}"
-            if select.select([self.descriptor], [], [], 0.1)[0]:
-                self.seen += os.read(self.descriptor, 65536).decode()
-        self.seen = self.seen.partition(text)[2]
-
-    def report(self) -> Any:
-        """What was heard, once the program has ended."""
-        out, _ = self.process.communicate(timeout=15)
-        assert self.process.returncode == 0
-        assert termios.tcgetattr(self.descriptor) == self.before
-        return json.loads(out)
+    def shows(self, text: str) -> bool:
+        """Whether this has shown on the screen since what was found there last."""
+        with suppress(BlockingIOError):
+            self.seen += os.read(self.descriptor, 65536).decode()
+        _, found, rest = self.seen.partition(text)
+        self.seen = rest if found else self.seen
+        return bool(found)
 
 
 @pytest.fixture
 def terminal() -> Iterator[Terminal]:
-    """A terminal at which somebody may speak."""
+    """A terminal."""
     it = Terminal()
     yield it
-    it.process.kill()
-    it.process.wait()
-    it.process.stdout.close()  # type: ignore[union-attr]  # it is a pipe
+    os.close(it.side)
     os.close(it.descriptor)
 
 
-def test_what_is_said_between_two_presses_is_a_turn_and_nothing_else_is_heard(terminal: Terminal) -> None:
-    """It begins with an empty buffer, interrupts what is heard, and is answered; the terminal is as it was."""
-    for _ in range(2):
-        terminal.sees(IDLE)
-        terminal.types(" ")
-        terminal.sees(TALKING)
-        time.sleep(0.3)
-        terminal.types(" ")
-    terminal.sees(IDLE)
-    time.sleep(0.2)
-    terminal.types("q")
-    report = terminal.report()
+class User:
+    """Somebody who speaks, presses keys and looks at the terminal."""
 
-    assert (report["error"], report["sent"]) == ("", TURN * 2)
-    assert report["heard_s"] == pytest.approx(0.6, abs=0.3)
-    assert report["interrupted"] >= 2
+    def __init__(self, terminal: Terminal, speech: MemoryObjectSendStream[bytes], peer: Peer) -> None:
+        self.answers = PlayedAnswers()
+        self.peer = peer
+        self.terminal = terminal
+        self._speech = speech
+
+    async def says(self, piece: bytes, times: int) -> None:
+        """Say a piece of 20 ms again and again; each is dealt with before the next one, or whatever follows."""
+        for _ in range(times):
+            await self._speech.send(piece)
+            while (receiver := self._speech.statistics()).open_receive_streams and not receiver.tasks_waiting_receive:
+                await anyio.lowlevel.checkpoint()
+
+    async def sees(self, text: str, piece: bytes = SILENCE) -> None:
+        """Say a piece until this shows on the screen."""
+        while not self.terminal.shows(text):
+            await self.says(piece, 1)
+
+    async def presses(self, keys: str, text: str) -> None:
+        """Press keys, and wait until this shows on the screen."""
+        self.terminal.types(keys)
+        await self.sees(text)
+
+    async def leaves(self, key: str = "q") -> None:
+        """Leave; returns when nobody listens any more."""
+        self.terminal.types(key)
+        with pytest.raises(anyio.BrokenResourceError):
+            await self.says(NOISE, 10_000)
+
+    def said(self) -> list[bytes]:
+        """What the endpoint has heard besides silence."""
+        return [piece for piece in pieces(self.peer) if any(piece)]
 
 
-def test_a_turn_that_is_too_short_is_thrown_away(terminal: Terminal) -> None:
+@asynccontextmanager
+async def talking(terminal: Terminal) -> AsyncIterator[User]:
+    """Push-to-talk at a terminal that shows standard error; when it has ended, the terminal is as it was."""
+    sending, receiving = anyio.create_memory_object_stream[bytes](0)
+    async with session_with(confirming, audio=BY_HAND) as (session, peers):
+        user = User(terminal, sending, peers[0])
+        push_to_talk = PushToTalk(
+            Sender(session, rate=RATE), AnswerStop(session, user.answers), at_once, terminal=terminal.side
+        )
+
+        async def talk() -> None:
+            with receiving:
+                await push_to_talk.run(receiving)
+
+        with os.fdopen(os.dup(terminal.side), "w") as screen, redirect_stderr(screen):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(talk)
+                with sending:
+                    await user.sees(IDLE, NOISE)
+                    yield user
+                tasks.cancel_scope.cancel()
+        await session.wait_idle()
+    assert termios.tcgetattr(terminal.side) == terminal.before
+
+
+async def test_the_audio_between_two_presses_is_a_turn_and_nothing_else_is_sent(terminal: Terminal) -> None:
+    """A turn begins with an empty buffer, interrupts what is heard, and is answered."""
+    async with talking(terminal) as user:
+        for _ in range(2):
+            await user.says(NOISE, 3)
+            await user.presses(" ", TALKING)
+            await user.says(SPEECH, 6)
+            await user.presses(" ", IDLE)
+        await user.leaves()
+
+    assert others(user.peer) == TURN * 2
+    assert user.said() == [SPEECH] * 12
+    assert user.answers.interrupted >= 2
+
+
+async def test_a_turn_that_is_too_short_is_thrown_away(terminal: Terminal) -> None:
     """A key pressed twice by mistake asks nothing; other keys do nothing; Ctrl-D leaves."""
-    terminal.sees(IDLE)
-    terminal.types("xyz  ")
-    terminal.sees("nothing is below 100 ms")
-    terminal.types(CTRL_D)
-    report = terminal.report()
+    async with talking(terminal) as user:
+        await user.presses("xyz  ", "nothing is below 100 ms")
+        await user.leaves(CTRL_D)
 
-    assert (report["error"], report["sent"]) == ("", ["input_audio_buffer.clear"] * 2)
+    assert others(user.peer) == ["input_audio_buffer.clear"] * 2
 
 
-def test_the_next_turn_may_begin_at_once(terminal: Terminal) -> None:
-    """What was said before it is committed first, and nothing of it is lost."""
-    terminal.sees(IDLE)
-    terminal.types(" ")
-    terminal.sees(TALKING)
-    time.sleep(0.4)
-    terminal.types("  ")
-    time.sleep(0.3)
-    terminal.types("q")
-    report = terminal.report()
+async def test_the_next_turn_may_begin_at_once(terminal: Terminal) -> None:
+    """The turn before it is committed first, and nothing of it is lost."""
+    async with talking(terminal) as user:
+        await user.presses(" ", TALKING)
+        await user.says(SPEECH, 6)
+        await user.presses("  ", TALKING)
+        await user.leaves()
 
-    assert (report["error"], report["sent"][:3]) == ("", [TURN[0], TURN[1], TURN[0]])
+    assert others(user.peer)[:3] == [TURN[0], TURN[1], TURN[0]]
+    assert user.said()[:6] == [SPEECH] * 6
 
 
-def test_the_terminal_is_given_back_where_the_session_is_cancelled(terminal: Terminal) -> None:
-    """Ctrl-C stays a signal, and whatever it does, the next program finds the terminal as it was."""
-    terminal.sees(IDLE)
-    assert termios.tcgetattr(terminal.descriptor) != terminal.before
-    terminal.process.send_signal(signal.SIGINT)
-    terminal.process.communicate(timeout=15)
+async def test_the_terminal_gives_keys_at_once_and_is_given_back_where_the_run_is_cancelled(
+    terminal: Terminal,
+) -> None:
+    """No key is shown, Ctrl-C stays a signal, and the next program finds the terminal as it was."""
+    async with talking(terminal):
+        flags = termios.tcgetattr(terminal.side)[3]
 
-    assert termios.tcgetattr(terminal.descriptor) == terminal.before
+        assert not flags & (termios.ICANON | termios.ECHO)
+        assert flags & termios.ISIG
 
 
-def test_without_a_terminal_it_is_refused() -> None:
-    """Nobody could press a key."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.helpers.push_to_talk_program"],
-        cwd=REPOSITORY,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-    assert json.loads(done.stdout)["error"] == "push-to-talk needs a terminal, and standard input is none"
+def test_without_a_terminal_of_its_own_push_to_talk_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There has to be a terminal, and only one session may read its keys."""
+    with Path(os.devnull).open() as nothing:
+        monkeypatch.setattr(sys, "stdin", nothing)
+        with pytest.raises(InputError, match="push-to-talk needs a terminal, and standard input is none"):
+            check_terminal(is_alone=True)
+        with pytest.raises(InputError, match="push-to-talk needs the terminal for itself"):
+            check_terminal(is_alone=False)

@@ -1,0 +1,46 @@
+"""Makes the one input of a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner.settings.input import FileInput, MicrophoneInput, NoInput, StdinInput
+
+if TYPE_CHECKING:
+    from runner.inputs.broadcast import Broadcast
+    from runner.inputs.session_input import SessionInput
+    from runner.settings.profile import Profile
+
+
+def make_input(profile: Profile, stdin: Broadcast, *, is_alone: bool) -> SessionInput:
+    """Make the input that a profile names, and import only what it needs.
+
+    Args:
+        profile: The profile of the run.
+        stdin: Standard input; what it brings from now on is held for this run, where the run reads it.
+        is_alone: Whether the terminal, where there is one, belongs to this run alone.
+    """
+    match profile.input:
+        case NoInput():
+            from runner.inputs.session_input import EmptyInput
+
+            return EmptyInput()
+        case StdinInput(format="audio") as settings:
+            from runner.inputs.piped_audio import PipedInput
+
+            return PipedInput(settings, stdin.listen())
+        case StdinInput() as settings:
+            from runner.inputs.chat import Chat, at_terminal
+            from runner.inputs.line_input import LineInput
+
+            if settings.format == "text" and is_alone and at_terminal():
+                return Chat()
+            return LineInput(settings, stdin.listen(max_line_bytes=settings.max_line_bytes))
+        case FileInput() as settings:
+            from runner.inputs.recording import RecordedInput
+
+            return RecordedInput(settings, shows_progress=is_alone)
+        case MicrophoneInput() as settings:
+            from runner.inputs.spoken_input import SpokenInput
+
+            return SpokenInput(settings, has_terminal=is_alone)

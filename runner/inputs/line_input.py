@@ -1,0 +1,77 @@
+"""Lines of standard input: user messages, or client events in JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic_core import from_json
+
+from runner.errors import InputError
+from runner.inputs.session_input import SessionInput
+from runner.protocol.state import out_of_band
+
+if TYPE_CHECKING:
+    from runner.inputs.answer_stop import PlayingAnswers
+    from runner.inputs.broadcast import InputListener
+    from runner.inputs.session_input import Flushed, InputEnd
+    from runner.session.session import Session
+    from runner.settings.input import StdinInput
+
+
+class LineInput(SessionInput):
+    """Sends each line of standard input.
+
+    Args:
+        settings: Whether a line is a user message or a client event.
+        lines: The lines.
+    """
+
+    def __init__(self, settings: StdinInput, lines: InputListener) -> None:
+        self._settings = settings
+        self._lines = lines
+
+    async def feed(self, session: Session, flushed: Flushed, playback: PlayingAnswers | None) -> InputEnd:
+        """Send every line to the last one, and wait for the answers.
+
+        Raises:
+            InputError: A line cannot be read, is not UTF-8, or is no JSON object where events are expected.
+            RunnerError: The session ended first.
+        """
+        del flushed, playback
+        async for number, line in self._lines:
+            if text := _text(number, line).strip():
+                if self._settings.format == "text":
+                    await session.say(text)
+                else:
+                    await _send_event(session, number, text)
+        if self._settings.format == "events" and session.state.is_hearing_speech:
+            # No silence follows by which turn detection would find the end of the turn.
+            await session.send({"type": "input_audio_buffer.commit"})
+        await session.wait_idle()
+        return "input-end"
+
+    def close(self) -> None:
+        """Read no more lines."""
+        self._lines.close()
+
+
+async def _send_event(session: Session, number: int, line: str) -> None:
+    try:
+        event = from_json(line)
+    except ValueError as error:
+        msg = f"stdin:{number}: not JSON: {error}"
+        raise InputError(msg) from None
+    if not isinstance(event, dict) or not isinstance(event.get("type"), str):
+        msg = f"stdin:{number}: not a client event: a JSON object with a `type` is expected"
+        raise InputError(msg, hint='such as {"type": "response.create"}')
+    if event["type"] == "response.create" and not out_of_band(event):
+        await session.wait_answered()
+    await session.send(event)
+
+
+def _text(number: int, line: bytes) -> str:
+    try:
+        return line.decode()
+    except UnicodeDecodeError as error:
+        msg = f"stdin:{number}: not UTF-8 at byte {error.start + 1}"
+        raise InputError(msg) from None

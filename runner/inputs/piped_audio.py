@@ -1,0 +1,74 @@
+"""Raw samples on standard input."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.to_thread
+
+from runner.audio.resampling import Resampler
+from runner.errors import InputError
+from runner.inputs.pacing import Pace
+from runner.inputs.sender import Sender
+from runner.inputs.session_input import SessionInput
+from runner.protocol.session_format import format_of
+
+if TYPE_CHECKING:
+    from runner.inputs.answer_stop import PlayingAnswers
+    from runner.inputs.broadcast import InputListener
+    from runner.inputs.session_input import Flushed, InputEnd
+    from runner.protocol.json_fields import JsonObject
+    from runner.session.session import Session
+    from runner.settings.input import StdinInput
+
+_NAME = "standard input"
+_WAV = b"RIFF"
+"""How a WAV file begins; as samples it would be a click."""
+
+
+class PipedInput(SessionInput):
+    """Sends the samples of standard input as fast as they come.
+
+    Args:
+        settings: Their rate, and what follows them.
+        pieces: The samples.
+    """
+
+    def __init__(self, settings: StdinInput, pieces: InputListener) -> None:
+        self._settings = settings
+        self._pieces = pieces
+
+    async def open(self, asked: JsonObject) -> None:
+        """Check that standard input is no terminal, and that its rate can be converted."""
+        if sys.stdin.isatty():
+            msg = 'standard input is a terminal, and `format = "audio"` expects raw samples'
+            raise InputError(msg, hint="such as: arecord -t raw -f S16_LE -r 24000 | rt-run …")
+        await anyio.to_thread.run_sync(Resampler, self._settings.rate, format_of(asked, "input").rate)
+
+    async def feed(self, session: Session, flushed: Flushed, playback: PlayingAnswers | None) -> InputEnd:
+        """Send what comes, silence after its end, and wait for the answers."""
+        del flushed
+        muted_by = playback if self._settings.mute_while_playing else None
+        async with Sender(session, rate=self._settings.rate, muted_by=muted_by) as sender:
+            is_first = True
+            async for _, pcm in self._pieces:
+                if is_first and pcm.startswith(_WAV):
+                    msg = f"{_NAME} is a WAV file, and raw samples are expected"
+                    raise InputError(msg, hint='read it with input.kind = "file", or convert it: sox talk.wav -t raw -')
+                is_first = False
+                await sender.connected()
+                await sender.send_samples(pcm)
+            if is_first:
+                msg = f"{_NAME} holds no audio"
+                raise InputError(msg)
+            await sender.send_samples(b"", last=True)
+            silence_ms = self._settings.trailing_silence_ms
+            await sender.end(Pace(), trailing_silence_ms=silence_ms, name=_NAME, is_ahead=True)
+        await session.wait_idle()
+        return "input-end"
+
+    def close(self) -> None:
+        """Read no more samples."""
+        self._pieces.close()

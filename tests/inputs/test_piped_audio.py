@@ -1,0 +1,148 @@
+"""Raw samples of standard input reach the endpoint, through a real pipe."""
+
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from runner.errors import InputError, ProfileError
+from runner.inputs import sender
+from runner.inputs.broadcast import Broadcast
+from runner.inputs.piped_audio import PipedInput
+from runner.settings.input import StdinInput
+from tests.helpers.endpoint_scripts import reached
+from tests.helpers.hearing_peers import (
+    BY_HAND,
+    PlayedAnswers,
+    all_ears,
+    at_once,
+    confirming,
+    heard,
+    lost_session,
+    others,
+    recording,
+    session_with,
+    tone,
+)
+
+pytestmark = pytest.mark.anyio
+
+
+@asynccontextmanager
+async def piped(**settings: Any) -> AsyncIterator[tuple[PipedInput, int]]:
+    """Samples from a pipe, and the end to write to."""
+    receiving, sending = os.pipe()
+    broadcast = Broadcast(receiving, max_line_bytes=0, is_audio=True)
+    source = PipedInput(StdinInput.model_validate({"kind": "stdin", "format": "audio", **settings}), broadcast.listen())
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(broadcast.run)
+            yield source, sending
+            source.close()
+            tasks.cancel_scope.cancel()
+    finally:
+        os.close(receiving)
+
+
+async def test_every_sample_of_a_pipe_arrives_however_it_is_cut() -> None:
+    """Half a sample waits for its other half."""
+    pcm = tone(0.3)
+    async with (
+        session_with(confirming, audio=BY_HAND) as (session, peers),
+        piped() as (source, sending),
+        anyio.create_task_group() as tasks,
+    ):
+        tasks.start_soon(source.feed, session, at_once, None)
+        for at in range(0, len(pcm), 333):
+            os.write(sending, pcm[at : at + 333])
+            await anyio.lowlevel.checkpoint()
+        os.close(sending)
+
+    assert heard(peers[0]) == pcm
+    assert others(peers[0]) == ["input_audio_buffer.commit", "response.create"]
+
+
+async def test_a_pipe_that_held_nothing_is_an_error() -> None:
+    """The program that was to write into it has failed."""
+    async with session_with(confirming, audio=BY_HAND) as (session, _), piped() as (source, sending):
+        os.close(sending)
+        with pytest.raises(InputError, match="standard input holds no audio"):
+            await source.feed(session, at_once, None)
+
+
+async def test_a_wav_file_is_no_raw_audio(tmp_path: Path) -> None:
+    """Its header would be heard as a click; the hint says how to send it."""
+    wav = recording(tmp_path / "a.wav", tone(0.1)).read_bytes()
+    async with session_with(confirming, audio=BY_HAND) as (session, peers), piped() as (source, sending):
+        os.write(sending, wav)
+        os.close(sending)
+        with pytest.raises(InputError, match="standard input is a WAV file") as raised:
+            await source.feed(session, at_once, None)
+
+    assert 'input.kind = "file"' in raised.value.hint
+    assert others(peers[0]) == []
+
+
+async def test_samples_of_a_rate_that_needs_a_library_are_refused_before_anything_connects(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The check goes by the format that the first `session.update` asks for."""
+    monkeypatch.setitem(sys.modules, "soxr", None)
+    asked = {"audio": {"input": {"format": {"type": "audio/pcm", "rate": 16_000}}}}
+    async with piped(rate=16_000) as (source, sending):
+        os.close(sending)
+        await source.open(asked)
+        with pytest.raises(ProfileError, match="16000 Hz must be resampled to 24000 Hz"):
+            await source.open({})
+
+
+async def test_a_pipe_waits_for_the_next_connection() -> None:
+    """The program that writes is held back, and nothing grows too old on the way."""
+    pcm = tone(1)
+    async with (
+        lost_session(max_audio_age_s=0.02) as (session, peers, returning),
+        piped() as (source, sending),
+        anyio.create_task_group() as tasks,
+    ):
+        tasks.start_soon(source.feed, session, at_once, None)
+        os.write(sending, pcm)
+        os.close(sending)
+        await anyio.sleep(0.1)
+        returning.set()
+
+    assert heard(peers[1]) == pcm
+
+
+async def test_silence_takes_the_place_of_what_is_heard_while_an_answer_plays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And for a moment after it, since a room goes on sounding; time does not stop."""
+    speaker, pcm = PlayedAnswers(), tone(0.02)
+    async with session_with(all_ears) as (session, peers), piped(mute_while_playing=True) as (source, sending):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(source.feed, session, at_once, speaker)
+
+            async def heard_of_piece() -> bytes:
+                before = len(heard(peers[0]))
+                os.write(sending, pcm)
+                await reached(lambda: len(heard(peers[0])) >= before + len(pcm))
+                return heard(peers[0])[before:]
+
+            assert await heard_of_piece() == pcm
+            monkeypatch.setattr(sender, "_ECHO_S", 3600.0)
+            speaker.is_playing = True
+            assert await heard_of_piece() == bytes(len(pcm))
+            speaker.is_playing = False
+            assert await heard_of_piece() == bytes(len(pcm))
+            monkeypatch.setattr(sender, "_ECHO_S", 0.02)
+            speaker.is_playing = True
+            assert await heard_of_piece() == bytes(len(pcm))
+            speaker.is_playing = False
+            await anyio.sleep(0.03)
+            assert await heard_of_piece() == pcm
+            tasks.cancel_scope.cancel()
+        os.close(sending)

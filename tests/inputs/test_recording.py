@@ -1,0 +1,220 @@
+"""A recording reaches the endpoint: whole, in the session's format, when it is due, and with an end."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from runner.audio.format import PCM, PCMU
+from runner.errors import InputError, ProfileError
+from runner.inputs import sender
+from runner.inputs.recording import RecordedInput
+from runner.session.opening import open_session
+from runner.session.session import Session
+from runner.settings.input import FileInput
+from tests.helpers.hearing_peers import (
+    BY_HAND,
+    PATIENCE_S,
+    TURN_DETECTION,
+    at_once,
+    confirming,
+    detecting,
+    heard,
+    lost_session,
+    others,
+    pieces,
+    recording,
+    session_with,
+    tone,
+)
+from tests.helpers.peer import Peer, Script, profile_for, serving
+
+pytestmark = pytest.mark.anyio
+
+ONE_LOOP = pytest.mark.parametrize("anyio_backend", ["asyncio"])
+"""For what no event loop can change."""
+
+
+async def fed(
+    path: Path, script: Script, *, pace: str = "fast", silence_ms: int = 100, **session: Any
+) -> tuple[Peer, Session]:
+    """Send a recording to a session to its end; returns the connection that heard it, and the session."""
+    settings = FileInput.model_validate({"kind": "file", "path": path, "pace": pace, "trailing_silence_ms": silence_ms})
+    source = RecordedInput(settings, shows_progress=False)
+    try:
+        async with session_with(script, **session) as (opened, peers):
+            await source.open({})
+            assert await source.feed(opened, at_once, None) == "input-end"
+    finally:
+        source.close()
+    return peers[0], opened
+
+
+async def test_a_recording_is_heard_to_the_sample_and_as_fast_as_it_was_spoken(tmp_path: Path) -> None:
+    """In frames of 20 ms, none of them early; then silence."""
+    pcm = tone(0.2)
+    since_s = anyio.current_time()
+    peer, _ = await fed(
+        recording(tmp_path / "a.wav", pcm), detecting(silence_s=0.04), pace="real-time", audio=TURN_DETECTION
+    )
+
+    assert anyio.current_time() - since_s >= 0.28
+    assert heard(peer) == pcm + bytes(PCM.size_bytes(100))
+    assert {len(each) for each in pieces(peer)} == {960}
+
+
+async def test_fast_is_faster_than_speech(tmp_path: Path) -> None:
+    """A recording that lasts longer than this test may is heard to its end, and not one sample is lost."""
+    pcm = tone(1) * (PATIENCE_S + 10)
+    peer, _ = await fed(recording(tmp_path / "a.wav", pcm), confirming, audio=BY_HAND)
+
+    assert heard(peer) == pcm
+    assert others(peer) == ["input_audio_buffer.commit", "response.create"]
+
+
+@ONE_LOOP
+@pytest.mark.parametrize(("rate", "form"), [(44_100, PCM), (16_000, PCM), (8_000, PCMU), (24_000, PCMU)])
+async def test_any_rate_becomes_the_session_s(tmp_path: Path, rate: int, form: Any) -> None:
+    """The length stays the same to the sample, in whatever format the session hears."""
+    pytest.importorskip("soxr")
+    name: dict[str, Any] = {"type": form.encoding, **({"rate": 24000} if form is PCM else {})}
+    audio = {"input": {"turn_detection": "none", "format": name}}
+    peer, _ = await fed(recording(tmp_path / "a.wav", tone(0.5, rate=rate), rate=rate), confirming, audio=audio)
+
+    said = form.decode(heard(peer))
+    assert abs(len(said) // 2 - form.rate // 2) <= 1
+    assert max(memoryview(said).cast("h")) == pytest.approx(9000, rel=0.1)
+
+
+async def test_a_rate_that_needs_a_library_is_refused_before_anything_connects(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The base install says which rate it can take."""
+    monkeypatch.setitem(sys.modules, "soxr", None)
+    path = recording(tmp_path / "a.wav", tone(0.2, rate=16_000), rate=16_000)
+    source = RecordedInput(FileInput(kind="file", path=path), shows_progress=False)
+
+    with pytest.raises(ProfileError, match="16000 Hz must be resampled to 24000 Hz") as raised:
+        await source.open({})
+    source.close()
+    assert raised.value.hint == "pip install 'rt-run[audio]'"
+
+
+@pytest.mark.parametrize("pace", ["real-time", "fast"])
+async def test_every_turn_of_a_recording_is_answered(tmp_path: Path, pace: str) -> None:
+    """Turn detection finds them, and the last one ends in the silence that follows."""
+    pcm = tone(0.1) + bytes(PCM.size_bytes(100)) + tone(0.1)
+    path = recording(tmp_path / "a.wav", pcm)
+    _, session = await fed(path, detecting(silence_s=0.06), pace=pace, audio=TURN_DETECTION)
+
+    answers = [item.text for item in session.state.conversation.items if item.role == "assistant"]
+    assert answers == ["answer 1", "answer 2"]
+
+
+async def test_silence_goes_on_while_turn_detection_hears_speech(tmp_path: Path) -> None:
+    """Turn detection that takes its time gets more of it than the profile says."""
+    path = recording(tmp_path / "a.wav", tone(0.1))
+    peer, session = await fed(path, detecting(silence_s=0.3), pace="real-time", audio=TURN_DETECTION)
+
+    assert others(peer) == []
+    assert [item.text for item in session.state.conversation.items if item.role == "assistant"] == ["answer 1"]
+    assert len(heard(peer)) >= PCM.size_bytes(100 + 300)
+
+
+async def test_a_turn_that_does_not_end_is_ended_by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The silence has a bound, and what turn detection has not ended it does not answer."""
+    monkeypatch.setattr(sender, "_MOST_SILENCE_S", 0.1)
+    peer, _ = await fed(recording(tmp_path / "a.wav", tone(0.2)), detecting(silence_s=60), audio=TURN_DETECTION)
+
+    assert others(peer) == ["input_audio_buffer.commit", "response.create"]
+
+
+async def test_the_end_of_a_fast_recording_waits_until_the_endpoint_has_caught_up(tmp_path: Path) -> None:
+    """What it hears late is answered all the same."""
+
+    async def slow(peer: Peer) -> None:
+        await peer.greet()
+        await peer.until("session.update")
+        await peer.send({"type": "input_audio_buffer.speech_started", "item_id": "i", "audio_start_ms": 0})
+        await peer.send({"type": "session.updated", "session": {"type": "realtime", "audio": TURN_DETECTION}})
+        await peer.until("input_audio_buffer.append")
+        await peer.send({"type": "input_audio_buffer.speech_stopped", "item_id": "i", "audio_end_ms": 100})
+        await peer.send({"type": "input_audio_buffer.committed", "item_id": "i"})
+        await peer.answer("in the end")
+        await peer.to_the_end()
+
+    _, session = await fed(recording(tmp_path / "a.wav", tone(0.3)), slow, audio=TURN_DETECTION)
+
+    assert [item.text for item in session.state.conversation.items if item.role == "assistant"] == ["in the end"]
+
+
+async def test_a_transcription_is_only_committed(tmp_path: Path) -> None:
+    """A transcription has no answers to ask for."""
+    path = recording(tmp_path / "a.wav", tone(0.2))
+    with anyio.fail_after(PATIENCE_S):
+        async with serving(confirming) as (port, peers):
+            profile = profile_for(port, session={"type": "transcription", "audio": BY_HAND}, model=None)
+            source = RecordedInput(FileInput(kind="file", path=path, pace="fast"), shows_progress=False)
+            async with open_session(profile) as session:
+                await source.open({})
+                await source.feed(session, at_once, None)
+    source.close()
+
+    assert others(peers[0]) == ["input_audio_buffer.commit"]
+
+
+async def test_a_translation_hears_larger_frames_and_then_silence(tmp_path: Path) -> None:
+    """It has no turns, so nothing is committed."""
+
+    async def interpreter(peer: Peer) -> None:
+        await peer.send({"type": "session.created", "session": {"type": "translation", "id": "s", "model": "m"}})
+        await peer.until("session.update")
+        await peer.send({"type": "session.updated", "session": {"type": "translation", "id": "s"}})
+        await peer.to_the_end()
+
+    pcm = tone(0.4)
+    path = recording(tmp_path / "a.wav", pcm)
+    peer, _ = await fed(path, interpreter, pace="real-time", silence_ms=400)
+
+    assert [len(each) for each in pieces(peer)] == [9600] * 4
+    assert heard(peer) == pcm + bytes(len(pcm))
+    assert others(peer) == []
+
+
+async def test_a_turn_that_is_too_short_is_refused(tmp_path: Path) -> None:
+    """The endpoint would refuse it in its own words."""
+    with pytest.raises(InputError, match=r"a\.wav lasts 40 ms, and nothing below 100 ms can be a turn"):
+        await fed(recording(tmp_path / "a.wav", tone(0.04)), confirming, audio=BY_HAND)
+
+
+async def test_a_turn_is_ended_where_the_input_is_taken_away(tmp_path: Path) -> None:
+    """A drain in the middle of a sentence does not wait for a silence that never comes."""
+    path = recording(tmp_path / "a.wav", tone(1) * 60)
+    source = RecordedInput(FileInput(kind="file", path=path), shows_progress=False)
+    async with session_with(detecting(silence_s=60), audio=TURN_DETECTION) as (session, peers):
+        await source.open({})
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(source.feed, session, at_once, None)
+            while session.state.pending.turn != "speaking":
+                await session.changes.next()
+            tasks.cancel_scope.cancel()
+        await session.wait_idle()
+        assert others(peers[0]) == ["input_audio_buffer.commit"]
+    source.close()
+
+
+async def test_a_fast_recording_waits_for_the_next_connection(tmp_path: Path) -> None:
+    """Nothing of it grows too old on the way, however long the way is."""
+    pcm = tone(1)
+    settings = FileInput(kind="file", path=recording(tmp_path / "a.wav", pcm), pace="fast")
+    source = RecordedInput(settings, shows_progress=False)
+    await source.open({})
+    async with lost_session(max_audio_age_s=0.02) as (session, peers, returning), anyio.create_task_group() as tasks:
+        tasks.start_soon(source.feed, session, at_once, None)
+        await anyio.sleep(0.1)
+        returning.set()
+    source.close()
+
+    assert heard(peers[1]) == pcm
