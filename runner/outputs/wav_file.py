@@ -6,7 +6,7 @@ from io import FileIO
 from pathlib import Path
 
 from runner.errors import OutputError
-from runner.outputs.append_file import finish, put_all
+from runner.outputs.append_file import finish, not_opened, put_all
 
 HEADER_BYTES = 44
 MAX_DATA_BYTES = 0xFFFFFFFF - HEADER_BYTES
@@ -40,9 +40,8 @@ class WavFile:
             if isinstance(error, FileExistsError) and path.is_file():
                 msg = f"the recording {path} exists already and is not overwritten"
                 raise OutputError(msg, hint="put {started} into the path, so that every session has its own") from None
-            reason = "it is no regular file" if path.exists() else getattr(error, "strerror", None) or str(error)
-            msg = f"the recording {path} cannot be opened: {reason}"
-            raise OutputError(msg) from None
+            reason = ValueError("it is no regular file") if path.exists() else error
+            raise not_opened(f"the recording {path}", reason) from None
         try:
             self.flush()
         except OSError as error:
@@ -106,5 +105,5 @@ class WavFile:
 
 
 def _private(path: str, flags: int) -> int:
-    # What is said in a session is nobody else's business.
+    # Only its owner may read what is said in a session.
     return os.open(path, flags, mode=0o600)

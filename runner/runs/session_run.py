@@ -11,10 +11,11 @@ import structlog
 from runner import logs
 from runner.errors import OutputError, RunnerError
 from runner.inputs.source import Source
-from runner.outputs.outputs import Outputs, open_outputs
-from runner.outputs.sinks import placeholders
+from runner.outputs.opener import open_outputs, placeholders
+from runner.outputs.outputs import Outputs
 from runner.outputs.writer import OutputClosed
 from runner.protocol.effects import ResponseEnded
+from runner.protocol.session_update import session_update
 from runner.runs.budget import Budget
 from runner.runs.drain import drain
 from runner.runs.notices import Report, RunPhase
@@ -133,7 +134,10 @@ class SessionRun:
             with self._living:
                 async with self._shared.opening:
                     await self._source.open()
-                    outlets = await open_outputs(self._profile, self._names, self._fail, self._shared.stdout)
+                    asked = session_update(self._profile)["session"]
+                    outlets = await open_outputs(
+                        self._profile, self._names, self._fail, self._shared.stdout, asked=asked
+                    )
         except RunnerError as error:
             self.stop("failed", error)
         else:

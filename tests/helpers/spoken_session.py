@@ -11,8 +11,10 @@ from typing import Any
 import anyio
 
 from runner.errors import RunnerError
-from runner.outputs.outputs import Outputs, open_outputs
-from runner.outputs.sinks import StandardOutput
+from runner.outputs.opener import open_outputs
+from runner.outputs.outputs import Outputs
+from runner.outputs.standard_output import StandardOutput
+from runner.protocol.session_update import session_update
 from runner.session.opening import open_session
 from runner.session.session import Session
 from tests.helpers.endpoint_scripts import PATIENCE_S, in_turn, persistent
@@ -119,7 +121,8 @@ async def heard(
         async with serving(in_turn(*scripts)) as (port, peers):
             profile = persistent(port, session=asked, **run)
             profile = type(profile).model_validate({**profile.model_dump(exclude_unset=True), "outputs": outputs})
-            outlets = await open_outputs(profile, NAMES, failures.append, StandardOutput(is_shared=False))
+            stdout, wanted = StandardOutput(is_shared=False), session_update(profile)["session"]
+            outlets = await open_outputs(profile, NAMES, failures.append, stdout, asked=wanted)
             async with anyio.create_task_group() as tasks:
                 outlets.start(tasks)
                 async with open_session(profile, readers=outlets.readers) as session:

@@ -15,17 +15,16 @@ import pytest
 from runner.errors import InputError, OutputError, RunnerError
 from runner.journal.reading import parts, read_journal
 from runner.journal.record import Record
-from runner.outputs.journal_writer import JournalWriter, open_journal
+from runner.outputs.journal_writer import JournalWriter
 from runner.settings.journal import JournalSettings
 
 pytestmark = pytest.mark.anyio
-NAMES = {"profile": "p", "run_id": "r", "session": "1", "started": "s"}
 WAIT_S = 10.0
 
 
 def journal(path: Path, fail: Callable[[RunnerError], None], **settings: Any) -> JournalWriter:
     """A journal at a path."""
-    return open_journal(JournalSettings(path=str(path), **settings), NAMES, fail)
+    return JournalWriter(JournalSettings(path=str(path), **settings), path, fail=fail)
 
 
 def unexpected(problem: RunnerError | str) -> None:
@@ -65,9 +64,10 @@ def padding(number: int, size: int = 20_000) -> dict[str, Any]:
 
 
 async def test_both_directions_and_notes_are_written_in_order(tmp_path: Path) -> None:
-    """Folders are made, placeholders filled in, nobody else may read, and audio is a hash."""
+    """Folders are made, only the owner may read, and audio is a hash."""
     failures: list[RunnerError] = []
-    opened = journal(tmp_path / "{profile}" / "{started}.jsonl", failures.append)
+    path = tmp_path / "p" / "s.jsonl"
+    opened = journal(path, failures.append)
     opened.note({"type": "connection.opened"}, epoch=1)
     opened.received({"type": "session.created"}, epoch=1, at_s=7.25, size_bytes=20)
     audio = base64.b64encode(bytes(480)).decode()
@@ -75,7 +75,6 @@ async def test_both_directions_and_notes_are_written_in_order(tmp_path: Path) ->
     await written(opened)
     opened.note({"type": "session.ended"}, epoch=0)
 
-    path = tmp_path / "p" / "s.jsonl"
     note, came, went = records(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert (note.direction, note.epoch, note.event) == ("note", 1, {"type": "connection.opened"})
