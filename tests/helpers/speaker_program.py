@@ -52,7 +52,7 @@ async def feed(speaker: Speaker, seconds: float, *, rate: int = RATE) -> None:
     began_s = time.monotonic()
     for number in range(round(seconds * 10)):
         speaker.play(Piece("item", noise(100, rate), rate, 0.0))
-        await anyio.sleep(began_s + (number + 1) / 10 - time.monotonic())
+        await anyio.sleep(max(0.0, began_s + (number + 1) / 10 - time.monotonic()))
 
 
 async def play(speaker: Speaker, seconds: float, rate: int) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from runner.session.opening import open_session
 from runner.session.session import Session
 from tests.helpers.endpoint_scripts import PATIENCE_S, in_turn, persistent
 from tests.helpers.peer import Peer, Script, serving
+from tests.helpers.virtual_time import in_steps
 
 RATE = 24_000
 NAMES = {"profile": "p", "run_id": "r", "started": "s", "session": "1"}
@@ -118,7 +119,7 @@ async def heard(
     asked = {"output_modalities": ["audio"], "audio": settings}
     failures: list[RunnerError] = []
     with anyio.fail_after(PATIENCE_S):
-        async with serving(in_turn(*scripts)) as (port, peers):
+        async with in_steps(), serving(in_turn(*scripts)) as (port, peers):
             profile = persistent(port, session=asked, **run)
             profile = type(profile).model_validate({**profile.model_dump(exclude_unset=True), "outputs": outputs})
             stdout, wanted = StandardOutput(is_shared=False), session_update(profile)["session"]
