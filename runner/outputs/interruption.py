@@ -1,4 +1,4 @@
-"""What the client sends when somebody interrupts an answer: how much of it was heard, and that the response ends."""
+"""What the client sends when the user interrupts an answer: how much of it was heard, and that the response ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every output is: something that writes or plays beside a session, and for sound also something that plays."""
+"""The protocols of outputs: every output writes or plays beside a session, and a player takes the sound of answers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Fail = Callable[[RunnerError], None]
 
 
 class Output(Protocol):
-    """Writes or plays in a task of its own until it is closed; what it takes never makes the session wait.
+    """An output writes or plays in a task of its own until it is closed, and never makes the session wait.
 
     Attributes:
         name: What messages call it.

@@ -57,7 +57,7 @@ class PcmOutput(Writer[bytes], Player):
         self._changed = anyio.Event()
 
     def play(self, piece: Piece) -> None:
-        """A piece of an answer has come."""
+        """Write a piece of an answer, at once or when it is to be heard."""
         if not self._is_live:
             self.put(piece.pcm, len(piece.pcm))
             return

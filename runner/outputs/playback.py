@@ -36,7 +36,7 @@ _MOST_WAIT_S = 0.05
 
 
 class Playback:
-    """A reader of a session that has its answers heard, and knows what was heard when somebody interrupts.
+    """A reader of a session that has its answers heard, and knows what was heard when the user interrupts.
 
     What was heard is what the device has played, and without a device what a listener has heard who plays as soon as
     possible; so history is right as well where the answers go to a file only.
@@ -44,7 +44,7 @@ class Playback:
     Args:
         players: What plays or records the answers.
         device: The one of them whose device knows what was heard, None where there is none.
-        is_live: Whether somebody listens while the session runs, so that its end waits until everything was heard.
+        is_live: Whether the user listens while the session runs, so that its end waits until everything was heard.
         listeners: Called, as readers are, with what was heard (`Played`) and which words those were (`Truncated`).
     """
 
@@ -149,7 +149,7 @@ class Playback:
         self._changed.set()
 
     async def finished(self) -> None:
-        """Wait until all that was received was heard; at once where nobody listens while the session runs."""
+        """Wait until all that was received was heard; at once where the user does not listen while the session runs."""
         while self._is_live and (remaining_s := self._remaining_s) > 0:  # noqa: ASYNC110  # time alone changes it
             # An interruption makes it shorter.
             await anyio.sleep(min(max(_LEAST_WAIT_S, remaining_s), _MOST_WAIT_S))

@@ -49,7 +49,7 @@ class Speaker(DevicePlayer):
 
     Args:
         output: The profile's settings.
-        rate: Samples a second of what will be played, as far as it is known by now.
+        rate: Samples a second of the answers that the session asks for.
         fail: Called once with what goes wrong later.
 
     Raises:

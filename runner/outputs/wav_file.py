@@ -16,19 +16,19 @@ _SAMPLE_BYTES = 2
 
 
 class WavFile:
-    """16-bit samples in a new file for its owner only; what is written comes before the sizes that speak of it.
+    """16-bit samples in a new file that only its owner may read; samples are written before the sizes that count them.
 
     Args:
         path: The file, which must not exist yet; folders are made.
         channels: How many tracks there are side by side.
-        rate: Samples a second of each; may be changed until the first is written.
+        rate: Samples a second of each.
 
     Raises:
         OutputError: the file exists or cannot be made.
     """
 
     def __init__(self, path: Path, *, channels: int, rate: int) -> None:
-        self.rate = rate
+        self._rate = rate
         self._path = path
         self._frame_bytes = channels * _SAMPLE_BYTES
         self._channels = channels
@@ -48,6 +48,15 @@ class WavFile:
             self._file.close()
             msg = f"the recording {path} cannot be written: {error.strerror or error}"
             raise OutputError(msg) from None
+
+    @property
+    def rate(self) -> int:
+        """Samples a second of each track."""
+        return self._rate
+
+    def set_rate(self, rate: int) -> None:
+        """Change the rate, which is possible until the first sample is written."""
+        self._rate = rate
 
     @property
     def frames(self) -> int:
@@ -86,9 +95,9 @@ class WavFile:
             self._file.truncate(HEADER_BYTES + self._size_bytes)
 
     def flush(self) -> None:
-        """Have the header speak of everything written; raises `OSError`."""
+        """Write the header with the sizes of everything written; raises `OSError`."""
         frame_bytes, size_bytes = self._frame_bytes, self._size_bytes
-        form = (16, 1, self._channels, self.rate, self.rate * frame_bytes, frame_bytes, _SAMPLE_BYTES * 8)
+        form = (16, 1, self._channels, self._rate, self._rate * frame_bytes, frame_bytes, _SAMPLE_BYTES * 8)
         head = struct.pack("<4sI4s", b"RIFF", HEADER_BYTES - 8 + size_bytes, b"WAVE")
         header = head + struct.pack("<4sIHHIIHH", b"fmt ", *form) + struct.pack("<4sI", b"data", size_bytes)
         self._file.seek(0)

@@ -59,12 +59,12 @@ class WavRecording(Writer[_Laid | _CutBack], Player):
     Args:
         output: The profile's settings.
         path: The file.
-        rates: Samples a second of what goes in and of what comes out, as far as it is known by now.
+        rates: Samples a second that the session asks for, by side (`input`, `output`).
         fail: Called with what goes wrong later.
 
     Raises:
         OutputError: the file cannot be made.
-        ProfileError: both sides are recorded, their rates differ and what converts them is not installed.
+        ProfileError: both sides are recorded, their rates differ and the library that converts them is not installed.
     """
 
     def __init__(self, output: AudioOutput, path: Path, rates: Mapping[str, int], fail: Fail) -> None:
@@ -93,7 +93,7 @@ class WavRecording(Writer[_Laid | _CutBack], Player):
             session.read_input(self._take_input)
         configuration = session.state.configuration
         forms = {"input": configuration.input_format, "output": configuration.output_format}
-        self._wav.rate = max(forms[side].rate for side in self._sides)
+        self._wav.set_rate(max(forms[side].rate for side in self._sides))
 
     def _take_input(self, audio: bytes | bytearray | memoryview) -> None:
         """Record audio that goes to the session, in its input format."""

@@ -45,7 +45,7 @@ class _OutputSection(Section):
 
     @property
     def is_live(self) -> bool:
-        """Whether somebody listens to it while the session runs, so that the session's end waits for the sound."""
+        """Whether the user listens to it while the session runs, so that the session's end waits for the sound."""
         return False
 
     @property
@@ -170,7 +170,7 @@ class SpeakerOutput(_OutputSection):
 
     @property
     def is_live(self) -> bool:
-        """Always: somebody listens."""
+        """Always: the user listens."""
         return True
 
 

@@ -27,7 +27,7 @@ HEARING = {"type": "server_vad"}
 
 
 def ramp(ms: int, *, first: int = 0) -> bytes:
-    """Samples of which each tells its place, as far as 15 bits can."""
+    """Samples of which each shows its place, as far as 15 bits can."""
     return array("h", ((first + index) % 30_000 + 1 for index in range(ms * RATE // 1000))).tobytes()
 
 
@@ -70,7 +70,7 @@ async def ended(peer: Peer, text: str, *, number: int = 1, status: str = "comple
 
 
 async def barge_in(peer: Peer) -> None:
-    """Hear somebody begin to speak."""
+    """Detect that the user begins to speak."""
     await peer.send({"type": "input_audio_buffer.speech_started", "item_id": "item_user", "audio_start_ms": 0})
 
 

@@ -1,4 +1,4 @@
-"""Somebody speaks over an answer: it stops at once, and history says what was heard."""
+"""The user speaks over an answer: it stops at once, and history says what was heard."""
 
 import json
 import wave
@@ -120,7 +120,7 @@ async def test_late_deltas_are_not_heard_and_the_next_answer_is(tmp_path: Path) 
     assert second.endswith("the next")
 
 
-async def test_an_endpoint_that_goes_on_is_told_to_stop() -> None:
+async def test_an_endpoint_that_goes_on_gets_a_cancel() -> None:
     """Where the response does not end by itself it is cancelled, once and by its name."""
     cancelled = anyio.Event()
 
@@ -143,7 +143,7 @@ async def test_an_endpoint_that_goes_on_is_told_to_stop() -> None:
     assert kinds == ["conversation.item.truncate", "response.cancel"]
 
 
-async def test_what_nobody_heard_is_deleted_once_its_response_is_over(tmp_path: Path) -> None:
+async def test_what_was_not_heard_is_deleted_once_its_response_is_over(tmp_path: Path) -> None:
     """Of two answers that were received the second had not begun: the API cannot truncate it to nothing."""
 
     async def script(peer: Peer) -> None:
@@ -191,8 +191,8 @@ def kinds(peer: Peer) -> list[str]:
     return [each["type"] for each in peer.received]
 
 
-async def test_somebody_may_interrupt_by_hand(tmp_path: Path) -> None:
-    """A key that is pressed stops the answer, and without turn detection nobody else will end the response."""
+async def test_the_user_may_interrupt_by_hand(tmp_path: Path) -> None:
+    """A key that is pressed stops the answer, and without turn detection the client ends the response."""
 
     async def script(peer: Peer) -> None:
         await peer.greet()
@@ -240,7 +240,7 @@ async def test_an_endpoint_that_cannot_truncate_costs_nothing(tmp_path: Path) ->
         assert item.heard_ms < ANSWER_MS
 
 
-async def test_an_answer_of_a_lost_connection_is_told_anew_as_it_was_heard(tmp_path: Path) -> None:
+async def test_an_answer_of_a_lost_connection_is_replaced_by_what_was_heard(tmp_path: Path) -> None:
     """The next connection knows it as text, which cannot be truncated: what was heard takes its place."""
 
     async def first(peer: Peer) -> None:

@@ -1,4 +1,4 @@
-"""The writer of a journal: what it writes, where, when, and what it must never hold up."""
+"""The writer of a journal: what it writes, where, when, and that it holds up nothing."""
 
 import base64
 import json
@@ -171,7 +171,7 @@ async def test_a_queue_that_fills_is_written_before_its_time(tmp_path: Path) -> 
 
 
 async def test_a_journal_that_falls_behind_ends_the_session(tmp_path: Path) -> None:
-    """Reaching the bound is told once with a hint, and what came before the gap is written."""
+    """Reaching the bound is reported once with a hint, and what came before the gap is written."""
     failures: list[RunnerError] = []
     opened = journal(tmp_path / "j", failures.append, max_queue_bytes=65536)
     for number in range(5):
@@ -185,7 +185,7 @@ async def test_a_journal_that_falls_behind_ends_the_session(tmp_path: Path) -> N
     assert [record.event["number"] for record in records(tmp_path / "j")] == [0, 1]
 
 
-async def test_what_cannot_be_written_is_told_once() -> None:
+async def test_what_cannot_be_written_is_reported_once() -> None:
     """A full disk is a failure, and the rest is discarded."""
     failures: list[RunnerError] = []
     opened = journal(Path("/dev/full"), failures.append, flush_interval_s=0)
@@ -201,7 +201,7 @@ async def test_what_cannot_be_written_is_told_once() -> None:
     assert [str(each) for each in failures] == ["the journal /dev/full cannot be written: No space left on device"]
 
 
-async def test_a_file_that_cannot_be_set_aside_is_told_once(tmp_path: Path) -> None:
+async def test_a_file_that_cannot_be_set_aside_is_reported_once(tmp_path: Path) -> None:
     """The session hears of it; closing afterwards is no second failure."""
     (tmp_path / "j.1" / "in the way").mkdir(parents=True)
     failures: list[RunnerError] = []
@@ -213,7 +213,7 @@ async def test_a_file_that_cannot_be_set_aside_is_told_once(tmp_path: Path) -> N
     assert [str(each) for each in failures] == [f"the journal {tmp_path / 'j'} cannot be written: Is a directory"]
 
 
-async def test_what_cannot_be_opened_is_told_before_anything_connects(tmp_path: Path) -> None:
+async def test_what_cannot_be_opened_is_reported_before_anything_connects(tmp_path: Path) -> None:
     """The message names the file."""
     (tmp_path / "file").write_text("")
 
@@ -229,7 +229,7 @@ def _read_some(descriptor: int) -> bool:
         return True
 
 
-async def test_a_disk_that_hangs_holds_up_nobody(tmp_path: Path) -> None:
+async def test_a_disk_that_hangs_holds_up_nothing(tmp_path: Path) -> None:
     """Taking never waits, giving up ends at once, and the file is closed when the disk comes back."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -275,7 +275,7 @@ async def test_a_file_without_an_end_is_given_up(monkeypatch: pytest.MonkeyPatch
         list(read_journal(Path("/dev/zero"), unexpected))
 
 
-async def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
+async def test_what_cannot_be_read_is_reported(tmp_path: Path) -> None:
     """A missing file and a folder are named."""
     for path in (tmp_path / "missing", tmp_path):
         with pytest.raises(InputError, match=f"^the journal {path} cannot be read: "):

@@ -91,7 +91,7 @@ async def test_every_sample_comes_out_at_its_pace(tmp_path: Path, pace: str) -> 
 
 
 async def test_what_was_interrupted_is_not_in_the_pipe(tmp_path: Path) -> None:
-    """No more than a tenth of a second beyond what the endpoint is told was heard."""
+    """No more than a tenth of a second beyond what is reported to the endpoint as heard."""
     heard_ms: list[int] = []
 
     async def script(peer: Peer) -> None:
@@ -132,7 +132,7 @@ async def test_a_drain_lets_what_has_come_be_heard_within_the_grace_period(
 
 
 async def test_a_reader_that_has_gone_ends_the_run(tmp_path: Path) -> None:
-    """As with text: nobody is left to speak for."""
+    """As with text: the run ends without an error."""
 
     async def script(peer: Peer) -> None:
         await peer.greet()

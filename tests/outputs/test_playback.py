@@ -1,4 +1,4 @@
-"""What is told of the answers that are heard."""
+"""The playback of answers: what it reports as heard, and when."""
 
 import base64
 import json
@@ -29,7 +29,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("anyio_backend", ["trio"], indirect=True)
-async def test_each_answer_is_told_at_its_own_end(tmp_path: Path) -> None:
+async def test_each_answer_is_reported_at_its_own_end(tmp_path: Path) -> None:
     """Though the next one waits already, and all of it came at once."""
 
     async def script(peer: Peer) -> None:
@@ -73,7 +73,7 @@ async def test_what_is_said_out_of_band_is_heard_and_stopped_but_in_no_history(t
 
 @pytest.mark.parametrize("is_live", [True, False])
 async def test_a_session_that_ends_in_mid_answer_says_what_was_heard(tmp_path: Path, is_live: bool) -> None:
-    """Where somebody listens, the words so far; in a file the rest will be heard too."""
+    """Where the user listens, the words so far; in a file the rest will be heard too."""
 
     async def script(peer: Peer) -> None:
         await peer.greet()
@@ -97,11 +97,11 @@ async def test_words_whose_sound_never_came_were_not_heard(tmp_path: Path) -> No
 
     async def script(peer: Peer) -> None:
         await peer.greet()
-        await speak(peer, b"", "nobody heard this", end=False)
+        await speak(peer, b"", "unheard words", end=False)
         await barge_in(peer)
         ids = {"response_id": "resp_1", "item_id": "item_1", "output_index": 0, "content_index": 0}
         await peer.send({"type": "response.output_audio.delta", "delta": "AAAA", **ids})
-        await ended(peer, "nobody heard this", status="cancelled")
+        await ended(peer, "unheard words", status="cancelled")
         await peer.until("conversation.item.delete")
         await peer.send({"type": "conversation.item.deleted", "item_id": "item_1"})
         await speak(peer, ramp(100), "but this", number=2)

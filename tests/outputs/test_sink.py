@@ -1,4 +1,4 @@
-"""Outputs beside a session: what they write, and what they must never hold up."""
+"""Outputs that are text: what they write, and that they hold up neither the session nor each other."""
 
 import contextlib
 import json
@@ -64,7 +64,7 @@ async def test_a_file_is_appended_to_and_its_folder_made(tmp_path: Path) -> None
 
 
 async def test_an_output_that_falls_behind_ends_the_session_and_is_named(tmp_path: Path) -> None:
-    """The bound is the profile's, reaching it is told once, and what came before the gap is written."""
+    """The bound is the profile's, reaching it is reported once, and what came before the gap is written."""
     failures: list[RunnerError] = []
     sink = events(tmp_path / "t", failures.append, max_queue_bytes=65536)
     for number in range(5):
@@ -79,7 +79,7 @@ async def test_an_output_that_falls_behind_ends_the_session_and_is_named(tmp_pat
 
 
 @pytest.mark.parametrize(("path", "kind"), [("/dev/full", OutputError), ("pipe", OutputClosed)])
-async def test_what_cannot_be_written_is_told_once(tmp_path: Path, path: str, kind: type[Exception]) -> None:
+async def test_what_cannot_be_written_is_reported_once(tmp_path: Path, path: str, kind: type[Exception]) -> None:
     """A full disk is a failure; a reader that has gone is its own kind."""
     failures: list[RunnerError] = []
     target = Path(path)
@@ -140,7 +140,7 @@ async def test_a_stuck_output_never_delays_a_pong(tmp_path: Path) -> None:
 
 
 async def test_outputs_that_are_stuck_hold_up_no_other(tmp_path: Path) -> None:
-    """More pipes that nobody reads than threads are shared: a file beside them is written all the same."""
+    """More pipes without a reader than there are shared threads: a file beside them is written all the same."""
     failures: list[RunnerError] = []
     pipes = [tmp_path / f"pipe{number}" for number in range(45)]
     reading = []
@@ -165,7 +165,7 @@ async def test_outputs_that_are_stuck_hold_up_no_other(tmp_path: Path) -> None:
     assert {type(each) for each in failures} == {OutputClosed}
 
 
-async def test_standard_output_that_breaks_is_told_to_all(capfd: pytest.CaptureFixture[str]) -> None:
+async def test_standard_output_that_breaks_is_reported_to_all(capfd: pytest.CaptureFixture[str]) -> None:
     """Each session hears of it once, also those that were not writing; the descriptor stays open."""
     failures: list[list[RunnerError]] = [[], [], []]
     stdout = StandardOutput(is_shared=True)

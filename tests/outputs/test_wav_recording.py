@@ -120,7 +120,7 @@ async def test_an_interruption_cuts_one_side_and_keeps_the_other(tmp_path: Path)
     assert len(left) == len(right) == round(max(span_ms(left)[1], span_ms(right)[1]) * 24)
 
 
-async def test_what_cannot_be_decoded_is_told_once_and_left_out(tmp_path: Path) -> None:
+async def test_what_cannot_be_decoded_is_left_out(tmp_path: Path) -> None:
     """A broken delta costs its own samples only."""
 
     async def script(peer: Peer) -> None:
