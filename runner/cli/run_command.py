@@ -18,7 +18,6 @@ from runner.profile.problems import Problem, ProfileProblems
 from runner.runs.fleet import run_profiles
 from runner.runs.outcome import Outcome, exit_code
 from runner.settings.input import StdinInput
-from runner.settings.output import SpeakerOutput, StdoutOutput
 
 _FAILURES_TOLD = 5
 """So many different failures of several sessions are told at the end; the log has all of them."""
@@ -78,9 +77,8 @@ def _shared_files(profiles: Sequence[LoadedProfile]) -> list[RunnerError]:
     shared: dict[str, RunnerError] = {}
     for loaded in profiles:
         profile = loaded.profile
-        paths = [each.path for each in profile.outputs if not isinstance(each, StdoutOutput | SpeakerOutput)]
-        for path in [*paths, *([profile.journal.path] if profile.journal else [])]:
-            if "{session}" not in path and "{run_id}" not in path:
+        for path in (each.file_path for each in (*profile.outputs, profile.journal) if each):
+            if path and "{session}" not in path and "{run_id}" not in path:
                 file = path.replace("{profile}", loaded.name)
                 if file in seen:
                     msg = f"{seen[file]} and {loaded.name} would both write {file}"

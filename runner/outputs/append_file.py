@@ -7,12 +7,19 @@ from functools import partial
 from io import FileIO
 from pathlib import Path
 
+from runner.errors import OutputError
 
-def appended(path: Path) -> FileIO:
+
+def open_append(path: Path) -> FileIO:
     """Open a file for appending, for its owner only; folders are made. Raises `OSError`, and `ValueError` for NUL."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # What is said in a session is nobody else's business.
+    # Only its owner may read what is said in a session.
     return FileIO(path, "ab", opener=partial(os.open, mode=0o600))
+
+
+def not_opened(what: str, error: Exception) -> OutputError:
+    """The error that says why a file, such as `the journal x`, cannot be opened."""
+    return OutputError(f"{what} cannot be opened: {getattr(error, 'strerror', None) or error}")
 
 
 def put_all(file: FileIO, data: bytes | bytearray) -> None:
@@ -22,7 +29,7 @@ def put_all(file: FileIO, data: bytes | bytearray) -> None:
         while start < len(whole):
             written = file.write(whole[start:])
             if written is None:
-                # Somebody who shares the descriptor made it non-blocking.
+                # A process that shares the descriptor has made it non-blocking.
                 select.select([], [file], [])
             start += written or 0
 

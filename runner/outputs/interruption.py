@@ -1,4 +1,4 @@
-"""What the endpoint is told when somebody interrupts an answer: how much of it was heard, and to stop."""
+"""What the client sends when the user interrupts an answer: how much of it was heard, and that the response ends."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Interruption(NamedTuple):
 
 
 def note_heard(session: Session | None, item_id: str, heard_ms: int) -> Truncated:
-    """Have history say what was heard, whatever becomes of the connection and whatever the endpoint does.
+    """Note in the conversation what was heard, whatever becomes of the connection and whatever the endpoint does.
 
     Returns:
         The words that were heard, as far as they are known by now; none of what was said out of band.
@@ -66,11 +66,11 @@ def note_heard(session: Session | None, item_id: str, heard_ms: int) -> Truncate
 
 
 class Interrupter:
-    """Tells the endpoint of one interruption.
+    """Reports one interruption to the endpoint.
 
     An answer that was heard in part is truncated there. One of which nothing was heard cannot be, since the API
     truncates at no less than a millisecond; it is deleted once its response is over, for the conversation holds what
-    was heard. An answer that came on an earlier connection is only text to this one, and is told anew.
+    was heard. An answer that came on an earlier connection is only text to this one, and is replaced.
 
     Args:
         session: The session.
@@ -83,7 +83,7 @@ class Interrupter:
         self._link = link
         self._interruption = interruption
 
-    async def tell(self) -> None:
+    async def report(self) -> None:
         """Truncate what was heard in part, end the responses, and delete what was not heard at all."""
         is_detected = self._link.state.configuration.interrupts
         if not is_detected:
@@ -91,11 +91,11 @@ class Interrupter:
         for cut in self._interruption.cuts:
             await self._truncate(cut)
         if is_detected:
-            await self._over(CANCEL_AFTER_S)
+            await self._wait_over(CANCEL_AFTER_S)
             await self._cancel()
         unheard = [cut for cut in self._interruption.cuts if not cut.heard_ms and cut.epoch == self._link.epoch]
         if unheard:
-            await self._over(_OVER_S)
+            await self._wait_over(_OVER_S)
         for cut in unheard:
             if self._item(cut):
                 await self._send({"type": "conversation.item.delete", "item_id": cut.item_id})
@@ -103,12 +103,12 @@ class Interrupter:
     async def _truncate(self, cut: Cut) -> None:
         item = self._item(cut)
         if item and cut.epoch != self._link.epoch:
-            await self._tell_anew(item, cut)
+            await self._replace(item, cut)
         elif item and cut.heard_ms:
             where = {"content_index": cut.content_index, "audio_end_ms": cut.heard_ms}
             await self._send({"type": "conversation.item.truncate", "item_id": cut.item_id, **where})
 
-    async def _tell_anew(self, item: Item, cut: Cut) -> None:
+    async def _replace(self, item: Item, cut: Cut) -> None:
         """Put what was heard in the place of an answer that the connection knows as text."""
         conversation = self._link.state.conversation
         item.heard_ms = cut.heard_ms
@@ -122,7 +122,7 @@ class Interrupter:
             anew = {"id": item_id, "type": "message", "role": "assistant", "content": content}
             await self._send({"type": "conversation.item.create", "previous_item_id": previous, "item": anew})
             if created := conversation.get(item_id):
-                # This turn was told already, when it was interrupted.
+                # This turn was announced already, when it was interrupted.
                 created.is_announced = True
 
     def _item(self, cut: Cut) -> Item | None:
@@ -134,7 +134,7 @@ class Interrupter:
         state = self._link.state
         return self._interruption.responses & (state.in_flight | state.out_of_band_in_flight)
 
-    async def _over(self, within_s: float) -> None:
+    async def _wait_over(self, within_s: float) -> None:
         with anyio.move_on_after(within_s):
             while self._in_flight() and not self._link.pump.is_over:
                 await self._session.changes.next()
@@ -144,6 +144,6 @@ class Interrupter:
             await self._send({"type": "response.cancel", "response_id": response_id})
 
     async def _send(self, *events: JsonObject) -> None:
-        # What cannot be sent any more is told to the next connection.
+        # What cannot be sent any more reaches the next connection with the history replay.
         with suppress(NotSent, RunnerError):
             await self._link.send(*({**event, "event_id": f"{INTERRUPTION}{next(_numbers):06d}"} for event in events))

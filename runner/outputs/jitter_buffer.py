@@ -1,6 +1,7 @@
 """What waits to be played by a device: filled by the session, emptied by the device's own thread."""
 
 from collections import deque
+from collections.abc import Callable
 from threading import Lock
 from time import monotonic
 from typing import NamedTuple
@@ -33,15 +34,17 @@ class JitterBuffer:
         from_rate: Samples a second of what goes in.
         to_rate: Samples a second that the device takes.
         buffer_ms: How much is gathered.
+        clock: The time in seconds, for the device's thread as well, which has no event loop.
 
     Attributes:
         underruns: How often an answer had to be waited for in its middle.
-        taken_s: When the device last took something, on the clock of `time.monotonic`.
+        taken_s: When the device last took something, on that clock.
     """
 
-    def __init__(self, from_rate: int, to_rate: int, buffer_ms: int) -> None:
+    def __init__(self, from_rate: int, to_rate: int, buffer_ms: int, *, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
         self.underruns = 0
-        self.taken_s = monotonic()
+        self.taken_s = clock()
         self._from_rate = from_rate
         self._to_rate = to_rate
         self._buffer_s = buffer_ms / 1000
@@ -67,7 +70,7 @@ class JitterBuffer:
         """How long it takes until all of it was heard."""
         with self._lock:
             ends_s = self._unheard[-1].ends_s if self._unheard else 0.0
-            return self._waiting_bytes / (self._to_rate * _SAMPLE_BYTES) + max(0.0, ends_s - monotonic())
+            return self._waiting_bytes / (self._to_rate * _SAMPLE_BYTES) + max(0.0, ends_s - self._clock())
 
     def put(self, item_id: str, pcm: bytes) -> None:
         """Play a piece of an item after all that waits."""
@@ -81,13 +84,13 @@ class JitterBuffer:
                 self._resampler = Resampler(self._from_rate, self._to_rate)
             self._add(item_id, self._resampler.convert(pcm))
             if is_first:
-                self._gathers_since_s, self._first_bytes = monotonic(), self._waiting_bytes
+                self._gathers_since_s, self._first_bytes = self._clock(), self._waiting_bytes
                 self.underruns += item_id == self._last_item
 
     def take(self, size_bytes: int, latency_s: float) -> bytes:
         """The next samples for the device, which are heard after its latency; silence where there are none."""
         with self._lock:
-            self.taken_s = now_s = monotonic()
+            self.taken_s = now_s = self._clock()
             if not self._waiting and now_s - self._gathers_since_s >= max(self._buffer_s, _LEAST_WAIT_S):
                 self._complete(self._fed_item)
             self._is_flowing = self._is_flowing or self._has_gathered(now_s)
@@ -128,7 +131,7 @@ class JitterBuffer:
     def heard_ms(self, item_id: str) -> float:
         """How much of an item was heard; after `stop`, will have been heard."""
         with self._lock:
-            now_s = monotonic()
+            now_s = self._clock()
             rest = sum(
                 block.samples * min(1.0, (block.ends_s - now_s) / (block.ends_s - block.starts_s))
                 for block in self._unheard

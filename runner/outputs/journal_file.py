@@ -5,9 +5,8 @@ from collections.abc import Iterable
 from io import FileIO
 from pathlib import Path
 
-from runner.errors import OutputError
 from runner.journal.reading import part_path
-from runner.outputs.append_file import appended, finish, is_regular, put_all
+from runner.outputs.append_file import finish, is_regular, not_opened, open_append, put_all
 
 _PIECE_BYTES = 1024 * 1024
 
@@ -33,9 +32,7 @@ class JournalFile:
             if _is_cut(path):
                 self._put(b"\n")
         except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            msg = f"the journal {path} cannot be opened: {reason}"
-            raise OutputError(msg) from None
+            raise not_opened(f"the journal {path}", error) from None
 
     def append(self, lines: Iterable[str]) -> None:
         """Write lines; raises `OSError`."""
@@ -79,7 +76,7 @@ class JournalFile:
 
 
 def _opened(path: Path) -> tuple[FileIO, int]:
-    file = appended(path)
+    file = open_append(path)
     return file, os.fstat(file.fileno()).st_size if is_regular(file) else 0
 
 

@@ -1,13 +1,13 @@
-"""The writer of a session's journal: every event both ways, taken without waiting and written beside the session."""
+"""The writer of a session's journal: it takes every event both ways without waiting, and writes it in a thread."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from time import time
 from typing import Any, Literal
 
-from runner.errors import RunnerError
 from runner.journal.record import Record, line
 from runner.outputs.journal_file import JournalFile
+from runner.outputs.output import Fail
 from runner.outputs.writer import Writer
 from runner.protocol.json_fields import JsonObject
 from runner.settings.journal import JournalSettings
@@ -22,13 +22,13 @@ class JournalWriter(Writer[Record]):
     Args:
         settings: What is kept, and when it is written and set aside.
         path: The file.
-        fail: Called once with what went wrong; it must not wait.
+        fail: Called once with what went wrong.
 
     Raises:
         OutputError: the file cannot be opened.
     """
 
-    def __init__(self, settings: JournalSettings, path: Path, *, fail: Callable[[RunnerError], None]) -> None:
+    def __init__(self, settings: JournalSettings, path: Path, *, fail: Fail) -> None:
         file = JournalFile(path, max_bytes=settings.max_bytes, keep=settings.keep)
         super().__init__(
             f"the journal {path}",
@@ -42,7 +42,7 @@ class JournalWriter(Writer[Record]):
         """Record a server event.
 
         Args:
-            event: The event; nobody may change it afterwards.
+            event: The event, which must not change afterwards.
             epoch: The number of the connection.
             at_s: When it came, in Unix seconds.
             size_bytes: Its size on the wire, in bytes.
@@ -50,7 +50,7 @@ class JournalWriter(Writer[Record]):
         self.put(Record(at_s, "in", epoch, event), size_bytes)
 
     def sent(self, event: JsonObject, *, epoch: int) -> None:
-        """Record a client event that goes out now; nobody may change it afterwards."""
+        """Record a client event that goes out now and must not change afterwards."""
         self.put(Record(time(), "out", epoch, event), _size_bytes(event))
 
     def note(self, event: JsonObject, *, epoch: int) -> None:
@@ -73,22 +73,6 @@ class _Lines:
 
     def close(self) -> None:
         self._file.close()
-
-
-def open_journal(
-    settings: JournalSettings, names: Mapping[str, str], fail: Callable[[RunnerError], None]
-) -> JournalWriter:
-    """Open the journal of a profile before anything connects.
-
-    Args:
-        settings: The profile's table.
-        names: The values of the placeholders in its path.
-        fail: Called once with what goes wrong later.
-
-    Raises:
-        OutputError: the file cannot be opened.
-    """
-    return JournalWriter(settings, Path(settings.path.format_map(names)), fail=fail)
 
 
 def _size_bytes(value: Any) -> int:

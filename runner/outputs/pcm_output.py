@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Callable, Sequence
-from io import FileIO
-from time import monotonic
 from typing import TYPE_CHECKING
 
 import anyio
 
-from runner.errors import OutputError, RunnerError
-from runner.outputs.append_file import finish, put_all
-from runner.outputs.writer import Writer
+from runner.errors import OutputError
+from runner.outputs.output import Player
+from runner.outputs.writer import FileTarget, Writer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from runner.audio.playout import Heard
-    from runner.outputs.player import Piece
-    from runner.outputs.sinks import StandardOutput
+    from runner.outputs.output import Fail, Piece
+    from runner.outputs.standard_output import StandardOutput
     from runner.settings.output import StdoutOutput
 
 AHEAD_S = 0.1
@@ -27,7 +26,7 @@ AHEAD_S = 0.1
 _SLICE_MS = 20
 
 
-class PcmOutput(Writer[bytes]):
+class PcmOutput(Writer[bytes], Player):
     """Raw samples on standard output, 16-bit little-endian mono at the session's rate.
 
     Args:
@@ -39,27 +38,27 @@ class PcmOutput(Writer[bytes]):
         OutputError: standard output is a terminal.
     """
 
-    def __init__(self, output: StdoutOutput, stdout: StandardOutput, fail: Callable[[RunnerError], None]) -> None:
+    def __init__(self, output: StdoutOutput, stdout: StandardOutput, fail: Fail) -> None:
         if sys.stdout.isatty():
             msg = "audio cannot be written to a terminal"
             raise OutputError(msg, hint="pipe standard output into a player or a file")
         stdout.on_failure(fail)
         super().__init__(
             "standard output",
-            _Pipe(stdout),
+            FileTarget(stdout.open(), b"".join, stdout.lock),
             max_queue_bytes=output.max_queue_bytes,
             fail=fail,
             broken=stdout.fail,
             threads=stdout.threads,
         )
-        self.is_live = output.pace == "real-time"
+        self._is_live = output.is_live
         self._due: deque[tuple[float, bytes]] = deque()
         self._due_bytes = 0
         self._changed = anyio.Event()
 
     def play(self, piece: Piece) -> None:
-        """A piece of an answer has come."""
-        if not self.is_live:
+        """Write a piece of an answer, at once or when it is to be heard."""
+        if not self._is_live:
             self.put(piece.pcm, len(piece.pcm))
             return
         size_bytes = piece.rate * _SLICE_MS // 1000 * 2
@@ -85,7 +84,7 @@ class PcmOutput(Writer[bytes]):
     async def run(self) -> None:
         """Write until closed; an error is reported through `fail`."""
         async with anyio.create_task_group() as tasks:
-            if self.is_live:
+            if self._is_live:
                 tasks.start_soon(self._keep_pace)
             await super().run()
             tasks.cancel_scope.cancel()
@@ -93,29 +92,11 @@ class PcmOutput(Writer[bytes]):
     async def _keep_pace(self) -> None:
         while not self._closed:
             self._changed = anyio.Event()
-            while self._due and self._due[0][0] - AHEAD_S <= monotonic():
+            while self._due and self._due[0][0] - AHEAD_S <= anyio.current_time():
                 _, pcm = self._due.popleft()
                 self._due_bytes -= len(pcm)
                 self.put(pcm, len(pcm))
             if self._due:
-                await anyio.sleep(max(0.0, self._due[0][0] - AHEAD_S - monotonic()))
+                await anyio.sleep(max(0.0, self._due[0][0] - AHEAD_S - anyio.current_time()))
             else:
                 await self._changed.wait()
-
-
-class _Pipe:
-    """Puts samples onto standard output, in turn with whoever else writes there."""
-
-    def __init__(self, stdout: StandardOutput) -> None:
-        self._file = FileIO(1, "wb", closefd=False)
-        self._lock = stdout.lock
-
-    def write(self, items: Sequence[bytes]) -> None:
-        with self._lock:
-            put_all(self._file, b"".join(items))
-
-    def finish(self) -> None:
-        finish(self._file)
-
-    def close(self) -> None:
-        self._file.close()

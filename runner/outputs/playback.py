@@ -1,19 +1,19 @@
-"""What is heard of the answers: every player gets them, and one clock says how much of them was heard."""
+"""The playback of answers: every player gets them, and one clock says how much of them was heard."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from math import inf
-from time import monotonic, time
+from time import time
 from typing import TYPE_CHECKING
 
 import anyio
 
 from runner import logs
 from runner.audio.playout import Heard, Playout
-from runner.outputs.answer import Answer, content_index
+from runner.outputs.answer import Answer, content_index, duration_ms
 from runner.outputs.interruption import Cut, Interrupter, Interruption, note_heard
-from runner.outputs.player import Piece
+from runner.outputs.output import Piece
 from runner.protocol.effects import (
     AudioDelta,
     Effect,
@@ -26,7 +26,7 @@ from runner.protocol.effects import (
 from runner.session.update import Update
 
 if TYPE_CHECKING:
-    from runner.outputs.player import DevicePlayer, Player
+    from runner.outputs.output import DevicePlayer, Player
     from runner.protocol.conversation import Item
     from runner.session.pump import Reader
     from runner.session.session import Session
@@ -36,16 +36,16 @@ _MOST_WAIT_S = 0.05
 
 
 class Playback:
-    """A reader of a session that has its answers heard, and knows what was heard when somebody interrupts.
+    """A reader of a session that has its answers heard, and knows what was heard when the user interrupts.
 
-    What was heard is what the device has played, and without one what a listener has heard who plays as soon as
-    possible: so that history is right as well where the answers go to a file.
+    What was heard is what the device has played, and without a device what a listener has heard who plays as soon as
+    possible; so history is right as well where the answers go to a file only.
 
     Args:
         players: What plays or records the answers.
-        device: The one among them that really plays, None where there is none.
-        is_live: Whether somebody listens while the session runs, so that its end waits until everything was heard.
-        listeners: Told, as readers, what was heard (`Played`) and which words those were (`Truncated`).
+        device: The one of them whose device knows what was heard, None where there is none.
+        is_live: Whether the user listens while the session runs, so that its end waits until everything was heard.
+        listeners: Called, as readers are, with what was heard (`Played`) and which words those were (`Truncated`).
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Playback:
 
     @property
     def _remaining_s(self) -> float:
-        return self._device.remaining_s if self._device else max(0.0, self._clock.end_s - monotonic())
+        return self._device.remaining_s if self._device else max(0.0, self._clock.end_s - anyio.current_time())
 
     def begin(self, session: Session) -> None:
         """Play what this session says; its connection is not replaced in the middle of it."""
@@ -96,7 +96,7 @@ class Playback:
                     stopped = self._stopped_items.items()
                     self._stopped_items = {item: each for item, each in stopped if each[0] != response_id}
                 case TurnEnded(role="assistant", item_id=item_id) if item_id in self._stopped_items:
-                    self._publish([note_heard(self._session, item_id, self._stopped_items[item_id][1])])
+                    self._emit([note_heard(self._session, item_id, self._stopped_items[item_id][1])])
                 case SpeechStarted(interrupts=True):
                     self.interrupt()
                 case SessionEnded():
@@ -104,13 +104,13 @@ class Playback:
                 case _:
                     pass
         if update.event is None:
-            # With a connection everything ends that was being said on it.
+            # The end of a connection ends every answer that was coming on it.
             self._complete(None)
             self._stopped_responses.clear()
             self._stopped_items.clear()
 
     def interrupt(self) -> None:
-        """Stop at once what is being heard, and have the endpoint know how much of it was."""
+        """Stop at once what is being heard, and report to the endpoint how much of it was."""
         session = self._session
         if session is None:
             return
@@ -132,7 +132,7 @@ class Playback:
         self._cut(cuts, responses)
 
     def _silent(self, session: Session, responses: frozenset[str]) -> list[Item]:
-        """What these responses have said in words only, whose sound has not come yet."""
+        """The messages of these responses of which words have come, but no sound yet."""
         if session.state.effective.get("output_modalities") == ["text"]:
             return []
         said = session.state.conversation.of_responses(responses)
@@ -144,27 +144,27 @@ class Playback:
 
     def _cut(self, cuts: Sequence[Cut], responses: frozenset[str]) -> None:
         for cut in cuts:
-            self._tell_cut(cut.item_id, cut.heard_ms)
+            self._emit_cut(cut.item_id, cut.heard_ms)
         self._interruptions.append(Interruption(cuts, responses))
         self._changed.set()
 
     async def finished(self) -> None:
-        """Wait until all that was received was heard; at once where nobody listens while the session runs."""
+        """Wait until all that was received was heard; at once where the user does not listen while the session runs."""
         while self._is_live and (remaining_s := self._remaining_s) > 0:  # noqa: ASYNC110  # time alone changes it
             # An interruption makes it shorter.
             await anyio.sleep(min(max(_LEAST_WAIT_S, remaining_s), _MOST_WAIT_S))
 
     async def run(self) -> None:
-        """Tell the endpoint of interruptions and the listeners of what was heard to its end, until cancelled."""
+        """Report interruptions to the endpoint, and to the listeners what was heard to its end, until cancelled."""
         async with anyio.create_task_group() as tasks:
             while True:
                 self._changed = anyio.Event()
                 waiting, self._interruptions = self._interruptions, []
                 for each in waiting:
-                    # Where there is no connection, the next one is told of the conversation as it was heard.
+                    # Where there is no connection, the history replay gives the next one what was heard.
                     if self._session is not None and self._session.link is not None:
-                        tasks.start_soon(Interrupter(self._session, self._session.link, each).tell)
-                with anyio.move_on_after(max(_LEAST_WAIT_S, self._tell_whole())):
+                        tasks.start_soon(Interrupter(self._session, self._session.link, each).report)
+                with anyio.move_on_after(max(_LEAST_WAIT_S, self._emit_heard())):
                     await self._changed.wait()
 
     def _play(self, delta: AudioDelta, update: Update) -> None:
@@ -172,7 +172,7 @@ class Playback:
         if self._session is None or item_id in self._stopped_items:
             return
         if response_id in self._stopped_responses:
-            # It begins after the interruption, and nobody will hear it.
+            # It begins after the interruption and will not be heard.
             self._cut([self._unheard(item_id, response_id, content_index(update))], frozenset())
             return
         answer = self._answers.get(item_id)
@@ -187,25 +187,22 @@ class Playback:
                 logs.logger().warning("audio_undecodable", item_id=item_id)
             return
         form = self._session.state.configuration.output_format
-        audio = answer.rest + audio
-        whole = len(audio) - len(audio) % form.sample_bytes
-        pcm, answer.rest = form.decode(audio[:whole]), audio[whole:]
-        duration_ms = len(pcm) * 500 / form.rate
-        answer.received_ms += duration_ms
-        piece = Piece(item_id, pcm, form.rate, self._clock.put(item_id, duration_ms, monotonic()))
+        pcm = answer.add(audio, form)
+        start_s = self._clock.put(item_id, duration_ms(pcm, form.rate), anyio.current_time())
+        piece = Piece(item_id, pcm, form.rate, start_s)
         for player in self._players:
             player.play(piece)
 
     def _stop(self) -> list[Heard]:
         """Stop the device and the clock; returns what was heard of the answers that were not heard to their end."""
-        now_s = monotonic()
+        now_s = anyio.current_time()
         if self._device:
             self._device.stop()
         heard = []
         for item_id, answer in list(self._answers.items()):
             heard_ms = min(self._heard_ms(item_id, now_s), answer.received_ms)
             if answer.is_heard(heard_ms):
-                self._tell_heard(item_id, answer)
+                self._emit_whole(item_id, answer)
             else:
                 heard.append(Heard(item_id, heard_ms, answer.received_ms))
         self._clock.stop(now_s)
@@ -215,48 +212,48 @@ class Playback:
         return self._device.heard_ms(item_id) if self._device else self._clock.heard_ms(item_id, now_s)
 
     def _complete(self, response_id: str | None) -> None:
-        """No more comes of the answers of a response, of all where none is named."""
+        """Note that no more comes of the answers of a response, or of all answers where none is named."""
         for answer in self._answers.values():
             answer.is_complete = answer.is_complete or response_id in {None, answer.response_id}
         self._changed.set()
 
-    def _tell_whole(self) -> float:
-        """Tell of what was heard to its end; returns how long it takes at least until there is more to tell."""
-        now_s, left_s = monotonic(), inf
+    def _emit_heard(self) -> float:
+        """Emit what was heard to its end; returns for how long at least there is nothing more to emit."""
+        now_s, left_s = anyio.current_time(), inf
         for item_id, answer in list(self._answers.items()):
             heard_ms = self._heard_ms(item_id, now_s)
             if answer.is_heard(heard_ms):
-                self._tell_heard(item_id, answer)
+                self._emit_whole(item_id, answer)
             elif answer.is_complete:
                 left_s = min(left_s, (answer.received_ms - heard_ms) / 1000)
         if not self.is_playing and self._session is not None:
             self._session.changes.notify()
         return left_s
 
-    def _tell_heard(self, item_id: str, answer: Answer) -> None:
+    def _emit_whole(self, item_id: str, answer: Answer) -> None:
         del self._answers[item_id]
         self._clock.forget(item_id)
         if self._device:
             self._device.forget(item_id)
-        self._publish([Played(item_id, round(answer.received_ms), is_whole=True)])
+        self._emit([Played(item_id, round(answer.received_ms), is_whole=True)])
 
-    def _tell_cut(self, item_id: str, heard_ms: int) -> None:
+    def _emit_cut(self, item_id: str, heard_ms: int) -> None:
         words = note_heard(self._session, item_id, heard_ms)
-        self._publish([Played(item_id, heard_ms, is_whole=False), words])
+        self._emit([Played(item_id, heard_ms, is_whole=False), words])
 
     def _leave(self) -> None:
-        """The session is over: what nobody has heard by now will only be heard from a file."""
+        """End with the session: what was not heard by now can only be heard from a file."""
         if self._is_live:
             heard = self._stop()
             for player in self._players:
                 player.cut(heard)
             for item_id, heard_ms, _ in heard:
-                self._tell_cut(item_id, int(heard_ms))
+                self._emit_cut(item_id, int(heard_ms))
             self._answers.clear()
         for item_id, answer in list(self._answers.items()):
-            self._tell_heard(item_id, answer)
+            self._emit_whole(item_id, answer)
 
-    def _publish(self, effects: Sequence[Effect]) -> None:
+    def _emit(self, effects: Sequence[Effect]) -> None:
         update = Update(None, effects, time(), 0)
         for listener in self._listeners:
             listener(update)

@@ -1,8 +1,7 @@
-"""A loudspeaker: opened when the first audio has come, watched, and silent at once when somebody interrupts."""
+"""A loudspeaker: it opens when the first audio has come, is watched, and falls silent at once when it is stopped."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -14,10 +13,13 @@ from runner import logs
 from runner.audio.portaudio import PORTAUDIO, AudioDevice, find, portaudio
 from runner.errors import OutputError, RunnerError
 from runner.outputs.jitter_buffer import JitterBuffer
+from runner.outputs.output import DevicePlayer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from runner.audio.playout import Heard
-    from runner.outputs.player import Piece
+    from runner.outputs.output import Fail, Piece
     from runner.settings.output import SpeakerOutput
 
 BLOCK_MS = 20
@@ -38,24 +40,24 @@ _OPEN_S = 5.0
 _MOST_LATENCY_S = 2.0
 
 
-class Speaker:
+class Speaker(DevicePlayer):
     """Plays the answers of a session, and knows what of them was heard.
 
     The device takes blocks of 20 ms in a thread of its own. What it was handed is heard its latency later, which it
-    tells; so `heard_ms` is right to the block, and once stopped it counts all that was handed over, because that can
+    reports; so `heard_ms` is right to the block, and once stopped it counts all that was handed over, because that can
     no longer be taken back.
 
     Args:
         output: The profile's settings.
-        rate: Samples a second of what will be played, as far as it is known by now.
+        rate: Samples a second of the answers that the session asks for.
         fail: Called once with what goes wrong later.
 
     Raises:
         OutputError: there is no such device.
-        ProfileError: what drives devices is not installed.
+        ProfileError: the library that drives devices is not installed.
     """
 
-    def __init__(self, output: SpeakerOutput, rate: int, fail: Callable[[RunnerError], None]) -> None:
+    def __init__(self, output: SpeakerOutput, rate: int, fail: Fail) -> None:
         self._output = output
         self._fail = fail
         self._library = portaudio()
@@ -63,7 +65,7 @@ class Speaker:
         self._device: int | None = device.number
         self.name = f"the speaker {device.name!r}"
         self._rates = self._possible_rates(device, rate)
-        self._sound: JitterBuffer | None = None
+        self._buffer: JitterBuffer | None = None
         self._wanted = anyio.Event()
         self._closed = anyio.Event()
         self._finished = anyio.Event()
@@ -71,16 +73,16 @@ class Speaker:
         self._underflows = 0
 
     def play(self, piece: Piece) -> None:
-        """A piece of an answer is to be heard after all that came before."""
+        """Play a piece of an answer after all that came before."""
         if self._has_failed or self._closed.is_set():
             return
-        if self._sound is None:
+        if self._buffer is None:
             rate = piece.rate if piece.rate in self._rates else self._rates[-1]
-            self._sound = JitterBuffer(piece.rate, rate, self._output.buffer_ms)
+            self._buffer = JitterBuffer(piece.rate, rate, self._output.buffer_ms)
             self._rates = [rate]
             self._wanted.set()
-        self._sound.put(piece.item_id, piece.pcm)
-        if self._sound.waiting_bytes > self._output.max_queue_bytes:
+        self._buffer.put(piece.item_id, piece.pcm)
+        if self._buffer.waiting_bytes > self._output.max_queue_bytes:
             msg = f"more than {self._output.max_queue_bytes} bytes wait to be played by {self.name}"
             self._give_up(OutputError(msg, hint="raise `max_queue_bytes`"))
 
@@ -90,22 +92,22 @@ class Speaker:
 
     def stop(self) -> None:
         """Be silent from the next block on."""
-        if self._sound:
-            self._sound.stop()
+        if self._buffer:
+            self._buffer.stop()
 
     def heard_ms(self, item_id: str) -> float:
         """How much of an item was heard, in milliseconds."""
-        return self._sound.heard_ms(item_id) if self._sound else 0.0
+        return self._buffer.heard_ms(item_id) if self._buffer else 0.0
 
     def forget(self, item_id: str) -> None:
         """Count what comes under this name anew."""
-        if self._sound:
-            self._sound.forget(item_id)
+        if self._buffer:
+            self._buffer.forget(item_id)
 
     @property
     def remaining_s(self) -> float:
         """How long what it has will still be heard, in seconds."""
-        return self._sound.remaining_s if self._sound else 0.0
+        return self._buffer.remaining_s if self._buffer else 0.0
 
     def close(self) -> None:
         """Play nothing more."""
@@ -131,8 +133,8 @@ class Speaker:
             self._give_up(error)
         finally:
             self._finished.set()
-            if self._sound and (self._sound.underruns or self._underflows):
-                counts = {"waited_for_audio": self._sound.underruns, "device_underflows": self._underflows}
+            if self._buffer and (self._buffer.underruns or self._underflows):
+                counts = {"waited_for_audio": self._buffer.underruns, "device_underflows": self._underflows}
                 logs.logger().warning("speaker_interrupted", device=self.name, **counts)
 
     async def _keep_playing(self) -> None:
@@ -148,12 +150,12 @@ class Speaker:
             try:
                 failures = 0 if await self._play_until_lost() else failures + 1
             except OutputError:
-                # What takes its place may need a moment to appear.
+                # The device that takes its place may need a moment to appear.
                 failures += 1
                 await anyio.sleep(_REOPEN_S)
 
     async def _play_until_lost(self) -> bool:
-        """Open the device and mind it; returns whether it has taken anything."""
+        """Open the device and watch it; returns whether it has taken anything."""
         opened_s = monotonic()
         stream = await self._opened()
         try:
@@ -161,20 +163,20 @@ class Speaker:
         finally:
             with anyio.move_on_after(_CLOSE_S, shield=True):
                 await anyio.to_thread.run_sync(partial(_close, stream), abandon_on_cancel=True)
-        return self._sound is not None and self._sound.taken_s > opened_s
+        return self._buffer is not None and self._buffer.taken_s > opened_s
 
     async def _until_lost(self, stream: Any) -> None:
         opened_s = monotonic()
         while stream.active and not self._closed.is_set():
-            waits = self._sound is not None and self._sound.waiting_bytes > 0
-            taken_s = max(opened_s, self._sound.taken_s if self._sound else 0.0)
+            waits = self._buffer is not None and self._buffer.waiting_bytes > 0
+            taken_s = max(opened_s, self._buffer.taken_s if self._buffer else 0.0)
             if waits and monotonic() - taken_s > LOST_AFTER_S:
                 return
             with anyio.move_on_after(_LOOK_S):
                 await self._closed.wait()
 
     async def _opened(self) -> Any:
-        """Open the device within a bounded time; PortAudio may hang with it, and nobody shall wait for its thread."""
+        """Open the device within a bounded time; PortAudio may hang with it, and its thread must not block another."""
         with anyio.move_on_after(_OPEN_S):
             return await anyio.to_thread.run_sync(self._open, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1))
         msg = f"{self.name} could not be opened within {_OPEN_S:g} s"
@@ -194,7 +196,7 @@ class Speaker:
             msg = f"{self.name} cannot be opened: {error}"
             raise OutputError(msg, hint="`rt-run devices` lists what there is") from None
         if self._has_failed or self._finished.is_set():
-            # Nobody waited for it.
+            # It was opened too late.
             _close(stream)
         return stream
 
@@ -219,7 +221,7 @@ class Speaker:
     def _play_block(self, block: Any, _frames: int, time: Any, status: Any) -> None:
         """Fill a block; called in the device's thread."""
         latency_s = min(max(0.0, time.outputBufferDacTime - time.currentTime), _MOST_LATENCY_S)
-        block[:] = self._sound.take(len(block), latency_s) if self._sound else bytes(len(block))
+        block[:] = self._buffer.take(len(block), latency_s) if self._buffer else bytes(len(block))
         self._underflows += bool(status.output_underflow)
 
     def _give_up(self, error: RunnerError) -> None:

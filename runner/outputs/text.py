@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from runner.outputs.text_queue import TextQueue
 from runner.protocol.effects import (
     Effect,
     Opened,
@@ -28,7 +27,7 @@ class TextLines:
     def __init__(self, *, terminal: bool) -> None:
         self._terminal = terminal
         self._transcribes = False
-        self._queue = TextQueue()
+        self._queue = _TextQueue()
         self._streamed: dict[str, str] = {}
         """By item, the response that it is a part of; in a transcription, what was shown of it."""
         self._half = ""
@@ -97,7 +96,7 @@ class AnswerLines:
     def __init__(self, *, terminal: bool) -> None:
         self._terminal = terminal
         self._role = "assistant"
-        self._queue = TextQueue()
+        self._queue = _TextQueue()
 
     def render(self, updates: Sequence[Update]) -> str:
         """The answers that these updates complete; of a transcription what the user has said."""
@@ -130,6 +129,52 @@ class EventLines:
     def render(self, updates: Sequence[Update]) -> str:
         """The lines to write for these updates."""
         return "".join(f"{update.line()}\n" for update in updates if update.event is not None)
+
+
+class _TextQueue:
+    """Streams of text, each on lines of its own: the first is shown as it comes, the others wait for their turn."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, list[str]] = {}
+        """What was not shown yet of each stream, in order; the first is the one being shown."""
+        self._over: set[str] = set()
+        self._is_midway = False
+
+    def begin(self, name: str) -> None:
+        """Keep the next place for a stream, unless it has one."""
+        self._waiting.setdefault(name, [])
+
+    def add(self, name: str, text: str) -> list[str]:
+        """Add to a stream; returns what is to be shown now."""
+        self._waiting.setdefault(name, []).append(text)
+        return self._next()
+
+    def end(self, name: str) -> list[str]:
+        """Nothing more comes of a stream; returns what is to be shown now."""
+        if name in self._waiting:
+            self._over.add(name)
+        return self._next()
+
+    def end_all(self) -> list[str]:
+        """Nothing more comes at all; returns what is still to be shown."""
+        self._over |= self._waiting.keys()
+        return self._next()
+
+    def _next(self) -> list[str]:
+        pieces: list[str] = []
+        while self._waiting:
+            name = next(iter(self._waiting))
+            pieces += self._waiting[name]
+            self._is_midway = self._is_midway or bool(self._waiting[name])
+            self._waiting[name] = []
+            if name not in self._over:
+                break
+            if self._is_midway:
+                pieces.append("\n")
+            del self._waiting[name]
+            self._over.discard(name)
+            self._is_midway = False
+        return pieces
 
 
 def _shown(text: str, *, terminal: bool) -> str:

@@ -1,4 +1,4 @@
-"""What was said, both sides, a turn at a time: as lines of JSON, or for people to read."""
+"""The transcript of a session, a finished turn of either side at a time: as lines of JSON, or for people to read."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from runner.session.update import Update
 
 MAX_TURNS = 1024
-"""How many turns are minded at the same time; the oldest is written as it is when there are more."""
+"""How many unfinished turns are remembered; when there are more, the oldest is written as it is."""
 
 _NAMES = {"user": "User", "assistant": "Assistant", "system": "System"}
 
@@ -43,7 +43,7 @@ class _Turn:
     has_audio: bool = False
     is_heard: bool = False
     heard_words: str | None = None
-    """What was heard of an answer that somebody interrupted."""
+    """The words that were heard of an answer that the user interrupted."""
 
 
 class Transcript:
@@ -51,7 +51,7 @@ class Transcript:
 
     Args:
         markdown: Whether it is for people; otherwise a line of JSON a turn.
-        is_played: Whether answers are played, and `Played` tells when they were heard.
+        is_played: Whether answers are played, so that a `Played` follows when one was heard.
     """
 
     def __init__(self, *, markdown: bool = False, is_played: bool = False) -> None:
@@ -100,7 +100,7 @@ class Transcript:
         return self._turns.setdefault(item_id, _Turn())
 
     def _written(self, *, everything: bool = False) -> Iterator[str]:
-        """The turns at the beginning that wait for nothing; those that nobody has ended hold up no others."""
+        """The first turns that wait for nothing; a turn that has not ended holds up no turn after it."""
         for item_id, turn in list(self._turns.items()):
             if turn.ended is None and len(self._turns) <= MAX_TURNS:
                 continue

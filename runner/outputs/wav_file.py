@@ -6,7 +6,7 @@ from io import FileIO
 from pathlib import Path
 
 from runner.errors import OutputError
-from runner.outputs.append_file import finish, put_all
+from runner.outputs.append_file import finish, not_opened, put_all
 
 HEADER_BYTES = 44
 MAX_DATA_BYTES = 0xFFFFFFFF - HEADER_BYTES
@@ -16,19 +16,19 @@ _SAMPLE_BYTES = 2
 
 
 class WavFile:
-    """16-bit samples in a new file for its owner only; what is written comes before the sizes that speak of it.
+    """16-bit samples in a new file that only its owner may read; samples are written before the sizes that count them.
 
     Args:
         path: The file, which must not exist yet; folders are made.
         channels: How many tracks there are side by side.
-        rate: Samples a second of each; may be changed until the first is written.
+        rate: Samples a second of each.
 
     Raises:
         OutputError: the file exists or cannot be made.
     """
 
     def __init__(self, path: Path, *, channels: int, rate: int) -> None:
-        self.rate = rate
+        self._rate = rate
         self._path = path
         self._frame_bytes = channels * _SAMPLE_BYTES
         self._channels = channels
@@ -40,15 +40,23 @@ class WavFile:
             if isinstance(error, FileExistsError) and path.is_file():
                 msg = f"the recording {path} exists already and is not overwritten"
                 raise OutputError(msg, hint="put {started} into the path, so that every session has its own") from None
-            reason = "it is no regular file" if path.exists() else getattr(error, "strerror", None) or str(error)
-            msg = f"the recording {path} cannot be opened: {reason}"
-            raise OutputError(msg) from None
+            reason = ValueError("it is no regular file") if path.exists() else error
+            raise not_opened(f"the recording {path}", reason) from None
         try:
             self.flush()
         except OSError as error:
             self._file.close()
             msg = f"the recording {path} cannot be written: {error.strerror or error}"
             raise OutputError(msg) from None
+
+    @property
+    def rate(self) -> int:
+        """Samples a second of each track."""
+        return self._rate
+
+    def set_rate(self, rate: int) -> None:
+        """Change the rate, which is possible until the first sample is written."""
+        self._rate = rate
 
     @property
     def frames(self) -> int:
@@ -87,9 +95,9 @@ class WavFile:
             self._file.truncate(HEADER_BYTES + self._size_bytes)
 
     def flush(self) -> None:
-        """Have the header speak of everything written; raises `OSError`."""
+        """Write the header with the sizes of everything written; raises `OSError`."""
         frame_bytes, size_bytes = self._frame_bytes, self._size_bytes
-        form = (16, 1, self._channels, self.rate, self.rate * frame_bytes, frame_bytes, _SAMPLE_BYTES * 8)
+        form = (16, 1, self._channels, self._rate, self._rate * frame_bytes, frame_bytes, _SAMPLE_BYTES * 8)
         head = struct.pack("<4sI4s", b"RIFF", HEADER_BYTES - 8 + size_bytes, b"WAVE")
         header = head + struct.pack("<4sIHHIIHH", b"fmt ", *form) + struct.pack("<4sI", b"data", size_bytes)
         self._file.seek(0)
@@ -106,5 +114,5 @@ class WavFile:
 
 
 def _private(path: str, flags: int) -> int:
-    # What is said in a session is nobody else's business.
+    # Only its owner may read what is said in a session.
     return os.open(path, flags, mode=0o600)

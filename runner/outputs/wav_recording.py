@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from runner.audio.playout import Heard, Playout
+import anyio
+
+from runner.audio.playout import Playout
 from runner.audio.resampling import Resampler
+from runner.outputs.output import Player
 from runner.outputs.wav_file import WavFile
 from runner.outputs.writer import Writer
 
 if TYPE_CHECKING:
-    from runner.errors import RunnerError
-    from runner.outputs.player import Piece
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from runner.audio.playout import Heard
+    from runner.outputs.output import Fail, Piece
     from runner.session.session import Session
     from runner.settings.output import AudioOutput
 
@@ -48,30 +51,23 @@ class _CutBack(NamedTuple):
     at_s: float
 
 
-class WavRecording:
+class WavRecording(Writer[_Laid | _CutBack], Player):
     """A WAV file in which audio has the place in time at which it was said or heard.
 
     Where only one side is recorded, its pieces follow upon each other without the silence between.
 
     Args:
-        output: What is recorded, and where to.
-        names: The values of the placeholders in the path.
-        rates: Samples a second of what goes in and of what comes out, as far as it is known by now.
+        output: The profile's settings.
+        path: The file.
+        rates: Samples a second that the session asks for, by side (`input`, `output`).
         fail: Called with what goes wrong later.
 
     Raises:
         OutputError: the file cannot be made.
-        ProfileError: both sides are recorded, their rates differ and what converts them is not installed.
+        ProfileError: both sides are recorded, their rates differ and the library that converts them is not installed.
     """
 
-    def __init__(
-        self,
-        output: AudioOutput,
-        names: Mapping[str, str],
-        rates: Mapping[str, int],
-        fail: Callable[[RunnerError], None],
-    ) -> None:
-        path = Path(output.path.format_map(names))
+    def __init__(self, output: AudioOutput, path: Path, rates: Mapping[str, int], fail: Fail) -> None:
         self._sides = _SIDES[output.track]
         if len(self._sides) > 1:
             Resampler(rates["input"], rates["output"])
@@ -80,8 +76,8 @@ class WavRecording:
         self._begun_s = 0.0
         self._session: Session | None = None
         self._laid = Playout()
-        self._said_s = 0.0
-        self.writer: Writer[_Laid | _CutBack] = Writer(
+        self._input_end_s = 0.0
+        super().__init__(
             f"the recording {path}",
             _Tape(self._wav, len(self._sides)),
             max_queue_bytes=output.max_queue_bytes,
@@ -89,47 +85,42 @@ class WavRecording:
             fail=fail,
         )
 
-    @property
-    def records_output(self) -> bool:
-        """Whether it wants to hear the answers."""
-        return "output" in self._sides
-
     def begin(self, session: Session) -> None:
-        """The session is open: from now on its time counts, and the formats of its audio are known."""
-        self._begun_s = monotonic()
+        """Count the session's time from now on; the formats of its audio are known."""
+        self._begun_s = anyio.current_time()
         self._session = session
         if "input" in self._sides:
-            session.read_input(self.said)
+            session.read_input(self._take_input)
         configuration = session.state.configuration
         forms = {"input": configuration.input_format, "output": configuration.output_format}
-        self._wav.rate = max(forms[side].rate for side in self._sides)
+        self._wav.set_rate(max(forms[side].rate for side in self._sides))
 
-    def said(self, audio: bytes | bytearray | memoryview) -> None:
-        """Audio goes to the session, in its input format."""
+    def _take_input(self, audio: bytes | bytearray | memoryview) -> None:
+        """Record audio that goes to the session, in its input format."""
         if self._session is None:
             return
         form = self._session.state.configuration.input_format
-        at_s = self._said_s
+        at_s = self._input_end_s
         if len(self._sides) > 1:
-            now_s = monotonic() - self._begun_s
+            now_s = anyio.current_time() - self._begun_s
             at_s = at_s if now_s - at_s <= _JITTER_S else now_s
-        self._said_s = at_s + form.seconds(len(audio))
+        self._input_end_s = at_s + form.seconds(len(audio))
         pcm = form.decode(bytes(audio))
-        self.writer.put(_Laid(self._sides.index("input"), at_s, pcm, form.rate), len(pcm))
+        self.put(_Laid(self._sides.index("input"), at_s, pcm, form.rate), len(pcm))
 
     def play(self, piece: Piece) -> None:
-        """A piece of an answer will be heard."""
-        now_s = monotonic() - self._begun_s if len(self._sides) > 1 else 0.0
+        """Record a piece of an answer where it will be heard."""
+        now_s = anyio.current_time() - self._begun_s if len(self._sides) > 1 else 0.0
         at_s = self._laid.put(piece.item_id, len(piece.pcm) * 500 / piece.rate, now_s)
-        self.writer.put(_Laid(self._sides.index("output"), at_s, piece.pcm, piece.rate), len(piece.pcm))
+        self.put(_Laid(self._sides.index("output"), at_s, piece.pcm, piece.rate), len(piece.pcm))
 
     def cut(self, heard: Sequence[Heard]) -> None:
-        """The playing was stopped: what was not heard is taken out again."""
+        """Take out again what was not heard."""
         ends = (self._laid.time_of(each.item_id, each.heard_ms) for each in heard)
         at_s = min((each for each in ends if each is not None), default=self._laid.end_s)
         if at_s < self._laid.end_s:
             self._laid.stop(at_s)
-            self.writer.put(_CutBack(self._sides.index("output"), at_s), 0)
+            self.put(_CutBack(self._sides.index("output"), at_s), 0)
 
 
 class _Tape:

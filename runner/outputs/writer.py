@@ -1,13 +1,17 @@
-"""What writes beside a session: a queue bounded in bytes, emptied in a thread, with an error told once."""
+"""An output that writes in a thread, behind a queue bounded in bytes, and reports an error once."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from io import FileIO
 from typing import Generic, Protocol, TypeVar
 
 import anyio
 import anyio.to_thread
 
 from runner.errors import OutputError, RunnerError
+from runner.outputs.append_file import finish, put_all
+from runner.outputs.output import Fail, Output
 from runner.session.queue import ByteQueue
 
 T = TypeVar("T")
@@ -15,11 +19,11 @@ T_contra = TypeVar("T_contra", contravariant=True)
 
 
 class OutputClosed(OutputError):
-    """The reader of what we write has gone; nobody is left to write for."""
+    """The reader of what the session writes has closed its end."""
 
 
 class Target(Protocol[T_contra]):
-    """Where items end up; its methods may wait and raise `OSError` or `RunnerError`."""
+    """Puts items where they end up; its methods may wait and raise `OSError` or `RunnerError`."""
 
     def write(self, items: Sequence[T_contra]) -> None:
         """Write these items."""
@@ -31,7 +35,41 @@ class Target(Protocol[T_contra]):
         """Close at once; what was not written is lost, and a second time does nothing."""
 
 
-class Writer(Generic[T]):
+class FileTarget(Generic[T]):
+    """Writes items to an open file as bytes.
+
+    Args:
+        file: The file, unbuffered.
+        render: Makes bytes of items; called in the writer's thread.
+        lock: Held while the file is written to, where other writers share it.
+    """
+
+    def __init__(
+        self,
+        file: FileIO,
+        render: Callable[[Sequence[T]], bytes],
+        lock: AbstractContextManager[object] | None = None,
+    ) -> None:
+        self._file = file
+        self._render = render
+        self._lock = lock or nullcontext()
+
+    def write(self, items: Sequence[T]) -> None:
+        """Write these items."""
+        data = self._render(items)
+        with self._lock:
+            put_all(self._file, data)
+
+    def finish(self) -> None:
+        """Bring everything written to the disk, and close."""
+        finish(self._file)
+
+    def close(self) -> None:
+        """Close at once; a second time does nothing."""
+        self._file.close()
+
+
+class Writer(Output, Generic[T]):
     """Takes items without waiting, and writes them in order.
 
     Args:
@@ -39,8 +77,8 @@ class Writer(Generic[T]):
         target: Where items end up; closed by `run`.
         max_queue_bytes: How far it may fall behind.
         interval_s: How long an item may wait so that several are written at once, in seconds.
-        fail: Called once with what went wrong; it must not wait.
-        broken: Called instead where writing has failed, for all who write to the same place.
+        fail: Called once with what went wrong.
+        broken: Called instead of `fail` where writing has failed, when several writers share the target.
         threads: Limits the threads that write at the same time, None for those of the event loop.
     """
 
@@ -51,8 +89,8 @@ class Writer(Generic[T]):
         *,
         max_queue_bytes: int,
         interval_s: float = 0,
-        fail: Callable[[RunnerError], None],
-        broken: Callable[[RunnerError], None] | None = None,
+        fail: Fail,
+        broken: Fail | None = None,
         threads: anyio.CapacityLimiter | None = None,
     ) -> None:
         self.name = name

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from runner.profile.keys import at
 from runner.profile.tables import Finding, Tables
 from runner.settings.input import Input, MicrophoneInput, NoInput, StdinInput
-from runner.settings.output import AudioOutput, Output, SpeakerOutput, StdoutOutput
+from runner.settings.output import SpeakerOutput, StdoutOutput
 from runner.settings.profile import RealtimeSettings, TranscriptionSettings
 
 _OF_AUDIO = ("rate", "trailing_silence_ms", "mute_while_playing")
@@ -42,20 +42,8 @@ def nothing_to_hear(tables: Tables) -> Iterator[Finding]:
     else:
         return
     for index, output in enumerate(tables.outputs or ()):
-        if _plays(output):
+        if output.plays_answers and not output.records_input:
             yield ("outputs", index, "kind"), f"there is nothing to hear: {problem}", hint, "value"
-
-
-def _plays(output: Output) -> bool:
-    match output:
-        case SpeakerOutput():
-            return True
-        case StdoutOutput(format=form):
-            return form == "audio"
-        case AudioOutput(track=track):
-            return track == "output"
-        case _:
-            return False
 
 
 def nothing_to_record(tables: Tables) -> Iterator[Finding]:
@@ -64,7 +52,7 @@ def nothing_to_record(tables: Tables) -> Iterator[Finding]:
         isinstance(tables.input, StdinInput) and tables.input.format == "text"
     )
     for index, output in enumerate(tables.outputs or ()):
-        if silent and isinstance(output, AudioOutput) and output.track == "input":
+        if silent and output.records_input and not output.plays_answers:
             hint = 'write track = "output", or another [input]'
             yield ("outputs", index, "track"), "there is nothing to record: no audio goes in", hint, "value"
 
@@ -111,7 +99,7 @@ def speaker_shared(tables: Tables) -> Iterator[Finding]:
 def samples_mixed(tables: Tables) -> Iterator[Finding]:
     """The samples of several sessions on one standard output."""
     for index, output in enumerate(tables.outputs or ()):
-        if isinstance(output, StdoutOutput) and output.format == "audio" and tables.run and tables.run.sessions > 1:
+        if output.uses_stdout and output.plays_answers and tables.run and tables.run.sessions > 1:
             problem = f"the samples of {tables.run.sessions} sessions would mix"
             hint = 'write run.sessions = 1, or outputs of kind = "audio"'
             yield ("outputs", index, "format"), problem, hint, "value"

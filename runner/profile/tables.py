@@ -9,7 +9,7 @@ from runner.profile.keys import Key
 from runner.settings.auth import Auth
 from runner.settings.endpoint import AzureEndpoint, Endpoint, OpenAIEndpoint
 from runner.settings.input import Input
-from runner.settings.output import Output
+from runner.settings.output import OutputSettings
 from runner.settings.profile import ModelSettings, Profile, SessionSettings
 from runner.settings.run_settings import RunSettings
 
@@ -30,7 +30,7 @@ class Tables(NamedTuple):
     model: ModelSettings | None = None
     session: SessionSettings | None = None
     input: Input | None = None
-    outputs: list[Output] | None = None
+    outputs: list[OutputSettings] | None = None
     run: RunSettings | None = None
 
 

@@ -10,7 +10,7 @@ import anyio
 from runner import logs
 from runner.inputs.broadcast import Broadcast
 from runner.inputs.stdin import STDIN
-from runner.outputs.sinks import StandardOutput
+from runner.outputs.standard_output import StandardOutput
 from runner.runs.notices import Notices
 from runner.runs.outcome import Outcome
 from runner.runs.session_run import FLUSH_LEAST_S, SessionRun

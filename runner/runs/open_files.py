@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from runner import logs
 from runner.settings.endpoint import LocalEndpoint
-from runner.settings.output import StdoutOutput
 
 if TYPE_CHECKING:
     from runner.profile.load import LoadedProfile
@@ -34,5 +33,5 @@ def allow(profiles: "Sequence[LoadedProfile]") -> None:
 
 def _needed(profile: "Profile") -> int:
     sockets = 0 if isinstance(profile.endpoint, LocalEndpoint) else _SOCKETS
-    files = sum(not isinstance(each, StdoutOutput) for each in profile.outputs)
+    files = sum(not each.uses_stdout for each in profile.outputs)
     return profile.run.sessions * (sockets + files + (profile.journal is not None))

@@ -10,8 +10,8 @@ import anyio.abc
 from runner import logs
 from runner.errors import OutputError, RunnerError
 from runner.inputs.factory import make_input
-from runner.outputs.outputs import Outputs, open_outputs
-from runner.outputs.sinks import placeholders
+from runner.outputs.opener import open_outputs, placeholders
+from runner.outputs.outputs import Outputs
 from runner.outputs.writer import OutputClosed
 from runner.protocol.effects import ResponseEnded
 from runner.protocol.session_update import session_update
@@ -136,8 +136,11 @@ class SessionRun:
         try:
             with self._living:
                 async with self._shared.opening:
-                    await self._source.open(session_update(self._profile)["session"])
-                    outlets = await open_outputs(self._profile, self._names, self._fail, self._shared.stdout)
+                    asked = session_update(self._profile)["session"]
+                    await self._source.open(asked)
+                    outlets = await open_outputs(
+                        self._profile, self._names, self._fail, self._shared.stdout, asked=asked
+                    )
         except RunnerError as error:
             self.stop("failed", error)
         else:

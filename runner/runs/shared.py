@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import anyio
 
 from runner.inputs.broadcast import Broadcast
-from runner.outputs.sinks import StandardOutput
+from runner.outputs.standard_output import StandardOutput
 
 
 @dataclass(frozen=True)

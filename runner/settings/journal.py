@@ -23,3 +23,8 @@ class JournalSettings(Section):
     """How long a record may wait to be written, in seconds."""
     max_queue_bytes: QueueBytes = 64 * 1024 * 1024
     """How far a slow disk may fall behind before the session ends with an error, in bytes."""
+
+    @property
+    def file_path(self) -> str:
+        """The path of the file, with placeholders."""
+        return self.path

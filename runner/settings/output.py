@@ -1,4 +1,4 @@
-"""What comes out, and where to."""
+"""The outputs of a profile: what comes out of a session, and where it goes."""
 
 from string import Formatter
 from typing import Annotated, Literal
@@ -30,7 +30,36 @@ PathTemplate = Annotated[str, Field(min_length=1), AfterValidator(_template)]
 QueueBytes = Annotated[int, Field(ge=65536, le=1 << 32)]
 
 
-class StdoutOutput(Section):
+class _OutputSection(Section):
+    """What an output says of itself to all who need not know which kind it is."""
+
+    @property
+    def plays_answers(self) -> bool:
+        """Whether the sound of the answers goes there."""
+        return False
+
+    @property
+    def records_input(self) -> bool:
+        """Whether the sound that the user sends goes there."""
+        return False
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the user listens to it while the session runs, so that the session's end waits for the sound."""
+        return False
+
+    @property
+    def file_path(self) -> str | None:
+        """The path of the file that it writes, with placeholders; None where it writes none."""
+        return None
+
+    @property
+    def uses_stdout(self) -> bool:
+        """Whether it writes to standard output."""
+        return False
+
+
+class StdoutOutput(_OutputSection):
     """Standard output."""
 
     kind: Literal["stdout"]
@@ -43,8 +72,23 @@ class StdoutOutput(Section):
     max_queue_bytes: QueueBytes = 64 * 1024 * 1024
     """How far a slow reader may fall behind before the session ends with an error, in bytes."""
 
+    @property
+    def plays_answers(self) -> bool:
+        """Whether it writes the samples of the answers."""
+        return self.format == "audio"
 
-class EventsOutput(Section):
+    @property
+    def is_live(self) -> bool:
+        """Whether the samples come out as fast as they are to be heard."""
+        return self.plays_answers and self.pace == "real-time"
+
+    @property
+    def uses_stdout(self) -> bool:
+        """Always."""
+        return True
+
+
+class EventsOutput(_OutputSection):
     """A file of every server event, one JSON object a line."""
 
     kind: Literal["events"]
@@ -53,8 +97,13 @@ class EventsOutput(Section):
     max_queue_bytes: QueueBytes = 64 * 1024 * 1024
     """How far a slow disk may fall behind before the session ends with an error, in bytes."""
 
+    @property
+    def file_path(self) -> str:
+        """The path, with placeholders."""
+        return self.path
 
-class TranscriptOutput(Section):
+
+class TranscriptOutput(_OutputSection):
     """A file of what was said, both sides, a finished turn at a time."""
 
     kind: Literal["transcript"]
@@ -65,8 +114,13 @@ class TranscriptOutput(Section):
     max_queue_bytes: QueueBytes = 64 * 1024 * 1024
     """How far a slow disk may fall behind before the session ends with an error, in bytes."""
 
+    @property
+    def file_path(self) -> str:
+        """The path, with placeholders."""
+        return self.path
 
-class AudioOutput(Section):
+
+class AudioOutput(_OutputSection):
     """A WAV file of what was heard, playable at any moment, also after a crash."""
 
     kind: Literal["audio"]
@@ -79,8 +133,23 @@ class AudioOutput(Section):
     max_queue_bytes: QueueBytes = 64 * 1024 * 1024
     """How far a slow disk may fall behind before the session ends with an error, in bytes."""
 
+    @property
+    def plays_answers(self) -> bool:
+        """Whether the answers are recorded."""
+        return self.track != "input"
 
-class SpeakerOutput(Section):
+    @property
+    def records_input(self) -> bool:
+        """Whether what the user says is recorded."""
+        return self.track != "output"
+
+    @property
+    def file_path(self) -> str:
+        """The path, with placeholders."""
+        return self.path
+
+
+class SpeakerOutput(_OutputSection):
     """A loudspeaker; needs `pip install rt-run[audio]`."""
 
     kind: Literal["speaker"]
@@ -94,7 +163,17 @@ class SpeakerOutput(Section):
     """What to do when the device disappears: `fail` ends the session with an error, `default` goes on with the
     system's default device."""
 
+    @property
+    def plays_answers(self) -> bool:
+        """Always: the answers are heard there."""
+        return True
 
-Output = Annotated[
+    @property
+    def is_live(self) -> bool:
+        """Always: the user listens."""
+        return True
+
+
+OutputSettings = Annotated[
     StdoutOutput | EventsOutput | TranscriptOutput | AudioOutput | SpeakerOutput, Field(discriminator="kind")
 ]

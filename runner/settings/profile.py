@@ -10,7 +10,7 @@ from runner.settings.auth import Auth, default_auth
 from runner.settings.endpoint import Endpoint
 from runner.settings.input import Input, StdinInput
 from runner.settings.journal import JournalSettings
-from runner.settings.output import Output, StdoutOutput
+from runner.settings.output import OutputSettings, StdoutOutput
 from runner.settings.run_settings import LoggingSettings, RunSettings
 
 
@@ -59,7 +59,7 @@ SessionSettings = Annotated[
 ]
 
 
-def _standard_output() -> list[Output]:
+def _standard_output() -> list[OutputSettings]:
     return [StdoutOutput(kind="stdout")]
 
 
@@ -82,7 +82,7 @@ class Profile(Section):
     """How the session behaves, in the API's own words."""
     input: Input = Field(default_factory=lambda: StdinInput(kind="stdin"))
     """What goes in."""
-    outputs: list[Output] = Field(default_factory=_standard_output)
+    outputs: list[OutputSettings] = Field(default_factory=_standard_output)
     """What comes out, and where to."""
     run: RunSettings = Field(default_factory=RunSettings)
     """How long it runs and how it ends."""

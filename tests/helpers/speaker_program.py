@@ -14,7 +14,7 @@ from typing import Any
 import anyio
 
 from runner.errors import RunnerError
-from runner.outputs.player import Piece
+from runner.outputs.output import Piece
 from runner.outputs.speaker import Speaker
 from runner.settings.output import SpeakerOutput
 
@@ -52,7 +52,7 @@ async def feed(speaker: Speaker, seconds: float, *, rate: int = RATE) -> None:
     began_s = time.monotonic()
     for number in range(round(seconds * 10)):
         speaker.play(Piece("item", noise(100, rate), rate, 0.0))
-        await anyio.sleep(began_s + (number + 1) / 10 - time.monotonic())
+        await anyio.sleep(max(0.0, began_s + (number + 1) / 10 - time.monotonic()))
 
 
 async def play(speaker: Speaker, seconds: float, rate: int) -> dict[str, Any]:
@@ -65,7 +65,7 @@ async def play(speaker: Speaker, seconds: float, rate: int) -> dict[str, Any]:
         await anyio.sleep(0.01)
     done_s = time.monotonic()
     await anyio.sleep(0.5)
-    sound = speaker._sound
+    sound = speaker._buffer
     assert sound is not None
     counts = {"underruns": sound.underruns, "xruns": speaker._underflows, "late_ms": (done_s - fed_s) * 1000}
     return {**heard(recorder), "heard_ms": speaker.heard_ms("item"), **counts, "took_ms": (done_s - began_s) * 1000}

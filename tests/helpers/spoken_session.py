@@ -11,12 +11,15 @@ from typing import Any
 import anyio
 
 from runner.errors import RunnerError
-from runner.outputs.outputs import Outputs, open_outputs
-from runner.outputs.sinks import StandardOutput
+from runner.outputs.opener import open_outputs
+from runner.outputs.outputs import Outputs
+from runner.outputs.standard_output import StandardOutput
+from runner.protocol.session_update import session_update
 from runner.session.opening import open_session
 from runner.session.session import Session
 from tests.helpers.endpoint_scripts import PATIENCE_S, in_turn, persistent
 from tests.helpers.peer import Peer, Script, serving
+from tests.helpers.virtual_time import in_steps
 
 RATE = 24_000
 NAMES = {"profile": "p", "run_id": "r", "started": "s", "session": "1"}
@@ -24,7 +27,7 @@ HEARING = {"type": "server_vad"}
 
 
 def ramp(ms: int, *, first: int = 0) -> bytes:
-    """Samples of which each tells its place, as far as 15 bits can."""
+    """Samples of which each shows its place, as far as 15 bits can."""
     return array("h", ((first + index) % 30_000 + 1 for index in range(ms * RATE // 1000))).tobytes()
 
 
@@ -67,7 +70,7 @@ async def ended(peer: Peer, text: str, *, number: int = 1, status: str = "comple
 
 
 async def barge_in(peer: Peer) -> None:
-    """Hear somebody begin to speak."""
+    """Detect that the user begins to speak."""
     await peer.send({"type": "input_audio_buffer.speech_started", "item_id": "item_user", "audio_start_ms": 0})
 
 
@@ -116,10 +119,11 @@ async def heard(
     asked = {"output_modalities": ["audio"], "audio": settings}
     failures: list[RunnerError] = []
     with anyio.fail_after(PATIENCE_S):
-        async with serving(in_turn(*scripts)) as (port, peers):
+        async with in_steps(), serving(in_turn(*scripts)) as (port, peers):
             profile = persistent(port, session=asked, **run)
             profile = type(profile).model_validate({**profile.model_dump(exclude_unset=True), "outputs": outputs})
-            outlets = await open_outputs(profile, NAMES, failures.append, StandardOutput(is_shared=False))
+            stdout, wanted = StandardOutput(is_shared=False), session_update(profile)["session"]
+            outlets = await open_outputs(profile, NAMES, failures.append, stdout, asked=wanted)
             async with anyio.create_task_group() as tasks:
                 outlets.start(tasks)
                 async with open_session(profile, readers=outlets.readers) as session:

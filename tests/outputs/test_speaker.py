@@ -64,7 +64,7 @@ def test_stop_is_silence_at_the_next_block(tmp_path: Path) -> None:
     assert 1000 <= found["heard_ms"] <= 1500
 
 
-def test_a_speaker_that_disappears_is_told_clearly(tmp_path: Path) -> None:
+def test_a_speaker_that_disappears_is_reported_clearly(tmp_path: Path) -> None:
     """Nothing takes what waits for a second: the session ends with a hint."""
     found = in_box(tmp_path, "asyncio", "lose", "0.5", "24000")
 

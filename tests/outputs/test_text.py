@@ -105,7 +105,7 @@ def test_what_is_written_down_streams_and_ends_its_line() -> None:
 
 
 def test_what_is_written_down_stands_in_the_order_in_which_it_was_said() -> None:
-    """However its pieces come: an item waits for those before it, a failed one for nobody."""
+    """However its pieces come: an item waits for those before it, a failed one for none."""
     lines = TextLines(terminal=False)
     shown = lines.render(
         [

@@ -61,7 +61,7 @@ def test_a_spoken_turn_says_where_in_the_audio_it_was_and_how_sure_it_is() -> No
 
 
 def test_an_answer_is_written_once_it_was_heard() -> None:
-    """Its time is that of its end; where nobody plays it, it is written when it has come."""
+    """Its time is that of its end; where it is not played, it is written when it has come."""
     shown = Transcript(is_played=True)
 
     assert shown.render([update(*ANSWER)]) == ""
@@ -103,7 +103,7 @@ def test_turns_stand_in_the_order_in_which_they_began() -> None:
 
 
 def test_the_end_of_the_session_brings_what_still_waits() -> None:
-    """An answer that nobody was told to be heard is written as it came."""
+    """An answer of which no `Played` came is written as it came."""
     shown = Transcript(is_played=True)
     shown.render([update(*ANSWER)])
 
@@ -113,7 +113,7 @@ def test_the_end_of_the_session_brings_what_still_waits() -> None:
 
 
 def test_turns_that_never_end_are_not_remembered_for_ever() -> None:
-    """A spoken turn that nobody writes down, and an answer that nobody hears: both make room."""
+    """A spoken turn without a transcription, and an answer that is never heard: both make room."""
     shown = Transcript(is_played=True)
     shown.render([update(*ANSWER)])
     text = shown.render([update(SpeechStarted(str(number), 0, True)) for number in range(3 * MAX_TURNS)])

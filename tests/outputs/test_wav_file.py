@@ -18,7 +18,7 @@ def read(path: Path) -> tuple[int, int, bytes]:
 
 
 def test_it_can_be_read_after_every_write_and_holds_what_was_put(tmp_path: Path) -> None:
-    """Also before the first sample, over a gap, and after a cut; nobody else may read it."""
+    """Also before the first sample, over a gap, and after a cut; only its owner may read it."""
     path = tmp_path / "folder" / "a.wav"
     file = WavFile(path, channels=1, rate=8000)
     assert read(path) == (1, 8000, b"")

@@ -12,7 +12,7 @@ import pytest
 
 from runner import logs
 from runner.errors import IllegalEvent, RunnerError
-from runner.outputs.sinks import Lines
+from runner.outputs.sink import Lines
 from runner.outputs.text import EventLines, TextLines
 from runner.outputs.transcript import Transcript
 from runner.protocol.event_table import KNOWN_TYPES
