@@ -1,9 +1,24 @@
 """What the processes have in common that are measured."""
 
 import os
-from collections.abc import Mapping
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 
 def environment(more: Mapping[str, str]) -> dict[str, str]:
     """An environment without proxies, keys and settings of whoever runs this, but for these variables."""
     return {**{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}, **more}
+
+
+@contextmanager
+def endpoint() -> Iterator[str]:
+    """The built-in endpoint as a process of its own; yields its base URL."""
+    command = [sys.executable, "-m", "runner", "serve-local", "--listen", "127.0.0.1:0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        assert server.stdout
+        try:
+            yield server.stdout.readline().strip()
+        finally:
+            server.terminate()

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import anyio
 
-from benchmarks.endurance.crowd import endpoint
+from benchmarks.processes import endpoint
 from runner.audio.format import PCM
 from runner.inputs.recording import RecordedInput
 from runner.session.opening import open_session

@@ -31,6 +31,7 @@ def _check(repository: Path, *command: str) -> None:
         pytest.fail(f"{' '.join(command)}\n{done.stdout}", pytrace=False)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_types(repository: Path) -> None:
     """Types are strict over everything: the program, its tests, its benchmarks."""

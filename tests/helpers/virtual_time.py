@@ -1,11 +1,15 @@
 """Time that passes only while every task waits, so that a busy machine changes nothing that a test measures."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import anyio
+import trio
 from trio.testing import MockClock
+
+T = TypeVar("T")
 
 Backend = str | tuple[str, dict[str, Any]]
 """An event loop, as `anyio_backend` names it."""
@@ -34,3 +38,11 @@ async def in_steps() -> AsyncIterator[None]:
 async def _step() -> None:
     while True:  # noqa: ASYNC110  # it waits for nothing but time
         await anyio.sleep(_STEP_S)
+
+
+def in_virtual_time(work: Callable[..., Awaitable[T]], *arguments: Any, **named: Any) -> T:
+    """Run on trio with a clock that jumps to the next moment that something waits for.
+
+    For what stays within the process: while all tasks wait for a socket or a thread, time flies.
+    """
+    return trio.run(partial(work, *arguments, **named), clock=MockClock(autojump_threshold=0))

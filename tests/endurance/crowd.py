@@ -1,7 +1,7 @@
-"""`python -m benchmarks.endurance.crowd [SESSIONS]`: many sessions in one process, a tenth of which fail at random.
+"""`python -m tests.endurance.crowd [SESSIONS]`: many sessions in one process, a tenth of which fail.
 
 The command runs them against `serve-local`, both as processes. Of those that are spared every one has to answer; a
-second run holds all of them open and drains them by SIGTERM; beside it an idle session of openai-python is weighed.
+second run holds all of them open, weighs them and drains them by SIGTERM.
 """
 
 import json
@@ -30,7 +30,8 @@ kind = "{kind}"
 sessions = {sessions}
 grace_s = {grace_s}
 """
-_HOPELESS = 'kind=error,code=insufficient_quota,message="no quota",times={times},chance=0.2,after_events=6'
+_HOPELESS = 'kind=error,code=insufficient_quota,message="no quota",first={first},after_events=6'
+_TENTH = 10
 
 
 @contextmanager
@@ -68,10 +69,10 @@ def logged(folder: Path, event: str) -> list[dict[str, Any]]:
 
 
 def failing(folder: Path, sessions: int) -> dict[str, Any]:
-    """Let a tenth of the sessions fail at random, in the middle of an answer; the others have to finish."""
-    fault = _HOPELESS.format(times=sessions // 10)
+    """Let every tenth connection fail in the middle of an answer; the sessions of the others have to finish."""
+    faults = [_HOPELESS.format(first=first) for first in range(_TENTH // 2, sessions + 1, _TENTH)]
     started_s = time.monotonic()
-    with endpoint(fault) as base_url, command(folder, base_url, "stdin", sessions) as running:
+    with endpoint(*faults) as base_url, command(folder, base_url, "stdin", sessions) as running:
         answers, _ = running.communicate("Hello\n", timeout=300)
     (ended,) = logged(folder, "sessions_ended")
     return {
@@ -83,30 +84,28 @@ def failing(folder: Path, sessions: int) -> dict[str, Any]:
 
 
 def drained(folder: Path, sessions: int) -> dict[str, Any]:
-    """Hold all sessions open and idle, weigh them, and drain them."""
-    with endpoint() as base_url:
-        with command(folder, base_url, "none", 1) as one:
-            _wait_for(folder, "session_opened", 1)
-            alone_kb = _memory_kb(one.pid)
-            one.terminate()
-            one.wait(30)
-        with command(folder, base_url, "none", sessions) as running:
-            _wait_for(folder, "session_opened", sessions)
-            time.sleep(1)
-            each_kb = (_memory_kb(running.pid) - alone_kb) / (sessions - 1)
-            started_s = time.monotonic()
-            running.terminate()
-            code = running.wait(60)
-        took_s = time.monotonic() - started_s
-        closed = [line["exit_code"] for line in logged(folder, "session_closed")]
-        peer = _openai_python(base_url, sessions)
+    """Hold all sessions open and idle, and drain them."""
+    with endpoint() as base_url, command(folder, base_url, "none", sessions) as running:
+        _wait_for(folder, "session_opened", sessions)
+        memory_kb = _memory_kb(running.pid)
+        started_s = time.monotonic()
+        running.terminate()
+        code = running.wait(60)
+    took_s = time.monotonic() - started_s
+    closed = [line["exit_code"] for line in logged(folder, "session_closed")]
     return {
-        "memory_each_kb": round(each_kb, 1),
-        "openai_python_each_kb": peer,
+        "memory_kb": memory_kb,
         "drained_in_s": round(took_s, 2),
         "exit_code": code,
         "closed_well": closed.count(0),
     }
+
+
+def weighed(folder: Path, sessions: int) -> dict[str, Any]:
+    """Drain one session and a crowd of them, to know what each of the crowd takes."""
+    alone, crowd = drained(folder, 1), drained(folder, sessions)
+    each_kb = (crowd.pop("memory_kb") - alone["memory_kb"]) / (sessions - 1)
+    return {"memory_each_kb": round(each_kb, 1), **crowd}
 
 
 def _wait_for(folder: Path, event: str, count: int) -> None:
@@ -115,7 +114,7 @@ def _wait_for(folder: Path, event: str, count: int) -> None:
         if time.monotonic() > deadline_s:
             msg = f"only {len(logged(folder, event))} of {count} have {event}"
             raise TimeoutError(msg)
-        time.sleep(0.5)
+        time.sleep(0.05)
 
 
 def _memory_kb(pid: int) -> float:
@@ -123,15 +122,7 @@ def _memory_kb(pid: int) -> float:
     return pages * 4096 / 1000
 
 
-def _openai_python(base_url: str, sessions: int) -> float | str:
-    arguments = [sys.executable, "-m", "benchmarks.crowds.idle", "openai-python", base_url, str(sessions)]
-    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
-    if done.returncode:
-        return "not installed"
-    return round(float(json.loads(done.stdout)["memory_kb"]), 1)
-
-
 if __name__ == "__main__":
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 500
     with tempfile.TemporaryDirectory() as name:
-        print(json.dumps({"failing": failing(Path(name), count), "drained": drained(Path(name), count)}, indent=2))
+        print(json.dumps({"failing": failing(Path(name), count), "drained": weighed(Path(name), count)}, indent=2))

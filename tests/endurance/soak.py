@@ -1,4 +1,4 @@
-"""`python -m benchmarks.endurance.soak [MINUTES] [SESSIONS]`: many conversations at once, and faults at random.
+"""`python -m tests.endurance.soak [MINUTES] [SESSIONS]`: many conversations at once, and faults at random.
 
 Conversations come and go; every turn has to be answered once, whatever befalls its connection. Tasks, open files and
 memory of the process are told as they go, and may not grow from the second fifth of the time to the last.
@@ -7,6 +7,7 @@ memory of the process are told as they go, and may not grow from the second fift
 import asyncio
 import json
 import random
+import re
 import sys
 import time
 from pathlib import Path
@@ -15,23 +16,23 @@ from typing import Any
 
 import anyio
 
-from benchmarks.endurance.crowd import endpoint
 from runner import logs
 from runner.errors import RunnerError
 from runner.session.opening import open_session
 from runner.session.session import Session
 from runner.settings.profile import Profile
+from tests.endurance.crowd import endpoint
 
 _FAULTS = [
-    "kind=drop,chance=0.2,after_s=5",
+    "kind=drop,chance=0.2,after_s={5}",
     "kind=drop,chance=0.2,after_events=35",
-    "kind=close,code=1011,chance=0.1,after_s=8",
-    "kind=stall,chance=0.1,after_s=6",
-    "kind=no-pong,chance=0.1,after_s=7",
-    "kind=garbage,chance=0.05,after_s=9",
+    "kind=close,code=1011,chance=0.1,after_s={8}",
+    "kind=stall,chance=0.1,after_s={6}",
+    "kind=no-pong,chance=0.1,after_s={7}",
+    "kind=garbage,chance=0.05,after_s={9}",
     "kind=malformed,chance=0.1,after_events=20",
     "kind=refuse,status=503,chance=0.1",
-    "kind=expire,after_s=12,chance=0.3",
+    "kind=expire,after_s={12},chance=0.3",
     "kind=response-failed,code=server_error,chance=0.1",
 ]
 _TURNS = (10, 60)
@@ -40,16 +41,22 @@ _SAMPLE_S = 10.0
 
 
 class _Soak:
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, base_url: str, speed: float) -> None:
+        self._speed = speed
         self.counts = dict.fromkeys(("conversations", "turns", "wrong", "failed", "connections"), 0)
         self._profile = Profile.model_validate(
             {
                 "version": 1,
-                "endpoint": {"kind": "custom", "base_url": base_url, "ping_interval_s": 2, "ping_timeout_s": 3},
+                "endpoint": {
+                    "kind": "custom",
+                    "base_url": base_url,
+                    "ping_interval_s": 2 / speed,
+                    "ping_timeout_s": 3 / speed,
+                },
                 "model": {"name": "test"},
                 "session": {"output_modalities": ["text"]},
                 "run": {
-                    "stall_timeout_s": 4,
+                    "stall_timeout_s": 4 / speed,
                     "max_response_retries": 10,
                     "reconnect": {"initial_delay_s": 0.2, "max_delay_s": 2, "max_attempts": 100},
                 },
@@ -74,7 +81,7 @@ class _Soak:
             await session.wait_answered()
             expected += [f"turn {turn}", f"You said: turn {turn}"]
             self.counts["turns"] += 1
-            await anyio.sleep(random.uniform(*_PAUSE_S))  # noqa: S311  # no secret
+            await anyio.sleep(random.uniform(*_PAUSE_S) / self._speed)  # noqa: S311  # no secret
         if [item.text for item in session.state.conversation.items] != expected:
             self.counts["wrong"] += 1
 
@@ -90,18 +97,29 @@ def _sample(soak: _Soak, since_s: float) -> dict[str, Any]:
     }
 
 
-async def soaked(minutes: float, sessions: int) -> dict[str, Any]:
-    """Run for so long; returns the samples' means early and late, and the counts."""
+def _faster(fault: str, speed: float) -> str:
+    """A fault with its moment, in braces, so many times as early."""
+    return re.sub(r"\{(\d+)\}", lambda found: f"{int(found[1]) / speed:.2f}", fault)
+
+
+async def soaked(minutes: float, sessions: int, speed: float = 1.0) -> dict[str, Any]:
+    """Run for so long; returns the samples' means early and late, and the counts.
+
+    Args:
+        minutes: How long.
+        sessions: How many conversations there are at once.
+        speed: How much faster than in life things happen: pauses, faults, and the patience with them.
+    """
     logs.configure(level="error", format="json")
     samples: list[dict[str, Any]] = []
     since_s = time.monotonic()
-    with endpoint(*(f"{fault},times=0" for fault in _FAULTS)) as base_url:
-        soak = _Soak(base_url)
+    with endpoint(*(f"{_faster(fault, speed)},times=0" for fault in _FAULTS)) as base_url:
+        soak = _Soak(base_url, speed)
         async with anyio.create_task_group() as tasks:
             for _ in range(sessions):
                 tasks.start_soon(soak.converse)
             while time.monotonic() < since_s + minutes * 60:
-                await anyio.sleep(_SAMPLE_S)
+                await anyio.sleep(_SAMPLE_S / speed)
                 samples.append(_sample(soak, since_s))
                 print(json.dumps(samples[-1]), flush=True)
             tasks.cancel_scope.cancel()

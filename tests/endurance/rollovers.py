@@ -1,4 +1,4 @@
-"""`python -m benchmarks.endurance.rollovers [COUNT]`: one conversation over so many connections that expire.
+"""`python -m tests.endurance.rollovers [COUNT]`: one conversation over so many connections that expire.
 
 The endpoint ends each connection after a few seconds; a conversation of hours is so compressed into minutes. In the end
 every turn has to stand once and in order, in the session's own history and in the endpoint's.
@@ -23,6 +23,7 @@ from runner.settings.endpoint import LocalEndpoint
 from runner.settings.profile import Profile
 
 LIFE_S = 3.0
+"""The least that says anything to a session: an endpoint names its end in whole seconds."""
 HISTORY_ITEMS = 256
 """What each connection is told, which is the default; so much of the endpoint's own history is compared."""
 

@@ -19,6 +19,12 @@ class Case(NamedTuple):
     """More settings of the profile, as `--set` takes them."""
 
 
+SOON_LATE = ("endpoint.connect_timeout_s=1.5",)
+SOON_DEAD = ("endpoint.ping_interval_s=0.3", "endpoint.ping_timeout_s=0.5")
+SOON_SILENT = ("run.stall_timeout_s=1",)
+"""Short patience where silence is the fault; elsewhere that of a profile, so that a busy machine is none."""
+
+
 def _closed(code: int, outcome: Outcome, reason: str = "") -> Case:
     name = f"close {code}" + (f" ({reason})" if reason else "")
     return Case(name, [{"kind": "close", "code": code, "reason": reason, **MIDDLE}], outcome)
@@ -49,8 +55,8 @@ CASES = [
     _refused(403, 77, times=0),
     _refused(404, 78, "model_not_found", times=0),
     Case("handshake refused with 503, always", [{"kind": "refuse", "status": 503, "times": 0}], 75),
-    Case("handshake answered too late", [{"kind": "delay", "delay_s": 3}], "recovered"),
-    Case("handshake accepted, then silence", [{"kind": "silent"}], "recovered"),
+    Case("handshake answered too late", [{"kind": "delay", "delay_s": 3}], "recovered", SOON_LATE),
+    Case("handshake accepted, then silence", [{"kind": "silent"}], "recovered", SOON_LATE),
     Case("configuration refused", [{"kind": "refuse-update", "times": 0}], 78),
     Case("configuration not as asked", [{"kind": "drift", "settings": {"instructions": "x"}}], "unaffected"),
     Case(
@@ -84,9 +90,9 @@ CASES = [
     _closed(3000, 77, "invalid_request_error.invalid_api_key"),
     _closed(4000, 76, "invalid_request_error.beta_api_shape_disabled"),
     Case("session expires", [{"kind": "expire", "after_s": 0.2}], "recovered", ("run.rollover.margin_s=0",)),
-    Case("no event any more", [{"kind": "stall", **MIDDLE}], "recovered"),
-    Case("no pong any more", [{"kind": "no-pong", **MIDDLE}], "recovered"),
-    Case("nothing is read any more", [{"kind": "deaf", "after_events": 2}], "recovered"),
+    Case("no event any more", [{"kind": "stall", **MIDDLE}], "recovered", SOON_SILENT),
+    Case("no pong any more", [{"kind": "no-pong", **MIDDLE}], "recovered", SOON_DEAD),
+    Case("nothing is read any more", [{"kind": "deaf", "after_events": 2}], "recovered", SOON_DEAD),
     Case("everything dribbles", [{"kind": "slow", "bytes_per_s": 6000}], "unaffected"),
     _error("server_error", "unaffected"),
     _error("session_expired", "recovered"),
