@@ -34,7 +34,7 @@ class EventSender:
     Args:
         faults: The faults that are planned for the connection.
         stream: The connection's byte stream; where it is None, a fault that needs it closes the connection instead.
-        send: ASGI's way to the client.
+        send: ASGI's `send`.
         end: Called when the connection is over.
     """
 
