@@ -11,7 +11,6 @@ from runner import logs
 from runner.errors import RunnerError
 from runner.local.server.asgi import Receive, Scope, Send
 from runner.local.server.asgi_responses import accept, deny, error_body, require_upgrade, respond
-from runner.local.server.bad_messages import text_of
 from runner.local.server.faulty_stream import EXTENSION
 from runner.local.server.session_driver import SessionDriver, Workers
 from runner.local.session.api_error import ApiError
@@ -19,6 +18,7 @@ from runner.local.session.effective_config import SessionKind
 from runner.local.session.fault_plan import ConnectionFaults, FaultPlan
 from runner.local.session.faulty_session import FaultySession
 from runner.local.session.local_session import LocalSession
+from runner.local.session.server_event import text_of
 from runner.local.speech.engines import Engines, engines_for, needs_models
 from runner.settings.endpoint import LocalEndpoint
 from runner.settings.faults import DelayedFault, ExpireFault, RefuseFault

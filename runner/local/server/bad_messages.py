@@ -1,9 +1,8 @@
 """The messages and bytes of faults that no server should ever send."""
 
-import json
 from typing import Final
 
-from runner.local.session.server_event import ServerEvent, server_event
+from runner.local.session.server_event import server_event, text_of
 from runner.settings.faults import (
     BinaryFault,
     ErrorEventFault,
@@ -41,8 +40,3 @@ def bad_message(
             limits = [{"name": "requests", "limit": 10_000}, {"name": "tokens", "limit": 1_000_000}]
             spent = {"remaining": 0, "reset_seconds": fault.reset_seconds}
             return text_of(server_event("rate_limits.updated", rate_limits=[{**each, **spent} for each in limits]))
-
-
-def text_of(event: ServerEvent) -> str:
-    """The JSON text that the endpoint sends for an event."""
-    return json.dumps(event, ensure_ascii=False, separators=(",", ":"))

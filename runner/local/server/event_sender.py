@@ -7,10 +7,10 @@ import anyio
 
 from runner import logs
 from runner.local.server.asgi import Send
-from runner.local.server.bad_messages import GARBAGE, NOT_UTF8, bad_message, text_of
+from runner.local.server.bad_messages import GARBAGE, NOT_UTF8, bad_message
 from runner.local.server.faulty_stream import FaultyStream
 from runner.local.session.fault_plan import ConnectionFaults
-from runner.local.session.server_event import ServerEvent
+from runner.local.session.server_event import ServerEvent, text_of
 from runner.settings.faults import (
     AnySessionFault,
     CloseFault,
@@ -34,7 +34,7 @@ class EventSender:
     Args:
         faults: The faults that are planned for the connection.
         stream: The connection's byte stream; where it is None, a fault that needs it closes the connection instead.
-        send: ASGI's way to the client.
+        send: ASGI's `send`.
         end: Called when the connection is over.
     """
 

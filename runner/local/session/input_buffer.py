@@ -45,15 +45,15 @@ class InputBuffer:
     """Keeps the audio that the client has sent, and detects turns in it.
 
     Args:
-        detector: Makes a detector for audio of so many samples a second.
+        new_detector: Makes a detector for audio of so many samples a second.
         is_slow: Whether the detector must be called in a worker thread, by way of `take_work`.
 
     Attributes:
         is_detecting: Whether a worker thread has audio of the buffer.
     """
 
-    def __init__(self, detector: Callable[[int], Detector], *, is_slow: bool) -> None:
-        self._new_detector = detector
+    def __init__(self, new_detector: Callable[[int], Detector], *, is_slow: bool) -> None:
+        self._new_detector = new_detector
         self._is_slow = is_slow
         self._audio_format = PCM
         self._turns: TurnDetection | None = None
@@ -124,13 +124,13 @@ class InputBuffer:
 
         def work() -> Callable[[], Iterator[Detection]]:
             try:
-                made = detector or self._new_detector(rate)
-                frames = made.detect(pcm)
+                current = detector or self._new_detector(rate)
+                frames = current.detect(pcm)
             except Exception:  # noqa: BLE001  # a model may raise anything; the audio then counts as silence
                 logs.logger().exception("detector_failed")
                 lost = Frame(len(pcm) * 1000 / (2 * rate), 0.0)
                 return partial(self._detected, turns, detector, [lost])
-            return partial(self._detected, turns, made, frames)
+            return partial(self._detected, turns, current, frames)
 
         return work
 

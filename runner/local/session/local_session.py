@@ -31,7 +31,7 @@ class LocalSession(ABC):
         self.id = new_id("sess")
         self.is_over = False
         self._jobs: list[Job] = []
-        self._input_buffer = InputBuffer(engines.speech.detector, is_slow=engines.speech.is_slow)
+        self._input_buffer = InputBuffer(engines.speech.new_detector, is_slow=engines.speech.is_slow)
 
     @property
     @abstractmethod

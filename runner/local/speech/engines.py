@@ -76,7 +76,7 @@ def speech_for(settings: LocalEndpoint) -> SpeechEngines:
 
         return load()
     return SpeechEngines(
-        detector=LoudnessDetector,
+        new_detector=LoudnessDetector,
         transcriber=ToneTranscriber(),
         voice=SyntheticVoice(),
         is_slow=False,

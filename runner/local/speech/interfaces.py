@@ -53,14 +53,14 @@ class SpeechEngines:
     """The engines of speech.
 
     Args:
-        detector: Makes a detector for a session whose audio has so many samples a second.
+        new_detector: Makes a detector for a session whose audio has so many samples a second.
         transcriber: The transcriber of all sessions; it transcribes one turn at a time.
         voice: The voice of all sessions.
         is_slow: Whether worker threads must call all of them.
         simulated: Whether they are rules that stand in for models.
     """
 
-    detector: Callable[[int], Detector]
+    new_detector: Callable[[int], Detector]
     transcriber: Transcriber
     voice: Synthesizer
     is_slow: bool

@@ -43,4 +43,6 @@ def _loaded() -> SpeechEngines:
         msg = f'speech = "models" does not work on this machine: {error}'
         raise ProfileError(msg, hint="pip install --force-reinstall 'rt-run[local]'") from error
     logs.logger().info("models_loaded", took_ms=round((time.monotonic() - began) * 1000))
-    return SpeechEngines(detector=SileroDetector, transcriber=transcriber, voice=voice, is_slow=True, simulated=False)
+    return SpeechEngines(
+        new_detector=SileroDetector, transcriber=transcriber, voice=voice, is_slow=True, simulated=False
+    )

@@ -265,7 +265,7 @@ def test_a_broken_voice_fails_the_response() -> None:
 
 def test_a_broken_detector_does_not_end_the_session() -> None:
     """What it cannot judge counts as silence, and it is asked again."""
-    wire = Wire(session_with(detector=lambda _rate: Broken(), is_slow=True))
+    wire = Wire(session_with(new_detector=lambda _rate: Broken(), is_slow=True))
 
     assert wire.hear(said("Hello")) == wire.hear(said("Hello")) == []
     assert wire.send("input_audio_buffer.commit")[0]["type"] == "input_audio_buffer.committed"

@@ -53,7 +53,7 @@ def test_by_default_everything_is_simulated_and_says_so() -> None:
 def test_models_are_loaded_where_the_settings_ask_for_them(installed: Callable[..., None]) -> None:
     """Speech and brain each by themselves; what is still simulated is told."""
     base = engines_for(settings()).speech
-    real = SpeechEngines(base.detector, base.transcriber, base.voice, is_slow=True, simulated=False)
+    real = SpeechEngines(base.new_detector, base.transcriber, base.voice, is_slow=True, simulated=False)
     made = []
 
     class Writer:

@@ -48,7 +48,7 @@ def samples(values: Sequence[float]) -> bytes:
 
 def voiced_ms(speech: SpeechEngines, pcm: bytes, rate: int = PCM.rate) -> float:
     """How long somebody speaks in it, as a fresh detector hears it."""
-    frames = speech.detector(rate).detect(pcm)
+    frames = speech.new_detector(rate).detect(pcm)
     return sum(frame.duration_ms for frame in frames if frame.probability >= THRESHOLD)
 
 
@@ -120,7 +120,7 @@ def test_speech_is_detected_where_it_is(speech: SpeechEngines) -> None:
     """Between a second of silence before and after."""
     silence = bytes(2 * PCM.rate)
     pcm = silence + spoken(speech, SENTENCES[0]) + silence
-    frames = speech.detector(PCM.rate).detect(pcm)
+    frames = speech.new_detector(PCM.rate).detect(pcm)
     voiced = [index for index, frame in enumerate(frames) if frame.probability >= THRESHOLD]
 
     assert sum(frame.duration_ms for frame in frames) == pytest.approx(1000 * len(pcm) / 2 / PCM.rate, abs=100)
@@ -140,8 +140,8 @@ def test_noise_and_tones_are_not_speech(speech: SpeechEngines) -> None:
 def test_detection_does_not_depend_on_the_chunks(speech: SpeechEngines) -> None:
     """In pieces of 20 ms the same frames are heard as in one."""
     pcm = spoken(speech, SENTENCES[0])
-    whole = speech.detector(PCM.rate).detect(pcm)
-    detector = speech.detector(PCM.rate)
+    whole = speech.new_detector(PCM.rate).detect(pcm)
+    detector = speech.new_detector(PCM.rate)
     pieces = [frame for at in range(0, len(pcm), 960) for frame in detector.detect(pcm[at : at + 960])]
 
     assert len(whole) > 40
@@ -152,8 +152,8 @@ def test_a_detector_remembers_only_its_own_session(speech: SpeechEngines) -> Non
     """What another one hears in between changes nothing."""
     pcm = spoken(speech, SENTENCES[0])
     half = len(pcm) // 4 * 2
-    alone = speech.detector(PCM.rate)
-    first, other = speech.detector(PCM.rate), speech.detector(PCM.rate)
+    alone = speech.new_detector(PCM.rate)
+    first, other = speech.new_detector(PCM.rate), speech.new_detector(PCM.rate)
 
     expected = alone.detect(pcm[:half]) + alone.detect(pcm[half:])
     heard = first.detect(pcm[:half])
