@@ -63,7 +63,7 @@ async def spoken(answers: int, **run: Any) -> tuple[Listener, int]:
             "run": run,
         }
     )
-    async with open_session(profile, readers=[listener.take], max_events_bytes=0) as session:
+    async with open_session(profile, readers=[listener.take]) as session:
         for _ in range(answers):
             await session.say("go")
             await session.wait_answered()
