@@ -1,11 +1,13 @@
 """The checks that are not tests, as tests: types, lint, import directions, and what the documents promise."""
 
 import argparse
+import ast
 import re
 import subprocess
 import sys
 import tarfile
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +74,36 @@ def test_the_source_distribution_is_the_repository(repository: Path, tmp_path: P
     assert set(tracked.stdout.split("\0")) - {""} - held == set()
 
 
+def test_no_name_stands_for_two_things(repository: Path) -> None:
+    """A module is known by its name alone, and so is a class, wherever it stands in the package."""
+    files = [
+        path for path in sorted((repository / "runner").rglob("*.py")) if path.stem not in {"__init__", "__main__"}
+    ]
+    classes = [
+        node.name for path in files for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef)
+    ]
+
+    assert [name for name, count in Counter(path.stem for path in files).items() if count > 1] == []
+    assert [name for name, count in Counter(classes).items() if count > 1] == []
+
+
+def test_every_module_is_short(repository: Path) -> None:
+    """One responsibility fits into 300 lines."""
+    files = (repository / "runner").rglob("*.py")
+
+    assert [path.name for path in files if len(path.read_text().splitlines()) > 300] == []
+
+
+def test_the_walks_name_modules_that_exist(repository: Path) -> None:
+    """`docs/follow-one-event.md` and `docs/architecture.md` lead to files."""
+    for document in ("follow-one-event.md", "architecture.md"):
+        text = (repository / "docs" / document).read_text()
+        named = set(re.findall(r"`((?:[a-z_]+/)+[a-z_]+\.py)`", text))
+        missing = [each for each in named if not any((repository / root / each).exists() for root in ("", "runner"))]
+
+        assert missing == [], document
+
+
 def _project(repository: Path) -> dict[str, Any]:
     return tomllib.loads((repository / "pyproject.toml").read_text())
 
@@ -119,7 +151,14 @@ def test_the_version_is_in_the_changelog(repository: Path) -> None:
     assert f"\n## [{__version__}]" in (repository / "CHANGELOG.md").read_text()
 
 
-DOCUMENTS = ["README.md", "CONTRIBUTING.md", "docs/operations.md", "docs/architecture.md", "docs/performance.md"]
+DOCUMENTS = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/operations.md",
+    "docs/architecture.md",
+    "docs/follow-one-event.md",
+    "docs/performance.md",
+]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

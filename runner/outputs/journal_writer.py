@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from runner.journal.record import Record, line
 from runner.outputs.journal_file import JournalFile
-from runner.outputs.output import Fail
+from runner.outputs.session_output import Fail
 from runner.outputs.writer import Writer
 from runner.protocol.json_fields import JsonObject
 from runner.settings.journal import JournalSettings

@@ -1,7 +1,7 @@
 """Opens everything that a profile writes to and plays on, before anything connects.
 
 A new kind of output needs its settings in `runner.settings.output`, its own module here and its case in `_opened`:
-whatever else is asked of an output, its settings answer, or the protocols of `runner.outputs.output`.
+whatever else is asked of an output, its settings answer, or the protocols of `runner.outputs.session_output`.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from runner.outputs.journal_writer import JournalWriter
-    from runner.outputs.output import Fail, Output
     from runner.outputs.playback import Playback
+    from runner.outputs.session_output import Fail, Output
     from runner.outputs.standard_output import StandardOutput
     from runner.protocol.json_fields import JsonObject
     from runner.settings.output import OutputSettings
@@ -117,8 +117,8 @@ def _journal(profile: Profile, given: _Given) -> JournalWriter | None:
 
 def _playback(profile: Profile, outputs: list[Output]) -> Playback:
     """The playback of the outputs that play answers, of which a device says best what was heard."""
-    from runner.outputs.output import DevicePlayer, Player
     from runner.outputs.playback import Playback
+    from runner.outputs.session_output import DevicePlayer, Player
 
     pairs = zip(profile.outputs, outputs, strict=True)
     players = [output for settings, output in pairs if settings.plays_answers and isinstance(output, Player)]

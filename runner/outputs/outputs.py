@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runner.outputs.journal_writer import JournalWriter
-    from runner.outputs.output import Output
     from runner.outputs.playback import Playback
+    from runner.outputs.session_output import Output
     from runner.session.pump import Reader
     from runner.session.session import Session
 

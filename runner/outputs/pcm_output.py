@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import anyio
 
 from runner.errors import OutputError
-from runner.outputs.output import Player
+from runner.outputs.session_output import Player
 from runner.outputs.writer import FileTarget, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runner.audio.playout import Heard
-    from runner.outputs.output import Fail, Piece
+    from runner.outputs.session_output import Fail, Piece
     from runner.outputs.standard_output import StandardOutput
     from runner.settings.output import StdoutOutput
 

@@ -13,7 +13,7 @@ from runner import logs
 from runner.audio.playout import Heard, Playout
 from runner.outputs.answer import Answer, content_index, duration_ms
 from runner.outputs.interruption import Cut, Interrupter, Interruption, note_heard
-from runner.outputs.output import Piece
+from runner.outputs.session_output import Piece
 from runner.protocol.effects import (
     AudioDelta,
     Effect,
@@ -26,7 +26,7 @@ from runner.protocol.effects import (
 from runner.session.update import Update
 
 if TYPE_CHECKING:
-    from runner.outputs.output import DevicePlayer, Player
+    from runner.outputs.session_output import DevicePlayer, Player
     from runner.protocol.conversation import Item
     from runner.session.pump import Reader
     from runner.session.session import Session

@@ -13,13 +13,13 @@ from runner import logs
 from runner.audio.portaudio import PORTAUDIO, AudioDevice, find, portaudio
 from runner.errors import OutputError, RunnerError
 from runner.outputs.jitter_buffer import JitterBuffer
-from runner.outputs.output import DevicePlayer
+from runner.outputs.session_output import DevicePlayer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runner.audio.playout import Heard
-    from runner.outputs.output import Fail, Piece
+    from runner.outputs.session_output import Fail, Piece
     from runner.settings.output import SpeakerOutput
 
 BLOCK_MS = 20

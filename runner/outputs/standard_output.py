@@ -6,7 +6,7 @@ from io import FileIO
 import anyio
 
 from runner.errors import RunnerError
-from runner.outputs.output import Fail
+from runner.outputs.session_output import Fail
 
 
 class StandardOutput:

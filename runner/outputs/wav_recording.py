@@ -10,7 +10,7 @@ import anyio
 
 from runner.audio.playout import Playout
 from runner.audio.resampling import Resampler
-from runner.outputs.output import Player
+from runner.outputs.session_output import Player
 from runner.outputs.wav_file import WavFile
 from runner.outputs.writer import Writer
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runner.audio.playout import Heard
-    from runner.outputs.output import Fail, Piece
+    from runner.outputs.session_output import Fail, Piece
     from runner.session.session import Session
     from runner.settings.output import AudioOutput
 

@@ -11,7 +11,7 @@ import anyio.to_thread
 
 from runner.errors import OutputError, RunnerError
 from runner.outputs.append_file import finish, put_all
-from runner.outputs.output import Fail, Output
+from runner.outputs.session_output import Fail, Output
 from runner.session.queue import ByteQueue
 
 T = TypeVar("T")

@@ -14,7 +14,7 @@ from typing import Any
 import anyio
 
 from runner.errors import RunnerError
-from runner.outputs.output import Piece
+from runner.outputs.session_output import Piece
 from runner.outputs.speaker import Speaker
 from runner.settings.output import SpeakerOutput
 

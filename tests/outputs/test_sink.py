@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from runner.errors import OutputError, RunnerError
-from runner.outputs.output import Fail
+from runner.outputs.session_output import Fail
 from runner.outputs.sink import Sink, file_sink, stdout_sink
 from runner.outputs.standard_output import StandardOutput
 from runner.outputs.text import EventLines
