@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from runner.protocol.effects import (
     Truncated,
     TurnEnded,
 )
+from runner.protocol.json_text import dumps_strict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,13 +125,7 @@ def _line(turn: _Turn, ended: TurnEnded) -> str:
     line |= {"status": status, "item_id": ended.item_id, **turn.facts}
     if ended.logprobs:
         line["logprobs"] = list(ended.logprobs)
-    shown = json.dumps(line, ensure_ascii=False)
-    try:
-        shown.encode()
-    except UnicodeEncodeError:
-        # Half a surrogate pair can only be written as an escape.
-        shown = json.dumps(line)
-    return f"{shown}\n"
+    return dumps_strict(line, separators=(", ", ": ")) + "\n"
 
 
 def _paragraph(turn: _Turn, ended: TurnEnded) -> str:

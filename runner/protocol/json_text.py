@@ -34,6 +34,22 @@ def dumps(value: object) -> str:
         raise ValueError(str(error)) from None
 
 
+def dumps_strict(value: object, *, separators: tuple[str, str] = (",", ":")) -> str:
+    """A value that a caller has given as one line of JSON.
+
+    Raises:
+        ValueError: It consists of more than JSON's own types, or holds itself.
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False, separators=separators)
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=separators)
+    except (TypeError, RecursionError) as error:
+        raise ValueError(str(error)) from None
+    return text
+
+
 def loads(text: bytes | str) -> object:
     """The value of a JSON text.
 

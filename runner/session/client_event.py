@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import pybase64
 
 from runner.api.session_types import APPEND, TRANSLATION_APPEND
 from runner.errors import IllegalEvent
+from runner.protocol.json_text import dumps_strict
 
 if TYPE_CHECKING:
     from runner.api.client_events import ClientEventBase
@@ -29,16 +29,10 @@ def plain_event(event: Mapping[str, Any] | ClientEventBase) -> JsonObject:
 def encoded(event: JsonObject) -> str:
     """A plain client event as text for the wire; raises `IllegalEvent` where JSON cannot hold it."""
     try:
-        message = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
-    except (TypeError, ValueError, RecursionError) as error:
+        return dumps_strict(event)
+    except ValueError as error:
         msg = f"`{event.get('type')}` cannot be written as JSON: {error}"
         raise IllegalEvent(msg) from None
-    try:
-        message.encode()
-    except UnicodeEncodeError:
-        # Half a surrogate pair is legal in JSON, as an escape only.
-        return json.dumps(event, separators=(",", ":"))
-    return message
 
 
 def append_event(audio: bytes, event_id: str) -> JsonObject:

@@ -14,7 +14,6 @@ from runner.protocol.drift import Drift, differences
 from runner.protocol.preview import from_preview, to_preview
 from runner.protocol.session_update import session_update
 from runner.protocol.state import SessionState
-from runner.session import effect_log
 from runner.session.backoff import Backoff
 from runner.session.connector import Connector
 from runner.session.link import Link
@@ -115,7 +114,7 @@ class Dialer:
     async def _hold(self, epoch: int, lost: Callable[[Link], None], *, task_status: anyio.abc.TaskStatus[Link]) -> None:
         """One connection, from its opening to its close, in a task of its own."""
         carriage, state = self._carriage, self._state()
-        effect_log.bind(epoch=epoch, **({"session_id": carriage.id} if carriage.id else {}))
+        logs.bind(epoch=epoch, **({"session_id": carriage.id} if carriage.id else {}))
         async with AsyncExitStack() as stack:
             websocket = await self._connector.open(stack)
             dialects = self._dialects()

@@ -18,20 +18,10 @@ from runner.protocol.effects import (
 from runner.protocol.rate_limits import RateLimitCrossed
 
 
-def bind(**context: str | int) -> None:
-    """Add keys to every later log line of this session."""
-    logs.bind(**context)
-
-
 def introduce(session_id: str) -> None:
     """Add the id of the session to every later log line, unless they have that of its first connection already."""
     if "session_id" not in logs.context():
-        bind(session_id=session_id)
-
-
-def unbind(*keys: str) -> None:
-    """Take keys out of the later log lines again."""
-    logs.unbind(*keys)
+        logs.bind(session_id=session_id)
 
 
 def record(effects: Sequence[Effect]) -> None:

@@ -11,7 +11,6 @@ import anyio.lowlevel
 
 from runner import logs
 from runner.errors import EndpointBusy, EndpointUnreachable, RunnerError
-from runner.session import effect_log
 from runner.session.carriage import Between, Carried
 from runner.session.dialer import CONFIRMATION_S
 from runner.session.expiry import Expiry
@@ -76,7 +75,7 @@ class Keeper:
 
     async def run(self) -> None:
         """Keep the session connected until it is being closed or over."""
-        effect_log.bind(session_id=self._carriage.id)
+        logs.bind(session_id=self._carriage.id)
         while True:
             match self._carriage.place:
                 case Carried(link=link):

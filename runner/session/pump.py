@@ -1,8 +1,6 @@
 """The receiving side of a connection: takes messages in, hands their meaning to readers, and never waits."""
 
-import json
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from time import time
 
 from pydantic_core import from_json
@@ -26,6 +24,7 @@ from runner.protocol.effects import (
     make,
 )
 from runner.protocol.json_fields import JsonObject
+from runner.protocol.json_text import repaired
 from runner.protocol.receive import receive
 from runner.protocol.severity import severity
 from runner.protocol.state import SessionState
@@ -35,7 +34,6 @@ from runner.session.update import Update
 MAX_MALFORMED_MESSAGES = 100
 """After so many messages in a row that are no events, the peer is given up."""
 
-_MAX_DEPTH = 200
 _PIECES = frozenset({TextDelta, AudioDelta, TranscriptDelta})
 """Effects that bring a piece of a text or of audio and change nothing else."""
 
@@ -209,26 +207,10 @@ def _explained(end: RunnerError, cause: RunnerError | None) -> RunnerError:
 
 
 def _repaired(message: bytes) -> object:
-    """What the first parser refuses: half a surrogate pair is legal JSON, and some servers cut text between them."""
+    """What a message says that the first parser refuses; nothing where it is no JSON."""
     try:
-        text = message.decode()
+        return repaired(message)
     except UnicodeDecodeError as error:
         raise not_utf8(error) from None
-    with suppress(ValueError, RecursionError):
-        event = json.loads(text)
-        return event if _is_shallow(event) else None
-    return None
-
-
-def _is_shallow(value: object) -> bool:
-    """Whether it is nested no deeper than the first parser takes it, so that whoever walks through it can."""
-    level = [value]
-    for _ in range(_MAX_DEPTH):
-        level = [
-            each
-            for outer in level
-            for each in (outer.values() if isinstance(outer, dict) else outer if isinstance(outer, list) else ())
-        ]
-        if not level:
-            return True
-    return False
+    except ValueError:
+        return None

@@ -1,13 +1,11 @@
 """What the pump of a session hands to its readers."""
 
-import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pydantic_core import PydanticSerializationError, to_json
-
 from runner.protocol.effects import Effect
 from runner.protocol.json_fields import JsonObject
+from runner.protocol.json_text import dumps
 
 
 class Update(NamedTuple):
@@ -23,8 +21,4 @@ class Update(NamedTuple):
 
     def line(self) -> str:
         """The event as one line of JSON; numbers that JSON lacks are null."""
-        try:
-            return to_json(self.event, inf_nan_mode="null").decode()
-        except (UnicodeEncodeError, PydanticSerializationError):
-            # Half a surrogate pair can only be written as an escape.
-            return json.dumps(self.event, separators=(",", ":"))
+        return dumps(self.event)
