@@ -104,6 +104,7 @@ def _response_done(state: SessionState, event: JsonObject) -> list[Effect]:
     try:
         state.usage.add(optional_table(response, "usage"))
         for each in tables(response, "output") if in_conversation else ():
+            state.conversation.put(each).response_id = response_id
             effects += finished(state, each)
     except BadField as bad:
         effects += state.malformed("response.done", str(bad))

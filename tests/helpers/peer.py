@@ -14,6 +14,7 @@ from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
 from runner.settings.profile import Profile
+from runner.task_groups import body_task_group
 
 Script = Callable[["Peer"], Awaitable[None]]
 Door = Callable[[Request], Response | None]
@@ -162,19 +163,9 @@ async def serving(script: Script, *, door: Door | None = None) -> AsyncIterator[
             except (anyio.BrokenResourceError, anyio.EndOfStream, anyio.ClosedResourceError):
                 pass
 
-    failure: BaseException | None = None
-    async with listener, anyio.create_task_group() as tasks:
+    async with listener, body_task_group() as tasks:
         tasks.start_soon(listener.serve, handle)
-        try:
-            yield port, peers
-        except anyio.get_cancelled_exc_class():
-            raise
-        except BaseException as error:  # noqa: BLE001  # raised below, where no task group wraps it
-            failure = error
-        finally:
-            tasks.cancel_scope.cancel()
-    if failure is not None:
-        raise failure
+        yield port, peers
 
 
 def refusal(status: int, code: str = "", **headers: str) -> Response:

@@ -12,6 +12,7 @@ from runner.session.carriage import Carriage
 from runner.session.dialer import Dialer
 from runner.session.link import Link
 from runner.settings.profile import Profile
+from runner.task_groups import body_task_group
 from tests.helpers.peer import profile_for
 
 pytestmark = pytest.mark.anyio
@@ -30,9 +31,8 @@ def local(endpoint: dict[str, Any] | None = None, **tables: Any) -> Profile:
 async def dialing(profile: Profile, slots: anyio.Semaphore | None = None) -> AsyncIterator[tuple[Dialer, Carriage]]:
     """A dialer, and where the session is that it opens connections for."""
     carriage = Carriage(anyio.current_time())
-    async with anyio.create_task_group() as tasks:
+    async with body_task_group() as tasks:
         yield Dialer(profile, carriage, tasks, slots=slots), carriage
-        tasks.cancel_scope.cancel()
 
 
 async def test_a_connection_is_configured_when_it_is_handed_over() -> None:
@@ -103,5 +103,5 @@ async def test_a_drifted_configuration_is_refused_where_the_profile_says_so() ->
     drifting = {"faults": [{"kind": "drift", "settings": {"instructions": "Be long."}}]}
     profile = local(drifting, session={"instructions": "Be brief."}, run={"on_drift": "fail"})
     async with dialing(profile) as (dialer, _):
-        with pytest.raises(SessionRefused, match=r"session\.instructions"):
+        with pytest.raises(SessionRefused, match="asks for: instructions"):
             await dialer.open(ignore)

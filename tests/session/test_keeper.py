@@ -20,6 +20,7 @@ from runner.session.link import Link
 from runner.session.outbox import Outbox
 from runner.session.session import Session
 from runner.settings.run_settings import RunSettings
+from runner.task_groups import body_task_group
 from tests.helpers.still_connection import StillConnection, still_link
 
 pytestmark = pytest.mark.anyio
@@ -77,13 +78,12 @@ async def kept(*to_come: StillConnection | RunnerError, takes_s: float = 0.0, **
     carriage = Carriage(anyio.current_time())
     outbox = Outbox(carriage, max_audio_age_s=60)
     dials = Dials(Backoff(settings.reconnect), carriage, [*to_come], takes_s=takes_s)
-    async with anyio.create_task_group() as tasks:
+    async with body_task_group() as tasks:
         keeper = Keeper(settings, carriage, outbox, cast("Dialer", dials), tasks)
         await keeper.open()
         tasks.start_soon(keeper.run)
         await anyio.wait_all_tasks_blocked()
         yield Kept(carriage, Session(carriage, outbox), dials)
-        tasks.cancel_scope.cancel()
 
 
 async def until(carriage: Carriage, is_reached: Callable[[], bool]) -> None:

@@ -1,0 +1,53 @@
+"""Task groups whose body is not wrapped."""
+
+import anyio
+import pytest
+
+from runner.task_groups import body_task_group
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_what_the_body_raises_leaves_as_it_is_and_ends_the_tasks() -> None:
+    """No exception group around it, and no task that goes on."""
+    ended = anyio.Event()
+
+    async def work() -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            ended.set()
+
+    with pytest.raises(KeyError, match="mine"):
+        async with body_task_group() as tasks:
+            tasks.start_soon(work)
+            await anyio.lowlevel.checkpoint()
+            raise KeyError("mine")
+    assert ended.is_set()
+
+
+async def test_a_body_that_ends_ends_its_tasks() -> None:
+    """Without being asked."""
+    async with body_task_group() as tasks:
+        tasks.start_soon(anyio.sleep_forever)
+
+
+async def test_what_a_task_raises_is_a_group() -> None:
+    """As in any task group: the body has not raised it."""
+    with pytest.raises(ExceptionGroup) as caught:
+        async with body_task_group() as tasks:
+
+            async def fail() -> None:
+                raise KeyError("the task's")
+
+            tasks.start_soon(fail)
+            await anyio.sleep_forever()
+    assert caught.group_contains(KeyError)
+
+
+async def test_a_cancelled_body_is_cancelled() -> None:
+    """Cancellation passes through."""
+    with anyio.move_on_after(0.01) as scope:
+        async with body_task_group():
+            await anyio.sleep_forever()
+    assert scope.cancelled_caught
