@@ -18,11 +18,14 @@ async def test_what_the_body_raises_leaves_as_it_is_and_ends_the_tasks() -> None
         finally:
             ended.set()
 
-    with pytest.raises(KeyError, match="mine"):
+    async def body() -> None:
         async with body_task_group() as tasks:
             tasks.start_soon(work)
-            await anyio.lowlevel.checkpoint()
+            await anyio.wait_all_tasks_blocked()
             raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        await body()
     assert ended.is_set()
 
 
@@ -34,14 +37,17 @@ async def test_a_body_that_ends_ends_its_tasks() -> None:
 
 async def test_what_a_task_raises_is_a_group() -> None:
     """As in any task group: the body has not raised it."""
-    with pytest.raises(ExceptionGroup) as caught:
+
+    async def fail() -> None:
+        raise KeyError("the task's")
+
+    async def body() -> None:
         async with body_task_group() as tasks:
-
-            async def fail() -> None:
-                raise KeyError("the task's")
-
             tasks.start_soon(fail)
             await anyio.sleep_forever()
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await body()
     assert caught.group_contains(KeyError)
 
 
