@@ -16,6 +16,7 @@ from runner.connect.keepalive import Keepalive
 from runner.connect.wire import wire_below
 from runner.errors import EndpointUnreachable, RunnerError
 from runner.protocol.severity import error_for_close
+from runner.task_groups import body_task_group
 
 CLOSE_TIMEOUT_S = 5.0
 _HASTY_CLOSE_TIMEOUT_S = 1.0
@@ -71,23 +72,15 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
 
     @contextlib.asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncIterator["WebSocket"]:
-        failure: BaseException | None = None
-        async with anyio.create_task_group() as self._tasks:
+        async with body_task_group() as self._tasks:
             timeout_s = _HASTY_CLOSE_TIMEOUT_S
             try:
                 yield self
                 timeout_s = CLOSE_TIMEOUT_S
-            except anyio.get_cancelled_exc_class():
-                raise
-            except BaseException as error:  # noqa: BLE001  # raised below, where no task group wraps it
-                failure = error
             finally:
                 self._minding.cancel()
                 with anyio.CancelScope(shield=True):
                     await self.close(timeout_s=timeout_s)
-                self._tasks.cancel_scope.cancel()
-        if failure is not None:
-            raise failure
 
     async def listen(self, take: TakeMessage, over: Over | None = None) -> None:
         """Hand every text message to `take` from now on, answer pings and send them.
