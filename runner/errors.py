@@ -12,7 +12,7 @@ RunnerError                 70  a bug in rt-run itself, unless a subclass says o
 ├── EndpointUnreachable     69  no connection, or it was lost
 └── IllegalEvent            70  a caller of the Python API sent what the state does not allow
 
-The numbers are those of sysexits.h, so that a service manager can tell what is worth a restart.
+The numbers are those of sysexits.h, so that a service manager knows which failures are worth a restart.
 """
 
 from collections.abc import Callable

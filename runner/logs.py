@@ -114,7 +114,8 @@ def _handed_on() -> Any:
             _one_text,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET),
-    )
+        context_class=dict,
+    ).bind()
 
 
 def _one_text(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> str:
@@ -153,7 +154,8 @@ def configure(*, level: Level = "info", format: Format = "auto", stream: TextIO 
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-    )
+        context_class=dict,
+    ).bind()
 
 
 def for_people(format: Format, stream: TextIO | None = None) -> bool:  # noqa: A002  # the setting's name

@@ -16,7 +16,7 @@ from urllib.parse import quote
 MASK: Final = "[hidden]"
 """What stands in place of a secret, wherever rt-run shows text."""
 GRACE_S: Final = 600.0
-"""How long a secret stays hidden that is no longer in use: what mentions it may still be on its way, in seconds."""
+"""How long a secret stays hidden after its last use, in seconds: text that holds it may still be on its way."""
 
 _SHORTEST_SECRET = 4
 

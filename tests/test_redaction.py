@@ -2,7 +2,7 @@
 
 What an endpoint says of the conversation is the user's data: outputs (`stdout`, `events`, `transcript`) carry the
 endpoint's own words unchanged, and nothing here looks into them. Logs and messages are rt-run's words, and hold no
-secret that rt-run was given, whoever repeats it.
+secret that rt-run was given, even where an endpoint repeats it.
 """
 
 import contextlib
@@ -217,7 +217,7 @@ def test_a_name_that_does_not_resolve_tells_no_secret(run_both: Runs) -> None:
 
 
 def test_a_failed_tls_handshake_tells_no_secret(run_both: Runs, tmp_path: Path) -> None:
-    """A certificate that nobody vouches for ends the attempt before anything was said."""
+    """A certificate that no authority vouches for ends the attempt before anything was said."""
     folder = tmp_path / "pki"
     folder.mkdir()
     server: ssl.SSLContext = make_pki(folder).server

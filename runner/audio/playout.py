@@ -1,10 +1,10 @@
-"""When a listener hears what: the clock of audio that is played as soon as it can be, without any I/O."""
+"""When the user hears which audio: the clock of audio that is played as soon as it can be, without any I/O."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 INTERRUPTION = "interruption_"
-"""How the ids of the client events begin that an interruption brings about; nobody waits for an answer to them."""
+"""The prefix of the ids of client events that an interruption brings about; an error that answers one is ignored."""
 
 MAX_ITEMS = 4096
 """How many items are remembered; the oldest are forgotten first."""
@@ -27,7 +27,7 @@ class _Item:
     received_ms: float = 0.0
     spans: list[tuple[float, float]] = field(default_factory=list)
     past_ms: float = 0.0
-    """What lay in spans that are over."""
+    """The length of spans that were forgotten, in milliseconds."""
 
     def add(self, start_s: float, end_s: float, now_s: float) -> None:
         if self.spans and self.spans[-1][1] == start_s:
@@ -45,7 +45,7 @@ class _Item:
 
 
 class Playout:
-    """Audio of items one after another, as somebody hears it who plays what comes at once and the rest in turn.
+    """The audio of items one after another, as a user hears it: each piece when it comes, or after those before it.
 
     All times are in seconds of any one clock, which the caller reads.
 
@@ -95,5 +95,5 @@ class Playout:
         return [each for each in heard if each.heard_ms < each.received_ms]
 
     def forget(self, item_id: str) -> None:
-        """Nothing will be asked about this item any more."""
+        """Forget an item; later questions about it get the answer of an unknown one."""
         self._items.pop(item_id, None)

@@ -19,13 +19,13 @@ class AudioDevice:
     """One device."""
 
     number: int
-    """What PortAudio numbers it."""
+    """Its number in PortAudio."""
     name: str
-    """What PortAudio calls it."""
+    """Its name in PortAudio."""
     inputs: int
-    """How many channels it hears."""
+    """Its channels of input."""
     outputs: int
-    """How many channels it plays."""
+    """Its channels of output."""
     rate: int
     """Its own samples a second."""
     is_default_input: bool
@@ -83,7 +83,7 @@ def find(device: int | str | None, direction: DeviceDirection) -> AudioDevice:
 
     Args:
         device: Its number, its name or a part of it, whatever the case; the system's default without.
-        direction: What it is for.
+        direction: Whether it has to record or to play.
 
     Raises:
         InputError: There is no such device, or there are several; an `OutputError` for an output.

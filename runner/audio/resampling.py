@@ -9,8 +9,8 @@ class Resampler:
     """Converts one stream of 16-bit samples of one channel; the filter remembers what came before.
 
     Args:
-        from_rate: Samples a second of what goes in.
-        to_rate: Samples a second of what comes out.
+        from_rate: The rate of the samples to convert, in samples a second.
+        to_rate: The rate of the converted samples.
 
     Raises:
         ProfileError: The rates differ and the library is not installed.
@@ -28,7 +28,7 @@ class Resampler:
         self._stream = soxr.ResampleStream(from_rate, to_rate, 1, dtype="int16", quality="HQ")
 
     def convert(self, pcm: bytes, *, last: bool = False) -> bytes:
-        """What these samples become, as far as it is known yet; `last` brings the rest."""
+        """These samples at the other rate, as far as the filter has them already; `last` brings the rest."""
         if self._stream is None:
             return pcm
         import numpy as np

@@ -15,7 +15,7 @@ def address_of(profile: Profile, credential_headers: Mapping[str, str]) -> Addre
 
     Args:
         profile: A valid profile.
-        credential_headers: What authenticates the handshake; it wins over the profile's own headers.
+        credential_headers: The headers that authenticate the handshake; they win over the profile's own.
     """
     endpoint = profile.endpoint
     path = "/realtime/translations" if isinstance(profile.session, TranslationSettings) else "/realtime"

@@ -39,14 +39,14 @@ class AsyncioStream(asyncio.Protocol, PushedStream):
                 await self._changes.next()
         data = bytes(self._unread[:max_bytes])
         del self._unread[:max_bytes]
-        if self._fault and not data:
-            raise httpcore.ReadError(str(self._fault)) from self._fault
+        if self._error and not data:
+            raise httpcore.ReadError(str(self._error)) from self._error
         if not self._is_over:
             self._transport.resume_reading()
         return data
 
     async def _begin(self, tasks: anyio.abc.TaskGroup) -> None:
-        """Nothing more is needed: the transport calls us."""
+        """Start nothing: the transport calls this object."""
 
     def put(self, data: bytes) -> None:
         """Send what the kernel takes now, and the rest as it takes more."""
@@ -55,7 +55,7 @@ class AsyncioStream(asyncio.Protocol, PushedStream):
 
     @property
     def waiting_bytes(self) -> int:
-        """What the kernel has not taken yet."""
+        """How many bytes the kernel has not taken yet."""
         return 0 if self._is_settled else self._transport.get_write_buffer_size()
 
     async def settled(self) -> None:
@@ -71,7 +71,7 @@ class AsyncioStream(asyncio.Protocol, PushedStream):
                 await self._changes.next()
 
     def get_extra_info(self, info: str) -> Any:
-        """What httpcore and httpx want to know of a socket."""
+        """The facts of a socket that httpcore and httpx ask for."""
         match info:
             case "socket":
                 return self._socket
@@ -115,14 +115,14 @@ class AsyncioStream(asyncio.Protocol, PushedStream):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Notice the end, as asyncio asks."""
-        self._fault, self._is_closed, self._is_settled = error, True, True
+        self._error, self._is_closed, self._is_settled = error, True, True
         if error is not None and not self._is_over:
             self._read_last_words()
         self._changes.notify()
         self._end()
 
     def _read_last_words(self) -> None:
-        """After a failed write, what the peer has sent before is still in the kernel, a close frame perhaps."""
+        """Read what the peer sent before a write failed, perhaps a close frame: the kernel still holds it."""
         with contextlib.suppress(OSError):
             while data := self._socket.recv(READ_BYTES):
                 self.data_received(data)

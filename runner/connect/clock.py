@@ -1,4 +1,4 @@
-"""How far our clock and an endpoint's are apart, as the date of its handshake says."""
+"""How far the clocks of this machine and of an endpoint are apart, by the date of its handshake."""
 
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -9,11 +9,11 @@ _TOLERANCE_S: Final = 5.0
 
 
 def clock_behind_s(headers: Mapping[str, str], opened_at_s: float) -> float:
-    """How far our clock is behind the endpoint's, in seconds; 0 where it does not say or it is next to nothing.
+    """How far this machine's clock is behind the endpoint's, in seconds; 0 where that is unknown or at most 5.
 
     Args:
         headers: The headers of the handshake's answer, whose names may be in small letters.
-        opened_at_s: When it came by our clock, in Unix seconds.
+        opened_at_s: When the answer came by this machine's clock, in Unix seconds.
     """
     try:
         behind_s = parsedate_to_datetime(headers.get("date", "")).timestamp() - opened_at_s

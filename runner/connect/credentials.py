@@ -1,4 +1,4 @@
-"""Settings of `auth` → the headers that say as whom we connect."""
+"""Settings of `auth` → the header that authenticates the handshake."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 
 async def credential_headers(profile: Profile, *, is_fresh: bool = False) -> dict[str, str]:
-    """Fetch a credential and put it in the header that the endpoint wants.
+    """Fetch a credential and put it in the header that the endpoint reads.
 
     Args:
-        profile: As whom, and for which endpoint.
-        is_fresh: Whether tokens that were cached for this credential count for nothing.
+        profile: The profile, whose `auth` names the credential.
+        is_fresh: Whether to fetch a new token although one is cached.
 
     Raises:
         SecretError: a reference leads nowhere.
@@ -48,7 +48,7 @@ async def credential_headers(profile: Profile, *, is_fresh: bool = False) -> dic
 
 
 def credential_header(profile: Profile) -> str:
-    """The name of the header that says as whom a session connects; empty without a credential."""
+    """The name of the header that authenticates the handshake; empty without a credential."""
     match profile.auth:
         case NoAuth():
             return ""
@@ -81,7 +81,7 @@ async def _token(auth: EntraAuth, endpoint: Endpoint, *, is_fresh: bool) -> str:
         msg = f"Entra ID gave no token within {auth.timeout_s:g} s"
         raise EndpointUnreachable(msg) from None
     except (AzureError, ValueError, OSError) as error:
-        # azure-identity calls a network that is down a failed authentication too; only the cause tells.
+        # azure-identity reports a network that is down as a failed authentication too; only the cause differs.
         lost = isinstance(error.__cause__ or error.__context__, (ServiceRequestError, ServiceResponseError))
         lost = lost or _is_machine_silent(auth, error)
         if isinstance(error, ClientAuthenticationError) and not lost:
@@ -96,7 +96,7 @@ async def _token(auth: EntraAuth, endpoint: Endpoint, *, is_fresh: bool) -> str:
 
 
 def _is_machine_silent(auth: EntraAuth, error: Exception) -> bool:
-    """Whether the machine's own identity service is what fails: it may come up later than we do."""
+    """Whether the machine's own identity service is what fails: it may start later than this process."""
     text = str(error).lower()
     return (
         auth.credential == "managed-identity"
@@ -136,7 +136,7 @@ def _fetch(auth: EntraAuth, secret: str | None, ca_file: Path | None, proxy: str
 def _credential(auth: EntraAuth, secret: str | None, ca_file: Path | None, proxy: str | None) -> Any:
     import azure.identity
 
-    # What it warns of is raised as well; without a handler Python would print it among our log lines, unredacted.
+    # Its warnings are raised as errors too; without a handler Python would print them unredacted among the log lines.
     logging.getLogger("azure").addHandler(_NOWHERE)
     options: dict[str, Any] = {"connection_verify": str(ca_file)} if ca_file else {}
     if proxy:

@@ -78,7 +78,7 @@ class FrameReader:
         self._over = False
 
     def feed(self, data: bytes) -> list[FrameEvent]:
-        """The events that these bytes complete; a fault is the last one, after which nothing more is read.
+        """The events that these bytes complete; `BrokenFrames` is the last one, after which nothing more is read.
 
         A frame is cut out of `data` in one copy; only one that lies across two reads is put together first.
         """
@@ -193,7 +193,7 @@ def _check_text(payload: bytes) -> str:
 
 
 def not_utf8(error: UnicodeDecodeError) -> BrokenFrames:
-    """The fault of a text message that cannot be decoded."""
+    """The error of a text message that cannot be decoded."""
     return BrokenFrames(f"the endpoint sent text that is not UTF-8: {error.reason}", close_code=1007)
 
 

@@ -39,7 +39,7 @@ _REFUSAL_LIMIT_BYTES = 64 * 1024
 _SHORTEST_SECRET = 8
 _OWN_HEADERS = re.compile(r"connection|upgrade|host|content-length|transfer-encoding|sec-websocket-.*", re.IGNORECASE)
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?|")
-_FAULTS = (
+_OPENING_ERRORS = (
     httpcore.NetworkError,
     httpcore.TimeoutException,
     httpcore.ProtocolError,
@@ -71,7 +71,7 @@ class Address:
         return f"Address({url.scheme}://{place(url)}{url.path}, headers={sorted(self.headers)})"
 
     def shown_url(self) -> str:
-        """The URL for people: what may be secret in its query is masked."""
+        """The URL for people: its query is masked, except what says where the session goes."""
         parts = urlsplit(self.url)
         query = [
             (name, value if name in OPEN_PARAMETERS else redaction.MASK)
@@ -80,7 +80,7 @@ class Address:
         return urlunsplit(parts._replace(query=urlencode(query, quote_via=quote, safe="[]")))
 
     def secrets(self) -> set[str]:
-        """What may be secret: the values of headers and of the query, except what says where the session goes."""
+        """What may be secret: words of headers and of the query, except those that say where the session goes."""
         url = httpx.URL(self.url)
         query = url.params.multi_items()
         values = [*self.headers.values(), *(value for name, value in query if name not in OPEN_PARAMETERS)]
@@ -93,7 +93,7 @@ class Address:
 async def open_websocket(
     address: Address, network: Network | None, *, backend: httpcore.AsyncNetworkBackend | None = None
 ) -> AsyncIterator[WebSocket]:
-    """Open a WebSocket for the length of the block; what the block raises leaves unchanged.
+    """Open a WebSocket for the length of the block; what the block raises leaves it unchanged.
 
     Args:
         address: Where to, and with which headers.
@@ -120,7 +120,7 @@ async def open_websocket(
                 timeout=None,  # noqa: S113  # one limit holds for all of it
                 event_hooks={"response": [_check]},
             ) as client,
-            _Handshake(address, network, client, lambda fault: _unreachable(url, proxy, fault)) as websocket,
+            _Handshake(address, network, client, lambda error: _unreachable(url, proxy, error)) as websocket,
         ):
             limit.deadline = math.inf
             if limit.cancel_called:
@@ -132,7 +132,7 @@ async def open_websocket(
 
 
 class _Handshake:
-    """A WebSocket for the length of the block; only the faults of its opening are explained."""
+    """A WebSocket for the length of the block; only the errors of its opening are explained."""
 
     __slots__ = ("_explained", "_opening")
 
@@ -157,8 +157,8 @@ class _Handshake:
     async def __aenter__(self) -> WebSocket:
         try:
             return await self._opening.__aenter__()
-        except _FAULTS as fault:
-            raise self._explained(fault) from None
+        except _OPENING_ERRORS as error:
+            raise self._explained(error) from None
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -198,10 +198,10 @@ def _checked_headers(address: Address) -> dict[str, str]:
     return headers
 
 
-def _unreachable(url: httpx.URL, proxy: str | None, fault: BaseException) -> RunnerError:
-    if isinstance(fault, httpcore.RemoteProtocolError) and "disconnected" not in str(fault):
+def _unreachable(url: httpx.URL, proxy: str | None, error: BaseException) -> RunnerError:
+    if isinstance(error, httpcore.RemoteProtocolError) and "disconnected" not in str(error):
         return ProtocolError(f"{place(url)} does not speak HTTP", hint="check `endpoint.base_url`")
-    reason, hint = explain(fault)
+    reason, hint = explain(error)
     return EndpointUnreachable(f"cannot reach {place(url)}{_through(proxy)}: {reason}", hint=hint)
 
 
@@ -210,7 +210,7 @@ def _through(proxy: str | None) -> str:
 
 
 async def _check(response: httpx.Response) -> None:
-    """Look at the answer to the handshake before anybody trusts it."""
+    """Refuse an answer to the handshake that does not open a WebSocket."""
     where = place(response.request.url)
     if response.status_code != 101:
         raise await _refusal(response, where)
@@ -239,7 +239,7 @@ async def _refusal(response: httpx.Response, where: str) -> RunnerError:
             error.hint = error.hint or "redirects are not followed: set `endpoint.base_url` to the right address"
             return error
     body = bytearray()
-    with contextlib.suppress(*_FAULTS):
+    with contextlib.suppress(*_OPENING_ERRORS):
         async for part in response.aiter_raw():
             body += part[: _REFUSAL_LIMIT_BYTES - len(body)]
             if len(body) == _REFUSAL_LIMIT_BYTES:

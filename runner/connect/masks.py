@@ -1,4 +1,4 @@
-"""The mask that RFC 6455 lays over everything that a client sends."""
+"""Masking, which RFC 6455 demands of every frame that a client sends."""
 
 import functools
 from collections.abc import Callable

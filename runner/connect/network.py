@@ -1,4 +1,4 @@
-"""Ways to an endpoint: streams that are always released, proxies, and what went wrong in plain words."""
+"""The way to an endpoint: streams that are always released, proxies, and reasons of failures in plain words."""
 
 import asyncio
 import contextlib
@@ -37,7 +37,7 @@ class TcpBackend(httpcore.AnyIOBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Open one connection, as httpcore asks; a name below `localhost` is this machine, not a name server's say."""
+        """Open one connection, as httpcore asks; a name below `localhost` means this machine."""
         host = "localhost" if is_local_name(host) else host
         stream: httpcore.AsyncNetworkStream
         if _is_asyncio():
@@ -168,7 +168,7 @@ def _core_url(url: httpx.URL) -> httpcore.URL:
 
 
 def place(url: httpx.URL) -> str:
-    """`host:port` of an address, which is all that a message may say of it."""
+    """`host:port` of an address, which is all of it that a message may hold."""
     port = url.port or _DEFAULT_PORTS.get(url.scheme, 0)
     return f"[{url.host}]:{port}" if ":" in url.host else f"{url.host}:{port}"
 

@@ -1,4 +1,4 @@
-"""Streams that push: read as any other during the handshake, and listened to afterwards; TLS is one on top of another.
+"""Streams that push: they are read during the handshake and listened to afterwards; TLS is one on top of another.
 
 TLS runs in memory: a connection costs some 60 KB, where asyncio's own costs 310.
 """
@@ -17,17 +17,17 @@ from runner.connect.wire import LOST, READ_BYTES, StreamListener, Wire
 
 
 class PushedStream(httpcore.AsyncNetworkStream, Wire):
-    """A stream that is read as any other during the handshake and pushes what comes once somebody listens."""
+    """A stream that is read during the handshake, and pushes what comes to its listener from `listen` on."""
 
     def __init__(self) -> None:
         self._outer: httpcore.AsyncNetworkStream = self
         self._listener: StreamListener | None = None
         self._is_hasty = False
         self._is_over = False
-        self._fault: Exception | None = None
+        self._error: Exception | None = None
 
     def under(self, outer: httpcore.AsyncNetworkStream) -> Self:
-        """Have what another stream holds back, such as the bytes after the handshake's answer, pushed first."""
+        """Push first what another stream holds back, such as the bytes after the handshake's answer."""
         self._outer = outer
         return self
 
@@ -59,7 +59,7 @@ class PushedStream(httpcore.AsyncNetworkStream, Wire):
         with in_time(timeout, httpcore.WriteTimeout):
             await self.settled()
         if self._is_over:
-            raise httpcore.WriteError("the connection is over") from self._fault
+            raise httpcore.WriteError("the connection is over") from self._error
 
     async def aclose(self) -> None:
         """Hang up."""
@@ -83,10 +83,10 @@ class PushedStream(httpcore.AsyncNetworkStream, Wire):
 
     @abstractmethod
     async def _begin(self, tasks: anyio.abc.TaskGroup) -> None:
-        """Do what the listener needs beyond being known."""
+        """Start what pushes to the listener."""
 
     def _end(self) -> None:
-        """Tell the listener, once, that nothing more will come."""
+        """Notify the listener, once, that nothing more will come."""
         if not self._is_over:
             self._is_over = True
             if self._listener is not None:
@@ -97,9 +97,9 @@ class TlsStream(PushedStream):
     """A client's TLS connection; `handshake` comes first.
 
     Args:
-        lower: What carries the records.
-        context: Whom to trust.
-        hostname: Whose certificate to expect.
+        lower: The stream that carries the records.
+        context: The authorities to trust.
+        hostname: The name that the peer's certificate has to hold.
     """
 
     def __init__(self, lower: PushedStream, context: ssl.SSLContext, hostname: str | None) -> None:
@@ -112,7 +112,7 @@ class TlsStream(PushedStream):
         """Agree on keys.
 
         Raises:
-            httpcore.ConnectError: The certificate is not to be trusted, or the peer does not want us.
+            httpcore.ConnectError: The certificate is not to be trusted, or the peer refuses the handshake.
         """
         try:
             while True:
@@ -155,7 +155,7 @@ class TlsStream(PushedStream):
         await self._lower.listen(self, tasks)
 
     def data_received(self, data: bytes) -> None:
-        """Decrypt what has come and hand it on; nothing to read means that the peer has said goodbye."""
+        """Decrypt what has come and hand it on; an empty read is the peer's close of TLS."""
         self._incoming.write(data)
         try:
             while plain := self._tls.read(READ_BYTES):
@@ -202,7 +202,7 @@ class TlsStream(PushedStream):
         self._end()
 
     def get_extra_info(self, info: str) -> Any:
-        """What httpcore and httpx want to know of TLS, and of the socket below."""
+        """The facts of TLS, and of the socket below, that httpcore and httpx ask for."""
         if info == "ssl_object":
             return self._tls
         return super().get_extra_info(info) or self._lower.get_extra_info(info)

@@ -1,4 +1,4 @@
-"""A reference to a secret → the secret, known to the log's redaction before anyone else sees it."""
+"""A reference to a secret → the secret, which is hidden from logs before any other code gets it."""
 
 import contextlib
 import os
@@ -21,7 +21,8 @@ async def resolve(reference: SecretRef) -> str:
     """Fetch the secret that a reference points at.
 
     Raises:
-        SecretError: it leads nowhere, times out, or yields what cannot stand in a header. No message holds its value.
+        SecretError: The reference leads nowhere, times out, or yields text that cannot stand in a header. No message
+            holds the secret.
     """
     secret, source = await _fetch(reference)
     secret = secret.removesuffix("\n").removesuffix("\r")
@@ -58,7 +59,7 @@ async def _from_file(path: Path) -> str:
     what = f"the secret's file {path}"
     try:
         with anyio.fail_after(_FILE_TIMEOUT_S):
-            # A pipe that nobody writes to, or a network's file, must not outlast a signal.
+            # A pipe without a writer, or a network's file, must not outlast a signal.
             content = await anyio.to_thread.run_sync(_read, path, abandon_on_cancel=True)
     except TimeoutError:
         msg = f"{what} was not read within {_FILE_TIMEOUT_S:g} s"

@@ -1,4 +1,4 @@
-"""What is trusted and shown when TLS is set up: one context a process for each choice of files."""
+"""TLS contexts: trusted authorities and client certificates, one context a process for each choice of files."""
 
 import functools
 from pathlib import Path
@@ -16,7 +16,7 @@ def tls_context(ca_file: Path | None = None, client_certificate: ClientCertifica
 
     Args:
         ca_file: A PEM bundle to trust instead of the system's authorities.
-        client_certificate: What to show to the endpoint.
+        client_certificate: The certificate to show to the endpoint.
 
     Raises:
         ProfileError: A file is missing, unreadable or not in PEM.

@@ -38,8 +38,8 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
     """One open connection, which answers pings and notices its end by itself from `listen` on.
 
     httpx-ws opens connections as objects of its own class only, so this is one; it neither calls the parent's
-    `__init__`, which would build a second protocol machine, nor uses a method of the parent. The connection keeps the
-    first thing that ends it, and every later call raises that: `Closed` after our own `close`, else a `RunnerError`.
+    `__init__`, which would build a second protocol machine, nor uses a method of the parent. Every call after the end
+    raises what came first: `Closed` after a `close` of this side, else a `RunnerError`.
 
     Attributes:
         close_code: The code of the peer's close frame, 1006 if the connection ended without one, None while open.
@@ -224,7 +224,7 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
                 self._finish(event, answer_code=event.close_code)
 
     def _answer(self, pong: bytes) -> None:
-        # A peer that pings and does not read must not fill our memory: the latest ping counts.
+        # A peer that pings and does not read must not fill the memory: the latest ping counts.
         if self._wire.waiting_bytes:
             self._late_pong = pong
         elif not self._close_sent:
@@ -263,7 +263,7 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
             self._raise_if_ended()
 
     async def _mind(self) -> None:
-        """End a connection whose peer stays silent, and hang up after an end that we did not ask for."""
+        """End a connection whose peer stays silent, and hang up after an end that the peer has caused."""
         with self._minding, contextlib.suppress(Closed, RunnerError):
             silent_s = await self._keepalive.until_silence(self._ping)
             self._finish(EndpointUnreachable(f"the endpoint did not answer a ping within {silent_s:g} s"))
@@ -276,7 +276,7 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
         self._wire.put(frames.encode_ping())
 
     async def _hang_up(self) -> None:
-        """Let the peer hang up first, as RFC 6455 asks: hanging up on unread data would cost it our last words."""
+        """Let the peer hang up first, as RFC 6455 asks: hanging up on unread data would cost it the last messages."""
         with anyio.move_on_after(_LINGER_S):
             while not self._is_lost:
                 await self._changes.next()

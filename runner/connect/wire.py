@@ -1,4 +1,4 @@
-"""What a WebSocket needs of a connection: bytes that come are pushed to it, bytes that go never make it wait."""
+"""Below a WebSocket: a wire pushes the bytes that come to its listener, and takes bytes to send without a wait."""
 
 import contextlib
 from abc import ABC, abstractmethod
@@ -24,7 +24,7 @@ LOST = (
 
 
 class StreamListener(Protocol):
-    """Who gets what comes over a wire; none of it may wait."""
+    """The listener of a wire; none of its methods may wait."""
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come."""
@@ -45,12 +45,12 @@ class Wire(ABC):
 
     @abstractmethod
     def put(self, data: bytes) -> None:
-        """Have bytes sent, after those that were put before; a connection that is over swallows them."""
+        """Send bytes after those that were put before; a connection that is over drops them."""
 
     @property
     @abstractmethod
     def waiting_bytes(self) -> int:
-        """How much of what was put the peer has still to take."""
+        """How many of the bytes that were put the peer has still to take."""
 
     @property
     @abstractmethod
@@ -100,7 +100,7 @@ class PulledWire(Wire):
         self._life = anyio.CancelScope(shield=True)
 
     async def listen(self, listener: StreamListener, tasks: anyio.abc.TaskGroup) -> None:
-        """Start the two tasks, which live until `release`: a goodbye needs them even when the caller is cancelled."""
+        """Start the two tasks, which live until `release`: a cancelled caller needs them to close."""
         tasks.start_soon(self._live, listener)
 
     async def _live(self, listener: StreamListener) -> None:
@@ -121,7 +121,7 @@ class PulledWire(Wire):
 
     @property
     def waiting_bytes(self) -> int:
-        """What the task that writes has not got rid of yet."""
+        """How many bytes the writing task has still to write."""
         return len(self._outgoing)
 
     @property

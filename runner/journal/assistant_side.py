@@ -61,11 +61,11 @@ class Answers:
         self._requests = [each for each in self._requests if not event_id or each[0] != event_id]
 
     def turn_began(self, _event: JsonObject) -> None:
-        """Somebody speaks; nothing is owed for what was said before."""
+        """The user begins to speak; the turn before gets no answer any more."""
         self._turn_at_s = None
 
     def turn_ended(self, _event: JsonObject) -> None:
-        """Somebody has finished, which may make the endpoint answer by itself."""
+        """The user has finished speaking, which may make the endpoint answer by itself."""
         self._turn_at_s = self._rows.now_s if self._turn_at_s is None else self._turn_at_s
 
     def began(self, event: JsonObject) -> None:
@@ -104,13 +104,13 @@ class Answers:
         self._sum_up(answer, response)
 
     def truncated(self, event: JsonObject) -> None:
-        """The client says how much of an answer was heard before somebody interrupted it."""
+        """The client reports how much of an answer was heard before the user interrupted it."""
         if row := self._items.get(text(event, "item_id")):
             row.facts["heard_s"] = count(event, "audio_end_ms") / 1000
             row.facts["status"] = "interrupted"
 
     def returned(self, item: JsonObject) -> bool:
-        """The client returns what a tool said; False where that is known already."""
+        """The client returns the output of a tool; False where that is known already."""
         call_id, output = optional_text(item, "call_id"), optional_text(item, "output")
         row, called_at_s = self._calls.get(call_id, (None, 0.0))
         if row is None:
@@ -122,7 +122,7 @@ class Answers:
         return True
 
     def abandon(self, epoch: int) -> None:
-        """A connection has ended, and with it what was in flight on it."""
+        """A connection has ended, and with it the responses in flight on it."""
         for response_id in [each for each, answer in self._open.items() if answer.row.epoch == epoch]:
             self._finish(self._open.pop(response_id), "lost")
 

@@ -25,7 +25,7 @@ def read_journal(path: Path, warn: Callable[[str], None]) -> Iterator[Record]:
 
     Args:
         path: The file.
-        warn: Told of each line that is left out because it is no record, such as one that a crash has cut.
+        warn: Called with each line that is left out because it is no record, such as one that a crash has cut.
 
     Raises:
         InputError: a file cannot be read, or is no journal.

@@ -15,7 +15,7 @@ from runner.protocol.json_text import dumps, loads
 from runner.redaction import MASK, redact
 
 Direction = Literal["in", "out", "note"]
-"""From the endpoint, to it, or a note of the runner's own about the connection and the session."""
+"""A server event, a client event, or a note of the runner's own about the connection and the session."""
 
 _HASH_CHARACTERS: Final = 16
 _AUDIO_KEYS: Final = {
@@ -85,7 +85,7 @@ def audio_bytes(audio: object) -> int:
 
 
 def restored(value: Any, audio: Callable[[int], str]) -> Any:
-    """A copy of an event of a journal in which `audio`, told a length in bytes, stands in for what was reduced."""
+    """A copy of a journal's event, in which `audio` replaces reduced audio, given its length in bytes."""
     match value:
         case {"bytes": int(size_bytes), "sha256": str()}:
             return audio(size_bytes)

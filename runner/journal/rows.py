@@ -1,4 +1,4 @@
-"""What a timeline consists of, and the clock that its rows are dated by."""
+"""The rows of a timeline, with its header, its summary and its clock."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -25,7 +25,7 @@ class Row:
 
 @dataclass(slots=True)
 class Header:
-    """What session it was."""
+    """The session of a timeline."""
 
     session_id: str = ""
     model: str = ""
@@ -49,7 +49,7 @@ class Summary:
     reconnects: int
     """Connections that followed one that was lost."""
     rollovers: int
-    """Connections that followed one that we had closed, or that still lived."""
+    """Connections that followed one that the client had closed, or that still lived."""
     median_first_s: float | None
     """From a request to the first piece of its answer, in seconds."""
     max_first_s: float | None
@@ -63,7 +63,7 @@ class Summary:
 
 
 class Rows:
-    """The rows so far; whoever reads the records moves the clock."""
+    """The rows so far; the reader of the records sets `now_s` and `epoch` for each record."""
 
     def __init__(self) -> None:
         self.all: list[Row] = []

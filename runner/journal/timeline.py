@@ -33,7 +33,7 @@ def timelines(records: Iterable[Record]) -> Iterator["Timeline"]:
 
 
 class Timeline:
-    """One session, told record by record; what cannot be read is left out."""
+    """One session, built record by record; events that cannot be read are left out."""
 
     def __init__(self) -> None:
         self.header = Header()
@@ -141,7 +141,7 @@ class Timeline:
 
     @property
     def _connection(self) -> JsonObject:
-        """What is known of the connection of the record in hand."""
+        """The facts of the connection of the record in hand."""
         row = self._connections.get(self._rows.epoch)
         return {} if row is None else row.facts
 
@@ -173,7 +173,7 @@ class Timeline:
             self._connection["restored_items"] = self._restored
 
     def greeted(self, event: JsonObject) -> None:
-        """The endpoint has opened a session."""
+        """The endpoint has greeted the client with `session.created`."""
         session = table(event, "session")
         session_id = optional_text(session, "id")
         self.header.session_id = self.header.session_id or session_id
@@ -220,7 +220,7 @@ class Timeline:
         self._translated_s += self._answers.form.seconds(audio_bytes(event.get("delta")))
 
     def concluded(self, _event: JsonObject) -> None:
-        """The endpoint has said the last words of a translation."""
+        """The endpoint has ended a translation with `session.closed`."""
         self._rows.add("session", "concluded")
 
     def _use_formats(self, session: JsonObject) -> None:

@@ -1,4 +1,4 @@
-"""The user's side of a timeline: what was typed, spoken and written down."""
+"""The user's side of a timeline: what was typed, spoken and transcribed."""
 
 from collections.abc import Callable
 from typing import Final
@@ -34,22 +34,22 @@ class UserSpeech:
         self.heard_s += seconds
 
     def cleared(self, _event: JsonObject) -> None:
-        """The endpoint has thrown away what was not committed."""
+        """The endpoint has dropped the audio that was not committed."""
         self._waiting_s = 0.0
 
     def started(self, event: JsonObject) -> None:
-        """Turn detection hears somebody."""
+        """Turn detection hears that the user begins to speak."""
         self._spoken[optional_text(event, "item_id")] = self._rows.add("user", "")
 
     def stopped(self, event: JsonObject) -> None:
-        """Turn detection hears nobody any more."""
+        """Turn detection hears that the user has finished speaking."""
         item_id = optional_text(event, "item_id")
         self._ended_at_s[item_id] = self._rows.now_s
         if row := self._spoken.get(item_id):
             row.facts["spoke_s"] = round(self._rows.offset_s(self._rows.now_s) - row.at_s, 3)
 
     def committed(self, event: JsonObject) -> None:
-        """Audio has become an item."""
+        """The endpoint has made an item of the audio."""
         item_id = optional_text(event, "item_id")
         if item_id not in self._spoken:
             self._spoken[item_id] = self._rows.add("user", "", audio_s=round(self._waiting_s, 3))
@@ -57,7 +57,7 @@ class UserSpeech:
         self._waiting_s = 0.0
 
     def transcribed(self, event: JsonObject) -> None:
-        """The endpoint has written an item down."""
+        """The endpoint has transcribed an item."""
         item_id = text(event, "item_id")
         row = self._spoken.get(item_id) or self._rows.add("user", "")
         row.text = text(event, "transcript")
@@ -65,7 +65,7 @@ class UserSpeech:
             row.facts["transcribed_s"] = self._rows.since_s(self._ended_at_s[item_id])
 
     def not_transcribed(self, event: JsonObject) -> None:
-        """The endpoint cannot write an item down."""
+        """The endpoint cannot transcribe an item."""
         message = optional_text(table(event, "error"), "message")
         if row := self._spoken.get(text(event, "item_id")):
             row.facts["error"] = message

@@ -13,7 +13,7 @@ _TEMPLATES: Final = {
 
 
 def append_message(event_id: str, audio: bytes | bytearray | memoryview, event_type: str = APPEND) -> bytes:
-    """The text of an event that appends audio; neither base64 nor an id of ours needs escaping in JSON.
+    """The text of an event that appends audio; neither base64 nor an id of this side needs escaping in JSON.
 
     Args:
         event_id: The event's id.

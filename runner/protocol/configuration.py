@@ -1,4 +1,4 @@
-"""What a session was asked to be, and what the endpoint says holds."""
+"""The configuration of a session: what the client has asked for, and what the endpoint has confirmed."""
 
 from collections import OrderedDict
 from functools import reduce
@@ -12,31 +12,31 @@ _REMEMBERED_UPDATES = 256
 
 
 class Configuration:
-    """The `session` object on one connection, as asked for and as confirmed.
+    """The `session` object on one connection, as the client asked for it and as the endpoint confirmed it.
 
     Args:
-        before: The configuration on the session's connection before this one; what was asked for goes on.
+        before: The configuration on the session's connection before this one; `asked` goes on.
     """
 
     def __init__(self, before: "Configuration | None" = None) -> None:
         self.asked: JsonObject = before.asked if before else {}
-        """What was asked for and granted, all updates together."""
+        """All updates that the endpoint has granted, laid over each other."""
         self.effective: JsonObject = {}
-        """What holds on this connection, in the endpoint's words."""
+        """The configuration of this connection, as the endpoint reports it."""
         self._updates: OrderedDict[str, JsonObject] = OrderedDict()
 
     @property
     def wanted(self) -> JsonObject:
-        """What was asked for, with the updates that the endpoint has still to answer."""
+        """All updates, those included that the endpoint has still to answer."""
         return reduce(merged, self._updates.values(), self.asked)
 
     @property
     def is_settled(self) -> bool:
-        """Whether every update was confirmed or refused."""
+        """Whether the endpoint has confirmed or refused every update."""
         return not self._updates
 
     def ask(self, event_id: str, session: JsonObject) -> None:
-        """We have sent a `session.update`."""
+        """The client has sent a `session.update`."""
         self._updates[event_id] = session
         if len(self._updates) > _REMEMBERED_UPDATES:
             self._updates.popitem(last=False)
@@ -53,12 +53,12 @@ class Configuration:
 
     @property
     def hearing(self) -> JsonObject:
-        """The settings of incoming audio, as far as they can be read."""
+        """The settings of the input audio, as far as they can be read."""
         return _below(self.effective, "audio", "input")
 
     @property
     def input_format(self) -> AudioFormat:
-        """The format of the audio that we send."""
+        """The format of the audio that the client sends."""
         return format_of(self.effective, "input")
 
     @property
@@ -68,19 +68,19 @@ class Configuration:
 
     @property
     def detects_turns(self) -> bool:
-        """Whether the endpoint finds out by itself when somebody has finished speaking."""
+        """Whether the endpoint detects by itself when the user has finished speaking."""
         return isinstance(self.hearing.get("turn_detection"), dict)
 
     @property
     def answers_turns(self) -> bool:
-        """Whether the endpoint makes a response to every turn that it detects; our own commit makes none."""
+        """Whether the endpoint makes a response to every turn that it detects; a commit of the client makes none."""
         detection = self.hearing.get("turn_detection")
         conversing = self.effective.get("type") != "transcription"
         return conversing and isinstance(detection, dict) and detection.get("create_response") is not False
 
     @property
     def interrupts(self) -> bool:
-        """Whether somebody who starts to speak stops the answer."""
+        """Whether the user stops the answer by starting to speak."""
         detection = self.hearing.get("turn_detection")
         return isinstance(detection, dict) and detection.get("interrupt_response") is not False
 

@@ -1,4 +1,4 @@
-"""The conversation of a session, in text: what the endpoint holds, and what a next connection has to be told."""
+"""The conversation of a session, in text: the items that the endpoint holds, and a next connection has to get."""
 
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
@@ -33,13 +33,13 @@ class Item:
     response_id: str = ""
     """The response that this item is a part of, while it is being made."""
     asked_by: str = ""
-    """The id of our event that created this item, until the endpoint has confirmed it."""
+    """The id of the client event that creates or removes this item, until the endpoint has confirmed it."""
     audio_characters: int = 0
     """How much audio has come of this item, in characters of base64."""
     heard_ms: int | None = None
     """Where the audio was cut, in milliseconds; None where all of it counts as heard."""
     leaving: bool = False
-    """Whether we have asked for its removal."""
+    """Whether the client has asked for its removal."""
 
     @property
     def text(self) -> str:
@@ -68,7 +68,7 @@ class Conversation:
         return tuple(self.by_id[each] for each in self._order)
 
     def unconfirmed(self, event_ids: Container[str]) -> int:
-        """How many of the items that these events of ours create are still to be confirmed or refused."""
+        """How many of the items that these client events create are still to be confirmed or refused."""
         return sum(item.asked_by in event_ids for item in self.by_id.values())
 
     def of_responses(self, response_ids: Container[str]) -> list[Item]:
@@ -92,15 +92,16 @@ class Conversation:
         known.asked_by = known.asked_by if known.leaving else ""
         known.parts.update(read.parts)
         known.call_id, known.name = read.call_id or known.call_id, read.name or known.name
-        # A turn that was told as broken off stays so, also where a later connection is told of it.
+        # A turn that was reported as incomplete stays so, also when a later connection gets it completed.
         if read.status != "in_progress" and not known.is_announced:
             known.status = read.status
         return known
 
     def expect(self, item: JsonObject, previous_item_id: str | None, asked_by: str) -> None:
-        """Take in an item that we create and the endpoint has still to confirm, or to refuse if it cannot be read.
+        """Take in an item that the client creates and the endpoint has still to confirm or to refuse.
 
-        Of an item that a connection before this one knew, what the endpoint is told now is all there is.
+        An item without an id is the endpoint's to refuse. Of one that an earlier connection knew, only the text that
+        the client sends now remains.
         """
         try:
             read = _read(item)
@@ -116,7 +117,7 @@ class Conversation:
         known.asked_by = asked_by
 
     def refuse(self, asked_by: str) -> None:
-        """The endpoint does not do what this event of ours asked for: create an item, or remove one."""
+        """The endpoint refuses what this client event asked for: to create an item, or to remove one."""
         for item in [each for each in self.by_id.values() if each.asked_by == asked_by]:
             item.asked_by = ""
             if item.leaving:
@@ -125,7 +126,7 @@ class Conversation:
                 self.remove(item.id)
 
     def leave(self, item_id: object, asked_by: str) -> None:
-        """We have asked for an item's removal: no later connection is told of it."""
+        """The client has asked for an item's removal: no later connection gets it."""
         item = self.by_id.get(item_id) if isinstance(item_id, str) else None
         if item:
             item.leaving, item.asked_by = True, asked_by
@@ -134,8 +135,8 @@ class Conversation:
         """A connection is over.
 
         Args:
-            response_ids: Responses that will be asked for again: what they have said is forgotten.
-            event_ids: Our events: the items whose removal they have asked for are gone with the connection.
+            response_ids: Responses that will be requested again: their items are forgotten.
+            event_ids: The client events of the connection: the items whose removal they asked for are gone with it.
         """
         gone = [item for item in self.items if item.leaving and item.asked_by in event_ids]
         for item in [*self.of_responses(response_ids), *gone]:
@@ -161,9 +162,9 @@ class Conversation:
             self._order.remove(item_id)
 
     def _own(self, read: Item) -> Item | None:
-        """The item of ours that the endpoint has just confirmed under an id of its own, if it did that."""
+        """The item of the client that the endpoint has just confirmed under another id, if it did that."""
         if not (read.text or read.call_id):
-            # Whatever was said or shown looks the same without words.
+            # Without words, every audio or image looks the same.
             return None
         sign = read.type, read.role, read.call_id, read.text
         for own in self.by_id.values():
@@ -214,7 +215,7 @@ def _read(item: JsonObject) -> Item:
 
 
 def turn_ended(item: Item, logprobs: Sequence[JsonObject] = ()) -> list[Effect]:
-    """The end of a turn, once: by whom, and what was said, as far as it is known already."""
+    """The end of a turn, reported once; none of an item without words."""
     if item.is_announced or item.type != "message" or not item.text:
         return []
     item.is_announced = True

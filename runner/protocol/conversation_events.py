@@ -1,4 +1,4 @@
-"""Server events of the conversation and of what is heard: how they change a session."""
+"""Server events of items, of the input buffer and of transcription: how they change a session."""
 
 from runner.protocol.conversation import turn_ended
 from runner.protocol.effects import (
@@ -52,7 +52,7 @@ def _speech_started(state: SessionState, event: JsonObject) -> list[Effect]:
 
 
 def _speech_stopped(state: SessionState, event: JsonObject) -> list[Effect]:
-    # Where nobody answers or writes down what was said, nothing more is to come of it.
+    # A turn that is neither answered nor transcribed brings no further event.
     followed = state.configuration.answers_turns or (
         state.configuration.detects_turns and state.configuration.hearing.get("transcription")
     )
@@ -74,7 +74,7 @@ def _committed(state: SessionState, event: JsonObject) -> list[Effect]:
     return [TranscriptionStarted(item_id)] if item_id else []
 
 
-def _unheard(state: SessionState, event: JsonObject) -> list[Effect]:
+def _transcription_failed(state: SessionState, event: JsonObject) -> list[Effect]:
     item_id = text(event, "item_id")
     _transcribed(state, item_id)
     return [TranscriptionEnded(item_id, error_for_failure("the transcription failed", event.get("error")))]
@@ -96,14 +96,14 @@ def _transcript(state: SessionState, event: JsonObject) -> list[Effect]:
     transcript = text(event, "transcript")
     state.usage.add_transcription(optional_table(event, "usage"))
     if state.conversation.get(item_id) is None:
-        # Its announcement was lost, or the endpoint makes none; whose words these are is known all the same.
+        # The item was not announced; that these are the user's words is known all the same.
         state.conversation.put({"id": item_id, "type": "message", "role": "user"})
     item = state.conversation.append(item_id, count(event, "content_index"), transcript, whole=True)
     return [*turn_ended(item, tuple(tables(event, "logprobs"))), TranscriptionEnded(item_id)]
 
 
 def finished(state: SessionState, incoming: JsonObject) -> list[Effect]:
-    """Take in an item to which nothing more is added, and tell the turn that it ends."""
+    """Take in a complete item, and report the turn that it ends."""
     item = state.conversation.put(incoming)
     if item.status == "in_progress":
         item.status = "completed"
@@ -118,7 +118,7 @@ CONVERSATION_ROUTES = {
     "conversation.item.truncated": _truncated,
     "conversation.item.input_audio_transcription.completed": _transcript,
     "conversation.item.input_audio_transcription.delta": _transcript_delta,
-    "conversation.item.input_audio_transcription.failed": _unheard,
+    "conversation.item.input_audio_transcription.failed": _transcription_failed,
     "input_audio_buffer.cleared": _cleared,
     "input_audio_buffer.committed": _committed,
     "input_audio_buffer.speech_started": _speech_started,

@@ -1,4 +1,4 @@
-"""Where the endpoint's configuration is not what the profile asked for."""
+"""Drift: where the endpoint's configuration is not what the client asked for."""
 
 import json
 import math
@@ -11,7 +11,7 @@ from runner.protocol.severity import plain
 
 _LONGEST_TEXT = 80
 _SECRET = frozenset({"authorization", "headers"})
-"""What tools carry for their servers: never compared and never shown, wherever it stands."""
+"""Keys of a tool that hold secrets for its server: they are neither compared nor shown, wherever they stand."""
 _UNLIMITED = (None, "inf", math.inf)
 
 _Shown = Mapping[str, frozenset[str]]
@@ -31,7 +31,7 @@ _SHOWN: _Shown = {
     ),
     "audio.output": frozenset({"format", "speed", "voice"}),
 }
-"""What the API's schema of a configuration shows of these objects; of all others, whatever was asked for."""
+"""The keys of these objects that the endpoint shows, by the API's schema; of other objects it shows every key."""
 _SHOWN_IN: Mapping[str, _Shown] = {
     "transcription": {
         "audio.input.turn_detection": frozenset({"type", "threshold", "prefix_padding_ms", "silence_duration_ms"}),
@@ -53,9 +53,9 @@ class Drift:
     path: str
     """The setting below `session`, such as `audio.output.speed`; an element of a list by name or position."""
     asked: object
-    """What the profile says, without secrets; None for what it clears, and for a tool that it does not name."""
+    """What the client asked for, without secrets; None for what it cleared, and for a tool that it did not name."""
     effective: object
-    """What the endpoint says, without secrets; None where it says nothing."""
+    """What the endpoint reports, without secrets; None where it reports nothing."""
     shown: bool = True
     """Whether the endpoint shows the setting at all."""
 
@@ -66,7 +66,7 @@ class Drift:
 
 
 def differences(asked: JsonObject, effective: JsonObject) -> list[Drift]:
-    """Compare what was asked for with what holds; whatever was not asked for is the endpoint's to choose.
+    """The settings that are not as they were asked for; those that were not asked for are the endpoint's to choose.
 
     Args:
         asked: The `session` object of a `session.update`; with its `type` also where none was sent.

@@ -1,4 +1,4 @@
-"""What a server event means: the state machine makes effects, the engine and the outputs read them."""
+"""What a server event means: the state machine makes effects, the session and its readers use them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ ResponseStatus = Literal["completed", "cancelled", "failed", "incomplete", "refu
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The endpoint greeted us with `session.created`."""
+    """The endpoint has greeted the client with `session.created`."""
 
     session_id: str
     expires_at: int
@@ -52,7 +52,7 @@ class TextDelta(NamedTuple):
 
 
 class AudioDelta(NamedTuple):
-    """A piece of an answer's audio, which is decoded only for whoever wants it."""
+    """A piece of an answer's audio, which only `decode` decodes."""
 
     response_id: str
     item_id: str
@@ -66,7 +66,7 @@ class AudioDelta(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ResponseEnded:
-    """A response is over; `refused` says that the endpoint answered our request with an error and made none."""
+    """A response is over; `refused` says that the endpoint answered the request with an error and made none."""
 
     response_id: str
     status: ResponseStatus
@@ -89,7 +89,7 @@ class SessionEnded:
 
 @dataclass(frozen=True, slots=True)
 class TurnEnded:
-    """Somebody has finished saying something."""
+    """The user or the assistant has finished a turn."""
 
     role: str
     text: str
@@ -108,31 +108,31 @@ class TranscriptDelta(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TranscriptionStarted:
-    """What the user said as this item will be written down; items are heard in this order."""
+    """The endpoint will transcribe the audio of this item; such effects come in the order of speech."""
 
     item_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class TranscriptionEnded:
-    """An item of the user's is written down, or will never be."""
+    """The endpoint has transcribed the audio of an item, or never will."""
 
     item_id: str
     error: RunnerError | None = None
-    """Why it could not be written down."""
+    """Why it was not transcribed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Concluded:
-    """The endpoint has said the last words of a translation."""
+    """The endpoint has ended a translation with `session.closed`."""
 
     was_asked: bool
-    """Whether we had asked for them."""
+    """Whether the client had asked for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechStarted:
-    """The endpoint hears somebody begin to speak."""
+    """The endpoint hears that the user begins to speak."""
 
     item_id: str
     """The item that this turn will be."""
@@ -144,7 +144,7 @@ class SpeechStarted:
 
 @dataclass(frozen=True, slots=True)
 class SpeechStopped:
-    """The endpoint hears that somebody has finished speaking."""
+    """The endpoint hears that the user has finished speaking."""
 
     item_id: str
     audio_ms: int
@@ -158,12 +158,12 @@ class Truncated:
     item_id: str
     heard_ms: int
     text: str
-    """The words that were heard, as nearly as the length of the audio tells."""
+    """The words that were heard, estimated from the length of the audio."""
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """An answer's audio was heard, to its end or until somebody interrupted it."""
+    """An answer's audio was heard, to its end or until the user interrupted it."""
 
     item_id: str
     heard_ms: int

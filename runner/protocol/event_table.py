@@ -24,7 +24,7 @@ ROUTES: dict[str, Route] = {
     **SESSION_ROUTES,
     "rate_limits.updated": _rate_limits,
 }
-"""The events that change what is known of the session."""
+"""The events that change the state of a conversation or a transcription."""
 
 KNOWN_TYPES = frozenset(ROUTES) | {
     "conversation.created",
@@ -49,13 +49,13 @@ KNOWN_TYPES = frozenset(ROUTES) | {
     "response.mcp_call_arguments.done",
     "response.output_audio.done",
 }
-"""All 46 server events of the current protocol; what is not among them is passed on and named once in the log."""
+"""All 46 server events of the current protocol; any other is passed on, and named once in the log."""
 
 _TRANSLATION: dict[str, Route] = {**SESSION_ROUTES, **TRANSLATION_ROUTES}
 
 
 def routes_of(kind: SessionType) -> dict[str, Route]:
-    """The events that change what is known of a session of this kind."""
+    """The events that change the state of a session of this kind."""
     return _TRANSLATION if kind == "translation" else ROUTES
 
 

@@ -1,4 +1,4 @@
-"""What a new connection is told of the conversation so far, as client events."""
+"""History replay: the conversation so far as client events, for a new connection."""
 
 from collections.abc import Iterator
 from unicodedata import east_asian_width
@@ -16,32 +16,32 @@ _CONTENT_TYPES = {"user": "input_text", "system": "input_text", "assistant": "ou
 def replay(conversation: Conversation, bounds: History, *, audio_format: AudioFormat = PCM) -> list[JsonObject]:
     """The `conversation.item.create` events that rebuild a conversation, the oldest item first.
 
-    Turns are told as text: what was typed, the transcript of what was said, and of an answer what was heard of it. The
-    output of a function is never told without its call. What is not finished is left out, and what has no text, such
-    as audio that nobody wrote down.
+    Turns are replayed as text: what was typed, the transcript of what was said, and of an answer the part that was
+    heard. The output of a function is never replayed without its call. Left out are items that are not finished, and
+    items without text, such as audio without a transcript.
 
     Args:
         conversation: The conversation as it is now.
-        bounds: How much of it is told; the newest items come first, and the last question is always among them.
+        bounds: How much of it is replayed: the newest items, the last question always among them.
         audio_format: The format of the assistant's audio, by which the part that was heard is found.
     """
     chosen: list[JsonObject] = []
     tokens, has_question = 0, not (bounds.max_items and bounds.max_tokens)
     for item in reversed(conversation.items):
-        told = _told(item, audio_format)
-        if told is None:
+        replayed = _replayed(item, audio_format)
+        if replayed is None:
             continue
         tokens += _ITEM_TOKENS + len(item.text) // _CHARACTERS_PER_TOKEN
         if has_question and (len(chosen) >= bounds.max_items or tokens > bounds.max_tokens):
             break
-        chosen.append(told)
+        chosen.append(replayed)
         # Without the last question, an answer that is asked for again would be one to something else.
         has_question = has_question or item.role == "user"
     return [{"type": "conversation.item.create", "item": item} for item in _paired(reversed(chosen))]
 
 
 def heard(item: Item, audio_format: AudioFormat) -> dict[int, str]:
-    """The text of an item by content index, without what was cut off before anybody heard it."""
+    """The text of an item by content index, without the part that was cut off unheard."""
     texts = {index: "".join(item.parts[index]) for index in sorted(item.parts)}
     if item.heard_ms is None or not item.audio_characters:
         return texts
@@ -66,7 +66,7 @@ def _parts_words(character: str) -> bool:
     return character.isspace() or east_asian_width(character) in {"W", "F"}
 
 
-def _told(item: Item, audio_format: AudioFormat) -> JsonObject | None:
+def _replayed(item: Item, audio_format: AudioFormat) -> JsonObject | None:
     if item.leaving or (item.response_id and item.status == "in_progress"):
         return None
     match item.type:

@@ -1,4 +1,4 @@
-"""What the endpoint still owes: the answers to our requests, and what its turn detection has promised."""
+"""What the endpoint has still to send: answers to the client's requests, and to the turns that it has detected."""
 
 from typing import Literal, NamedTuple
 
@@ -8,16 +8,16 @@ RequestKind = Literal["response", "out_of_band", "commit"]
 """A response in the conversation, one out of band, or an `input_audio_buffer.commit`."""
 
 Turn = Literal["none", "speaking", "stopped", "committed"]
-"""How far turn detection is with what somebody says; `committed` while the response to it has not begun."""
+"""How far turn detection is with the user's turn; `committed` while the response to it has not begun."""
 
 
 class Request(NamedTuple):
-    """One request of ours, or the one that turn detection made in our place."""
+    """One request of the client, or the one that turn detection made in its place."""
 
     event_id: str
     kind: RequestKind
     event: JsonObject
-    """The client event, by which the same can be asked again."""
+    """The client event, which a retry sends again."""
     failures: int = 0
     """How often it has failed for a temporary reason."""
     retried_id: str = ""
@@ -37,25 +37,25 @@ class Pending:
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
-        """Our requests that were not answered yet, the oldest first."""
+        """The requests that the endpoint has not answered yet, the oldest first."""
         self.active: dict[str, Request] = {}
         """The responses in flight in the default conversation, by their ids."""
         self.out_of_band: dict[str, Request] = {}
         """The responses in flight out of band, by their ids."""
         self.to_retry: list[Request] = []
-        """What has to be asked again: its response failed for a temporary reason, or its connection was lost."""
+        """The requests to be sent again: the response failed for a temporary reason, or the connection was lost."""
         self.transcribing: set[str] = set()
-        """The items whose audio is still being written down."""
+        """The items whose audio the endpoint is still transcribing."""
         self.turn: Turn = "none"
-        """What turn detection hears."""
+        """How far the turn is that turn detection hears."""
         self.uncommitted = False
-        """Whether the input buffer holds audio that nobody has committed or cleared."""
+        """Whether the input buffer holds audio that was neither committed nor cleared."""
         self._gave_up = False
         self._doubtful: Request | None = None
 
     @property
     def busy(self) -> bool:
-        """Whether a response of the default conversation is asked for, in flight, or to be asked for again."""
+        """Whether a response of the default conversation is requested, in flight, or to be requested again."""
         return bool(self.active or self.to_retry or self.requested_by)
 
     @property
@@ -65,13 +65,13 @@ class Pending:
 
     @property
     def awaits_endpoint(self) -> bool:
-        """Whether it is the endpoint's turn to say something, and not that of somebody who speaks."""
-        owed = self.active or self.out_of_band or self.requests or self.transcribing
-        return bool(owed) or self.turn in {"stopped", "committed"}
+        """Whether the endpoint has to send something next, and not the user who speaks."""
+        awaited = self.active or self.out_of_band or self.requests or self.transcribing
+        return bool(awaited) or self.turn in {"stopped", "committed"}
 
     @property
     def is_pending(self) -> bool:
-        """Whether anything is still to come: a response, a transcription, the end of what somebody says."""
+        """Whether anything is still to come: a response, a transcription, the end of the user's turn."""
         return (
             bool(self.requests or self.active or self.out_of_band or self.to_retry or self.transcribing)
             or self.turn != "none"
@@ -79,7 +79,7 @@ class Pending:
 
     @property
     def requested_by(self) -> str:
-        """The id of our `response.create` for the conversation that was not answered yet, or nothing."""
+        """The id of the `response.create` for the conversation that was not answered yet, or nothing."""
         return next((each.event_id for each in self.requests if each.kind == "response"), "")
 
     def request_of(self, response_id: str) -> Request | None:
@@ -92,7 +92,7 @@ class Pending:
         return any(each.first_id == request_id for each in waiting)
 
     def ask(self, event_id: str, kind: RequestKind, event: JsonObject) -> None:
-        """We have asked for something; what had to be asked again is remembered as the same question."""
+        """The client has sent a request; one that repeats an earlier request goes on counting its failures."""
         past = next((each for each in self.to_retry if each.event == event), None)
         if past:
             self.to_retry.remove(past)
@@ -100,15 +100,15 @@ class Pending:
         self.requests.append(Request(event_id, kind, event, failures, first_id))
 
     def begin(self, response_id: str, response: JsonObject) -> None:
-        """A response has begun: one that we asked for, or one that turn detection did."""
+        """A response has begun: one that the client requested, or turn detection."""
         if response_id not in self.active and response_id not in self.out_of_band:
             asked = self._claim(response)
             (self.out_of_band if asked.kind == "out_of_band" else self.active)[response_id] = asked
 
     def end(self, response_id: str, response: JsonObject) -> Request | None:
-        """A response is over; returns the request that it answers, None where nobody waited for it.
+        """A response is over; returns the request that it answers, None where no request or turn awaited it.
 
-        The end counts even where the beginning was lost, or nobody would ever be asked again.
+        The end counts even where the beginning was lost: the request would otherwise stay pending for ever.
         """
         for flying in (self.active, self.out_of_band):
             if response_id in flying:
@@ -119,7 +119,7 @@ class Pending:
         return self._claim(response)
 
     def repeat(self, asked: Request) -> None:
-        """A response has failed for a reason that may pass: the same has to be asked again."""
+        """A response has failed for a temporary reason: its request has to be sent again."""
         self.to_retry.append(asked._replace(failures=asked.failures + 1))
 
     def abandon(self, response_id: str) -> None:
@@ -156,7 +156,7 @@ class Pending:
         return found if found.kind != "commit" else None
 
     def commit(self, *, answered: bool) -> None:
-        """Audio was committed, by us or by turn detection; `answered` says whether the latter makes a response."""
+        """The client or turn detection has committed audio; `answered` says whether the latter makes a response."""
         self.uncommitted = False
         own = next((each for each in self.requests if each.kind == "commit"), None)
         if own:
@@ -167,19 +167,19 @@ class Pending:
             self.turn = "none"
 
     def drop_turn(self) -> None:
-        """Nobody is heard any more; the response to what was committed still comes."""
+        """Turn detection hears no turn any more; the response to a committed one still comes."""
         self.uncommitted = False
         self.turn = "committed" if self.turn == "committed" else "none"
 
     def transcribed(self, item_id: str) -> None:
-        """An item was written down, or cannot be."""
+        """The endpoint has transcribed an item, or cannot."""
         # Some servers do not say which item they committed; it waits under no name.
         self.transcribing.discard(item_id if item_id in self.transcribing else "")
 
     def break_off(self) -> list[Request]:
-        """The connection is over, and with it everything that was promised; returns the requests without an answer.
+        """The connection is over, and nothing is pending any more; returns the requests without an answer.
 
-        Those that turn detection made in our place have no `event_id`.
+        Those that turn detection made in the client's place have no `event_id`.
         """
         broken = [*self.active.values(), *self.out_of_band.values()]
         broken += [each for each in self.requests if each.kind != "commit"]
@@ -201,7 +201,7 @@ class Pending:
         """The request that a response answers, which is over with it.
 
         The API names the conversation, or says null out of band; some servers leave the field out or fill it in for
-        every response. What we asked for therefore decides, and the field where that leaves a choice.
+        every response. The request therefore decides, and the field where that leaves a choice.
         """
         expected, conversation = self._expected(), _conversation(response)
         kind: RequestKind = "out_of_band" if conversation is None else "response"

@@ -7,7 +7,7 @@ from runner.protocol.json_fields import BadField, JsonObject, count, number, tex
 from runner.protocol.severity import plain
 
 LONGEST_WAIT_S = 300.0
-"""No response waits longer for a limit to be reset, whatever the endpoint says."""
+"""No response waits longer for a limit to be reset, in seconds."""
 
 _THRESHOLDS = (0.2, 0.05, 0.0)
 _MOST_LIMITS = 32
@@ -85,7 +85,7 @@ def _read(entry: JsonObject) -> RateLimitCrossed:
     limit, remaining = count(entry, "limit"), count(entry, "remaining")
     if entry.get("remaining") is None:
         raise BadField("remaining", "a non-negative whole number")
-    # A limit of nothing would be no service at all: who sends it means that there is none.
+    # A limit of 0 would be no service at all: an endpoint that sends it means that it has none.
     share = min(1.0, remaining / limit) if limit else 1.0
     name = plain(text(entry, "name"))[:_LONGEST_NAME]
     return RateLimitCrossed(name, limit, remaining, number(entry, "reset_seconds"), share)

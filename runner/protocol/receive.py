@@ -1,4 +1,4 @@
-"""Takes in a server event: how it changes the state, and what it means."""
+"""Receiving a server event: how it changes the state, and what it means."""
 
 from runner.errors import ProtocolError
 from runner.protocol.effects import Effect, ResponseEnded

@@ -1,4 +1,4 @@
-"""What an endpoint sends that rt-run does not know or cannot read, told once and up to a bound."""
+"""Events that rt-run does not know or cannot read, reported once each and up to a bound."""
 
 from runner.protocol.effects import Effect, EventMalformed, EventUnknown
 from runner.protocol.severity import plain
@@ -8,7 +8,7 @@ _LONGEST_TYPE = 128
 
 
 class ReportedOnce:
-    """The types and problems that were told already."""
+    """The types, problems and codes that were reported already."""
 
     def __init__(self) -> None:
         self._unknown: frozenset[str] = frozenset()
@@ -16,7 +16,7 @@ class ReportedOnce:
         self._harmless: frozenset[str] = frozenset()
 
     def unknown(self, kind: str) -> list[Effect]:
-        """An event of a type that nobody knows has come; each type is told once."""
+        """The endpoint has sent an event of an unknown type; each type is reported once."""
         kind = kind[:_LONGEST_TYPE]
         if kind in self._unknown or len(self._unknown) >= _REMEMBERED:
             return []
@@ -24,14 +24,14 @@ class ReportedOnce:
         return [EventUnknown(plain(kind))]
 
     def malformed(self, kind: str, problem: str) -> list[Effect]:
-        """An event cannot be read; each problem of a type is told once."""
+        """An event cannot be read; each problem of a type is reported once."""
         if (kind, problem) in self._malformed or len(self._malformed) >= _REMEMBERED:
             return []
         self._malformed |= {(kind, problem)}
         return [EventMalformed(kind, problem)]
 
     def harmless(self, code: str) -> bool:
-        """An error that needs nobody's attention has come; returns whether it is the first with this code."""
+        """The endpoint has sent a harmless error; returns whether it is the first with this code."""
         is_new = code not in self._harmless
         self._harmless |= {code}
         return is_new

@@ -19,16 +19,16 @@ class Sent:
 
     def __init__(self, before: "Sent | None" = None) -> None:
         self.numbers: count[int] = before.numbers if before else count(1)
-        """The numbers of the events that get their ids from us."""
+        """The numbers of the events whose ids this side makes."""
         self._kinds: OrderedDict[str, str] = OrderedDict()
 
     def __contains__(self, event_id: object) -> bool:
         return event_id in self._kinds
 
     def identified(self, event: JsonObject) -> JsonObject:
-        """The client event with an `event_id`, its own or ours.
+        """The client event with an `event_id`, its own or a new one.
 
-        An item that we create gets an id too, under which every connection of the session knows it.
+        An item that it creates gets an id too, under which every connection of the session knows the item.
         """
         item = event.get("item")
         if event.get("type") == "conversation.item.create" and isinstance(item, dict) and not item.get("id"):
@@ -38,7 +38,7 @@ class Sent:
         return {**event, "event_id": f"event_{next(self.numbers):06d}"}
 
     def note(self, event: JsonObject) -> None:
-        """An identified event goes out."""
+        """The client sends an identified event."""
         self._kinds[event["event_id"]] = event["type"]
         if len(self._kinds) > _REMEMBERED_EVENTS:
             self._kinds.popitem(last=False)

@@ -27,7 +27,7 @@ HARMLESS_CODES = frozenset(
         "response_cancel_not_active",
     }
 )
-"""Codes that tell of a race between client and server, which needs nobody's attention."""
+"""Codes of a race between client and server, which need no attention."""
 
 _CODE_ERRORS: dict[str, type[RunnerError]] = {
     "beta_api_shape_disabled": ProtocolError,
@@ -41,7 +41,7 @@ _CODE_ERRORS: dict[str, type[RunnerError]] = {
     "server_error": EndpointBusy,
     "server_overloaded": EndpointBusy,
 }
-"""What is known of a code; some servers say it in an error's `type` and leave its `code` out."""
+"""The error of each known code; some servers say it in an error's `type` and leave its `code` out."""
 
 _SURVIVED_CODES = frozenset({"rate_limit_exceeded", "server_error", "server_overloaded"})
 """Known codes that fail one request and leave the session open."""
@@ -126,7 +126,7 @@ def _known(code: str, kind: str) -> str:
 
 
 def error_for_close(close_code: int, reason: str) -> RunnerError:
-    """The error of a connection that the peer closed; never success, since only our own close is.
+    """The error of a connection that the peer closed; never success, since only a close by the client is.
 
     Args:
         close_code: The code of the WebSocket close frame; 1006 stands for a connection that broke without one.
@@ -166,7 +166,7 @@ def recovery_of(error: RunnerError, classified: Mapping[str, Literal["temporary"
     """Whether another connection may fare better than the one that failed like this.
 
     Args:
-        error: Why a connection could not be opened, or why it ended before we ended it.
+        error: Why a connection could not be opened, or why it ended before the client ended it.
         classified: The profile's own opinion, by error code, HTTP status or close code, in this order of precedence.
     """
     for sign in (error.code, str(error.status)):

@@ -23,14 +23,14 @@ ConnectionPhase = Literal["connecting", "configuring", "ready", "closed"]
 
 
 class SessionState:
-    """What is known of one session on one connection.
+    """The state of one session on one connection.
 
     Args:
         before: The state on the session's connection before this one; conversation, usage and rate limits are the
-            session's and go on, as do the numbers of our events and the configuration that was asked for.
+            session's and go on, as do the numbers of the client events and the configuration that was asked for.
         kind: What kind of session was asked for.
         max_response_retries: How often a response that failed for a temporary reason is asked for again.
-        asks_again: Whether what the end of the connection leaves without an answer is owed on the next one.
+        asks_again: Whether requests that the end of the connection leaves without an answer are to be sent again.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class SessionState:
         self.greeted = False
         """Whether the endpoint has sent `session.created`."""
         self.heard_at_s = 0.0
-        """When the last event came, in Unix seconds; told by whoever calls `receive`."""
+        """When the last event came, in Unix seconds; the caller of `receive` sets it."""
         self.session_id = ""
         self.expires_at = 0
         self.configuration: Configuration = Configuration(before.configuration if before else None)
@@ -57,43 +57,43 @@ class SessionState:
         self.usage: Usage = before.usage if before else Usage()
         self.rate_limits: RateLimits = before.rate_limits if before else RateLimits()
         self.pending = Pending()
-        """What the endpoint still owes."""
+        """What the endpoint has still to send."""
         self.unanswered: list[Request] = []
-        """What the end of the connection has left without an answer, for good."""
+        """The requests that the end of the connection has left without an answer, for good."""
         self.translation: Translation = Translation(before.translation if before else None)
-        """What is being said in a translation."""
+        """The words of a translation that are being said."""
         self.sent: Sent = Sent(before.sent if before else None)
         self.reported_once: ReportedOnce = before.reported_once if before else ReportedOnce()
         self._asks_again = asks_again
 
     @property
     def effective(self) -> JsonObject:
-        """What the endpoint says holds for the session."""
+        """The configuration of the session, as the endpoint reports it."""
         return self.configuration.effective
 
     @property
     def busy(self) -> bool:
-        """Whether a response of the default conversation is asked for or in flight."""
+        """Whether a response of the default conversation is requested, in flight, or to be requested again."""
         return self.pending.busy
 
     @property
     def requested_by(self) -> str:
-        """The id of our `response.create` for the conversation that was not answered yet, or nothing."""
+        """The id of the `response.create` for the conversation that was not answered yet, or nothing."""
         return self.pending.requested_by
 
     @property
     def is_pending(self) -> bool:
-        """Whether anything that was asked for or promised is to come: a response, a transcription, last words."""
+        """Whether anything is still to come: a response, a transcription, the end of a turn or of a translation."""
         return self.pending.is_pending or (self.translation.is_leaving and not self.is_over)
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more will come of this connection, since it has ended or the endpoint has said its last."""
+        """Whether nothing more will come of this connection: it has ended, or the endpoint has closed the session."""
         return self.phase == "closed" or self.translation.is_over
 
     @property
     def awaits_endpoint(self) -> bool:
-        """Whether the endpoint has to say something next, and not the user who speaks."""
+        """Whether the endpoint has to send something next, and not the user who speaks."""
         return self.pending.awaits_endpoint
 
     @property
@@ -146,7 +146,7 @@ class SessionState:
         return self.configuration.is_settled and not (self.is_pending or unheard)
 
     def identified(self, event: JsonObject) -> JsonObject:
-        """The client event as it is to be sent, with an `event_id` and an item's id, its own or ours.
+        """The client event as it is to be sent, with an `event_id` and an item's id, its own or new ones.
 
         Audio is appended under the name that this kind of session has for it.
         """
@@ -214,11 +214,11 @@ class SessionState:
                 pass
 
     def malformed(self, kind: str, problem: str) -> list[Effect]:
-        """Report what cannot be read, each problem of a type once; an empty type stands for no event at all."""
+        """Report an event that cannot be read, each problem of a type once; an empty type is no event at all."""
         return self.reported_once.malformed(kind, problem)
 
     def close(self) -> list[Effect]:
-        """End the connection, and report as incomplete what somebody was still saying."""
+        """End the connection, and report as incomplete the turns that were still being said."""
         self.phase = "closed"
         cut_short, transcribing = self.pending.active.copy(), self.pending.transcribing.copy()
         said = self.conversation.of_responses(cut_short)
@@ -243,7 +243,7 @@ class SessionState:
         return effects
 
     def refuse(self, cause: str, cause_type: str) -> Request | None:
-        """The endpoint does not do what this event of ours asks for; returns the request that is thereby answered."""
+        """The endpoint refuses what this client event asks for; returns the request that is thereby answered."""
         if cause:
             self.conversation.refuse(cause)
             self.configuration.refuse(cause)

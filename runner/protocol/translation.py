@@ -23,9 +23,9 @@ class Moment(NamedTuple):
     """When a piece of words came."""
 
     elapsed_ms: int | None
-    """By the endpoint's clock, in milliseconds; None where it does not say."""
+    """By the endpoint's clock, in milliseconds; None where the event does not say."""
     at_s: float
-    """By ours, in Unix seconds."""
+    """By the client's clock, in Unix seconds."""
 
     def follows_pause(self, before: Moment) -> bool:
         """Whether there was a pause since the piece before."""
@@ -35,7 +35,7 @@ class Moment(NamedTuple):
 
 
 def moment_of(event: JsonObject, at_s: float) -> Moment:
-    """When a piece came; `at_s` is our own time, in Unix seconds."""
+    """When a piece came; `at_s` is the client's own time, in Unix seconds."""
     return Moment(None if event.get("elapsed_ms") is None else json_fields.count(event, "elapsed_ms"), at_s)
 
 
@@ -54,8 +54,8 @@ class Translation:
         before: The same on the session's connection before this one; the numbers of the stretches go on.
 
     Attributes:
-        is_leaving: Whether we have asked for the last words.
-        is_over: Whether the endpoint has said them.
+        is_leaving: Whether the client has sent `session.close`.
+        is_over: Whether the endpoint has sent `session.closed`.
     """
 
     def __init__(self, before: Translation | None = None) -> None:
@@ -66,7 +66,7 @@ class Translation:
 
     @property
     def is_concluded(self) -> bool:
-        """Whether the endpoint has said its last words because we asked for them."""
+        """Whether the endpoint has sent `session.closed` because the client asked for it."""
         return self.is_leaving and self.is_over
 
     def add(
@@ -77,7 +77,7 @@ class Translation:
         Args:
             conversation: Where the stretches stand as items.
             heard_at_s: When the piece came, in Unix seconds.
-            side: Who said it.
+            side: Whose words they are.
             event: The event that brought it.
         """
         words = text(event, "delta")
@@ -86,7 +86,7 @@ class Translation:
         if stretch is not None and now.follows_pause(stretch.last):
             effects, stretch = self.end(conversation, side), None
         if stretch is None:
-            # The space that parts it from what was said before, which is another turn now.
+            # The space parts it from the words before, which are another turn now.
             words = words.lstrip(" ")
             stretch = _Stretch(f"stretch_{next(self._numbers)}", now)
             conversation.put({"id": stretch.item_id, "type": "message", "role": side})
@@ -98,7 +98,7 @@ class Translation:
     def end(
         self, conversation: Conversation, side: Side, status: Literal["completed", "incomplete"] = "completed"
     ) -> list[Effect]:
-        """End what a side is saying, if it is."""
+        """End the stretch of a side, if it is saying something."""
         stretch = self._running.pop(side, None)
         item = conversation.get(stretch.item_id) if stretch else None
         if item is None:
@@ -107,5 +107,5 @@ class Translation:
         return turn_ended(item)
 
     def break_off(self, conversation: Conversation) -> list[Effect]:
-        """The connection is over, and with it whatever was being said."""
+        """The connection is over, which ends the stretches of both sides."""
         return [*self.end(conversation, "user", "incomplete"), *self.end(conversation, "assistant", "incomplete")]

@@ -8,7 +8,7 @@ from runner.settings.limits import Prices
 
 @dataclass(slots=True)
 class Usage:
-    """Tokens by direction and modality, as the API reports them; what it gives no modality of counts as text."""
+    """Tokens by direction and modality, as the API reports them; tokens without a modality count as text."""
 
     responses: int = 0
     input_tokens: int = 0
@@ -25,7 +25,7 @@ class Usage:
     output_audio_tokens: int = 0
     transcription_input_tokens: int = 0
     transcription_audio_tokens: int = 0
-    """A part of what transcriptions read."""
+    """The audio among `transcription_input_tokens`."""
     transcription_output_tokens: int = 0
     transcription_s: float = 0.0
     """Audio transcribed, in seconds, where the endpoint counts those instead of tokens."""

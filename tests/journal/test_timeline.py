@@ -1,4 +1,4 @@
-"""A timeline tells what a session's records mean."""
+"""A timeline says what a session's records mean."""
 
 from typing import Any
 
@@ -56,7 +56,7 @@ class Tape:
         return only
 
     def rows(self, who: str) -> list[Row]:
-        """The rows of somebody."""
+        """The rows of this kind."""
         return [row for row in self.timeline().rows if row.who == who]
 
 
@@ -108,7 +108,7 @@ def test_speech_is_one_row_and_the_answer_counts_from_its_end() -> None:
 
 
 def test_audio_that_the_client_commits_is_a_row_of_its_own() -> None:
-    """Without turn detection the commit says when somebody had spoken; kept audio counts as hashed audio does."""
+    """Without turn detection the commit says when the user had spoken; kept audio counts as hashed audio does."""
     tape = Tape()
     session = {**SESSION, "audio": {"input": {"format": {"type": "audio/pcmu"}}}}
     tape.came(0, "session.updated", session=session)
@@ -144,7 +144,7 @@ def test_an_interruption_is_seen_on_both_sides(by: str) -> None:
 
 
 def test_a_tool_call_has_its_arguments_its_output_and_its_time() -> None:
-    """The call is told once, however many events repeat it."""
+    """The call is reported once, however many events repeat it."""
     tape = Tape()
     call = {"type": "function_call", "id": "f1", "call_id": "c1", "name": "order", "arguments": '{"id":1}'}
     tape.came(1, "response.output_item.done", response_id="r1", item=call)
@@ -185,7 +185,7 @@ def test_a_failed_response_counts_as_an_error() -> None:
 
 
 def test_a_lost_connection_and_its_replacement() -> None:
-    """What was in flight is lost, what is said again is not told twice, and a later repetition is."""
+    """What was in flight is lost, what is said again is not reported twice, and a later repetition is."""
     tape = Tape()
     tape.noted(0, "connection.opened", endpoint="azure")
     tape.said(1, "Hello", "item_1")
@@ -222,8 +222,8 @@ def test_a_rollover_is_no_loss(closed_before: bool) -> None:
     assert (tape.timeline().summary().reconnects, tape.timeline().summary().rollovers) == (0, 1)
 
 
-def test_what_the_endpoint_configures_otherwise_is_told() -> None:
-    """Masked values and what nobody asked for are not compared."""
+def test_what_the_endpoint_configures_otherwise_is_reported() -> None:
+    """Settings that were not asked for are not compared."""
     tape = Tape()
     asked: dict[str, Any] = {
         "instructions": "be kind",

@@ -10,7 +10,7 @@ from runner.protocol.json_fields import BadField
 
 
 def message(item_id: str, text: str = "x", **fields: Any) -> dict[str, Any]:
-    """What somebody typed."""
+    """A message that the user typed."""
     content = [{"type": "input_text", "text": text}]
     return {"id": item_id, "type": "message", "role": "user", "content": content, **fields}
 

@@ -100,7 +100,7 @@ EQUAL = [
 
 @pytest.mark.parametrize(("asked", "now"), EQUAL)
 def test_the_same_in_other_words_is_no_drift(asked: dict[str, Any], now: dict[str, Any]) -> None:
-    """Nor is what nobody asked for, or what the API never shows."""
+    """Nor is a setting that was not asked for, or that the API never shows."""
     assert differences(asked, now) == []
 
 
@@ -251,6 +251,6 @@ def test_what_holds_as_asked_never_drifts(session: dict[str, Any]) -> None:
 
 @given(SESSIONS, SESSIONS)
 def test_any_two_objects_can_be_compared(asked: dict[str, Any], now: dict[str, Any]) -> None:
-    """The endpoint may send what it likes; each difference can be told."""
+    """The endpoint may send what it likes; each difference can be reported."""
     for each in differences(asked, now):
         assert len(str(each)) < 300

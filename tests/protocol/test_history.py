@@ -1,4 +1,4 @@
-"""What a new connection is told."""
+"""History replay: what a new connection gets of the conversation."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ PCM_100_MS = 48 * 100 * 4 // 3
 
 
 def message(item_id: str, *texts: str, role: str = "user", **fields: Any) -> dict[str, Any]:
-    """A message of these parts; a part without text is audio that nobody wrote down."""
+    """A message of these parts; a part without text is audio without a transcript."""
     kind = "output_text" if role == "assistant" else "input_text"
     content = [{"type": kind, "text": each} if each else {"type": "input_audio", "transcript": None} for each in texts]
     return {"id": item_id, "type": "message", "role": role, "content": content, **fields}
@@ -44,12 +44,12 @@ def conversation(*items: dict[str, Any]) -> Conversation:
 
 
 def told(made: Conversation, bounds: History = ALL) -> list[str]:
-    """The ids of the items that are told."""
+    """The ids of the items that are replayed."""
     return [each["item"]["id"] for each in replay(made, bounds)]
 
 
 def test_turns_are_told_as_text_in_their_order() -> None:
-    """Whoever said it, typed or spoken, with the content type that its role has."""
+    """Of the user, the system and the assistant, typed or spoken, with the content type that its role has."""
     spoken = {"type": "output_audio", "transcript": "hi"}
     made = conversation(
         message("s", "Be brief.", role="system"),
@@ -72,7 +72,7 @@ def test_turns_are_told_as_text_in_their_order() -> None:
 
 
 def test_what_has_no_words_or_is_not_finished_is_left_out() -> None:
-    """Audio that nobody wrote down, half an answer, half a call, and what is about to be removed."""
+    """Audio without a transcript, half an answer, half a call, and what is about to be removed."""
     made = conversation(message("audio", ""), message("kept", "x"), message("gone", "x"), message("half", "x"))
     made.put(call("call", "call_1"))
     made.put({"id": "odd", "type": "mcp_list_tools"})
@@ -157,7 +157,7 @@ def test_without_audio_nothing_is_cut() -> None:
 
 
 def test_what_was_cut_once_is_not_cut_again() -> None:
-    """An endpoint confirms what it was told; the next connection is told the same."""
+    """An endpoint confirms the replay; the next connection gets the same."""
     made = conversation(message("a", TEXT, role="assistant"))
     made.by_id["a"].audio_characters, made.by_id["a"].heard_ms = PCM_100_MS, 50
 
@@ -187,7 +187,7 @@ CUTS = st.none() | st.integers(0, 200)
 
 @given(st.lists(st.tuples(MESSAGES | CALLS, CUTS, st.booleans()), max_size=12), st.integers(0, 12))
 def test_a_replayed_conversation_replays_the_same(steps: list[Any], most: int) -> None:
-    """Told to a new endpoint, and by that one's state to the next: the same items, roles and texts."""
+    """Replayed to a new endpoint, and from that one's state to the next: the same items, roles and texts."""
     made = Conversation()
     for number, ((kind, value), heard_ms, said) in enumerate(steps):
         if isinstance(value, list):
@@ -219,7 +219,7 @@ def test_the_last_question_is_always_told() -> None:
         kind = "output_text" if role == "assistant" else "input_text"
         conversation.put({"id": item_id, "type": "message", "role": role, "content": [{"type": kind, "text": text}]})
 
-    told = replay(conversation, History(max_items=1, max_tokens=5))
+    replayed = replay(conversation, History(max_items=1, max_tokens=5))
 
-    assert [each["item"]["id"] for each in told] == ["c"]
+    assert [each["item"]["id"] for each in replayed] == ["c"]
     assert replay(conversation, History(max_items=0)) == []

@@ -32,7 +32,7 @@ def said(text: str, item_id: str = "item_u") -> dict[str, Any]:
 
 
 def again(of: SessionState) -> list[tuple[dict[str, Any], int]]:
-    """What is owed, and how often it has failed."""
+    """The requests to be sent again, and how often each has failed."""
     return [(each.event, each.failures) for each in of.pending.to_retry]
 
 
@@ -157,7 +157,7 @@ def test_only_what_was_granted_is_asked_of_the_next() -> None:
 
 
 def test_a_moment_is_quiet_when_nothing_would_be_lost() -> None:
-    """An answer, a transcription, audio that nobody but us can commit."""
+    """An answer, a transcription, audio that only the client can commit."""
     here = state()
     moments = [here.quiet]
     here.send({"type": "input_audio_buffer.append"})
@@ -179,7 +179,7 @@ def test_a_moment_is_quiet_when_nothing_would_be_lost() -> None:
 @pytest.mark.parametrize(("code", "repeats"), [("server_error", True), ("invalid_value", False)])
 @pytest.mark.parametrize("refused", [True, False])
 def test_a_response_that_fails_for_a_while_is_asked_again(code: str, repeats: bool, refused: bool) -> None:
-    """Refused or begun, as often as is allowed; what will not pass is told at once."""
+    """Refused or begun, as often as is allowed; a lasting failure is reported at once."""
     here = state()
     for failures in range(3):
         sent = here.send(CREATE)

@@ -1,4 +1,4 @@
-"""What is still to come: nobody leaves before it, and nobody waits for what cannot come."""
+"""What is pending: everything that is still to come, and nothing that cannot come."""
 
 from typing import Any
 
@@ -63,7 +63,7 @@ def test_a_response_out_of_band_is_pending_from_its_request_to_its_end(field: di
 
 @pytest.mark.parametrize("field", [{}, {"conversation_id": None}])
 def test_requests_are_matched_in_their_order(field: dict[str, Any]) -> None:
-    """A server that does not tell the two kinds apart answers them in the order in which they were asked for."""
+    """A server that does not distinguish the two kinds answers them in the order in which they were asked for."""
     state = hearing(None)
     state.send({"type": "response.create"})
     receive(state, created("resp_1", **field))
@@ -172,7 +172,7 @@ def test_our_commit_that_comes_too_late_takes_no_promise_away() -> None:
 
 
 def test_a_response_that_was_asked_for_may_be_the_promised_one() -> None:
-    """Both at once: one is made, the other is refused, and nobody waits for it."""
+    """Both at once: one is made, the other is refused and no longer pending."""
     state = hearing()
     receive(state, COMMITTED)
     sent = state.send({"type": "response.create"})
@@ -269,7 +269,7 @@ def test_an_error_long_after_the_answer_began_does_not_refuse_it() -> None:
 
 @pytest.mark.parametrize("error", [None, {}, {"message": 5}, {"message": "no", "param": []}])
 def test_an_unreadable_error_is_an_answer_too(error: Any) -> None:
-    """A request that was refused in words nobody understands must not block the conversation for ever."""
+    """A request that was refused in words that make no sense must not block the conversation for ever."""
     state = hearing()
     state.send({"type": "response.create"})
     receive(state, STARTED)

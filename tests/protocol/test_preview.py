@@ -126,7 +126,7 @@ def test_a_request_is_put_in_old_words(response: dict[str, Any], expected: dict[
 
 @pytest.mark.parametrize(("old", "current"), OLD.items())
 def test_old_events_get_their_current_names(old: str, current: str) -> None:
-    """Whoever reads the session's events meets the current protocol only."""
+    """A reader of the session's events meets the current protocol only."""
     event = {"type": old, "event_id": "event_1", "delta": "piece", "novelty": [1]}
 
     assert from_preview(event) == {**event, "type": current}

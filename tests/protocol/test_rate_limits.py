@@ -16,7 +16,7 @@ def entry(remaining: Any = 100, *, name: Any = "tokens", limit: Any = 100, reset
 
 
 @pytest.mark.parametrize(
-    ("remaining", "told"),
+    ("remaining", "reported"),
     [
         ([100, 90, 21], []),
         ([100, 20], [20]),
@@ -29,13 +29,13 @@ def entry(remaining: Any = 100, *, name: Any = "tokens", limit: Any = 100, reset
         ([150, 100], []),
     ],
 )
-def test_thresholds_are_told_once_until_the_limit_has_recovered(remaining: list[int], told: list[int]) -> None:
+def test_thresholds_are_reported_once_until_the_limit_has_recovered(remaining: list[int], reported: list[int]) -> None:
     """At 20 %, 5 % and nothing, and above 20 % again; going to and fro between is not worth a word."""
     limits = RateLimits()
 
     found = [each for amount in remaining for each in limits.update([entry(amount)], 0)]
 
-    assert found == [RateLimitCrossed("tokens", 100, amount, 10.0, amount / 100) for amount in told]
+    assert found == [RateLimitCrossed("tokens", 100, amount, 10.0, amount / 100) for amount in reported]
 
 
 def test_each_limit_is_followed_by_its_name() -> None:
@@ -120,11 +120,11 @@ def test_names_are_bounded() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.floats(0, 1000)), max_size=20), st.floats(0, 2000))
 def test_the_wait_is_always_bounded(steps: list[tuple[int, float]], at_s: float) -> None:
-    """And nothing is told twice in a row."""
+    """And nothing is reported twice in a row."""
     limits = RateLimits()
-    told = [each for amount, reset_s in steps for each in limits.update([entry(amount, reset_s=reset_s)], 0)]
+    reported = [each for amount, reset_s in steps for each in limits.update([entry(amount, reset_s=reset_s)], 0)]
 
     assert 0 <= limits.wait_s(at_s) <= LONGEST_WAIT_S
-    levels = [sum(each.share <= threshold for threshold in (0.2, 0.05, 0)) for each in told]
+    levels = [sum(each.share <= threshold for threshold in (0.2, 0.05, 0)) for each in reported]
     assert all(one < other or other == 0 for one, other in zip([0, *levels], levels, strict=False))
     assert levels[:1] != [0]

@@ -37,7 +37,7 @@ FATAL = [
 
 @pytest.mark.parametrize("code", sorted(HARMLESS_CODES))
 def test_races_are_harmless(code: str) -> None:
-    """A cancel that came too late and a question that came too early need nobody's attention."""
+    """A cancel that came too late and a question that came too early need no attention."""
     assert severity(code) == "harmless"
 
 
@@ -62,7 +62,7 @@ def test_hopeless_codes_end_the_session_wherever_they_come(code: str, kind: type
 
 @pytest.mark.parametrize("code", [code for code, _ in FATAL if code != "invalid_model"])
 def test_hopeless_codes_come_with_advice(code: str) -> None:
-    """The user is told which setting to look at, the same way wherever the code came from."""
+    """The hint names the setting to look at, the same way wherever the code came from."""
     errors = [error_for_code(code, "m"), error_for_close(1008, code), error_for_status(400, "m", code=code)]
     hints = {error.hint for error in errors}
 

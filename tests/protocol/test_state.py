@@ -224,7 +224,7 @@ def test_an_error_frees_the_request_that_it_answers() -> None:
     [("response_cancel_not_active", "harmless"), ("session_expired", "fatal"), ("unknown_parameter", "recoverable")],
 )
 def test_errors_have_a_severity(code: str, severity: str) -> None:
-    """Harmless, recoverable and fatal codes are told apart."""
+    """Harmless, recoverable and fatal codes are distinguished."""
     (effect,) = receive(ready(), {"type": "error", "error": {"type": "x", "code": code, "message": "m"}})
 
     assert isinstance(effect, ErrorReported)
@@ -284,7 +284,7 @@ def test_what_is_malformed_is_reported_up_to_a_bound() -> None:
 
 
 def test_a_long_answer_costs_no_more_for_each_piece() -> None:
-    """The text is joined when somebody asks, not for every one of its pieces."""
+    """The text is joined when it is read, not for every one of its pieces."""
     state = ready()
     receive(state, created())
 
@@ -303,7 +303,7 @@ def test_a_long_answer_costs_no_more_for_each_piece() -> None:
 
 
 def test_an_unreadable_end_still_ends_the_response() -> None:
-    """A `response.done` that cannot be read must not leave everybody waiting."""
+    """A `response.done` that cannot be read must not leave the session waiting."""
     state = ready()
     state.send({"type": "response.create"})
     receive(state, created())
@@ -377,7 +377,7 @@ def test_what_is_being_written_down_is_pending() -> None:
 
 
 def test_a_refused_commit_is_pending_no_longer() -> None:
-    """An empty buffer is answered with an error, and nobody waits for it."""
+    """An empty buffer is answered with an error, and nothing is pending."""
     state = ready()
     sent = state.send({"type": "input_audio_buffer.commit"})
 

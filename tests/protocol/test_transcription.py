@@ -80,7 +80,7 @@ def test_a_lost_connection_fails_what_it_was_to_write_down() -> None:
 
 
 def test_a_deleted_item_is_written_down_no_more() -> None:
-    """Nobody waits for what will not come."""
+    """Nothing is pending that will not come."""
     state = hearing()
     receive(state, committed("a"))
 

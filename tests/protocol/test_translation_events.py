@@ -68,7 +68,7 @@ def test_a_pause_ends_a_stretch() -> None:
 
 
 def test_without_the_endpoints_clock_the_time_of_arrival_counts() -> None:
-    """Where `elapsed_ms` is missing, whoever listens says when a piece came."""
+    """Where `elapsed_ms` is missing, the client's own clock says when a piece came."""
     state = translating()
     for at_s, delta in ((10.0, "a"), (11.9, "b"), (13.9, "c")):
         state.heard_at_s = at_s
@@ -117,7 +117,7 @@ def test_an_end_that_nobody_asked_for_is_told_as_such() -> None:
 
 
 def test_a_lost_connection_breaks_off_and_the_next_goes_on() -> None:
-    """What was being said is incomplete; the next connection tells nothing again and gives new names."""
+    """What was being said is incomplete; the next connection reports nothing again and gives new names."""
     first = translating()
     receive(first, heard("Good d"))
     first.send({"type": "session.close"})
@@ -145,7 +145,7 @@ def test_what_a_translation_does_not_have_is_refused(kind: str) -> None:
 
 
 def test_audio_is_appended_under_the_name_that_a_translation_has_for_it() -> None:
-    """Whoever appends audio need not know the kind of the session; none of it is left for a commit."""
+    """The caller that appends audio need not know the kind of the session; none of it is left for a commit."""
     state = translating()
 
     sent = state.send({"type": "input_audio_buffer.append", "audio": "AAAA"})
@@ -176,7 +176,7 @@ def test_events_of_other_kinds_pass_through() -> None:
     ],
 )
 def test_what_cannot_be_read_changes_nothing(event: dict[str, Any]) -> None:
-    """It is told, and the translation goes on."""
+    """It is reported, and the translation goes on."""
     state = translating()
 
     assert [type(each) for each in receive(state, event)] == [EventMalformed]
