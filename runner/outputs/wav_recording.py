@@ -54,7 +54,8 @@ class _CutBack(NamedTuple):
 class WavRecording(Writer[_Laid | _CutBack], Player):
     """A WAV file in which audio has the place in time at which it was said or heard.
 
-    Where only one side is recorded, its pieces follow upon each other without the silence between.
+    Where only one side is recorded, its pieces follow upon each other without the silence between: so a recording
+    lays its pieces out in its own time, which is that of no clock, and not in that of the playback.
 
     Args:
         output: The profile's settings.
