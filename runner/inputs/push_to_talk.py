@@ -110,13 +110,13 @@ class PushToTalk:
         is_answering = self._session.state.busy
         tasks.start_soon(self._answer_stop.stop)
         await self._session.send({"type": "input_audio_buffer.clear"})
-        self._sender.sent_bytes = 0
+        self._sender.begin_turn()
         self._is_talking = True
         self._status.show(_TALKING, below=is_answering)
 
     async def _end_turn(self, tasks: TaskGroup) -> None:
         self._is_talking = False
-        if self._sender.form.ms(self._sender.sent_bytes) < SHORTEST_TURN_MS:
+        if self._sender.turn_ms < SHORTEST_TURN_MS:
             await self._session.send({"type": "input_audio_buffer.clear"})
             self._status.show(_TOO_SHORT)
             return

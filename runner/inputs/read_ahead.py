@@ -40,14 +40,15 @@ async def read_ahead(read: Callable[[], bytes | None], *, pieces: int) -> AsyncI
             except RunnerError as error:
                 failure = error
 
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(fill)
-        with receiving:
+    # Closed while a piece still waits for its place, it would fail the task that reads.
+    with receiving:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(fill)
             try:
                 yield receiving
             except RunnerError as error:
                 # Raised below, where no task group wraps it.
                 failure = error
-        tasks.cancel_scope.cancel()
+            tasks.cancel_scope.cancel()
     if failure is not None:
         raise failure

@@ -49,9 +49,8 @@ class Sender:
     def __init__(self, session: Session, *, rate: int, muted_by: PlayingAnswers | None = None) -> None:
         self.session = session
         self.form = session.state.configuration.input_format
-        self.is_translated = session.state.effective.get("type") == "translation"
-        self.sent_bytes = 0
-        """The size of the audio that was sent since the last turn that we ended, in the session's format."""
+        self._is_translated = session.state.effective.get("type") == "translation"
+        self._turn_bytes = 0
         self._resampler = Resampler(rate, self.form.rate)
         self._muted_by = muted_by
         self._muted_until_s = 0.0
@@ -68,7 +67,16 @@ class Sender:
     @property
     def frame_bytes(self) -> int:
         """The size of what is sent at a time in real time, in the session's format."""
-        return self.form.size_bytes(_TRANSLATED_FRAME_MS if self.is_translated else _FRAME_MS)
+        return self.form.size_bytes(_TRANSLATED_FRAME_MS if self._is_translated else _FRAME_MS)
+
+    @property
+    def turn_ms(self) -> float:
+        """How much audio was sent since the turn began, in milliseconds."""
+        return self.form.ms(self._turn_bytes)
+
+    def begin_turn(self) -> None:
+        """Count the audio that is sent from now on as a new turn."""
+        self._turn_bytes = 0
 
     def encoded(self, pcm: bytes, *, last: bool = False) -> bytes:
         """Samples in the session's format, as far as the resampler gives them yet; `last` brings the rest."""
@@ -81,22 +89,13 @@ class Sender:
     async def send(self, audio: bytes) -> None:
         """Send audio that is in the session's format."""
         if audio:
-            self.sent_bytes += len(audio)
+            self._turn_bytes += len(audio)
             await self.session.append_audio(audio)
 
     async def connected(self) -> None:
         """Wait for a connection, so that audio which can wait is not dropped between two."""
         while self.session.link is None and not self.session.is_over:
             await self.session.changes.next()
-
-    async def keep_silent(self, duration_s: float, pace: Pace) -> None:
-        """Send silence for so long."""
-        left = self.form.size_bytes(duration_s * 1000)
-        while left > 0:
-            piece = min(self.frame_bytes, left)
-            left -= piece
-            await pace.due(self.form.seconds(piece))
-            await self.session.append_audio(self.form.silence(piece))
 
     async def end(self, pace: Pace, *, trailing_silence_ms: int, name: str, is_ahead: bool) -> None:
         """End the last turn: by silence where turn detection is on, else by a commit and a request for an answer.
@@ -110,20 +109,16 @@ class Sender:
         Raises:
             InputError: the turn is too short.
         """
-        if self.is_translated:
-            await self.keep_silent(trailing_silence_ms / 1000, pace)
+        if self._is_translated:
+            await self._keep_silent(trailing_silence_ms / 1000, pace)
         elif self.session.state.configuration.detects_turns:
-            await self.keep_silent(trailing_silence_ms / 1000, pace)
+            await self._keep_silent(trailing_silence_ms / 1000, pace)
             if is_ahead:
                 await self._caught_up()
             await self._end_detected(name)
         else:
-            await self.end_turn(name)
-
-    async def end_turn(self, name: str) -> None:
-        """Commit the turn and, in a conversation, ask for an answer; raises as `commit` does."""
-        await self.commit(name)
-        await self.ask()
+            await self.commit(name)
+            await self.ask()
 
     async def commit(self, name: str) -> None:
         """Make what was sent a turn.
@@ -134,9 +129,10 @@ class Sender:
         Raises:
             InputError: the turn is too short.
         """
-        sent_ms, self.sent_bytes = self.form.ms(self.sent_bytes), 0
-        if sent_ms < SHORTEST_TURN_MS:
-            msg = f"{name} lasts {sent_ms:.0f} ms, and nothing below {SHORTEST_TURN_MS} ms can be a turn"
+        turn_ms = self.turn_ms
+        self.begin_turn()
+        if turn_ms < SHORTEST_TURN_MS:
+            msg = f"{name} lasts {turn_ms:.0f} ms, and nothing below {SHORTEST_TURN_MS} ms can be a turn"
             raise InputError(msg)
         await self.session.send({"type": "input_audio_buffer.commit"})
 
@@ -144,6 +140,14 @@ class Sender:
         """Ask for an answer where the session is a conversation, not a transcription."""
         if self.session.state.effective.get("type", "realtime") == "realtime":
             await self.session.respond()
+
+    async def _keep_silent(self, duration_s: float, pace: Pace) -> None:
+        left = self.form.size_bytes(duration_s * 1000)
+        while left > 0:
+            piece = min(self.frame_bytes, left)
+            left -= piece
+            await pace.due(self.form.seconds(piece))
+            await self.session.append_audio(self.form.silence(piece))
 
     async def _leave(self) -> None:
         with anyio.move_on_after(_LEAVE_S, shield=True), suppress(RunnerError):
@@ -155,7 +159,7 @@ class Sender:
         for _ in range(round(_MOST_SILENCE_S * 1000 / _FRAME_MS)):
             if not self._is_speaking:
                 break
-            await self.keep_silent(_FRAME_MS / 1000, silence)
+            await self._keep_silent(_FRAME_MS / 1000, silence)
         if self._is_speaking:
             await self.session.send({"type": "input_audio_buffer.commit"})
             if self.session.state.configuration.answers_turns:

@@ -13,23 +13,17 @@ from runner.errors import InputError
 from runner.inputs.broadcast import Broadcast, InputListener
 from runner.inputs.stdin import CHUNK_BYTES
 from tests.helpers.hearing_peers import PATIENCE_S
+from tests.helpers.standard_input import standard_input
 
 pytestmark = pytest.mark.anyio
 
 
 @asynccontextmanager
 async def broadcast(**settings: Any) -> AsyncIterator[tuple[Broadcast, int]]:
-    """A broadcast of a pipe, with the end to write to."""
-    receiving, sending = os.pipe()
-    try:
-        async with anyio.create_task_group() as tasks:
-            it = Broadcast(receiving, **{"max_line_bytes": 1 << 20, **settings})
-            tasks.start_soon(it.run)
-            with anyio.fail_after(PATIENCE_S):
-                yield it, sending
-            tasks.cancel_scope.cancel()
-    finally:
-        os.close(receiving)
+    """A broadcast of a pipe, with the end to write to, for a bounded time."""
+    with anyio.fail_after(PATIENCE_S):
+        async with standard_input(**settings) as (it, sending):
+            yield it, sending
 
 
 async def turns(number: int = 50) -> None:

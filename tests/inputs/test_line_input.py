@@ -9,12 +9,12 @@ import anyio
 import pytest
 
 from runner.errors import InputError
-from runner.inputs.broadcast import Broadcast
 from runner.inputs.line_input import LineInput
 from runner.settings.input import StdinInput
 from tests.helpers.endpoint_scripts import attentive, conversation
 from tests.helpers.hearing_peers import TURN_DETECTION, at_once, others, session_with
 from tests.helpers.peer import Peer
+from tests.helpers.standard_input import standard_input
 
 pytestmark = pytest.mark.anyio
 
@@ -22,20 +22,11 @@ pytestmark = pytest.mark.anyio
 @asynccontextmanager
 async def written(text: bytes, *, is_whole: bool = True, **settings: Any) -> AsyncIterator[tuple[LineInput, int]]:
     """An input whose pipe holds this text, and the end to write to, which is closed where the text is whole."""
-    receiving, sending = os.pipe()
-    os.write(sending, text)
-    if is_whole:
-        os.close(sending)
-    broadcast = Broadcast(receiving, max_line_bytes=1024)
-    source = LineInput(StdinInput(kind="stdin", **settings), broadcast.listen())
-    try:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(broadcast.run)
-            yield source, sending
-            source.close()
-            tasks.cancel_scope.cancel()
-    finally:
-        os.close(receiving)
+    async with standard_input() as (broadcast, sending):
+        os.write(sending, text)
+        if is_whole:
+            os.close(sending)
+        yield LineInput(StdinInput(kind="stdin", **settings), broadcast.listen()), sending
 
 
 async def test_each_line_is_a_user_message_that_is_answered() -> None:

@@ -13,7 +13,6 @@ import pytest
 
 from runner.errors import InputError, ProfileError
 from runner.inputs import sender
-from runner.inputs.broadcast import Broadcast
 from runner.inputs.piped_audio import PipedInput
 from runner.settings.input import StdinInput
 from tests.helpers.endpoint_scripts import reached
@@ -30,6 +29,7 @@ from tests.helpers.hearing_peers import (
     session_with,
     tone,
 )
+from tests.helpers.standard_input import standard_input
 
 pytestmark = pytest.mark.anyio
 
@@ -37,17 +37,9 @@ pytestmark = pytest.mark.anyio
 @asynccontextmanager
 async def piped(**settings: Any) -> AsyncIterator[tuple[PipedInput, int]]:
     """Samples from a pipe, and the end to write to."""
-    receiving, sending = os.pipe()
-    broadcast = Broadcast(receiving, max_line_bytes=0, is_audio=True)
-    source = PipedInput(StdinInput.model_validate({"kind": "stdin", "format": "audio", **settings}), broadcast.listen())
-    try:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(broadcast.run)
-            yield source, sending
-            source.close()
-            tasks.cancel_scope.cancel()
-    finally:
-        os.close(receiving)
+    async with standard_input(is_audio=True) as (broadcast, sending):
+        of_profile = StdinInput.model_validate({"kind": "stdin", "format": "audio", **settings})
+        yield PipedInput(of_profile, broadcast.listen()), sending
 
 
 async def test_every_sample_of_a_pipe_arrives_however_it_is_cut() -> None:

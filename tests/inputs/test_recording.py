@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from runner.audio.format import PCM, PCMU
-from runner.errors import InputError, ProfileError
+from runner.errors import EndpointUnreachable, InputError, ProfileError
 from runner.inputs import sender
 from runner.inputs.recording import RecordedInput
 from runner.session.opening import open_session
@@ -203,6 +203,18 @@ async def test_a_turn_is_ended_where_the_input_is_taken_away(tmp_path: Path) -> 
         await session.wait_idle()
         assert others(peers[0]) == ["input_audio_buffer.commit"]
     source.close()
+
+
+async def test_the_end_of_the_session_in_the_middle_of_a_recording_is_its_own_error(tmp_path: Path) -> None:
+    """What was read ahead and waits to be sent does not get in its way."""
+
+    async def losing(peer: Peer) -> None:
+        await peer.greet()
+        for _ in range(5):
+            await peer.until("input_audio_buffer.append")
+
+    with pytest.raises(EndpointUnreachable, match="lost"):
+        await fed(recording(tmp_path / "a.wav", tone(1) * 60), losing, pace="real-time", audio=BY_HAND)
 
 
 async def test_a_fast_recording_waits_for_the_next_connection(tmp_path: Path) -> None:

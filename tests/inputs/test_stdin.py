@@ -8,7 +8,7 @@ from pathlib import Path
 import anyio
 import anyio.lowlevel
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runner.errors import InputError
@@ -46,6 +46,7 @@ async def piped(read: Callable[[int], AsyncIterator[Line]], cuts: list[bytes]) -
 
 
 @ONE_LOOP
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.binary(max_size=30), max_size=10))
 async def test_however_a_pipe_is_cut_the_lines_are_the_same(cuts: list[bytes]) -> None:
     """Where the writes were cut does not show; only a last line without break may be missing its break."""
@@ -57,6 +58,7 @@ async def test_however_a_pipe_is_cut_the_lines_are_the_same(cuts: list[bytes]) -
 
 
 @ONE_LOOP
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.binary(min_size=1, max_size=9), max_size=10))
 async def test_however_a_pipe_is_cut_a_sample_stays_in_one_piece(cuts: list[bytes]) -> None:
     """Every piece holds whole samples, and together they are what was written but for half a sample at the end."""
