@@ -1,6 +1,6 @@
 """What can go wrong, as one tree; each branch knows the exit code of the process.
 
-RunnerError                 70  a fault of rt-run itself, unless a subclass says otherwise
+RunnerError                 70  a bug in rt-run itself, unless a subclass says otherwise
 ├── UsageError               2  the command line
 ├── ProfileError            78  a profile is missing, malformed or contradicts itself
 ├── SecretError             78  a secret's reference leads nowhere
