@@ -14,7 +14,7 @@ def test_a_session_has_no_budget_by_default() -> None:
     assert set(Prices().model_dump().values()) == {0.0}
 
 
-@pytest.mark.parametrize("name", Limits.model_fields.keys() - {"prices"})
+@pytest.mark.parametrize("name", sorted(Limits.model_fields.keys() - {"prices"}))
 def test_a_budget_of_nothing_is_refused(refused: Refused, name: str) -> None:
     """Such a session could not begin."""
     assert refused(Limits, {name: 0}) == {name: "greater_than"}

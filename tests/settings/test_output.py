@@ -41,7 +41,7 @@ def test_the_defaults() -> None:
     assert (SpeakerOutput(kind="speaker").buffer_ms, SpeakerOutput(kind="speaker").on_device_lost) == (60, "fail")
 
 
-@pytest.mark.parametrize("name", PLACEHOLDERS)
+@pytest.mark.parametrize("name", sorted(PLACEHOLDERS))
 def test_a_path_may_name_what_runs(refused: Refused, name: str) -> None:
     """A placeholder is valid alone and beside escaped braces."""
     assert refused(PathTemplate, f"out/{{{name}}}.wav") == {}
