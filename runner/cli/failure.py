@@ -1,4 +1,4 @@
-"""How a failure is told to people."""
+"""How a failure is shown to people."""
 
 import sys
 

@@ -1,7 +1,6 @@
 """The command line: arguments in, exit code out. Each command imports what it needs when it runs."""
 
 import argparse
-import gc
 import sys
 from collections.abc import Sequence
 
@@ -17,7 +16,7 @@ Run a realtime AI session from a profile.
   rt-run check --all
 """
 _EXIT_CODES = """\
-exit codes: 0 done, or drained after SIGTERM; 2 usage; 69 endpoint unreachable; 70 a fault of rt-run;
+exit codes: 0 done, or drained after SIGTERM; 2 usage; 69 endpoint unreachable; 70 a bug in rt-run;
 74 input or output failed; 75 temporary, try again; 76 protocol; 77 access refused; 78 profile invalid
 or refused; 130 drained after SIGINT; 128+n forced by a second signal or by the end of the grace period
 """
@@ -40,11 +39,11 @@ def run(arguments: Sequence[str]) -> int:
     try:
         return _carry_out(parser, options)
     except Exception as error:  # noqa: BLE001  # whatever it is, a person has to read it
-        return _told(error)
+        return _reported(error)
 
 
-def _told(error: Exception) -> int:
-    """Tell what went wrong; returns the exit code."""
+def _reported(error: Exception) -> int:
+    """Print or log what went wrong; returns the exit code."""
     from runner.cli.failure import print_failure
     from runner.errors import OutputError, RunnerError
 
@@ -71,14 +70,9 @@ def _carry_out(parser: argparse.ArgumentParser, options: argparse.Namespace) -> 
     if options.profile is None:
         parser.print_help(sys.stderr)
         return 2
-    # Imports leave no garbage, and looking for it takes a twentieth of a start; `run` turns it on again.
-    gc.disable()
-    try:
-        from runner.cli.run_command import run as run_profiles
+    from runner.cli.run_command import run as run_profiles
 
-        return run_profiles(options)
-    finally:
-        gc.enable()
+    return run_profiles(options)
 
 
 def _print_version(_options: argparse.Namespace) -> int:

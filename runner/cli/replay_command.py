@@ -28,7 +28,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print every session of the journals; lines that are no records are told and left out."""
+    """Print every session of the journals; lines that are no records are reported and left out."""
     import os
     import shutil
 

@@ -19,8 +19,8 @@ from runner.runs.fleet import run_profiles
 from runner.runs.outcome import Outcome, exit_code
 from runner.settings.input import StdinInput
 
-_FAILURES_TOLD = 5
-"""So many different failures of several sessions are told at the end; the log has all of them."""
+_REPORTED_FAILURES = 5
+"""So many different failures of several sessions are printed at the end; the log has all of them."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -103,34 +103,33 @@ def _run(profiles: Sequence[LoadedProfile], form: logs.Format) -> int:
     if loop == "uvloop" and not has_uvloop:
         print_failure(ProfileError("`run.loop` is uvloop, which is not installed", hint="pip install 'rt-run[fast]'"))
         return ProfileError.exit_code
-    # What is there by now stays to the end: no later collection needs to look at it.
+    # All that is imported stays to the end: no collection in the middle of an answer shall walk through it.
     gc.freeze()
-    gc.enable()
     try:
         outcomes = anyio.run(_run_on_asyncio, profiles, backend_options={"use_uvloop": has_uvloop})
     except Exception:  # noqa: BLE001  # whatever it is, it is ours, and a person has to read it
         logs.logger().exception("internal_error")
         return RunnerError.exit_code
-    _tell(outcomes, form)
+    _report(outcomes, form)
     return exit_code(outcomes)
 
 
-def _tell(outcomes: Sequence[Outcome], form: logs.Format) -> None:
-    """Tell why sessions failed: what several of a profile have in common once, the most frequent failures first."""
+def _report(outcomes: Sequence[Outcome], form: logs.Format) -> None:
+    """Print or log why sessions failed: one that several of a profile share once, the most frequent first."""
     failed = {(each.profile, each.error.message): (each, each.error) for each in reversed(outcomes) if each.error}
     counts = Counter((each.profile, each.error.message) for each in outcomes if each.error)
     several = len(outcomes) > 1
-    for kind, count in counts.most_common(_FAILURES_TOLD):
+    for kind, count in counts.most_common(_REPORTED_FAILURES):
         outcome, error = failed[kind]
         if logs.for_people(form):
             whose = f"{count} session{'s' if count > 1 else ''} of {outcome.profile}: " if several else ""
             print_failure(RunnerError(whose + error.message, hint=error.hint))
         else:
-            told = {"error": error.message, "hint": error.hint, "code": error.code, "sessions": count * several}
-            told = {key: value for key, value in told.items() if value}
-            logs.logger().error("run_failed", profile=outcome.profile, **told, exit_code=outcome.exit_code)
-    if logs.for_people(form) and len(counts) > _FAILURES_TOLD:
-        others = sum(count for _, count in counts.most_common()[_FAILURES_TOLD:])
+            facts = {"error": error.message, "hint": error.hint, "code": error.code, "sessions": count * several}
+            facts = {key: value for key, value in facts.items() if value}
+            logs.logger().error("run_failed", profile=outcome.profile, **facts, exit_code=outcome.exit_code)
+    if logs.for_people(form) and len(counts) > _REPORTED_FAILURES:
+        others = sum(count for _, count in counts.most_common()[_REPORTED_FAILURES:])
         print_failure(RunnerError(f"{others} more sessions failed otherwise", hint="the log says how"))
 
 

@@ -147,7 +147,7 @@ async def _serve(app: Asgi, host: str, port: int) -> int:
     def take(number: signal.Signals) -> None:
         nonlocal code
         if serving.cancel_called:
-            # Whoever signals twice does not want to wait for goodbyes.
+            # A second signal does not wait for goodbyes.
             os._exit(128 + number)
         logs.logger().info("endpoint_stopping", signal=number.name)
         code = 0 if number == signal.SIGTERM else 128 + number

@@ -29,7 +29,7 @@ _SECONDS: Final = {
 _PLACEHOLDERS: Final = {"user": "(spoke)", "assistant": "(nothing)", "tool": "(a call that is not in this journal)"}
 _TOKENS: Final = ("input_tokens", "cached_tokens", "output_tokens")
 _OWN_LINES: Final = ("output", "error", "differs")
-_TOLD_OTHERWISE: Final = frozenset(
+_SHOWN_OTHERWISE: Final = frozenset(
     {*_SECONDS, *_TOKENS, *_OWN_LINES, "status", "calls", "interrupts", "cause", "cause_at_s", "note"}
 )
 
@@ -91,14 +91,14 @@ def _placeholder(row: Row) -> str:
 
 
 def _details(row: Row) -> Iterator[tuple[str, bool]]:
-    """The lines beneath a row, each with whether it tells of trouble."""
+    """The lines beneath a row, each with whether it is alarming."""
     facts = row.facts
     phrases = [_status(facts)] if "status" in facts else []
     phrases += [phrase.format(_seconds(facts[key])) for key, phrase in _SECONDS.items() if key in facts]
     if "input_tokens" in facts:
         phrases.append("{} tokens in ({} cached), {} out".format(*(facts.get(key, 0) for key in _TOKENS)))
-    told = {key: value for key, value in facts.items() if key not in _TOLD_OTHERWISE} | facts.get("note", {})
-    phrases += [f"{plain(key).replace('_', ' ')} {plain(str(value))}" for key, value in told.items() if value != ""]
+    others = {key: value for key, value in facts.items() if key not in _SHOWN_OTHERWISE} | facts.get("note", {})
+    phrases += [f"{plain(key).replace('_', ' ')} {plain(str(value))}" for key, value in others.items() if value != ""]
     if facts.get("interrupts"):
         phrases.append("interrupts the assistant")
     if phrases:

@@ -14,7 +14,7 @@ DELIMITER = "__"
 
 
 def environment_layer(environ: Mapping[str, str]) -> tuple[Layer, list[Problem]]:
-    """What the environment says, and a warning for each variable that means no setting."""
+    """Read the settings in the environment; a variable that means no setting gives a warning."""
     data: dict[str, Any] = {}
     names: dict[tuple[str, ...], str] = {}
     warnings: list[Problem] = []

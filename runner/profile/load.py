@@ -58,7 +58,7 @@ def load_profile(
         environ: The environment; by default the process's own.
 
     Raises:
-        ProfileProblems: The profile has problems; all of them are told at once.
+        ProfileProblems: The profile has problems; all of them are reported at once.
         ProfileError: There is no such profile.
     """
     environ = environment(environ)
@@ -162,8 +162,8 @@ def _judge(tree: dict[str, Any], owners: Owners, secret: set[Key]) -> tuple[Prof
     except ValidationError as error:
         from runner.profile.validation_errors import refusals
 
-        told = {key for key, _ in unusable}
-        found += [each for each in refusals(error, known, owners) if each[0] not in told]
+        reported = {key for key, _ in unusable}
+        found += [each for each in refusals(error, known, owners) if each[0] not in reported]
     broken = broken_rules(profile, known, frozenset(str(key[0]) for key, _ in found if key), owners)
     special = {key for key, _, _ in broken} | secret
     strange = {key for key, problem in found if problem.code == "unknown-key"}

@@ -35,7 +35,7 @@ def searched(profiles_dir: Path | None, environ: Mapping[str, str]) -> Iterator[
     """The folders that are searched for names, first match wins; each once.
 
     Raises:
-        ProfileError: A folder that somebody named does not exist: another profile of the same name would be taken.
+        ProfileError: A folder that was named does not exist: another profile of the same name would be taken.
     """
     config = environ.get("XDG_CONFIG_HOME", "")
     home = environ.get("HOME", "")

@@ -36,7 +36,7 @@ class Origins:
         return iter(name for name in self._by_name if name)
 
     def of(self, key: Key) -> Origin:
-        """The origin of a value by its key; what a table leaves out is a default, whoever says the table."""
+        """The origin of a value by its key; what a table leaves out is a default, even where a file says the table."""
         if key not in self._owners:
             return Origin("default")
         layer = self._owners[key]

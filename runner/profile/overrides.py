@@ -11,7 +11,7 @@ from runner.profile.problems import Problem
 
 
 def override_layer(sets: Iterable[str]) -> tuple[Layer, list[Problem]]:
-    """What the flags say, in their order, and what is wrong with them."""
+    """Read the flags in their order; returns their settings and the problems of the flags themselves."""
     data: dict[str, Any] = {}
     names: dict[tuple[str, ...], str] = {}
     problems: list[Problem] = []

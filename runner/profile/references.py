@@ -23,7 +23,7 @@ _TEXTS: tuple[Key, ...] = (("session", "instructions"),)
 
 
 def resolved(layer: Layer) -> tuple[Layer, list[Problem]]:
-    """The layer with absolute paths and with the texts that it refers to, and what is wrong with those."""
+    """The layer with absolute paths and with the texts that it refers to, and the problems of those."""
     data = layer.data
     problems: list[Problem] = []
     for key in _PATHS:

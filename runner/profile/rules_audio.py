@@ -47,7 +47,7 @@ def nothing_to_hear(tables: Tables) -> Iterator[Finding]:
 
 
 def nothing_to_record(tables: Tables) -> Iterator[Finding]:
-    """A recording of what nobody says."""
+    """A recording of the input where no audio goes in."""
     silent = isinstance(tables.input, NoInput) or (
         isinstance(tables.input, StdinInput) and tables.input.format == "text"
     )
@@ -75,7 +75,7 @@ def _is_raw(given: Input) -> bool:
 
 
 def push_to_talk_turns(tables: Tables) -> Iterator[Finding]:
-    """Two who decide when a turn is over."""
+    """Push-to-talk beside turn detection, or in a session that listens all the time."""
     if not isinstance(tables.input, MicrophoneInput) or not tables.input.push_to_talk or tables.session is None:
         return
     key = ("session", "audio", "input", "turn_detection")
@@ -87,7 +87,7 @@ def push_to_talk_turns(tables: Tables) -> Iterator[Finding]:
 
 
 def speaker_shared(tables: Tables) -> Iterator[Finding]:
-    """Several who would speak at once on the same loudspeaker."""
+    """Two loudspeakers, or one for several sessions."""
     places = [index for index, output in enumerate(tables.outputs or ()) if isinstance(output, SpeakerOutput)]
     for index in places[1:]:
         yield ("outputs", index, "kind"), "another output plays the answers already", "remove one of them", "value"

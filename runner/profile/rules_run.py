@@ -41,7 +41,7 @@ def reconnect_delays(tables: Tables) -> Iterator[Finding]:
 
 
 def classify_sign(tables: Tables) -> Iterator[Finding]:
-    """A sign that no refusal and no close can ever show."""
+    """A key of `classify` that no refused handshake and no close frame can carry."""
     for sign in tables.run.reconnect.classify if tables.run else ():
         if not _SIGN.fullmatch(sign):
             hint = "an HTTP status is 400 to 599, a close code 1000 to 4999, an error code a word"

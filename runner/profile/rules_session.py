@@ -78,7 +78,7 @@ def stdout_twice(tables: Tables) -> Iterator[Finding]:
 
 
 def no_first_response(tables: Tables) -> Iterator[Finding]:
-    """A first response that nothing asks for."""
+    """`until = "response-done"` where no response ever comes."""
     if tables.input and tables.input.kind == "none" and tables.run and tables.run.until == "response-done":
         problem = "without input nothing asks for a response"
         yield ("run", "until"), problem, 'use until = "signal", or another [input]', "value"

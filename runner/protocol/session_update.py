@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 
 
 def session_update(profile: Profile) -> JsonObject:
-    """The `session.update` event of a profile: only what it sets, `extra` merged in, never the model."""
+    """The `session.update` event of a profile: only what it sets, `extra` merged in, never the model.
+
+    Whatever depends on what is asked for, such as the format of the audio that goes in, reads it from this event.
+    """
     # Through the profile, whose serializer exists already; the session's own would have to be built first.
     dumped = profile.model_dump(
         mode="json", exclude_unset=True, include={"session"}, exclude={"session": {"extra", "model"}}
