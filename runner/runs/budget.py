@@ -1,7 +1,6 @@
-"""What a session may spend: a warning when most of it is gone, and a word when all of it is."""
+"""The budget of a session: a warning when most of a limit is spent, and an end when all of it is."""
 
 from collections.abc import Callable
-from time import monotonic
 from typing import Literal
 
 import anyio
@@ -14,6 +13,7 @@ from runner.session.update import Update
 from runner.settings.limits import Limits
 
 _NEAR = 0.8
+_LEAST_WAIT_S = 1e-6
 _ACTS = frozenset({ResponseStarted, ResponseEnded, TextDelta, AudioDelta, TurnEnded})
 _SPEECH = (
     "input_audio_buffer.speech_started",
@@ -27,29 +27,27 @@ _CLOCKS: tuple[Clock, ...] = ("max_duration_s", "max_idle_s")
 
 
 class Budget:
-    """The limits of one session over all its connections.
+    """The limits of one session over all its connections; its time begins when it is made.
 
     Args:
-        limits: What may be spent.
+        limits: What the session may spend.
+        usage: What the session has used, which the session keeps up to date.
         spent: Called once for each limit that is reached, with its key in the profile and, where errors are what was
             counted, the last one; it must not wait.
-
-    Attributes:
-        usage: What the session has used.
     """
 
-    def __init__(self, limits: Limits, *, spent: Callable[[str, RunnerError | None], None]) -> None:
-        self.usage = Usage()
+    def __init__(self, limits: Limits, usage: Usage, *, spent: Callable[[str, RunnerError | None], None]) -> None:
+        self._usage = usage
         self._limits = limits
         self._spent = spent
         self._turns = 0
         self._errors = 0
         self._near: set[str] = set()
         self._reached: set[str] = set()
-        self._since_s: dict[Clock, float] = dict.fromkeys(_CLOCKS, monotonic())
+        self._since_s: dict[Clock, float] = dict.fromkeys(_CLOCKS, anyio.current_time())
 
     def take(self, update: Update) -> None:
-        """Count what an update spends; a reader of the pump, which never waits."""
+        """Count what an update spends; it never waits."""
         kind = update.event.get("type") if update.event else None
         acts, spends = kind in _SPEECH, kind == _TRANSCRIBED
         for effect in update.effects:
@@ -58,27 +56,22 @@ class Budget:
                 self._count(effect)
                 spends = True
         if acts:
-            self._since_s["max_idle_s"] = monotonic()
+            self._since_s["max_idle_s"] = anyio.current_time()
         if spends:
             self._check_usage()
 
-    async def watch(self, session_usage: Usage) -> None:
-        """Watch the clock until cancelled; the session's time begins now.
-
-        Args:
-            session_usage: What the session uses, kept up to date by whoever takes in its events.
-        """
-        self.usage = session_usage
-        self._since_s = dict.fromkeys(_CLOCKS, monotonic())
+    async def watch(self) -> None:
+        """Check the limits of time, and at first what was used before, until cancelled."""
         self._check_usage()
         while True:
-            now_s = monotonic()
+            now_s = anyio.current_time()
             for clock in _CLOCKS:
                 self._check(clock, now_s - self._since_s[clock])
             waits = [self._deadline_s(clock) for clock in _CLOCKS if self._runs(clock)]
             if not waits:
                 await anyio.sleep_forever()
-            await anyio.sleep(max(0.0, min(waits) - monotonic()))
+            # By rounding a deadline can be there while the time spent is not: the clock has to go on in any case.
+            await anyio.sleep(max(_LEAST_WAIT_S, min(waits) - anyio.current_time()))
 
     def _runs(self, clock: Clock) -> bool:
         return getattr(self._limits, clock) is not None and clock not in self._reached
@@ -97,7 +90,7 @@ class Budget:
             self._check("max_consecutive_errors", self._errors, ended.error)
 
     def _check_usage(self) -> None:
-        used, prices = self.usage, self._limits.prices
+        used, prices = self._usage, self._limits.prices
         self._check("max_input_tokens", used.input_tokens + used.transcription_input_tokens)
         self._check("max_output_tokens", used.output_tokens + used.transcription_output_tokens)
         self._check("max_audio_tokens", used.audio_tokens)

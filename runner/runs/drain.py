@@ -1,4 +1,4 @@
-"""The end of a session within its grace period: answers finish, or are cancelled in time for a farewell."""
+"""The drain of a session within its grace period: answers finish, or are cancelled in time for a clean close."""
 
 from typing import TYPE_CHECKING
 
@@ -15,13 +15,13 @@ _FAREWELL_MOST_S = 2.0
 
 
 async def drain(session: Session, *, reason: str, until_s: float, playback: "Playback | None" = None) -> None:
-    """Let what is in flight finish and be heard, then close; what takes longer is cancelled just before the time is up.
+    """Let the responses in flight finish and be heard, and close the session; what takes longer is cancelled in time.
 
     Args:
         session: The session, which takes no more questions.
         reason: Why it ends.
         until_s: When the grace period ends, on the event loop's clock, in seconds.
-        playback: What has the answers heard, if anything does.
+        playback: The answers that are heard, None where none are.
 
     Raises:
         RunnerError: the session has failed, before or meanwhile.

@@ -1,4 +1,4 @@
-"""All runs of a process: started together, drained by one signal, each with an end of its own."""
+"""The runs of a process: one signal drains all of them, and each has an end of its own."""
 
 import signal
 from collections import Counter
@@ -13,7 +13,7 @@ from runner.inputs.stdin import STDIN
 from runner.outputs.standard_output import StandardOutput
 from runner.runs.notices import Notices
 from runner.runs.outcome import Outcome
-from runner.runs.session_run import FLUSH_LEAST_S, SessionRun
+from runner.runs.session_run import SessionRun
 from runner.runs.shared import Shared
 from runner.runs.signals import watch
 from runner.settings.input import StdinInput
@@ -21,27 +21,30 @@ from runner.settings.input import StdinInput
 if TYPE_CHECKING:
     from runner.profile.load import LoadedProfile
 
+FLUSH_LEAST_S = 5.0
+"""How long the outputs may at least take to write what has come, however short the grace period, in seconds."""
 OPENING_AT_ONCE = 50
 """So many sessions are opened at a time: enough to hide a round trip behind the handshakes of the others, and few
 enough that each is answered well within its timeout and no endpoint takes it for an attack."""
 
 
-async def run_profiles(profiles: "Sequence[LoadedProfile]") -> list[Outcome]:
+async def run_profiles(profiles: "Sequence[LoadedProfile]", *, flush_least_s: float = FLUSH_LEAST_S) -> list[Outcome]:
     """Run all sessions of these profiles to their ends, which SIGTERM and SIGINT bring about.
 
     Args:
         profiles: At least one; each has `run.sessions` sessions.
+        flush_least_s: How long the outputs may at least take to write what has come, in seconds.
 
     Returns:
-        How each session ended, in the order in which they did.
+        How each session ended, in the order of their ends.
     """
-    fleet = _Fleet(profiles)
+    fleet = _Fleet(profiles, flush_least_s)
     await fleet.execute()
     return fleet.outcomes
 
 
 class _Fleet:
-    def __init__(self, profiles: "Sequence[LoadedProfile]") -> None:
+    def __init__(self, profiles: "Sequence[LoadedProfile]", flush_least_s: float) -> None:
         each_run = [loaded for loaded in profiles for _ in range(loaded.profile.run.sessions)]
         inputs = [loaded.profile.input for loaded in profiles]
         line_bytes = [each.max_line_bytes for each in inputs if isinstance(each, StdinInput)]
@@ -57,8 +60,9 @@ class _Fleet:
             stdout=StandardOutput(is_shared=len(each_run) > 1),
             opening=anyio.Semaphore(OPENING_AT_ONCE),
             connecting=anyio.Semaphore(OPENING_AT_ONCE),
+            flush_least_s=flush_least_s,
         )
-        self._notices = Notices(len(each_run), within_s=grace_s + FLUSH_LEAST_S)
+        self._notices = Notices(len(each_run), within_s=grace_s + flush_least_s)
         self._runs = [
             SessionRun(loaded, number, shared, self._notices.note) for number, loaded in enumerate(each_run, 1)
         ]

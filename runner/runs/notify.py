@@ -1,4 +1,4 @@
-"""Telling the service manager how we are: systemd's notify protocol, which is one datagram a message.
+"""Messages to the service manager: systemd's notify protocol, which is one datagram a message.
 
 The protocol is that of sd_notify(3); without `NOTIFY_SOCKET` in the environment nothing is sent.
 """
@@ -10,7 +10,7 @@ _SEND_TIMEOUT_S = 1.0
 
 
 def starting(status: str, *, within_s: float) -> None:
-    """Say that the session is being opened.
+    """Notify the service manager that the session is being opened.
 
     Args:
         status: What is being done, in one line.
@@ -20,17 +20,17 @@ def starting(status: str, *, within_s: float) -> None:
 
 
 def ready(status: str) -> None:
-    """Say that the session is configured."""
+    """Notify the service manager that the session is configured."""
     _send(f"READY=1\nSTATUS={status}")
 
 
 def status(text: str) -> None:
-    """Say in one line what is going on."""
+    """Notify the service manager of the status, one line."""
     _send(f"STATUS={text}")
 
 
 def stopping(text: str, *, within_s: float) -> None:
-    """Say that we are going down.
+    """Notify the service manager that the process is about to end.
 
     Args:
         text: Why, in one line.

@@ -1,4 +1,4 @@
-"""How many files and sockets the process may have open."""
+"""The limit of files and sockets that the process may have open."""
 
 import resource
 from collections.abc import Sequence
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from runner.settings.profile import Profile
 
 _SOCKETS = 2
-"""Of one session: its connection, and beside it the one that replaces it."""
+"""The sockets of one session: its connection, and the one that replaces it."""
 _OTHERS = 256
-"""The process's own, and attempts to connect that run beside each other."""
+"""The files of the process itself, and the sockets of attempts to connect that run at the same time."""
 
 
 def allow(profiles: "Sequence[LoadedProfile]") -> None:
-    """Raise the soft limit to what all sessions of these profiles need; a hard limit below that is told."""
+    """Raise the soft limit to what all sessions of these profiles need, and warn where the hard limit is lower."""
     needed = _OTHERS + sum(_needed(loaded.profile) for loaded in profiles)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or needed <= soft:

@@ -1,4 +1,4 @@
-"""How runs end, in exit codes."""
+"""The ends of runs, and the exit code that follows from them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,15 +13,16 @@ class Outcome:
     profile: str
     exit_code: int
     error: RunnerError | None
-    """Why it failed, if it did."""
+    """Why the run failed, None where it did not."""
     is_forced: bool
-    """Whether a second signal or the end of the grace period cut it short."""
+    """Whether a second signal or the end of the grace period cut the run short."""
 
 
 def exit_code(outcomes: Sequence[Outcome]) -> int:
-    """The exit code of a process with these runs, in the order in which they ended, at least one.
+    """The exit code of a process whose runs have ended, at least one, in this order.
 
-    That of the first that was forced, else of the first that failed, else of the signal that drained them, else 0.
+    It is that of the first run that was forced, else of the first that failed, else of the signal that drained them,
+    else 0.
     """
     forced = [each.exit_code for each in outcomes if each.is_forced]
     failed = [each.exit_code for each in outcomes if each.error is not None]

@@ -1,4 +1,4 @@
-"""What all runs of a process have in common."""
+"""The things that the runs of a process share."""
 
 from dataclasses import dataclass
 
@@ -10,13 +10,15 @@ from runner.outputs.standard_output import StandardOutput
 
 @dataclass(frozen=True)
 class Shared:
-    """What all runs of a process have in common."""
+    """The things that the runs of a process share."""
 
     runs: int
-    """How many there are."""
+    """How many runs there are."""
     stdin: Broadcast
     stdout: StandardOutput
     opening: anyio.Semaphore
-    """Held by whoever opens its files."""
+    """Held by a run while it opens its files."""
     connecting: anyio.Semaphore
     """Held by each attempt to connect."""
+    flush_least_s: float
+    """How long a run's outputs may at least take to write what has come, however short its grace period, in seconds."""

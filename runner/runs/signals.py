@@ -11,9 +11,9 @@ TakeSignal = Callable[[signal.Signals], None]
 
 
 async def watch(take: TakeSignal, *, task_status: anyio.abc.TaskStatus[None]) -> None:
-    """Hand every signal to `take` until cancelled.
+    """Hand every signal that ends a run to `take` until cancelled.
 
-    Afterwards these signals stay blocked: the run is over, and their default actions would change how it went.
+    Afterwards these signals stay blocked: the run is over, and their default actions would change its exit code.
     """
     ends = _ends()
     try:
@@ -32,17 +32,17 @@ async def watch(take: TakeSignal, *, task_status: anyio.abc.TaskStatus[None]) ->
 
 
 def _ignore_interrupts() -> None:
-    """Replace Python's own handler, which raises wherever we are; also here, before it is replaced."""
+    """Replace Python's own handler of SIGINT, which can raise anywhere, here too until it is replaced."""
     while signal.getsignal(signal.SIGINT) is not _ignore:
         with contextlib.suppress(KeyboardInterrupt):
             signal.signal(signal.SIGINT, _ignore)
 
 
 def _ignore(_number: int, _frame: object) -> None:
-    """Do nothing; unlike being ignored, it is not passed on to programs that we start."""
+    """Do nothing; unlike `SIG_IGN`, programs that we start do not inherit this handler."""
 
 
 def _ends() -> set[signal.Signals]:
-    """A hang-up is none of them where whoever started us said so, as nohup does."""
+    """The signals that end a run; a hang-up is not among them where the process was started with nohup."""
     hang_up = set() if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else {signal.SIGHUP}
     return {signal.SIGINT, signal.SIGTERM} | hang_up

@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 def sum_up(
     session: Session | None, limits: Limits, *, reason: str, code: int, error: RunnerError | None, duration_s: float
 ) -> None:
-    """Log how a run went.
+    """Log how a run ended, and what it has used.
 
     Args:
-        session: Its session, None where none came about.
-        limits: The profile's limits, which know the prices.
-        reason: Why it ended.
-        code: Its exit code.
-        error: What went wrong, if anything did.
-        duration_s: How long it took, in seconds.
+        session: The run's session, None where none was opened.
+        limits: The profile's limits, with its prices.
+        reason: Why the run ended.
+        code: The run's exit code.
+        error: Why the run failed, None where it did not.
+        duration_s: How long the run took, in seconds.
     """
     usage = session.usage if session else Usage()
     cost = {"cost": round(usage.cost(limits.prices), 6)} if limits.prices else {}

@@ -61,3 +61,8 @@ class Limits(Section):
     """Requests in a row that failed."""
     prices: Prices | None = None
     """What tokens cost, for `max_cost` and for the sum in the log."""
+
+    @property
+    def has_budget(self) -> bool:
+        """Whether anything is limited; prices alone only say what a session has cost."""
+        return bool(self.model_fields_set - {"prices"})

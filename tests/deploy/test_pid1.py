@@ -32,7 +32,8 @@ path = "said.jsonl"
 [run]
 until = "signal"
 """
-TIMEOUT_S = 30.0
+TIMEOUT_S = 55.0
+"""When a process that should have ended is killed, which no exit code in these tests is."""
 
 
 @functools.cache
@@ -161,12 +162,10 @@ def test_one_signal_during_start_up_is_enough(tmp_path: Path, number: signal.Sig
     init = Init("--profile", profile(tmp_path, text), folder=tmp_path)
     init.wait_for_main()
     time.sleep(0.001 + delay_ms / 1000)
-    started_s = time.monotonic()
     init.send_signal(number)
     ended = init.end()
 
     assert ended.code == code, ended.stderr
-    assert time.monotonic() - started_s < 5
 
 
 @pytest.mark.parametrize(
@@ -211,26 +210,24 @@ async def test_a_signal_while_the_endpoint_keeps_silent_ends_the_start(tmp_path:
         init = Init("--profile", profile(tmp_path, PROFILE.format(port=port)), folder=tmp_path)
         with anyio.fail_after(TIMEOUT_S):
             await asked.wait()
-        started_s = time.monotonic()
         init.send_signal(number)
         ended = await anyio.to_thread.run_sync(init.end)
 
     assert ended.code == (0 if number == signal.SIGTERM else 130)
-    assert time.monotonic() - started_s < 5
 
 
 def test_a_second_signal_forces(tmp_path: Path) -> None:
     """The default action is not there to end a PID 1 that is asked twice; rt-run ends itself."""
     text = '[endpoint]\nkind = "local"\ndelta_interval_ms = 2000\n[session]\noutput_modalities = ["text"]\n'
+    text += "[run]\ngrace_s = 1000\n"
     init = Init("--profile", profile(tmp_path, text), folder=tmp_path)
     init.say("one two three four five six")
     assert init.process.stdout
     init.process.stdout.read(1)
     init.send_signal(signal.SIGTERM)
-    time.sleep(0.3)
-    started_s = time.monotonic()
+    assert init.process.stderr
+    while b"signal_received" not in init.process.stderr.readline():
+        pass
     init.send_signal(signal.SIGTERM)
-    ended = init.end()
 
-    assert ended.code == 128 + signal.SIGTERM
-    assert time.monotonic() - started_s < 4
+    assert init.end().code == 128 + signal.SIGTERM

@@ -41,6 +41,8 @@ path = "/var/lib/rt-run/{{profile}}/said.jsonl"
 max_attempts = 0
 """
 
+pytestmark = pytest.mark.timeout(300)
+"""Whichever test is the first installs rt-run in the test bed."""
 analyze = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze here")
 
 
@@ -205,7 +207,6 @@ async def refusing(status: str) -> AsyncIterator[tuple[int, list[str]]]:
 
 
 @pytest.mark.anyio
-@pytest.mark.timeout(300)
 async def test_a_unit_is_active_when_its_session_is_configured(box: Box) -> None:
     """What is ordered after the unit may rely on the session; nothing on standard input does not end it."""
     asked, go_on = anyio.Event(), anyio.Event()

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 55.0
 
 
 class Command:
@@ -21,18 +21,25 @@ class Command:
         environment: Variables besides the few that a process needs.
         folder: The working directory.
         stdin: `pipe`, or an open file.
+        before: Python code that is run in the process before the command is.
     """
 
     def __init__(
-        self, *arguments: str, folder: Path, environment: Mapping[str, str] | None = None, stdin: Any = subprocess.PIPE
+        self,
+        *arguments: str,
+        folder: Path,
+        environment: Mapping[str, str] | None = None,
+        stdin: Any = subprocess.PIPE,
+        before: str = "",
     ) -> None:
+        program = ["-c", f"{before}\nfrom runner.__main__ import main\nmain()"] if before else ["-m", "runner"]
         kept = {
             name: os.environ[name]
             for name in ("PATH", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
             if name in os.environ
         }
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "runner", *arguments],
+            [sys.executable, *program, *arguments],
             cwd=folder,
             env={**kept, "HOME": str(folder), **(environment or {})},
             bufsize=0,
@@ -42,6 +49,7 @@ class Command:
         )
         self._guard = threading.Timer(TIMEOUT_S, self.process.kill)
         self._guard.start()
+        self._logged = b""
 
     def write(self, text: str) -> None:
         """Write to its standard input."""
@@ -57,6 +65,14 @@ class Command:
         while len(data) < size_bytes and (more := self.process.stdout.read(size_bytes - len(data))):
             data += more
         return data.decode(errors="ignore")
+
+    def wait_for_log(self, event: str) -> None:
+        """Read its log until a line of this event has come."""
+        assert self.process.stderr
+        while (line := self.process.stderr.readline()) and f'"event": "{event}"'.encode() not in line:
+            self._logged += line
+        self._logged += line
+        assert line, f"{event} was not logged:\n{self._logged.decode()}"
 
     def release(self) -> None:
         """Close what is left of a process that has ended."""
@@ -79,7 +95,7 @@ class Command:
         """Write a last text, close its input and wait for its end."""
         out, err = self.process.communicate(text.encode() if self.process.stdin else None)
         self._guard.cancel()
-        return Ended(self.process.returncode, out.decode(), err.decode())
+        return Ended(self.process.returncode, out.decode(), (self._logged + err).decode())
 
 
 class Ended:

@@ -1,6 +1,5 @@
 """Budgets of a session: what they count, when they warn, and when they are spent."""
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import anyio
 import pytest
 from pydantic import ValidationError
+from trio.testing import MockClock
 
 from runner.errors import EndpointBusy, RunnerError
 from runner.protocol.effects import AudioDelta, Effect, ResponseEnded, ResponseStarted, TextDelta, TurnEnded
@@ -30,58 +30,80 @@ def update(*effects: Effect, kind: Any = "response.done") -> Update:
     return Update({"type": kind}, effects, 0.0, 10)
 
 
-class Told:
-    """A budget, and the ends that it told."""
+pytestmark = pytest.mark.anyio
+virtual_time = pytest.mark.parametrize("anyio_backend", ["virtual"], indirect=True)
+"""The test's clock jumps ahead whenever every task waits, so nothing takes time and every time is exact."""
 
-    def __init__(self, **limits: Any) -> None:
+
+@pytest.fixture
+def anyio_backend(request: pytest.FixtureRequest) -> str | tuple[str, dict[str, Any]]:
+    """Trio with a clock of its own for virtual time, else asyncio: only the clock can make a difference here."""
+    if getattr(request, "param", "") == "virtual":
+        return "trio", {"clock": MockClock(autojump_threshold=0)}
+    return "asyncio"
+
+
+class Spending:
+    """A budget with the limits that it has reported as spent, in order."""
+
+    def __init__(self, usage: Usage | None = None, **limits: Any) -> None:
         self.ends: list[tuple[str, RunnerError | None]] = []
-        self.ended = anyio.Event()
-        self.budget = Budget(Limits(**limits), spent=self._spent)
+        self.times_s: list[float] = []
+        self.usage = usage or Usage()
+        self.began_s = anyio.current_time()
+        self.budget = Budget(Limits(**limits), self.usage, spent=self._spent)
+        self._ended = anyio.Event()
 
     def _spent(self, reason: str, error: RunnerError | None) -> None:
         self.ends.append((reason, error))
-        self.ended.set()
+        self.times_s.append(round(anyio.current_time() - self.began_s, 3))
+        self._ended.set()
+
+    async def end(self) -> None:
+        """Wait for the next limit that is spent."""
+        with anyio.fail_after(20):
+            await self._ended.wait()
+        self._ended = anyio.Event()
 
     @asynccontextmanager
-    async def watching(self, usage: Usage | None = None) -> AsyncIterator[None]:
-        """The clock runs while the body does."""
+    async def watching(self) -> AsyncIterator[None]:
+        """The budget watches the clock while the body runs."""
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self.budget.watch, usage or Usage())
+            tasks.start_soon(self.budget.watch)
             await anyio.wait_all_tasks_blocked()
             yield
             tasks.cancel_scope.cancel()
 
 
-def test_turns_are_completed_responses() -> None:
+async def test_turns_are_completed_responses() -> None:
     """What was cancelled or failed is no turn; at 80 % there is one warning."""
-    told = Told(max_turns=5)
+    spending = Spending(max_turns=5)
 
     with captured_log() as lines:
         for each in (COMPLETED, CANCELLED, FAILED, INCOMPLETE, *[COMPLETED] * 5):
-            told.budget.take(update(each))
+            spending.budget.take(update(each))
 
-    assert told.ends == [("max_turns", None)]
+    assert spending.ends == [("max_turns", None)]
     assert lines == [
         {"event": "limit_near", "log_level": "warning", "name": "max_turns", "spent": 4, "limit": 5},
         {"event": "limit_reached", "log_level": "warning", "name": "max_turns", "spent": 5, "limit": 5},
     ]
 
 
-def test_errors_count_in_a_row() -> None:
+async def test_errors_count_in_a_row() -> None:
     """A success between them starts anew; the last one says how the run ends."""
-    told = Told(max_consecutive_errors=3)
+    spending = Spending(max_consecutive_errors=3)
     refused = ResponseEnded("", "refused", error=RunnerError("the first of them"))
     for each in (FAILED, FAILED, COMPLETED, refused, CANCELLED, INCOMPLETE, FAILED):
-        told.budget.take(update(each))
-    assert told.ends == []
+        spending.budget.take(update(each))
+    assert spending.ends == []
 
-    told.budget.take(update(FAILED))
-    told.budget.take(update(FAILED))
+    spending.budget.take(update(FAILED))
+    spending.budget.take(update(FAILED))
 
-    assert told.ends == [("max_consecutive_errors", BUSY)]
+    assert spending.ends == [("max_consecutive_errors", BUSY)]
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize(
     ("key", "limit", "near", "enough"),
     [
@@ -99,62 +121,55 @@ def test_errors_count_in_a_row() -> None:
 )
 @pytest.mark.parametrize("event", [update(COMPLETED), update(kind=TRANSCRIBED)], ids=["response", "transcription"])
 async def test_what_was_used_is_looked_at_when_it_grows(
-    key: str, limit: float, near: dict[str, int], enough: dict[str, int], event: Update
+    key: str, limit: Any, near: dict[str, int], enough: dict[str, int], event: Update
 ) -> None:
     """With every response and every transcription; once near and once spent."""
-    told = Told(**{key: limit}, prices=Prices(output_text=10))
-    usage = Usage()
+    spending = Spending(**{key: limit}, prices=Prices(output_text=10))
     with captured_log() as lines:
-        async with told.watching(usage):
-            for growth in ({}, near, {}, enough, enough):
-                for name, amount in growth.items():
-                    setattr(usage, name, getattr(usage, name) + amount)
-                told.budget.take(event)
+        for growth in ({}, near, {}, enough, enough):
+            for name, amount in growth.items():
+                setattr(spending.usage, name, getattr(spending.usage, name) + amount)
+            spending.budget.take(event)
 
-    assert told.ends == [(key, None)]
+    assert spending.ends == [(key, None)]
     assert [(line["event"], line["name"]) for line in lines] == [("limit_near", key), ("limit_reached", key)]
 
 
-@pytest.mark.anyio
 async def test_what_was_used_before_counts() -> None:
     """A budget is over all connections."""
-    told = Told(max_output_tokens=10)
+    spending = Spending(Usage(output_tokens=10), max_output_tokens=10)
 
-    async with told.watching(Usage(output_tokens=10)):
-        assert told.ends == [("max_output_tokens", None)]
+    async with spending.watching():
+        assert spending.ends == [("max_output_tokens", None)]
 
 
-def test_nothing_is_counted_without_limits_or_prices() -> None:
+async def test_nothing_is_counted_without_limits_or_prices() -> None:
     """No limit, no word; nothing in an event can break the reader."""
-    told = Told(max_cost=0.01)
-    told.budget.usage = Usage(input_text_tokens=1 << 60)
+    spending = Spending(Usage(input_text_tokens=1 << 60), max_cost=0.01)
 
     with captured_log() as lines:
         kinds: list[Any] = ["response.done", TRANSCRIBED, None, [], {}, 7]
         for kind in kinds:
-            told.budget.take(update(COMPLETED, FAILED, kind=kind))
-        told.budget.take(Update(None, [COMPLETED], 0.0, 0))
+            spending.budget.take(update(COMPLETED, FAILED, kind=kind))
+        spending.budget.take(Update(None, [COMPLETED], 0.0, 0))
 
-    assert (told.ends, lines) == ([], [])
+    assert (spending.ends, lines) == ([], [])
 
 
-@pytest.mark.anyio
+@virtual_time
 async def test_a_session_lasts_no_longer_than_it_may() -> None:
-    """Whatever goes on in it; the warning comes first."""
-    told = Told(max_duration_s=1.5)
-    began_s = time.monotonic()
-    with captured_log() as lines, anyio.fail_after(10):
-        async with told.watching():
-            await told.ended.wait()
-            lasted_s = time.monotonic() - began_s
-            await anyio.sleep(0.2)
+    """Whatever goes on in it, it ends once, and the warning comes at 80 %."""
+    spending = Spending(max_duration_s=1.5)
+    with captured_log() as lines:
+        async with spending.watching():
+            await spending.end()
+            await anyio.sleep(10)
 
-    assert lasted_s >= 1.45
-    assert told.ends == [("max_duration_s", None)]
-    near, reached = lines
-    assert (near["event"], near["name"], near["limit"]) == ("limit_near", "max_duration_s", 1.5)
-    assert reached["event"] == "limit_reached"
-    assert 1.2 <= near["spent"] < reached["spent"]
+    assert (spending.ends, spending.times_s) == ([("max_duration_s", None)], [1.5])
+    assert lines == [
+        {"event": "limit_near", "log_level": "warning", "name": "max_duration_s", "spent": 1.2, "limit": 1.5},
+        {"event": "limit_reached", "log_level": "warning", "name": "max_duration_s", "spent": 1.5, "limit": 1.5},
+    ]
 
 
 @pytest.mark.parametrize(
@@ -171,79 +186,75 @@ async def test_a_session_lasts_no_longer_than_it_may() -> None:
     ],
     ids=lambda each: type(each.effects[0]).__name__ if each.effects else each.event["type"],
 )
-def test_all_that_is_said_or_answered_is_activity(activity: Update) -> None:
-    """From either side, in text or by voice; the session grows older all the same."""
-    budget = Told(max_idle_s=1).budget
-    began_s = budget._since_s["max_idle_s"]
-    time.sleep(0.001)
-    budget.take(update(kind="rate_limits.updated"))
-    assert budget._since_s == {"max_idle_s": began_s, "max_duration_s": began_s}
+@virtual_time
+async def test_all_that_is_said_or_answered_is_activity(activity: Update) -> None:
+    """From either side, in text or by voice, it puts the end of an idle session off, and no other end."""
+    spending = Spending(max_idle_s=1, max_duration_s=1.2)
+    async with spending.watching():
+        await anyio.sleep(0.5)
+        spending.budget.take(activity)
+        await spending.end()
+        await spending.end()
 
-    budget.take(activity)
+    assert spending.ends == [("max_duration_s", None), ("max_idle_s", None)]
+    assert spending.times_s == [1.2, 1.5]
 
-    assert budget._since_s["max_duration_s"] == began_s < budget._since_s["max_idle_s"]
 
-
-@pytest.mark.anyio
-async def test_who_speaks_is_not_idle() -> None:
+@virtual_time
+async def test_a_user_who_speaks_is_not_idle() -> None:
     """Each word puts the end off; silence brings it."""
-    told = Told(max_idle_s=1)
-    with anyio.fail_after(20):
-        async with told.watching():
-            for _ in range(15):
-                await anyio.sleep(0.1)
-                told.budget.take(update(TextDelta("r", "i", "x")))
-            assert told.ends == []
-            silent_s = time.monotonic()
-            await told.ended.wait()
+    spending = Spending(max_idle_s=1)
+    async with spending.watching():
+        for _ in range(15):
+            await anyio.sleep(0.1)
+            spending.budget.take(update(TextDelta("r", "i", "x")))
+        await spending.end()
 
-    assert time.monotonic() - silent_s >= 0.95
-    assert told.ends == [("max_idle_s", None)]
+    assert (spending.ends, spending.times_s) == ([("max_idle_s", None)], [2.5])
 
 
-@pytest.mark.anyio
-async def test_what_nobody_says_keeps_nobody_awake() -> None:
+@virtual_time
+async def test_events_that_say_nothing_are_no_activity() -> None:
     """Rate limits, configurations and the like are no conversation."""
-    told = Told(max_idle_s=0.6)
-    with anyio.fail_after(20):
-        async with told.watching():
-            while not told.ended.is_set():
-                told.budget.take(update(kind="rate_limits.updated"))
-                await anyio.sleep(0.1)
+    spending = Spending(max_idle_s=0.6)
+    async with spending.watching():
+        for _ in range(10):
+            spending.budget.take(update(kind="rate_limits.updated"))
+            await anyio.sleep(0.1)
 
-    assert told.ends == [("max_idle_s", None)]
+    assert (spending.ends, spending.times_s) == ([("max_idle_s", None)], [0.6])
 
 
-@pytest.mark.anyio
-async def test_both_clocks_run_and_each_is_told_once() -> None:
-    """One that has run out does not keep the other from doing so."""
-    told = Told(max_idle_s=0.2, max_duration_s=1.0)
-    with captured_log() as lines, anyio.fail_after(20):
-        async with told.watching():
-            await told.ended.wait()
-            told.ended = anyio.Event()
-            assert told.ends == [("max_idle_s", None)]
-            await told.ended.wait()
-            await anyio.sleep(0.3)
+@pytest.mark.parametrize("anyio_backend", ["virtual", "real"], indirect=True)
+async def test_both_clocks_run_and_each_is_reported_once() -> None:
+    """One that has run out does not keep the other from doing so, in virtual time or in asyncio's."""
+    spending = Spending(max_idle_s=0.1, max_duration_s=0.3)
+    with captured_log() as lines:
+        async with spending.watching():
+            await spending.end()
+            assert spending.ends == [("max_idle_s", None)]
+            await spending.end()
+            await anyio.sleep(0.1)
 
-    assert told.ends == [("max_idle_s", None), ("max_duration_s", None)]
+    assert spending.ends == [("max_idle_s", None), ("max_duration_s", None)]
+    assert spending.times_s[0] >= 0.1
+    assert spending.times_s[1] >= 0.3
     assert sum(line["event"] == "limit_reached" for line in lines) == 2
 
 
-@pytest.mark.anyio
 async def test_a_budget_without_clocks_sleeps_until_it_is_cancelled() -> None:
     """And goes at once."""
-    told = Told(max_turns=1)
+    spending = Spending(max_turns=1)
     with anyio.fail_after(5):
-        async with told.watching():
-            told.budget.take(update(COMPLETED))
+        async with spending.watching():
+            spending.budget.take(update(COMPLETED))
 
-    assert told.ends == [("max_turns", None)]
+    assert spending.ends == [("max_turns", None)]
 
 
 @pytest.mark.parametrize("endless", [float("inf"), float("nan"), 0, -1, 1e12])
 @pytest.mark.parametrize("key", ["max_duration_s", "max_idle_s"])
-def test_a_clock_has_an_end(key: str, endless: float) -> None:
+def test_a_clock_has_an_end(key: str, endless: Any) -> None:
     """Leaving a limit out is the way to have none."""
     with pytest.raises(ValidationError):
-        Told(**{key: endless})
+        Limits(**{key: endless})

@@ -2,10 +2,10 @@
 
 import json
 import signal
-import time
 from pathlib import Path
 
 import anyio
+import anyio.from_thread
 import anyio.to_thread
 import pytest
 
@@ -34,6 +34,12 @@ max_attempts = 0
 pytestmark = pytest.mark.anyio
 
 
+@pytest.fixture
+def anyio_backend() -> str:
+    """The event loop of the server here; the command chooses its own."""
+    return "asyncio"
+
+
 def said(folder: Path) -> list[tuple[str, str]]:
     """Text and status of each turn in the transcript."""
     lines = map(json.loads, (folder / "said.jsonl").read_text().splitlines())
@@ -49,17 +55,25 @@ class Run:
         grace_s: The profile's grace period.
         until: The profile's `run.until`.
         loop: The profile's `run.loop`.
+        stopped: Set once the command has taken the first signal.
     """
 
     def __init__(
-        self, folder: Path, script: Script, *, grace_s: float = 2, until: str = "input-end", loop: str = "auto"
+        self,
+        folder: Path,
+        script: Script,
+        *,
+        grace_s: float = 2,
+        until: str = "input-end",
+        loop: str = "auto",
+        stopped: anyio.Event | None = None,
     ) -> None:
         self.folder, self.script, self.grace_s, self.until, self.loop = folder, script, grace_s, until, loop
+        self.stopped = stopped or anyio.Event()
         self.peers: list[Peer] = []
-        self.started_s = 0.0
 
-    async def after(self, text: str, shown: str, *signals: signal.Signals, pause_s: float = 0.3) -> Ended:
-        """Say something, wait until this shows, send the signals, and wait for the end."""
+    async def after(self, text: str, shown: str, *signals: signal.Signals) -> Ended:
+        """Say something, wait until this shows, send the signals one after another, and wait for the end."""
         async with serving(self.script) as (port, self.peers):
             settings = PROFILE.format(port=port, grace_s=self.grace_s, until=self.until, loop=self.loop)
             command = Command("--profile", profile(self.folder, settings), folder=self.folder)
@@ -67,20 +81,17 @@ class Run:
             def drive() -> Ended:
                 command.write(text)
                 begun = command.read(len(shown))
-                self.started_s = time.monotonic()
-                for number in signals:
+                for index, number in enumerate(signals):
                     command.send_signal(number)
-                    time.sleep(pause_s)
+                    if index == 0:
+                        command.wait_for_log("signal_received")
+                        anyio.from_thread.run_sync(self.stopped.set)
                 ended = command.end()
                 ended.stdout = begun + ended.stdout
                 return ended
 
-            return await anyio.to_thread.run_sync(drive)
-
-    @property
-    def took_s(self) -> float:
-        """The time since the first signal, in seconds."""
-        return time.monotonic() - self.started_s
+            # Each in a thread of its own, however many there are at a time.
+            return await anyio.to_thread.run_sync(drive, limiter=anyio.CapacityLimiter(1))
 
 
 async def half(peer: Peer) -> None:
@@ -90,29 +101,32 @@ async def half(peer: Peer) -> None:
     await peer.answer("half ", "of it", end=False)
 
 
-@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 async def test_ten_drains_in_mid_answer_lose_nothing(tmp_path: Path, loop: str) -> None:
     """Ten times SIGTERM while an answer streams: exit 0, the whole answer in the transcript, a close 1000."""
-    closes = []
-    for number in range(10):
-        folder = tmp_path / str(number)
-        folder.mkdir()
+
+    async def drain(folder: Path) -> None:
+        stopped = anyio.Event()
 
         async def script(peer: Peer) -> None:
             await half(peer)
-            await anyio.sleep(0.3)
+            await stopped.wait()
             await peer.answer(", all of it", response_id="resp_1", end=False)
             await peer.end("half of it, all of it")
             await peer.to_the_end()
 
-        run = Run(folder, script, loop=loop)
-        ended = await run.after("Hello\n", "half of it", signal.SIGTERM, pause_s=0)
-        closes.append(run.peers[0].close_code)
+        await anyio.Path(folder).mkdir()
+        run = Run(folder, script, loop=loop, grace_s=10, stopped=stopped)
+        ended = await run.after("Hello\n", "half of it", signal.SIGTERM)
 
         assert (ended.code, ended.stdout) == (0, "half of it, all of it\n")
         assert said(folder)[-1] == ("half of it, all of it", "completed")
-    assert closes == [1000] * 10
+        assert run.peers[0].close_code == 1000
+
+    async with anyio.create_task_group() as drains:
+        for number in range(10):
+            drains.start_soon(drain, tmp_path / str(number))
 
 
 async def test_an_endpoint_that_cancels_nothing_costs_the_answer_only(tmp_path: Path) -> None:
@@ -131,24 +145,23 @@ async def test_an_endpoint_that_cancels_nothing_costs_the_answer_only(tmp_path: 
     assert run.peers[0].close_code == 1000
 
 
-@pytest.mark.parametrize(
-    ("signals", "within_s"), [([signal.SIGTERM], 5.0), ([signal.SIGTERM, signal.SIGTERM], 3.0)], ids=["grace", "second"]
-)
-async def test_an_endpoint_that_is_deaf_is_left_with_what_was_said(
-    tmp_path: Path, signals: list[signal.Signals], within_s: float
-) -> None:
+@pytest.mark.parametrize("forced", [False, True], ids=["grace", "second"])
+async def test_an_endpoint_that_is_deaf_is_left_with_what_was_said(tmp_path: Path, *, forced: bool) -> None:
     """It answers neither the cancel nor the close: the end of the grace period, or a second signal, forces the end."""
 
     async def script(peer: Peer) -> None:
         await half(peer)
         await anyio.sleep_forever()
 
-    run = Run(tmp_path, script)
-    ended = await run.after("Hello\n", "half", *signals)
+    # A run that did not heed the second signal would be killed by the test's own patience.
+    run = Run(tmp_path, script, grace_s=1000 if forced else 1)
+    ended = await run.after("Hello\n", "half", *[signal.SIGTERM] * (1 + forced))
 
-    assert run.took_s < within_s
     assert ended.code == 128 + signal.SIGTERM
-    if len(signals) == 1:
+    assert [line["event"] for line in ended.log if line["event"] in {"forced", "grace_expired"}] == [
+        "forced" if forced else "grace_expired"
+    ]
+    if not forced:
         assert ended.stdout == "half of it\n"
         assert said(tmp_path) == [("half of it", "incomplete")]
 
@@ -162,11 +175,11 @@ async def test_a_second_signal_does_not_wait_for_a_write(tmp_path: Path) -> None
         await peer.answer("ready")
         await anyio.sleep_forever()
 
-    run = Run(tmp_path, script, grace_s=30)
-    ended = await run.after(f"Hello\n{'x' * 12_000_000}\n", "ready", signal.SIGTERM, signal.SIGTERM, pause_s=0.5)
+    run = Run(tmp_path, script, grace_s=1000)
+    ended = await run.after(f"Hello\n{'x' * 12_000_000}\n", "ready", signal.SIGTERM, signal.SIGTERM)
 
     assert ended.code == 128 + signal.SIGTERM
-    assert run.took_s < 5
+    assert ended.logged("forced")["signal"] == "SIGTERM"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import termios
-import time
 from pathlib import Path
 from typing import Any
 
@@ -97,15 +96,12 @@ def test_a_signal_ends_a_recording_in_its_middle(tmp_path: Path, number: signal.
     path = recording(tmp_path / "a.wav", tone(30))
     local(tmp_path, more=file_input(path, pace="real-time"))
     command = Command("--profile", "test", folder=tmp_path)
-    assert command.process.stderr
-    while b"session_opened" not in command.process.stderr.readline():
-        pass
-    time.sleep(0.3)
-    since_s = time.monotonic()
+    command.wait_for_log("session_opened")
     command.send_signal(number)
+    ended = command.end()
 
-    assert command.end().code == code
-    assert time.monotonic() - since_s < 3
+    assert ended.code == code
+    assert ended.logged("session_closed")["duration_s"] < 30
 
 
 def piped(folder: Path, program: str, arguments: str, *, rate: int = RATE, samples: int) -> Ended:

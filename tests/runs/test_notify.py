@@ -27,7 +27,7 @@ kind = "none"
 [run.reconnect]
 max_attempts = 0
 """
-WAIT_S = 20.0
+WAIT_S = 50.0
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -129,9 +128,9 @@ def test_what_waits_is_written_even_where_the_end_is_forced(tmp_path: Path) -> N
     command = Command("--profile", local(tmp_path, interval_ms=500, more=journal), folder=tmp_path)
     command.write("one two three four five\n")
     command.read(len("You said"))
-    for _ in range(2):
-        command.send_signal(signal.SIGINT)
-        time.sleep(0.3)
+    command.send_signal(signal.SIGINT)
+    command.wait_for_log("signal_received")
+    command.send_signal(signal.SIGINT)
     ended = command.end()
 
     types = [json.loads(line)["event"]["type"] for line in (tmp_path / "test.jsonl").read_text().splitlines()]

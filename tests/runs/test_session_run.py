@@ -13,11 +13,16 @@ from pathlib import Path
 import pytest
 
 from runner.api.client_events import CLIENT_EVENT_TYPES
-from tests.helpers.command_process import Command, local, profile
+from tests.helpers.command_process import TIMEOUT_S, Command, local, profile
 
 TRANSCRIPT = '[[outputs]]\nkind = "stdout"\n[[outputs]]\nkind = "transcript"\npath = "said/{profile}.jsonl"\n'
 QUESTION = "one two three four five six seven eight nine ten\n"
 ANSWER = f"You said: {QUESTION}"
+BRIEF_FLUSH = """
+from functools import partial
+from runner.cli import run_command
+run_command.run_profiles = partial(run_command.run_profiles, flush_least_s=0.5)
+"""
 
 
 def transcript(folder: Path) -> list[tuple[str, str, str]]:
@@ -127,16 +132,14 @@ def test_a_signal_in_mid_answer_drains(tmp_path: Path, number: signal.Signals) -
 
 def test_an_answer_longer_than_the_grace_period_is_cancelled(tmp_path: Path) -> None:
     """What was said until then is kept, marked as incomplete, and the end is still a clean one."""
-    name = local(tmp_path, interval_ms=400, more=TRANSCRIPT + "[run]\ngrace_s = 2\n")
+    name = local(tmp_path, interval_ms=10_000, more=TRANSCRIPT + "[run]\ngrace_s = 2\n")
     command = Command("--profile", name, folder=tmp_path)
     command.write(QUESTION)
     begun = command.read(3)
-    started_s = time.monotonic()
     command.send_signal(signal.SIGTERM)
     ended = command.end()
 
     assert ended.code == 0
-    assert time.monotonic() - started_s < 2.5
     assert ended.logged("response_cancelled")["reason"] == "signal"
     role, text, status = transcript(tmp_path)[-1]
     assert (role, status) == ("assistant", "incomplete")
@@ -145,17 +148,16 @@ def test_an_answer_longer_than_the_grace_period_is_cancelled(tmp_path: Path) -> 
 
 def test_a_second_signal_forces(tmp_path: Path) -> None:
     """Who asks twice does not wait for the answer."""
-    command = Command("--profile", local(tmp_path, interval_ms=1000), folder=tmp_path)
+    more = "[run]\ngrace_s = 1000\n"
+    command = Command("--profile", local(tmp_path, interval_ms=1000, more=more), folder=tmp_path)
     command.write(QUESTION)
     command.read(3)
-    started_s = time.monotonic()
     command.send_signal(signal.SIGINT)
-    time.sleep(0.2)
+    command.wait_for_log("signal_received")
     command.send_signal(signal.SIGTERM)
     ended = command.end()
 
     assert ended.code == 128 + signal.SIGTERM
-    assert time.monotonic() - started_s < 4
     assert ended.logged("forced")["signal"] == "SIGTERM"
 
 
@@ -180,7 +182,7 @@ def test_a_signal_at_any_moment_of_the_start_ends_it(tmp_path: Path, delay_ms: i
     command.send_signal(number)
 
     # Its input stays open, so nothing but the signal can be what ends it.
-    assert command.process.wait(10) == (0 if number == signal.SIGTERM else 130)
+    assert command.process.wait(TIMEOUT_S) == (0 if number == signal.SIGTERM else 130)
     command.end()
 
 
@@ -200,13 +202,27 @@ def test_a_run_knows_when_it_is_over(tmp_path: Path, until: str, answers: int) -
 def test_a_service_lives_until_a_signal(tmp_path: Path, more: str) -> None:
     """The end of standard input, which a service has at once, ends nothing."""
     command = Command("--profile", local(tmp_path, more=more), folder=tmp_path, stdin=subprocess.DEVNULL)
+    command.wait_for_log("session_opened")
     with pytest.raises(subprocess.TimeoutExpired):
-        command.process.wait(1.5)
+        command.process.wait(0.3)
     command.send_signal(signal.SIGTERM)
     ended = command.end()
 
     assert ended.code == 0
     assert ended.logged("session_closed")["reason"] == "signal"
+
+
+def test_a_question_that_comes_after_the_answer_is_no_failure(tmp_path: Path) -> None:
+    """With `response-done` the run waits until its answer is heard, and takes no second question meanwhile."""
+    heard = '[[outputs]]\nkind = "stdout"\nformat = "audio"\npace = "real-time"\n'
+    name = profile(tmp_path, f'[endpoint]\nkind = "local"\n{heard}[run]\nuntil = "response-done"\n')
+    command = Command("--profile", name, folder=tmp_path)
+    samples, log = command.process.communicate(b"Hello\nHello\n")
+    command.release()
+
+    assert command.process.returncode == 0, log
+    assert samples
+    assert b'"reason": "response-done"' in log
 
 
 def test_a_full_disk_is_told(tmp_path: Path) -> None:
@@ -241,7 +257,7 @@ def test_a_reader_that_leaves_is_a_good_end(tmp_path: Path) -> None:
     assert command.process.stdin
     command.process.stdin.close()
     command.process.stdin = None
-    ended_code = command.process.wait(20)
+    ended_code = command.process.wait(TIMEOUT_S)
     assert command.process.stderr
     log = command.process.stderr.read().decode()
     command.process.stderr.close()
@@ -254,11 +270,11 @@ def test_a_reader_that_leaves_is_a_good_end(tmp_path: Path) -> None:
 def test_a_slow_output_holds_up_neither_the_session_nor_the_end(tmp_path: Path) -> None:
     """Nobody reads a named pipe: answers come all the same, the end waits a bounded time and says what was lost."""
     os.mkfifo(tmp_path / "pipe")
-    more = '[[outputs]]\nkind = "stdout"\n[[outputs]]\nkind = "events"\npath = "pipe"\n[run]\ngrace_s = 1\n'
+    more = '[[outputs]]\nkind = "stdout"\n[[outputs]]\nkind = "events"\npath = "pipe"\n[run]\ngrace_s = 0.5\n'
     opened: list[int] = []
     opener = threading.Thread(target=lambda: opened.append(os.open(tmp_path / "pipe", os.O_RDONLY)))
     opener.start()
-    command = Command("--profile", local(tmp_path, more=more), folder=tmp_path)
+    command = Command("--profile", local(tmp_path, more=more), folder=tmp_path, before=BRIEF_FLUSH)
     lines = "".join(f"{number} {'x' * 400}\n" for number in range(60))
     ended = command.end(lines)
     opener.join()
