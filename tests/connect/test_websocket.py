@@ -871,7 +871,7 @@ async def test_nothing_is_sent_after_a_goodbye() -> None:
 
     async with connected(script) as (session, _), anyio.create_task_group() as tasks:
         tasks.start_soon(session.close)
-        await anyio.sleep(0.05)
+        await anyio.wait_all_tasks_blocked()
         with pytest.raises(Closed):
             await session.ready()
 
