@@ -68,14 +68,14 @@ def run(comparison: Comparison, *, rounds: int) -> list[tuple[Comparison, dict[s
 
     Args:
         comparison: What to measure.
-        rounds: How often. Two rounds more come before them, or as many as there are if those are fewer, that count for
-            nothing: they fill caches, bytecode's among them.
+        rounds: How often. Two rounds more come before them, but fewer than there are, that count for nothing: they fill
+            caches, bytecode's among them.
 
     Returns:
         The comparison, or each of its parts as one, with the figures by the contenders' names.
     """
     rounds = min(rounds, comparison.most_rounds)
-    warm_ups = min(rounds, 2) if rounds < comparison.most_rounds else 0
+    warm_ups = min(rounds - 1, 2) if rounds < comparison.most_rounds else 0
     taken: dict[str, list[Mapping[str, float]]] = {each.name: [] for each in comparison.contenders}
     for number in range(-warm_ups, rounds):
         # Whoever goes first after a pause meets a colder machine: everybody does in turn.

@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 TESTS = REPOSITORY / "tests"
@@ -11,6 +13,10 @@ WAITING = frozenset({"connect", "deploy", "endurance", "inputs", "local", "outpu
 """The rooms whose tests wait more than they compute; in the others a worker takes longer to start than it saves."""
 WORKERS_A_CORE = 3
 MOST_WORKERS = 12
+
+# An example that takes long on a busy machine is none that fails.
+hypothesis_settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("patient")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

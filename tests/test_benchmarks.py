@@ -30,6 +30,7 @@ def base_url() -> Iterator[str]:
         yield f"{address}/v1"
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_events_are_measured(repository: Path, tmp_path: Path) -> None:
     """One round gives a table and all samples."""

@@ -14,6 +14,7 @@ from runner import redaction
 from runner.connect import secrets
 from runner.errors import SecretError
 from runner.settings.secret import SecretRef
+from tests.helpers.transport_peers import PROMPT_S
 
 pytestmark = pytest.mark.anyio
 
@@ -140,14 +141,15 @@ async def test_a_command_has_no_input_of_ours() -> None:
     assert await resolved(command=[*PYTHON, "import sys; print(repr(sys.stdin.read()))"]) == "''"
 
 
-@pytest.mark.parametrize("script", ["sleep 9", "trap '' TERM; sleep 9", "echo key; sleep 9 & wait"])
+@pytest.mark.parametrize("script", ["sleep 30", "trap '' TERM; sleep 30", "echo key; sleep 30 & wait"])
 async def test_a_command_that_hangs_is_given_up(script: str) -> None:
     """It is ended by force, in time, whatever it or its children hold open."""
     started_s = time.monotonic()
-    with pytest.raises(SecretError, match=r"took longer than 0\.2 s"):
-        await resolved(command=["sh", "-c", script], timeout_s=0.2)
+    with pytest.raises(SecretError, match=r"took longer than 0\.5 s"):
+        await resolved(command=["sh", "-c", script], timeout_s=0.5)
 
-    assert time.monotonic() - started_s < 5
+    assert time.monotonic() - started_s < PROMPT_S
+    await anyio.sleep(0.1)  # uvloop warns of a loop that ends before it has noticed the end of a process
 
 
 async def test_a_command_without_end_is_cut_short() -> None:
@@ -156,7 +158,7 @@ async def test_a_command_without_end_is_cut_short() -> None:
     with pytest.raises(SecretError, match="is longer than"):
         await resolved(command=["cat", "/dev/zero"], timeout_s=30)
 
-    assert time.monotonic() - started_s < 5
+    assert time.monotonic() - started_s < PROMPT_S
 
 
 async def test_a_file_without_end_is_cut_short() -> None:

@@ -23,7 +23,7 @@ from runner.connect.handshake import Address, open_websocket
 from runner.connect.websocket import Closed, WebSocket
 from runner.errors import EndpointBusy, EndpointUnreachable, ProtocolError, RunnerError
 from runner.settings.endpoint import Network
-from tests.helpers.transport_peers import Inbox, Peer, Pki, Script, listening, upgrade, websocket
+from tests.helpers.transport_peers import PROMPT_S, Inbox, Peer, Pki, Script, listening, upgrade, websocket
 
 pytestmark = pytest.mark.anyio
 
@@ -167,8 +167,7 @@ async def test_a_peer_that_reads_no_pongs_does_not_stop_the_reader() -> None:
 
     async with connected(script) as (session, inbox):
         shrink(session)
-        with anyio.fail_after(5):
-            assert await inbox.receive() == "after the flood"
+        assert await inbox.receive() == "after the flood"
         await session.close(timeout_s=0.1)
 
 
@@ -226,9 +225,9 @@ async def test_close_is_bounded_when_the_peer_never_answers() -> None:
     async with connected(deafness) as (session, _inbox):
         started_s = anyio.current_time()
         await session.close(timeout_s=0.2)
-        await session.close(timeout_s=5)
+        await session.close(timeout_s=PROMPT_S)
 
-        assert 0.15 < anyio.current_time() - started_s < 2
+        assert 0.15 < anyio.current_time() - started_s < PROMPT_S
         assert session.close_code == 1006
 
 
@@ -250,7 +249,7 @@ async def test_close_is_bounded_when_the_peer_reads_nothing() -> None:
         started_s = anyio.current_time()
         await session.close(timeout_s=0.2)
 
-        assert anyio.current_time() - started_s < 2
+        assert anyio.current_time() - started_s < PROMPT_S
 
     assert len(outcomes) == 1
 
@@ -266,7 +265,7 @@ async def test_a_flood_during_the_close_is_bounded() -> None:
         started_s = anyio.current_time()
         await session.close(timeout_s=0.3)
 
-        assert anyio.current_time() - started_s < 2
+        assert anyio.current_time() - started_s < PROMPT_S
 
 
 async def test_the_peers_close_is_remembered() -> None:
@@ -390,16 +389,20 @@ async def test_a_message_of_the_largest_size_passes() -> None:
 async def test_a_cancelled_send_still_goes_out_whole(pki: Pki, *, tls: bool) -> None:
     """Giving up on a send to a slow peer leaves no half frame: the next message arrives intact."""
     frames: list[int] = []
+    given_up = anyio.Event()
 
     async def script(peer: Peer) -> None:
         stop_reading(peer)
-        await anyio.sleep(0.15)
+        await given_up.wait()
         frames.extend([len((await peer.frame()).data), len((await peer.frame()).data)])
 
     async with connected(script, pki if tls else None) as (session, _inbox):
         shrink(session)
-        with anyio.move_on_after(0.05):
-            await session.send(b"x" * 1_500_000)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(session.send, b"x" * 1_500_000)
+            await anyio.sleep(0.05)
+            tasks.cancel_scope.cancel()
+            given_up.set()
         await session.send(b"whole")
 
     assert frames == [1_500_000, 5]
@@ -410,17 +413,19 @@ async def test_a_send_cut_off_by_asyncio_goes_out_whole(anyio_backend: Any) -> N
     if anyio_backend == "trio":
         return
     frames: list[int] = []
+    given_up = anyio.Event()
 
     async def script(peer: Peer) -> None:
         stop_reading(peer)
-        await anyio.sleep(0.3)
+        await given_up.wait()
         frames.extend([len((await peer.frame()).data), len((await peer.frame()).data)])
 
     async with connected(script) as (session, _):
         shrink(session)
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.1):
+            async with asyncio.timeout(0.05):
                 await session.send(b"x" * 1_500_000)
+        given_up.set()
         await session.send(b"whole")
 
     assert frames == [1_500_000, 5]
@@ -567,10 +572,11 @@ async def test_a_binary_message_is_handed_on_as_nothing() -> None:
 async def test_a_cancelled_send_that_has_not_begun_costs_nothing() -> None:
     """A sender that waits for its turn can be cancelled without harm."""
     sizes: list[int] = []
+    given_up = anyio.Event()
 
     async def script(peer: Peer) -> None:
         stop_reading(peer)
-        await anyio.sleep(0.15)
+        await given_up.wait()
         sizes.extend([len((await peer.frame()).data), len((await peer.frame()).data)])
 
     async with connected(script) as (session, _inbox), anyio.create_task_group() as tasks:
@@ -579,6 +585,7 @@ async def test_a_cancelled_send_that_has_not_begun_costs_nothing() -> None:
         await anyio.sleep(0.05)
         with anyio.move_on_after(0.05) as waiting:
             await session.send(b"never sent")
+        given_up.set()
         await session.send(b"y")
 
         assert waiting.cancelled_caught
@@ -618,10 +625,12 @@ async def test_a_peer_that_takes_no_data_is_lost() -> None:
 
 async def test_a_slow_peer_is_not_lost_in_a_large_message() -> None:
     """As long as the peer takes data, a message may take longer than the ping timeout; pings wait for their turn."""
-    size_bytes = 8_000_000
+    size_bytes = 4_000_000
     took: list[float] = []
 
     async def script(peer: Peer) -> None:
+        raw = peer.stream.extra(anyio.abc.SocketAttribute.raw_socket)  # noqa: S610  # no Django here
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         started_s, left_bytes = anyio.current_time(), size_bytes
         while left_bytes > 0:
             left_bytes -= len(await peer.stream.receive(65536))
@@ -637,7 +646,7 @@ async def test_a_slow_peer_is_not_lost_in_a_large_message() -> None:
         assert await inbox.receive() == "got it"
         await session.close(timeout_s=0.1)
 
-    assert took[0] > 1.5
+    assert took[0] > 1
 
 
 async def test_a_close_without_patience_frees_a_sender_at_once() -> None:
@@ -656,7 +665,7 @@ async def test_a_close_without_patience_frees_a_sender_at_once() -> None:
         started_s = anyio.current_time()
         await session.close(timeout_s=0)
 
-    assert freed_s[0] - started_s < 0.5
+    assert freed_s[0] - started_s < PROMPT_S
 
 
 async def test_a_silent_peer_is_lost() -> None:
@@ -668,7 +677,7 @@ async def test_a_silent_peer_is_lost() -> None:
         with pytest.raises(EndpointUnreachable, match="did not answer a ping"):
             await session.send("hello?")
 
-        assert 0.2 < anyio.current_time() - started_s < 1.5
+        assert 0.2 < anyio.current_time() - started_s < PROMPT_S
 
 
 async def test_any_byte_is_a_sign_of_life() -> None:
@@ -702,11 +711,11 @@ async def test_a_stall_of_this_process_is_not_the_peers_fault() -> None:
         thread = threading.Thread(target=serve_slowly, args=(listener,))
         thread.start()
         address = Address(f"http://127.0.0.1:{listener.getsockname()[1]}/", {})
-        async with open_websocket(address, Network(ping_interval_s=0.1, ping_timeout_s=0.2)) as session:
+        async with open_websocket(address, Network(ping_interval_s=0.1, ping_timeout_s=0.4)) as session:
             await session.listen(lambda message: None)
             while not pinged.is_set():  # noqa: ASYNC110  # a thread sets it
                 await anyio.sleep(0.005)
-            time.sleep(0.4)  # noqa: ASYNC251  # the stall
+            time.sleep(0.6)  # noqa: ASYNC251  # the stall
             await anyio.sleep(0.15)
 
             assert session.close_code is None
@@ -727,7 +736,7 @@ async def test_pings_go_out_at_the_interval() -> None:
     async with connected(script, ping_interval_s=0.1) as (_session, inbox):
         assert await inbox.receive() == "enough"
 
-    assert 0.15 < pings[2] - pings[0] < 0.6
+    assert 0.15 < pings[2] - pings[0] < PROMPT_S
 
 
 @pytest.mark.parametrize("error", [LookupError("mine"), ExceptionGroup("mine", [ValueError("too")]), Closed("over")])
@@ -745,14 +754,15 @@ async def test_a_cancelled_block_is_left_in_time() -> None:
     """Cancellation passes, after a short goodbye, and nothing stays open."""
     streams = []
     async with listening(websocket(deafness)) as port:
-        started_s = anyio.current_time()
-        with anyio.move_on_after(0.2) as limit:
+        with anyio.CancelScope() as limit:
             async with open_websocket(Address(f"http://127.0.0.1:{port}/", {}), None) as session:
                 streams.append(session.stream)
-                await (await Inbox.of(session)).receive()
+                inbox = await Inbox.of(session)
+                limit.deadline = anyio.current_time() + 0.1
+                await inbox.receive()
 
         assert limit.cancelled_caught
-        assert anyio.current_time() - started_s < 3
+        assert anyio.current_time() - limit.deadline < PROMPT_S
         assert streams[0].get_extra_info("socket").fileno() == -1
 
 
@@ -777,7 +787,7 @@ async def test_an_end_is_noticed_at_once(pki: Pki, *, tls: bool) -> None:
 
     async with connected(script, pki if tls else None) as (session, inbox):
         assert await inbox.receive() == "bye"
-        with anyio.fail_after(1), pytest.raises(EndpointUnreachable, match="lost without a close"):
+        with anyio.fail_after(PROMPT_S), pytest.raises(EndpointUnreachable, match="lost without a close"):
             await session.ended()
 
 
@@ -786,9 +796,9 @@ async def test_a_goodbye_on_both_sides_takes_no_time(pki: Pki, *, tls: bool) -> 
     """Nobody waits for what has been said already."""
     async with connected(silence, pki if tls else None) as (session, _):
         started_s = anyio.current_time()
-        await session.close()
+        await session.close(timeout_s=PROMPT_S)
 
-        assert anyio.current_time() - started_s < 0.45
+        assert anyio.current_time() - started_s < PROMPT_S
 
 
 async def test_a_tls_peer_that_only_says_goodbye_has_ended(pki: Pki) -> None:
@@ -827,7 +837,7 @@ async def test_a_tls_peer_that_only_says_goodbye_has_ended(pki: Pki) -> None:
         try:
             async with open_websocket(address, Network(ca_file=pki.authority)) as session:
                 await session.listen(lambda message: None)
-                with anyio.fail_after(1), pytest.raises(EndpointUnreachable, match="lost without a close"):
+                with anyio.fail_after(PROMPT_S), pytest.raises(EndpointUnreachable, match="lost without a close"):
                     await session.ended()
         finally:
             over.set()
@@ -849,7 +859,7 @@ async def test_a_connection_that_breaks_before_anybody_listens_is_lost() -> None
     ):
         await anyio.sleep(0.1)
         await session.listen(lambda message: None)
-        with anyio.fail_after(1), pytest.raises(EndpointUnreachable, match="lost without a close"):
+        with anyio.fail_after(PROMPT_S), pytest.raises(EndpointUnreachable, match="lost without a close"):
             await session.ended()
 
 
@@ -861,7 +871,7 @@ async def test_nothing_is_sent_after_a_goodbye() -> None:
 
     async with connected(script) as (session, _), anyio.create_task_group() as tasks:
         tasks.start_soon(session.close)
-        await anyio.sleep(0.05)
+        await anyio.wait_all_tasks_blocked()
         with pytest.raises(Closed):
             await session.ready()
 

@@ -29,6 +29,8 @@ from runner.local.speech.tones import SyntheticVoice
 from runner.settings.endpoint import LocalEndpoint
 
 SCHEMA_FILE = Path(__file__).resolve().parents[3] / "shared" / "spec" / "realtime.schema.json"
+PATIENCE_S = 30
+"""Longer than any answer takes on a busy machine."""
 T = TypeVar("T")
 
 
@@ -207,14 +209,14 @@ async def in_thread(work: Callable[[], T]) -> T:
 def dial(port: int, target: str = "/v1/realtime?model=gpt-realtime-2", **options: Any) -> ClientConnection:
     """A WebSocket of the `websockets` package."""
     socket: ClientConnection = connect(
-        f"ws://127.0.0.1:{port}{target}", proxy=None, open_timeout=5, close_timeout=5, **options
+        f"ws://127.0.0.1:{port}{target}", proxy=None, open_timeout=PATIENCE_S, close_timeout=5, **options
     )
     return socket
 
 
 def heard(socket: ClientConnection) -> dict[str, Any]:
     """The next event, checked."""
-    return checked(json.loads(socket.recv(timeout=5)))
+    return checked(json.loads(socket.recv(timeout=PATIENCE_S)))
 
 
 def heard_until(socket: ClientConnection, kind: str) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ import pytest
 
 from runner.api.client_events import InputAudioBufferAppend
 from tests.helpers.endpoint_scripts import (
+    PATIENCE_S,
     asked,
     attentive,
     confirm,
@@ -69,7 +70,7 @@ async def test_audio_waits_for_the_next_connection_in_order() -> None:
         await session.send(COMMIT)
         await reached(lambda: session.link is None)
         encoded = {name: base64.b64encode(name.encode()).decode() for name in ("two!", "thre")}
-        with anyio.fail_after(1):
+        with anyio.fail_after(PATIENCE_S / 2):
             await session.append_audio(b"one!")
             await session.send({"type": "input_audio_buffer.append", "audio": encoded["two!"]})
             await session.send(InputAudioBufferAppend(type="input_audio_buffer.append", audio=encoded["thre"]))

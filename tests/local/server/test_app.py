@@ -18,6 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from runner.local.server.app import LocalApp
 from tests.helpers.local_client import (
+    PATIENCE_S,
     checked,
     dial,
     heard,
@@ -154,7 +155,7 @@ async def test_beta_header_is_refused_as_openai_does() -> None:
             with dial(port, additional_headers={"OpenAI-Beta": "realtime=v1"}) as socket:
                 error = heard(socket)["error"]
                 with pytest.raises(ConnectionClosed) as caught:
-                    socket.recv(timeout=5)
+                    socket.recv(timeout=PATIENCE_S)
                 return error, caught.value.rcvd
 
         error, close = await in_thread(script)
@@ -171,7 +172,7 @@ async def test_session_ends_at_its_limit() -> None:
             with dial(port) as socket:
                 error = heard_until(socket, "error")[-1]["error"]
                 with pytest.raises(ConnectionClosed) as caught:
-                    socket.recv(timeout=5)
+                    socket.recv(timeout=PATIENCE_S)
                 return error, caught.value.rcvd
 
         error, close = await in_thread(script)

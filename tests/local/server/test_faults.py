@@ -26,7 +26,17 @@ from runner.local.session.fault_plan import ConnectionFaults, FaultPlan
 from runner.profile import load_profile
 from runner.settings.endpoint import LocalEndpoint
 from runner.settings.faults import CloseFault, DropFault, RefuseFault
-from tests.helpers.local_client import dial, heard, heard_until, in_thread, listening, settings, told, user_message
+from tests.helpers.local_client import (
+    PATIENCE_S,
+    dial,
+    heard,
+    heard_until,
+    in_thread,
+    listening,
+    settings,
+    told,
+    user_message,
+)
 from tests.helpers.log_capture import log_restored
 from tests.local.server.test_http_server import UPGRADE
 
@@ -64,7 +74,7 @@ async def client_of(script: Callable[[ClientConnection], T], *faults: dict[str, 
 
 def raw(socket: ClientConnection) -> Any:
     """The next event, which may be one that no protocol has."""
-    return json.loads(socket.recv(timeout=5))
+    return json.loads(socket.recv(timeout=PATIENCE_S))
 
 
 def update(socket: ClientConnection, **fields: Any) -> None:
@@ -85,7 +95,7 @@ def ending(socket: ClientConnection) -> ConnectionClosed:
     """How the connection ends; what comes before is passed over."""
     while True:
         try:
-            socket.recv(timeout=5)
+            socket.recv(timeout=PATIENCE_S)
         except ConnectionClosed as closed:
             return closed
 
@@ -147,7 +157,7 @@ async def test_a_silent_endpoint_answers_pings_only() -> None:
 
     def script(socket: ClientConnection) -> tuple[bool, bool]:
         update(socket)
-        return nothing_comes(socket), socket.ping().wait(5)
+        return nothing_comes(socket), socket.ping().wait(PATIENCE_S)
 
     assert await client_of(script, {"kind": "silent"}) == (True, True)
 
@@ -169,9 +179,9 @@ async def test_an_early_end_is_announced() -> None:
         return expires_at, error, time.time(), ending(socket).rcvd
 
     before = time.time()
-    expires_at, error, ended_at, close = await client_of(script, {"kind": "expire", "after_s": 1.2})
+    expires_at, error, ended_at, close = await client_of(script, {"kind": "expire", "after_s": 0.6})
 
-    assert int(before + 1.2) <= expires_at <= ended_at
+    assert int(before + 0.6) <= expires_at <= ended_at
     assert error["code"] == "session_expired"
     assert close.code == 1001
 
@@ -255,7 +265,7 @@ async def test_a_drop_has_no_close_frame() -> None:
         told(socket, "conversation.item.create", item=user_message("Hello"))
         try:
             while True:
-                socket.recv(timeout=5)
+                socket.recv(timeout=PATIENCE_S)
                 count += 1
         except ConnectionClosedError as closed:
             return count, closed
@@ -296,7 +306,7 @@ async def test_a_stalled_endpoint_reads_and_answers_pings() -> None:
     def script(socket: ClientConnection) -> tuple[bool, bool, Any]:
         heard(socket)
         update(socket)
-        silent, answered = nothing_comes(socket), socket.ping().wait(5)
+        silent, answered = nothing_comes(socket), socket.ping().wait(PATIENCE_S)
         socket.close()
         return silent, answered, socket.protocol.close_rcvd
 
@@ -324,7 +334,7 @@ async def test_a_deaf_endpoint_stalls_writes_and_still_speaks() -> None:
     async with failing({"kind": "deaf", "after_events": 1}, {"kind": "error", "after_s": 0.5}) as port:
 
         def script() -> tuple[bool, bytes]:
-            with sockets.create_connection(("127.0.0.1", port), timeout=1) as connection:
+            with sockets.create_connection(("127.0.0.1", port), timeout=0.5) as connection:
                 connection.sendall(UPGRADE)
                 received = b""
                 while b"session.created" not in received:
@@ -335,7 +345,7 @@ async def test_a_deaf_endpoint_stalls_writes_and_still_speaks() -> None:
                         connection.sendall(b"\x82\xff" + (1 << 20).to_bytes(8, "big") + bytes(4 + (1 << 20)))
                 except TimeoutError:
                     stalled = True
-                connection.settimeout(5)
+                connection.settimeout(PATIENCE_S)
                 while b"on purpose" not in received:
                     received += connection.recv(65536)
                 return stalled, received
@@ -380,7 +390,7 @@ async def test_messages_that_the_protocol_has_not(kind: str) -> None:
 
     def script(socket: ClientConnection) -> str | bytes:
         heard(socket)
-        strange = socket.recv(timeout=5)
+        strange = socket.recv(timeout=PATIENCE_S)
         update(socket)
         assert heard(socket)["type"] == "session.updated"
         return strange
@@ -400,7 +410,7 @@ async def test_an_oversized_event_has_its_size() -> None:
 
     def script(socket: ClientConnection) -> str | bytes:
         heard(socket)
-        return socket.recv(timeout=10)
+        return socket.recv(timeout=PATIENCE_S)
 
     fault = {"kind": "oversized", "size_bytes": 3_000_000, "after_events": 1}
     message = await client_of(script, fault, max_size=None)
@@ -469,7 +479,7 @@ async def test_connections_in_process_are_counted_too() -> None:
             connecting: Any = httpx_ws.aconnect_ws("http://local/v1/realtime?model=m", http)
             async with connecting as socket:
                 assert json.loads(await socket.receive_text())["type"] == "session.created"
-                with anyio.fail_after(5), pytest.raises(httpx_ws.WebSocketNetworkError):
+                with anyio.fail_after(PATIENCE_S), pytest.raises(httpx_ws.WebSocketNetworkError):
                     await socket.receive_text()
             connecting = httpx_ws.aconnect_ws("http://local/v1/realtime?model=m", http)
             async with connecting as socket:

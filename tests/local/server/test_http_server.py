@@ -11,7 +11,17 @@ from websockets.exceptions import ConnectionClosed
 
 from runner.local.server import faulty_stream, server_websocket
 from runner.local.server.app import LocalApp
-from tests.helpers.local_client import dial, heard, heard_until, in_thread, listening, settings, told, user_message
+from tests.helpers.local_client import (
+    PATIENCE_S,
+    dial,
+    heard,
+    heard_until,
+    in_thread,
+    listening,
+    settings,
+    told,
+    user_message,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -23,7 +33,7 @@ UPGRADE = (
 
 def exchange(port: int, data: bytes) -> bytes:
     """Send bytes, and read to the end."""
-    with sockets.create_connection(("127.0.0.1", port), timeout=5) as connection:
+    with sockets.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as connection:
         connection.sendall(data)
         connection.shutdown(sockets.SHUT_WR)
         answer = b""
@@ -87,7 +97,7 @@ async def test_pings_are_answered_and_closes_returned() -> None:
         def script() -> tuple[bool, Any]:
             with dial(port) as socket:
                 heard(socket)
-                answered = socket.ping().wait(5)
+                answered = socket.ping().wait(PATIENCE_S)
                 socket.close(1000, "done")
                 return answered, socket.protocol.close_rcvd
 
@@ -121,7 +131,7 @@ async def test_too_large_a_message_is_refused(monkeypatch: pytest.MonkeyPatch) -
                 heard(socket)
                 socket.send("x" * 200_000)
                 with pytest.raises(ConnectionClosed) as caught:
-                    socket.recv(timeout=5)
+                    socket.recv(timeout=PATIENCE_S)
                 return caught.value.rcvd
 
         close = await in_thread(script)
@@ -148,7 +158,7 @@ async def test_a_client_that_does_not_read_is_dropped(monkeypatch: pytest.Monkey
     async with listening(app) as port:
 
         def script() -> bool:
-            with sockets.create_connection(("127.0.0.1", port), timeout=5) as connection:
+            with sockets.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as connection:
                 connection.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
                 connection.sendall(UPGRADE)
                 frame = json.dumps(
@@ -220,7 +230,7 @@ async def test_a_failing_application_is_told_as_1011() -> None:
         def script() -> Any:
             with dial(port) as socket:
                 with pytest.raises(ConnectionClosed) as caught:
-                    socket.recv(timeout=5)
+                    socket.recv(timeout=PATIENCE_S)
                 return caught.value.rcvd
 
         assert (await in_thread(script)).code == 1011

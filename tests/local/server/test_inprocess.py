@@ -13,7 +13,7 @@ import pytest
 
 from runner.local.server.app import LocalApp
 from runner.local.server.inprocess import InProcessBackend, memory_pipe
-from tests.helpers.local_client import checked, settings, user_message
+from tests.helpers.local_client import PATIENCE_S, checked, settings, user_message
 
 pytestmark = pytest.mark.anyio
 
@@ -70,7 +70,7 @@ async def test_closing_the_client_ends_the_servers_task() -> None:
 
 async def test_cancelling_ends_the_servers_task() -> None:
     """Cancelling the task group ends an open session within a moment."""
-    with anyio.fail_after(5):
+    with anyio.fail_after(PATIENCE_S):
         async with anyio.create_task_group() as tasks:
             backend = InProcessBackend(LocalApp(settings()), tasks)
             stream = await backend.connect_tcp("local", 80)

@@ -19,7 +19,7 @@ from runner.journal.record import Record, line
 from runner.local.server import journal_server
 from runner.local.server.journal_server import PlaybackApp
 from tests.helpers.command_process import Command, profile
-from tests.helpers.local_client import dial, in_thread, listening, told
+from tests.helpers.local_client import PATIENCE_S, dial, in_thread, listening, told
 from tests.helpers.log_capture import log_restored
 
 pytestmark = pytest.mark.anyio
@@ -54,7 +54,7 @@ def closed(at_s: float, *, epoch: int = 1, **fields: Any) -> Record:
 
 def heard(socket: ClientConnection) -> Any:
     """The next event."""
-    return json.loads(socket.recv(timeout=5))
+    return json.loads(socket.recv(timeout=PATIENCE_S))
 
 
 async def test_the_server_waits_for_the_client_as_it_did() -> None:

@@ -207,11 +207,11 @@ def test_other_rates_are_refused() -> None:
 
 
 def test_writing_down_is_quick() -> None:
-    """Far quicker than speech: under 1.5 ms a symbol, which lasts 24 ms."""
+    """Quicker than speech, on whatever machine: in less than half of the 24 ms that a symbol lasts."""
     text = ALPHABET * 4
     pcm = said(text)
     heard(said("warm up"))
     began_s = time.process_time()
 
     assert heard(pcm) == text
-    assert time.process_time() - began_s < 0.0015 * len(text)
+    assert time.process_time() - began_s < 0.012 * len(text)
