@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     """
     from pathlib import Path
 
-    from runner.errors import UsageError
+    from runner.errors import UsageError, reason_of
 
     name = args.name.removesuffix(".toml")
     if not _NAME.fullmatch(name):
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     except FileExistsError:
         raise UsageError(f"{path} exists already", hint="choose another name; nothing is overwritten") from None
     except OSError as error:
-        raise UsageError(f"{path} cannot be written: {(error.strerror or str(error)).lower()}") from None
+        raise UsageError(f"{path} cannot be written: {reason_of(error).lower()}") from None
     sys.stdout.write("".join(f"{line}\n" for line in [f"wrote {path}", *_next_steps(path, args.kind)]))
     return 0
 

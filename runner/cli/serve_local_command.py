@@ -160,7 +160,7 @@ async def _serve(app: Asgi, host: str, port: int) -> int:
                 try:
                     bound = await servers.start(serve, app, host, port)
                 except OSError as error:
-                    problem = f"cannot listen on {host}:{port}: {error.strerror or error}"
+                    problem = f"cannot listen on {host}:{port}: {reason_of(error)}"
                 else:
                     url = f"http://{f'[{host}]' if ':' in host else host}:{bound}/v1"
                     sys.stdout.write(f"{url}\n")

@@ -6,7 +6,7 @@ import threading
 import wave
 from typing import TYPE_CHECKING, Any, Protocol
 
-from runner.errors import InputError, ProfileError
+from runner.errors import InputError, ProfileError, reason_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +45,7 @@ class RecordingFile:
             with path.open("rb") as file:
                 is_empty = not file.read(1)
         except OSError as error:
-            msg = f"{self.name} cannot be opened: {error.strerror}"
+            msg = f"{self.name} cannot be opened: {reason_of(error)}"
             raise InputError(msg, hint="`input.path` names it, or --set input.path=…") from None
         if is_empty:
             msg = f"{self.name} is empty"

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from runner.inputs.answer_stop import AnswerStop
-from runner.inputs.prompt import Prompt
+from runner.inputs.chat_prompt import ChatPrompt
 from runner.inputs.session_input import SessionInput
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Chat(SessionInput):
     """The user's side of a session at a terminal."""
 
     def __init__(self) -> None:
-        self._prompt = Prompt()
+        self._prompt = ChatPrompt()
 
     async def feed(self, session: Session, flushed: Flushed, playback: PlayingAnswers | None) -> InputEnd:
         """Ask the user for a line, say it, wait for the answer, and again, until the user leaves."""

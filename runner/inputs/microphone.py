@@ -42,7 +42,7 @@ class Microphone:
     def __init__(self, settings: MicrophoneInput) -> None:
         self._settings = settings
         self._device: AudioDevice | None = None
-        self._stream: _Stream | None = None
+        self._stream: _OpenDevice | None = None
         self._is_over = False
 
     async def open(self, rate: int) -> None:
@@ -86,9 +86,9 @@ class Microphone:
         self._device = find(self._settings.device, "input")
         Resampler(_possible_rate(self._device, rate), rate)
 
-    def _start(self, rate: int) -> _Stream:
+    def _start(self, rate: int) -> _OpenDevice:
         self._device = self._device or find(None, "input")
-        stream = _Stream(self._device, rate)
+        stream = _OpenDevice(self._device, rate)
         if self._is_over:
             # The task that asked for it was cancelled meanwhile.
             stream.close()
@@ -121,7 +121,7 @@ class Microphone:
             logs.logger().warning("microphone_overflowed", device=self.name, times=stream.overflows)
 
 
-class _Stream:
+class _OpenDevice:
     """A device while it records. Its thread must never wait, so it writes into a pipe that does not block."""
 
     def __init__(self, device: AudioDevice, rate: int) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from runner.errors import InputError, RunnerError
+from runner.errors import InputError, RunnerError, reason_of
 from runner.inputs.sender import SHORTEST_TURN_MS
 from runner.inputs.stdin import STDIN
 
@@ -142,7 +142,7 @@ class PushToTalk:
                 await anyio.wait_readable(self._terminal)
                 typed = os.read(self._terminal, _MOST_KEYS)
             except OSError as error:
-                self._problem = InputError(f"the terminal cannot be read: {error.strerror}")
+                self._problem = InputError(f"the terminal cannot be read: {reason_of(error)}")
                 return
             # An end of input means that the user is gone.
             self._keys.extend(typed[at : at + 1] for at in range(len(typed)))

@@ -9,6 +9,7 @@ import anyio
 import anyio.to_thread
 
 from runner.errors import RunnerError
+from runner.task_groups import body_task_group
 
 
 @asynccontextmanager
@@ -42,13 +43,8 @@ async def read_ahead(read: Callable[[], bytes | None], *, pieces: int) -> AsyncI
 
     # Closed while a piece still waits for its place, it would fail the task that reads.
     with receiving:
-        async with anyio.create_task_group() as tasks:
+        async with body_task_group() as tasks:
             tasks.start_soon(fill)
-            try:
-                yield receiving
-            except RunnerError as error:
-                # Raised below, where no task group wraps it.
-                failure = error
-            tasks.cancel_scope.cancel()
+            yield receiving
     if failure is not None:
         raise failure

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 import anyio
 import anyio.to_thread
 
-from runner.errors import InputError
+from runner.errors import InputError, reason_of
 
 STDIN = 0
 Line = tuple[int, bytes]
@@ -73,7 +73,7 @@ async def read_chunk(descriptor: int) -> bytes:
             return os.read(descriptor, CHUNK_BYTES)
         return await anyio.to_thread.run_sync(os.read, descriptor, CHUNK_BYTES, abandon_on_cancel=True)
     except OSError as error:
-        msg = f"standard input cannot be read: {error.strerror}"
+        msg = f"standard input cannot be read: {reason_of(error)}"
         raise InputError(msg) from None
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from io import FileIO
 from pathlib import Path
 
-from runner.errors import OutputError
+from runner.errors import OutputError, reason_of
 
 
 def open_append(path: Path) -> FileIO:
@@ -19,7 +19,7 @@ def open_append(path: Path) -> FileIO:
 
 def not_opened(what: str, error: Exception) -> OutputError:
     """The error that says why a file, such as `the journal x`, cannot be opened."""
-    return OutputError(f"{what} cannot be opened: {getattr(error, 'strerror', None) or error}")
+    return OutputError(f"{what} cannot be opened: {reason_of(error)}")
 
 
 def put_all(file: FileIO, data: bytes | bytearray) -> None:

@@ -5,7 +5,7 @@ import struct
 from io import FileIO
 from pathlib import Path
 
-from runner.errors import OutputError
+from runner.errors import OutputError, reason_of
 from runner.outputs.append_file import finish, not_opened, put_all
 
 HEADER_BYTES = 44
@@ -46,7 +46,7 @@ class WavFile:
             self.flush()
         except OSError as error:
             self._file.close()
-            msg = f"the recording {path} cannot be written: {error.strerror or error}"
+            msg = f"the recording {path} cannot be written: {reason_of(error)}"
             raise OutputError(msg) from None
 
     @property

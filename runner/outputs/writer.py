@@ -9,7 +9,7 @@ from typing import Generic, Protocol, TypeVar
 import anyio
 import anyio.to_thread
 
-from runner.errors import OutputError, RunnerError
+from runner.errors import OutputError, RunnerError, reason_of
 from runner.outputs.append_file import finish, put_all
 from runner.outputs.session_output import Fail, Output
 from runner.session.queue import ByteQueue
@@ -169,7 +169,7 @@ class Writer(Output, Generic[T]):
                 work()
             except OSError as error:
                 kind = OutputClosed if isinstance(error, BrokenPipeError) else OutputError
-                self._report(kind(f"{self.name} cannot be written: {error.strerror or error}"))
+                self._report(kind(f"{self.name} cannot be written: {reason_of(error)}"))
             except RunnerError as error:
                 self._report(error)
             self._in_thread = False

@@ -58,7 +58,7 @@ def read_text(path: Path) -> str:
 
 
 def _reason(error: OSError) -> str:
-    return (error.strerror or type(error).__name__).lower()
+    return reason_of(error).lower()
 
 
 def _parse(text: str, label: str) -> dict[str, Any]:

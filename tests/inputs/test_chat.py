@@ -17,7 +17,7 @@ from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
 from runner.inputs.chat import Chat
-from runner.inputs.prompt import Prompt
+from runner.inputs.chat_prompt import ChatPrompt
 from tests.helpers.command_process import local
 from tests.helpers.endpoint_scripts import asked, attentive, conversation, reached
 from tests.helpers.hearing_peers import PATIENCE_S, at_once, session_with
@@ -201,7 +201,7 @@ async def test_only_an_answer_can_be_interrupted() -> None:
 @pytest.mark.usefixtures("history")
 async def test_a_session_that_ends_at_the_prompt_takes_the_prompt_away() -> None:
     """The thread that waits for keys gives the terminal back before the chat is over."""
-    prompt = Prompt()
+    prompt = ChatPrompt()
     with typing(), anyio.fail_after(PATIENCE_S):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(prompt.ask)

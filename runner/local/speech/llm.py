@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Final
 
-from runner.errors import ProfileError
+from runner.errors import ProfileError, reason_of
 from runner.settings import endpoint
 
 _CONTEXT_TOKENS: Final = 4096
@@ -98,7 +98,7 @@ def _check(gguf: Path) -> None:
         with gguf.open("rb") as file:
             magic = file.read(len(_MAGIC))
     except OSError as error:
-        msg = f"the model {gguf} cannot be read: {error.strerror}"
+        msg = f"the model {gguf} cannot be read: {reason_of(error)}"
         raise ProfileError(msg, hint="endpoint.brain.gguf is the path of a GGUF file") from error
     if magic != _MAGIC:
         msg = f"{gguf} is not a GGUF file"

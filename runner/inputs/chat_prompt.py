@@ -19,7 +19,7 @@ _LEAVE_S = 1.0
 _RETRY_S = 0.01
 
 
-class Prompt:
+class ChatPrompt:
     """Asks the user for one line at a time, in a thread, since prompt-toolkit wants an event loop of its own."""
 
     def __init__(self) -> None:
