@@ -133,7 +133,7 @@ async def _serve(app: Asgi, host: str, port: int) -> int:
     import anyio
 
     from runner import logs
-    from runner.errors import UsageError
+    from runner.errors import UsageError, reason_of
     from runner.local.server.app import LocalApp
     from runner.local.server.http_server import serve
     from runner.runs.signals import watch

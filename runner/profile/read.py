@@ -7,6 +7,7 @@ from typing import Any
 
 import tomli
 
+from runner.errors import reason_of
 from runner.profile.keys import DEPTH_LIMIT, depth
 from runner.profile.layers import Layer, shown
 from runner.profile.problems import Place, ProfileProblems, problem_at
