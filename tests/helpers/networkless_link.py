@@ -1,4 +1,4 @@
-"""A connection as the arithmetic of lifecycle sees it: the real state, and no network."""
+"""A connection as the arithmetic of a session sees it: the real state, and no network."""
 
 from dataclasses import dataclass, field
 from types import SimpleNamespace

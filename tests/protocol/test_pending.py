@@ -115,7 +115,7 @@ def test_what_somebody_says_is_pending_until_it_is_answered() -> None:
     "detection", [{"type": "server_vad", "create_response": True}, {"type": "semantic_vad", "create_response": None}]
 )
 @pytest.mark.parametrize("event", [STOPPED, COMMITTED])
-def test_turn_detection_promises_a_response(event: dict[str, Any], detection: dict[str, Any]) -> None:
+def test_turn_detection_makes_a_response_pending(event: dict[str, Any], detection: dict[str, Any]) -> None:
     """Either of its two events, whichever a server sends."""
     state = hearing(detection)
     receive(state, event)
@@ -130,7 +130,7 @@ def test_turn_detection_promises_a_response(event: dict[str, Any], detection: di
     [hearing(None), hearing({"type": "server_vad", "create_response": False}), hearing(VAD, kind="transcription")],
     ids=["off", "without a response", "transcription"],
 )
-def test_a_turn_that_nobody_answers_promises_nothing(state: SessionState) -> None:
+def test_a_turn_without_a_response_makes_nothing_pending(state: SessionState) -> None:
     """Only what is going to come is waited for."""
     for event in (STARTED, STOPPED, COMMITTED):
         receive(state, event)
@@ -148,7 +148,7 @@ def test_a_turn_that_is_written_down_is_pending_until_then() -> None:
     assert not state.is_pending
 
 
-def test_our_own_commit_promises_no_response() -> None:
+def test_a_commit_makes_no_response_pending() -> None:
     """Only turn detection makes one."""
     state = hearing()
     receive(state, STARTED)
