@@ -15,7 +15,7 @@ Route = Callable[[SessionState, JsonObject], list[Effect]]
 
 
 def _rate_limits(state: SessionState, event: JsonObject) -> list[Effect]:
-    return [*state.rate_limits.update(tables(event, "rate_limits"), state.heard_at_s)]
+    return [*state.rate_limits.update(tables(event, "rate_limits"), state.clock())]
 
 
 ROUTES: dict[str, Route] = {

@@ -4,6 +4,7 @@ The machine holds the conversation, the responses in flight and the usage. It ne
 sends; a caller of `send` that asks for what the state forbids gets `IllegalEvent`.
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 from runner.api.session_types import APPEND, SessionType, append_type, check_translated
@@ -31,6 +32,7 @@ class SessionState:
         kind: What kind of session was asked for.
         max_response_retries: How often a response that failed for a temporary reason is asked for again.
         asks_again: Whether requests that the end of the connection leaves without an answer are to be sent again.
+        clock: The clock of whoever waits for a rate limit, in seconds.
     """
 
     def __init__(
@@ -40,11 +42,13 @@ class SessionState:
         kind: SessionType = "realtime",
         max_response_retries: int = 0,
         asks_again: bool = False,
+        clock: Callable[[], float] = float,
     ) -> None:
         self.kind: SessionType = kind
         self.append_type = append_type(kind)
         """The type of the client event that brings audio."""
         self.max_response_retries = max_response_retries
+        self.clock = clock
         self.phase: ConnectionPhase = "connecting"
         self.greeted = False
         """Whether the endpoint has sent `session.created`."""

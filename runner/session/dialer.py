@@ -165,6 +165,7 @@ class Dialer:
             kind=self._profile.session.type,
             max_response_retries=self._settings.max_response_retries,
             asks_again=self._settings.reconnect.response_in_flight == "retry",
+            clock=anyio.current_time,
         )
 
     def _dialects(self) -> dict[str, Dialect]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from time import time
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -144,7 +143,7 @@ class Outbox:
             link = await self._any_link()
             if self._carriage.is_held or self._carriage.state.busy:
                 await self._carriage.changes.next()
-            elif (wait_s := self._carriage.state.rate_limits.wait_s(time())) > 0:
+            elif (wait_s := self._carriage.state.rate_limits.wait_s(anyio.current_time())) > 0:
                 with anyio.move_on_after(wait_s):
                     await self._carriage.changes.next()
             else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-from time import time
 from typing import TYPE_CHECKING
 
 from runner import logs
@@ -45,7 +44,7 @@ class Retry:
             self.next_s, self._asked = math.inf, None
             return False
         if asked is not self._asked:
-            self._asked, self.next_s = asked, now_s + self._delay_s(asked)
+            self._asked, self.next_s = asked, now_s + self._delay_s(asked, now_s)
         if now_s < self.next_s:
             return False
         self.next_s, self._asked = math.inf, None
@@ -57,8 +56,8 @@ class Retry:
             return False
         return True
 
-    def _delay_s(self, asked: Request) -> float:
-        wait_s = self._link.state.rate_limits.wait_s(time())
+    def _delay_s(self, asked: Request, now_s: float) -> float:
+        wait_s = self._link.state.rate_limits.wait_s(now_s)
         if asked in self._inherited:
             return wait_s
         longest_s = bound_s(self._settings, asked.failures)
