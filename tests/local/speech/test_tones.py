@@ -4,6 +4,7 @@ import math
 import random
 import struct
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -140,14 +141,24 @@ def steady() -> list[float]:
 
 
 @pytest.mark.parametrize(
-    "values",
-    [[], [0.0] * 24_000, tone(1000, 1000), beeps(), noise(0.1), noise(0.001), music(), steady(), chirps()],
+    "sound",
+    [
+        list,
+        lambda: [0.0] * 24_000,
+        lambda: tone(1000, 1000),
+        beeps,
+        lambda: noise(0.1),
+        lambda: noise(0.001),
+        music,
+        steady,
+        chirps,
+    ],
     ids=["nothing", "silence", "tone", "beeps", "noise", "hiss", "music", "held", "vowels"],
 )
-def test_nothing_else_is_understood(values: list[float]) -> None:
+def test_nothing_else_is_understood(sound: Callable[[], list[float]]) -> None:
     """What is not its own voice has no transcript, and the refusal says why."""
     with pytest.raises(NotUnderstood) as refused:
-        heard(packed(values))
+        heard(packed(sound()))
 
     assert str(refused.value) == 'only its own synthetic voice is understood without `endpoint.speech = "models"`'
 
