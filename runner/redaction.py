@@ -70,7 +70,12 @@ class Secrets:
         self._uses[secret] += 1
         self._released_s.pop(secret, None)
         if secret not in self._known:
-            self._known[secret] = (secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], quote(secret, safe=""))
+            self._known[secret] = (
+                secret,
+                json.dumps(secret)[1:-1],
+                repr(secret)[1:-1],
+                quote(secret, safe="", errors="surrogateescape"),
+            )
             self._forget()
 
     def _release(self, secret: str) -> None:

@@ -11,7 +11,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 TESTS = REPOSITORY / "tests"
 WAITING = frozenset({"connect", "deploy", "endurance", "inputs", "local", "outputs", "runs", "session"})
 """The rooms whose tests wait more than they compute; in the others a worker takes longer to start than it saves."""
-WORKERS_A_CORE = 3
+WORKERS_A_CORE = 2
 MOST_WORKERS = 12
 
 # An example that takes long on a busy machine is none that fails.

@@ -1,5 +1,6 @@
 """Loading a profile: find it, read it and its parents, lay environment and flags over it, judge the whole."""
 
+import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -43,7 +44,7 @@ class LoadedProfile:
 
 
 def load_profile(
-    name: str,
+    name: str | Path,
     *,
     profiles_dir: Path | str | None = None,
     sets: Iterable[str] = (),
@@ -61,6 +62,7 @@ def load_profile(
         ProfileProblems: The profile has problems; all of them are reported at once.
         ProfileError: There is no such profile.
     """
+    name, sets = str(name), [sets] if isinstance(sets, str) else sets
     environ = environment(environ)
     folder = Path(profiles_dir) if profiles_dir is not None else None
     path = locate(name, profiles_dir=folder, environ=environ)
@@ -87,7 +89,20 @@ def make_profile(**tables: Any) -> Profile:
         ProfileProblems: The profile has problems; all of them are reported at once.
     """
     layer = Layer("argument", {"version": 1, **tables}, Path.cwd())
+    if problem := _unfit(tables):
+        raise ProfileProblems([problem_at(layer.place(()), (), problem, code="argument")])
     return _validated([layer], layer, [], [])[0]
+
+
+def _unfit(tables: dict[str, Any]) -> str:
+    """Why no profile can be made of these tables, whatever the settings say; nothing where one can."""
+    if tables.get("extends") is not None:
+        return "a parent can only be named in a file"
+    try:
+        json.dumps(tables, default=str)
+    except (ValueError, RecursionError):
+        return "tables must not hold themselves, nor nest deeper than Python goes"
+    return ""
 
 
 def _validated(

@@ -40,6 +40,8 @@ class ResponseStarted:
     """A response is being made."""
 
     response_id: str
+    request_id: str = ""
+    """The `event_id` under which the client first sent the `response.create`; nothing where it sent none."""
 
 
 class TextDelta(NamedTuple):
@@ -72,14 +74,18 @@ class ResponseEnded:
     status: ResponseStatus
     reason: str = ""
     error: RunnerError | None = None
+    request_id: str = ""
+    """The `event_id` under which the client first sent the `response.create`; nothing where it sent none."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseRepeats:
-    """A response has failed for a reason that may pass, and the same will be asked for again."""
+    """A response has failed for a reason that may pass, and the client will retry it."""
 
     response_id: str
     error: RunnerError
+    request_id: str = ""
+    """The `event_id` under which the client first sent the `response.create`; nothing where it sent none."""
 
 
 @dataclass(frozen=True, slots=True)

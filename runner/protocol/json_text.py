@@ -41,7 +41,7 @@ def dumps_strict(value: object, *, separators: tuple[str, str] = (",", ":")) -> 
         ValueError: It consists of more than JSON's own types, or holds itself.
     """
     try:
-        text = json.dumps(value, ensure_ascii=False, separators=separators)
+        text = json.dumps(value, ensure_ascii=False, separators=separators, allow_nan=False)
         text.encode()
     except UnicodeEncodeError:
         return json.dumps(value, separators=separators)

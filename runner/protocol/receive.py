@@ -21,9 +21,9 @@ def receive(state: SessionState, event: JsonObject) -> list[Effect]:
         effects = state.malformed(kind, str(bad))
         if kind == "response.done" and (state.busy or state.pending.out_of_band):
             effects.append(_abandon(state, event, f"the response ended in an event that cannot be read: {bad}"))
-        elif kind == "error" and state.refuse(*state.sent.cause(event.get("error"))):
+        elif kind == "error" and (asked := state.refuse(*state.sent.cause(event.get("error")))):
             problem = ProtocolError(f"the endpoint answered with an error that cannot be read: {bad}")
-            effects.append(ResponseEnded("", "refused", error=problem))
+            effects.append(ResponseEnded("", "refused", error=problem, request_id=asked.first_id))
         return effects
 
 
@@ -31,5 +31,6 @@ def _abandon(state: SessionState, event: JsonObject, problem: str) -> ResponseEn
     response = event.get("response")
     response_id = response.get("id") if isinstance(response, dict) else None
     response_id = response_id if isinstance(response_id, str) else ""
+    request_id = state.request_of(response_id)
     state.pending.abandon(response_id)
-    return ResponseEnded(response_id, "failed", error=ProtocolError(problem))
+    return ResponseEnded(response_id, "failed", error=ProtocolError(problem), request_id=request_id)

@@ -22,7 +22,7 @@ def _response_created(state: SessionState, event: JsonObject) -> list[Effect]:
     response = table(event, "response")
     response_id = text(response, "id")
     state.pending.begin(response_id, response)
-    return [ResponseStarted(response_id)]
+    return [ResponseStarted(response_id, state.request_of(response_id))]
 
 
 def _response_id(state: SessionState, event: JsonObject) -> str:
@@ -109,22 +109,24 @@ def _response_done(state: SessionState, event: JsonObject) -> list[Effect]:
     except BadField as bad:
         effects += state.malformed("response.done", str(bad))
     state.usage.responses += 1
-    ending = _ending(response_id, status, response.get("status_details"))
+    request_id = asked.first_id if asked else ""
+    ending = _ending(response_id, status, response.get("status_details"), request_id)
     if asked and isinstance(ending.error, EndpointBusy) and asked.failures < state.max_response_retries:
         state.pending.repeat(asked)
-        return [*effects, ResponseRepeats(response_id, ending.error)]
+        return [*effects, ResponseRepeats(response_id, ending.error, request_id)]
     return [*effects, ending]
 
 
-def _ending(response_id: str, status: str, details: object) -> ResponseEnded:
+def _ending(response_id: str, status: str, details: object, request_id: str) -> ResponseEnded:
     details = details if isinstance(details, dict) else {}
     reason, failure = details.get("reason"), details.get("error")
     reason = reason if isinstance(reason, str) else ""
     match status:
         case "completed" | "cancelled" | "incomplete":
-            return ResponseEnded(response_id, status, reason)
+            return ResponseEnded(response_id, status, reason, request_id=request_id)
         case _:
-            return ResponseEnded(response_id, "failed", reason, error_for_failure("the response failed", failure))
+            error = error_for_failure("the response failed", failure)
+            return ResponseEnded(response_id, "failed", reason, error, request_id)
 
 
 RESPONSE_ROUTES = {

@@ -37,8 +37,8 @@ def _reported(state: SessionState, event: JsonObject) -> list[Effect]:
     if asked := state.refuse(cause, cause_type):
         if isinstance(error, EndpointBusy) and asked.failures < state.max_response_retries:
             state.pending.repeat(asked)
-            return [*effects, ResponseRepeats("", error)]
-        effects.append(ResponseEnded("", "refused", code, error))
+            return [*effects, ResponseRepeats("", error, asked.first_id)]
+        effects.append(ResponseEnded("", "refused", code, error, asked.first_id))
     return effects
 
 

@@ -139,9 +139,15 @@ class SessionState:
         if before is not self:
             self.pending.to_retry[:0] = before.pending.to_retry
 
-    def drop_retries(self) -> None:
-        """Retry nothing."""
+    def drop_retries(self) -> list[str]:
+        """Retry nothing; returns the `event_id`s under which the client first sent what it does not retry."""
+        dropped = [each.first_id for each in self.pending.to_retry]
         self.pending.to_retry.clear()
+        return dropped
+
+    def left_unanswered(self, request_id: str) -> bool:
+        """Whether the end of the connection has left this `response.create` without an answer, for good."""
+        return any(each.first_id == request_id for each in self.unanswered)
 
     @property
     def quiet(self) -> bool:

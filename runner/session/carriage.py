@@ -137,8 +137,18 @@ class Carriage:
             self.state = link.state
             link.read_by(self._readers)
 
-    def carry(self, link: Link) -> None:
-        """Have a connection carry the session from now on; the requests to be retried are retried on it."""
+    def is_carried_by(self, link: Link) -> bool:
+        """Whether this connection carries the session, and the client is not closing it."""
+        return isinstance(self._place, Carried) and self._place.link is link
+
+    def carry(self, link: Link) -> bool:
+        """Have a connection carry the session from now on; the requests to be retried are retried on it.
+
+        Returns:
+            Whether it does: a session that is being closed or over needs no connection more.
+        """
+        if not isinstance(self._place, Between):
+            return False
         link.state.inherit_retries(self.state)
         self.state = link.state
         self.id = self.id or link.state.session_id
@@ -146,6 +156,7 @@ class Carriage:
         self._place = Carried(link)
         link.read_by(self._readers)
         self.changes.notify()
+        return True
 
     def hold(self, link: Link, *, is_held: bool) -> None:
         """Let new turns wait for the next connection, or let them begin on this one again."""
@@ -155,9 +166,9 @@ class Carriage:
 
     def lose(self, now_s: float) -> None:
         """Have no connection carry the session for now; its readers hear nothing more of the last one."""
-        if self.link is not None:
+        if isinstance(self._place, Carried):
             self._first_unanswered = self.first_unanswered
-            self.link.mute()
+            self._place.link.mute()
             self._place = Between(now_s)
             self.changes.notify()
 

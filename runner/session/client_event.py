@@ -35,6 +35,19 @@ def encoded(event: JsonObject) -> str:
         raise IllegalEvent(msg) from None
 
 
+def user_message(text: object) -> JsonObject:
+    """The item of what the user says; raises `IllegalEvent` for what is no text that every endpoint can read."""
+    if not isinstance(text, str):
+        msg = f"a question is a text, not {type(text).__name__}"
+        raise IllegalEvent(msg)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        msg = f"a question is Unicode text; character {error.start + 1} is half of a surrogate pair"
+        raise IllegalEvent(msg) from None
+    return {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
+
+
 def append_event(audio: bytes, event_id: str) -> JsonObject:
     """The client event that appends audio under this id."""
     return {"type": APPEND, "event_id": event_id, "audio": pybase64.b64encode(audio).decode()}

@@ -83,7 +83,9 @@ class Keeper:
                 case Between(since_s=since_s):
                     await self._between(since_s)
                 case _:
-                    return
+                    break
+        if isinstance(self._successor, Link):
+            self._successor.release()
 
     async def _carried(self, link: Link) -> None:
         """Look after a connection until it is lost or replaced."""
@@ -95,13 +97,13 @@ class Keeper:
         expiry = Expiry(link, self._settings.rollover, anyio.current_time())
         stall = StallDetector(link, self._settings.stall_timeout_s)
         retry = Retry(link, self._settings.reconnect)
-        while isinstance(carriage.place, Carried) and carriage.link is link:
+        while carriage.is_carried_by(link):
             now_s = anyio.current_time()
             stall.look(now_s)
-            if carriage.link is not link:
+            if not carriage.is_carried_by(link):
                 return
             if await retry.look(now_s):
-                # Its own events have notified nobody of what changed meanwhile.
+                # What changed while it was being sent has woken no task.
                 continue
             if now_s >= expiry.seek_s and await self._roll_over(link, expiry, now_s):
                 continue
@@ -127,6 +129,8 @@ class Keeper:
                 self._successor = Forgone()
                 self._carriage.hold(link, is_held=False)
             case Wanted(delay_s=delay_s):
+                # Until there is a successor, the present connection serves.
+                self._carriage.hold(link, is_held=False)
                 self._open_next(delay_s)
             case None:
                 self._open_next(0.0)
@@ -165,7 +169,7 @@ class Keeper:
         # Meanwhile the old connection carries the session, and what is said on it counts; questions wait this moment.
         carriage.hold(link, is_held=True)
         await self._prime(successor)
-        if carriage.link is not link:
+        if not carriage.is_carried_by(link):
             return True
         if not link.state.quiet or successor.pump.is_over or successor.lacks(self._settings.history):
             carriage.hold(link, is_held=now_s >= expiry.hold_s)
@@ -191,8 +195,7 @@ class Keeper:
 
     def _lost(self, link: Link) -> None:
         """Take in that a connection has ended, in the callback that ended it."""
-        place = self._carriage.place
-        if isinstance(place, Carried) and place.link is link and link is not self._forced:
+        if self._carriage.is_carried_by(link) and link is not self._forced:
             self._lose(link)
 
     def _lose(self, link: Link) -> None:
@@ -230,7 +233,9 @@ class Keeper:
 
     async def _carry(self, link: Link, event: str, *, since_s: float | None = None) -> None:
         """Have a connection that knows of the conversation carry the session; `since_s` says since when none did."""
-        self._carriage.carry(link)
+        if not self._carriage.carry(link):
+            link.release()
+            return
         dropped_bytes = await self._outbox.flush()
         gap_s = 0.0 if since_s is None else anyio.current_time() - since_s
         dropped = {"audio_dropped_bytes": dropped_bytes} if dropped_bytes else {}
@@ -255,7 +260,10 @@ class Keeper:
     async def _opened_next(self, delay_s: float) -> None:
         try:
             await anyio.sleep(delay_s)
-            self._successor = await self._dialer.open(self._lost)
+            if isinstance(self._carriage.place, Carried | Between):
+                self._successor = await self._dialer.open(self._lost)
         except RunnerError as error:
             self._successor = error
+        if isinstance(self._successor, Link) and not isinstance(self._carriage.place, Carried | Between):
+            self._successor.release()
         self._carriage.changes.notify()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from runner.errors import ProfileError
 from runner.session.carriage import Carriage
 from runner.session.dialer import Dialer
 from runner.session.keeper import Keeper
@@ -78,9 +79,15 @@ async def kept_session(
                 await session.aclose()
 
 
-def _validated(profile: str | Path | Profile | LoadedProfile) -> Profile:
+def _validated(profile: object) -> Profile:
     from runner.profile.load import LoadedProfile, load_profile
+    from runner.settings.profile import Profile
 
     if isinstance(profile, str | Path):
-        profile = load_profile(str(profile))
-    return profile.profile if isinstance(profile, LoadedProfile) else profile
+        profile = load_profile(profile)
+    if isinstance(profile, LoadedProfile):
+        profile = profile.profile
+    if not isinstance(profile, Profile):
+        msg = f"a session is opened from a profile, its name or its path, not from {type(profile).__name__}"
+        raise ProfileError(msg, hint="make_profile(…) makes a profile without a file")
+    return profile

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import anyio.lowlevel
 
 from runner.errors import IllegalEvent
 from runner.session.client_event import append_event, appended_audio, plain_event
@@ -45,6 +46,7 @@ class Outbox:
     def drain(self) -> None:
         """Take no more questions: whatever asks for a response raises `IllegalEvent` from now on."""
         self._is_draining = True
+        self._carriage.changes.notify()
 
     def read_input(self, read: Callable[[Audio], None]) -> None:
         """Call `read`, which must not wait, with the audio that goes in, in the session's input format."""
@@ -61,6 +63,8 @@ class Outbox:
             (event_id,) = await self._transmit(event)
         if audio:
             self._report(audio)
+        if must_wait:
+            await anyio.lowlevel.checkpoint()
         return event_id
 
     async def ask(self, *events: Mapping[str, Any] | ClientEventBase) -> list[str]:
@@ -74,16 +78,18 @@ class Outbox:
 
     async def append_audio(self, audio: Audio) -> None:
         """Append audio to the endpoint's input buffer; raises as `send` does."""
-        link = self._carriage.link
-        if link is not None and self._waiting is None:
+        while (link := self._carriage.link) is not None and self._waiting is None:
             try:
                 await link.append_audio(audio)
             except NotSent:
-                pass
+                if self._carriage.link is link:
+                    break
             else:
                 return self._report(audio)
         self._keep(audio)
-        return self._report(audio)
+        self._report(audio)
+        # A program that only appends would otherwise leave no time for the connection that it waits for.
+        return await anyio.lowlevel.checkpoint()
 
     async def flush(self) -> int:
         """Send the audio that waits and is young enough; returns how many bytes were dropped for their age."""

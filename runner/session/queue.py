@@ -35,6 +35,11 @@ class ByteQueue(Generic[T]):
         self._arrival.set()
         return True
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing more is taken."""
+        return self._closed
+
     def close(self) -> None:
         """Take nothing more; readers get what waits, then the end."""
         self._closed = True
@@ -43,7 +48,8 @@ class ByteQueue(Generic[T]):
     async def get_all(self) -> list[T]:
         """Wait for items and take all of them; an empty list is the end. Cancelling it loses nothing."""
         while not self._waiting and not self._closed:
-            self._arrival = anyio.Event()
+            if self._arrival.is_set():
+                self._arrival = anyio.Event()
             await self._arrival.wait()
         items = list(self._waiting)
         self._waiting.clear()

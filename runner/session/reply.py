@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
+from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from runner.errors import EndpointUnreachable, RunnerError
-from runner.protocol.effects import Effect, ResponseEnded, ResponseRepeats, ResponseStarted, TextDelta, TurnEnded
+from runner.protocol.effects import (
+    Effect,
+    ErrorReported,
+    ResponseEnded,
+    ResponseRepeats,
+    ResponseStarted,
+    TextDelta,
+    TurnEnded,
+)
 
 if TYPE_CHECKING:
     from runner.session.carriage import Carriage
@@ -14,32 +23,54 @@ if TYPE_CHECKING:
 
 
 class Reply:
-    """The text of the response to one `response.create`; where that is retried, the response that came last.
+    """The text of the response to one question; where its request is retried, the response that came last.
 
     Args:
         carriage: Where the session is.
-        request_id: The `event_id` of the `response.create`.
 
     Attributes:
-        text: The text of the response so far.
+        question_id: The `event_id` of the `conversation.item.create`.
+        request_id: The `event_id` of the `response.create`.
     """
 
-    def __init__(self, carriage: Carriage, request_id: str) -> None:
-        self.text = ""
+    def __init__(self, carriage: Carriage) -> None:
+        name = token_hex(10)
+        self.question_id, self.request_id = f"question_{name}", f"ask_{name}"
         self._carriage = carriage
-        self._request_id = request_id
         self._response_id = ""
-        self._items: set[str] = set()
-        """The items of which pieces have come."""
+        self._items: dict[str, str] = {}
+        """The text of each item so far, by its id."""
         self._pieces: deque[str] = deque()
+        self._half = ""
+        """The first half of a surrogate pair that the endpoint has cut in two."""
         self._is_complete = False
         self._error: RunnerError | None = None
 
+    @property
+    def text(self) -> str:
+        """The text of the response so far."""
+        return _joined("".join(self._items.values()))
+
     def read(self, update: Update) -> None:
         """Take in an update; a reader of the session, which never waits."""
+        is_related = False
         for effect in update.effects:
-            if self._take(effect):
-                self._carriage.changes.notify()
+            if isinstance(effect, ResponseEnded) and effect.request_id == self.request_id and not self._response_id:
+                # Its beginning was lost.
+                self._begin(effect.response_id)
+        for effect in update.effects:
+            is_related = self._take(effect) or is_related
+        if update.event is None and self._carriage.state.left_unanswered(self.request_id):
+            link = self._carriage.link
+            lost = link.pump.failure if link else None
+            self._fail(lost or EndpointUnreachable("the connection was lost"))
+            is_related = True
+        if is_related:
+            self._carriage.changes.notify()
+
+    def cancel(self) -> None:
+        """Note that the client has cancelled the request while it waited to be retried."""
+        self._is_complete = True
 
     async def next(self) -> str:
         """Wait for the next piece, once the request has been sent; an empty one is the end of the response.
@@ -53,40 +84,67 @@ class Reply:
             if self._is_complete:
                 return ""
             self._carriage.check()
-            if not self._carriage.state.awaits(self._request_id):
-                raise self._carriage.first_unanswered or EndpointUnreachable("the question was not answered")
+            if not self._carriage.state.awaits(self.request_id):
+                msg = "the question was not answered"
+                raise EndpointUnreachable(msg)
             await self._carriage.changes.next()
         return self._pieces.popleft()
 
     def _take(self, effect: Effect) -> bool:
-        """Take in what an event means; returns whether it is news of this response."""
+        """Take in what an event means; returns whether it belongs to this response."""
         match effect:
-            case ResponseStarted(response_id=response_id):
-                if self._carriage.state.request_of(response_id) == self._request_id:
-                    self._begin(response_id)
-            case ResponseRepeats(response_id=response_id) if response_id == self._response_id:
+            case ResponseStarted(response_id=response_id, request_id=self.request_id):
+                self._begin(response_id)
+            case ResponseRepeats(request_id=self.request_id):
                 self._begin("")
-            case TextDelta(response_id=response_id, item_id=item_id, text=text) if response_id == self._response_id:
+            case TextDelta(response_id=response_id, item_id=item_id, text=text) if response_id:
+                if response_id != self._response_id:
+                    return False
                 self._add(item_id, text)
             case TurnEnded(role="assistant", text=text, item_id=item_id) if self._says(item_id):
-                # The endpoint has sent no pieces of it.
-                self._add(item_id, text)
-            case ResponseEnded(response_id=response_id, error=error) if response_id == self._response_id:
-                self._is_complete, self._error = True, error
+                self._complete(item_id, text)
+            case ResponseEnded(request_id=self.request_id, error=error):
+                self._is_complete, self._error = True, self._error or error
+            case ErrorReported(client_event_id=self.question_id, error=error):
+                # A response that comes all the same does not answer this question.
+                self._fail(error)
             case _:
                 return False
         return True
 
+    def _fail(self, error: RunnerError) -> None:
+        self._error = self._error or error
+        self._pieces.clear()
+
     def _begin(self, response_id: str) -> None:
-        self._response_id, self.text = response_id, ""
+        self._response_id, self._half = response_id, ""
         self._items.clear()
+        self._pieces.clear()
 
     def _says(self, item_id: str) -> bool:
         item = self._carriage.state.conversation.get(item_id)
-        is_own = item is not None and bool(self._response_id) and item.response_id == self._response_id
-        return is_own and item_id not in self._items
+        return item is not None and bool(self._response_id) and item.response_id == self._response_id
 
     def _add(self, item_id: str, text: str) -> None:
-        self._items.add(item_id)
-        self.text += text
-        self._pieces.append(text)
+        self._items[item_id] = self._items.get(item_id, "") + text
+        text = self._half + text
+        self._half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
+        if piece := _joined(text.removesuffix(self._half)):
+            self._pieces.append(piece)
+
+    def _complete(self, item_id: str, text: str) -> None:
+        """Take in the whole text of an item, of which not every piece need have come."""
+        said = self._items.get(item_id, "")
+        if text.startswith(said):
+            self._add(item_id, text.removeprefix(said))
+        else:
+            self._items[item_id] = text
+
+
+def _joined(text: str) -> str:
+    """The text with the halves of surrogate pairs put together; half a pair alone becomes a replacement character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from runner import logs
@@ -37,7 +38,11 @@ class Retry:
         """What an earlier connection left: it has waited for this one already."""
 
     async def look(self, now_s: float) -> bool:
-        """Send the first request to be retried, if its time has come and nothing is in its way; returns whether."""
+        """Send the first request to be retried, if its time has come and nothing is in its way.
+
+        Returns:
+            Whether it tried: what changed meanwhile has woken no task that waits for this.
+        """
         state = self._link.state
         asked = next(iter(state.retries), None)
         if asked is None or (asked.kind == "response" and state.occupied):
@@ -49,11 +54,9 @@ class Retry:
             return False
         self.next_s, self._asked = math.inf, None
         logs.logger().info("response_repeated", failures=asked.failures, epoch=self._link.epoch)
-        try:
+        # Where the connection is lost, or turn detection was first, the request is still to be retried.
+        with suppress(NotSent, IllegalEvent):
             await self._link.send(asked.event)
-        except (NotSent, IllegalEvent):
-            # The connection was lost, or turn detection was first: the request is still to be retried.
-            return False
         return True
 
     def _delay_s(self, asked: Request, now_s: float) -> float:

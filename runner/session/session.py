@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from functools import cached_property
-from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
 from runner.protocol.effects import Effect
+from runner.session.client_event import user_message
 from runner.session.outbox import Audio, Outbox
 from runner.session.recorder import closed_note
 from runner.session.reply import Reply
@@ -45,6 +46,8 @@ class Session:
     def __init__(self, carriage: Carriage, outbox: Outbox) -> None:
         self._carriage = carriage
         self._outbox = outbox
+        self._replies: dict[str, Reply] = {}
+        """The answers that the program waits for, by the ids of their requests."""
 
     @cached_property
     def _turn(self) -> anyio.Lock:
@@ -77,15 +80,12 @@ class Session:
             limit is what came of it.
 
         Raises:
-            IllegalEvent: The session takes no questions.
+            IllegalEvent: The session takes no questions, or the question is no text.
             RunnerError: There is no answer; which branch of the tree says why.
         """
-        reply = await self._asked(text)
-        try:
+        async with self._asking(text) as reply:
             while await reply.next():
                 pass
-        finally:
-            self._carriage.remove_reader(reply.read)
         return reply.text
 
     async def stream(self, text: str) -> AsyncGenerator[str]:
@@ -93,12 +93,9 @@ class Session:
 
         Where the answer is retried, because it failed or its connection was lost, it begins anew.
         """
-        reply = await self._asked(text)
-        try:
+        async with self._asking(text) as reply:
             while piece := await reply.next():
                 yield piece
-        finally:
-            self._carriage.remove_reader(reply.read)
 
     def effects(self, *, max_bytes: int = MAX_UNREAD_BYTES) -> Subscription[Effect]:
         """What the server's events mean, typed, from this call on until the session ends.
@@ -114,7 +111,7 @@ class Session:
 
     async def say(self, text: str) -> None:
         """Say something as the user and ask for a response, after all responses that were asked for before."""
-        await self._say(text, {})
+        await self._say(text, {}, {})
 
     async def send(self, event: Mapping[str, Any] | ClientEventBase) -> str:
         """Send one client event.
@@ -140,16 +137,18 @@ class Session:
         """
         params = {**(response.model_dump(mode="json", exclude_unset=True) if response else {}), **fields}
         event = {"type": "response.create", **({"response": params} if params else {})}
+        if params.get("conversation") == "none":
+            await self._outbox.send(event)
+            return
         async with self._turn:
-            if params.get("conversation") == "none":
-                await self._outbox.send(event)
-            else:
-                await self._outbox.ask(event)
+            await self._outbox.ask(event)
 
     async def cancel(self) -> None:
         """Cancel the response in flight and those to be retried; without any nothing happens."""
         state = self._carriage.state
-        state.drop_retries()
+        for request_id in state.drop_retries():
+            if reply := self._replies.get(request_id):
+                reply.cancel()
         self._carriage.changes.notify()
         if state.busy:
             await self.send({"type": "response.cancel"})
@@ -182,10 +181,12 @@ class Session:
 
     async def aclose(self) -> None:
         """End the session: the closing handshake with code 1000, within a bounded time; last events still count."""
-        if link := self._carriage.leave():
-            link.note(closed_note())
-            await link.close()
-        self._carriage.end()
+        try:
+            if link := self._carriage.leave():
+                link.note(closed_note())
+                await link.close()
+        finally:
+            self._carriage.end()
 
     @property
     def state(self) -> SessionState:
@@ -256,28 +257,29 @@ class Session:
 
     async def abort(self) -> None:
         """Cut the connection without a farewell, whatever is being sent."""
-        if link := self._carriage.leave():
-            await link.abort()
-        self._carriage.end()
+        try:
+            if link := self._carriage.leave():
+                await link.abort()
+        finally:
+            self._carriage.end()
 
-    async def _asked(self, text: str) -> Reply:
-        """Ask a question; returns its answer, which reads the session."""
-        request_id = f"ask_{token_hex(10)}"
-        reply = Reply(self._carriage, request_id)
+    @asynccontextmanager
+    async def _asking(self, text: str) -> AsyncIterator[Reply]:
+        """Ask a question, and have its answer read the session in the meantime."""
+        reply = Reply(self._carriage)
+        self._replies[reply.request_id] = reply
         self._carriage.add_reader(reply.read)
         try:
-            await self._say(text, {"event_id": request_id})
-        except BaseException:
+            await self._say(text, {"event_id": reply.question_id}, {"event_id": reply.request_id})
+            yield reply
+        finally:
             self._carriage.remove_reader(reply.read)
-            raise
-        return reply
+            del self._replies[reply.request_id]
 
-    async def _say(self, text: str, request: JsonObject) -> None:
-        item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
+    async def _say(self, text: str, question: JsonObject, request: JsonObject) -> None:
+        create = {"type": "conversation.item.create", "item": user_message(text), **question}
         async with self._turn:
-            await self._outbox.ask(
-                {"type": "conversation.item.create", "item": item}, {"type": "response.create", **request}
-            )
+            await self._outbox.ask(create, {"type": "response.create", **request})
 
     async def _wait(self, is_reached: Callable[[], bool]) -> None:
         while not (is_reached() or self._carriage.is_over):

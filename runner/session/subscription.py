@@ -38,8 +38,10 @@ class Subscription(Generic[T]):
         self._carriage = carriage
         self._max_bytes = max_bytes
         self._arriving: ByteQueue[Sequence[T]] = ByteQueue(max_bytes)
+        self._lost: list[Update] = []
+        """The first update that had no room, which ends the subscription."""
         self._unread: deque[T] = deque()
-        read = _reader(self._arriving, pick)
+        read = _reader(self._arriving, self._lost, pick)
         if carriage.is_over:
             self._arriving.close()
         else:
@@ -69,7 +71,7 @@ class Subscription(Generic[T]):
         self._arriving.close()
 
     def _finish(self) -> None:
-        if self._finalizer.alive and not self._carriage.is_over:
+        if self._lost:
             msg = f"more than {self._max_bytes} bytes of events waited to be read"
             raise RunnerError(msg, hint="read a session's events as they come, or allow more by `max_bytes`")
         self._finalizer()
@@ -78,13 +80,14 @@ class Subscription(Generic[T]):
         raise StopAsyncIteration
 
 
-def _reader(arriving: ByteQueue[Sequence[T]], pick: Callable[[Update], Sequence[T]]) -> Reader:
+def _reader(arriving: ByteQueue[Sequence[T]], lost: list[Update], pick: Callable[[Update], Sequence[T]]) -> Reader:
     """A reader that knows the queue and not the subscription, which the program alone holds."""
 
     def read(update: Update) -> None:
         picked = pick(update)
-        if picked and not arriving.put(picked, update.size_bytes):
+        if picked and not lost and not arriving.put(picked, update.size_bytes) and not arriving.is_closed:
             # Nothing follows a gap.
+            lost.append(update)
             arriving.close()
         if any(isinstance(each, SessionEnded) for each in update.effects):
             arriving.close()

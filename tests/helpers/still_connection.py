@@ -18,11 +18,14 @@ class StillConnection:
     Attributes:
         sent: The client events that were sent, in order.
         is_closed: Whether the client has ended the connection.
+        blocked: Set when a sender waits on a blocked connection.
     """
 
     def __init__(self) -> None:
         self.sent: list[dict[str, Any]] = []
         self.is_closed = False
+        self.blocked = anyio.Event()
+        self._free: anyio.Event | None = None
         self.close_code: int | None = None
         self.response = None
         self._take: TakeMessage | None = None
@@ -34,8 +37,15 @@ class StillConnection:
 
     async def ready(self) -> None:
         """Be ready to send at once."""
+        if self._free is not None:
+            self.blocked.set()
+            await self._free.wait()
         if self.is_closed:
             raise Closed
+
+    def block(self) -> None:
+        """Take nothing more until the connection is lost."""
+        self._free = anyio.Event()
 
     def put(self, message: str | bytes) -> None:
         """Keep a message."""
@@ -56,6 +66,9 @@ class StillConnection:
 
     def break_off(self) -> None:
         """Lose the connection."""
+        self.is_closed = True
+        if self._free is not None:
+            self._free.set()
         self._take_end(EndpointUnreachable("the connection was lost"))
 
     def greet(self, session_id: str = "sess_1", **session: Any) -> None:

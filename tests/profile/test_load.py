@@ -7,7 +7,7 @@ import pytest
 from pydantic import HttpUrl
 
 from runner.errors import ProfileError
-from runner.profile import ProfileProblems, load_profile
+from runner.profile import ProfileProblems, load_profile, make_profile
 from runner.settings.auth import ApiKeyAuth
 from runner.settings.endpoint import AzureEndpoint
 from runner.settings.secret import EnvSecret, FileSecret
@@ -235,3 +235,43 @@ def test_only_a_previews_version_speaks_the_preview(version: str | None, expecte
     url = HttpUrl("https://contoso.openai.azure.com")
 
     assert AzureEndpoint(kind="azure", base_url=url, api_version=version).speaks_preview is expected
+
+
+def test_a_profile_is_made_without_a_file() -> None:
+    """It is judged as one in a file, and the version need not be given."""
+    profile = make_profile(endpoint={"kind": "local"}, session={"instructions": "Be brief."})
+
+    assert (profile.version, profile.endpoint.kind, profile.auth.kind) == (1, "local", "none")
+
+
+@pytest.mark.parametrize(
+    ("tables", "said"),
+    [
+        ({"endpont": {}}, "argument: endpont: unknown key; did you mean endpoint?"),
+        ({"endpoint": {"kind": "openai"}, "model": {"name": "m"}, "auth": {"api_key": "sk-abc"}}, "never a value"),
+        ({"endpoint": {"kind": "local"}, "extends": "base"}, "argument: a parent can only be named in a file"),
+    ],
+)
+def test_a_profile_without_a_file_is_refused_as_one_with(tables: dict[str, Any], said: str) -> None:
+    """Every problem at once, and no secret in any of them."""
+    with pytest.raises(ProfileProblems) as raised:
+        make_profile(**tables)
+
+    assert said in str(raised.value)
+    assert "sk-abc" not in str(raised.value)
+
+
+def test_tables_that_hold_themselves_are_refused() -> None:
+    """No profile is without an end."""
+    endpoint: dict[str, Any] = {"kind": "local"}
+    endpoint["endpoint"] = endpoint
+
+    with pytest.raises(ProfileProblems, match="hold themselves"):
+        make_profile(endpoint=endpoint)
+
+
+def test_a_name_may_be_a_path_and_a_flag_may_be_one(write: Any) -> None:
+    """As Python programs give them."""
+    write("a.toml", OPENAI)
+
+    assert load_profile(Path("a.toml"), sets="run.grace_s=5").profile.run.grace_s == 5

@@ -99,9 +99,11 @@ def test_a_response_out_of_band_may_run_beside_another() -> None:
     state.send({"type": "response.create"})
     receive(state, created())
 
-    state.send({"type": "response.create", "response": {"conversation": "none"}})
+    request = state.send({"type": "response.create", "response": {"conversation": "none"}})
     aside = {"id": "resp_2", "conversation_id": None}
-    assert receive(state, {"type": "response.created", "response": aside}) == [ResponseStarted("resp_2")]
+    assert receive(state, {"type": "response.created", "response": aside}) == [
+        ResponseStarted("resp_2", request["event_id"])
+    ]
     assert receive(state, {**DELTA, "response_id": "resp_2", "item_id": "item_2", "delta": "x"}) == [
         TextDelta("resp_2", "item_2", "x")
     ]
@@ -157,14 +159,14 @@ def test_what_was_streamed_is_told_as_incomplete_when_the_session_ends() -> None
 def test_a_cancelled_response_says_so() -> None:
     """Status and reason reach the reader, and the conversation is free again."""
     state = ready()
-    state.send({"type": "response.create"})
+    request = state.send({"type": "response.create"})
     receive(state, created())
 
     effects = receive(
         state, done(status="cancelled", status_details={"type": "cancelled", "reason": "client_cancelled"})
     )
 
-    assert effects == [ResponseEnded("resp_1", "cancelled", "client_cancelled")]
+    assert effects == [ResponseEnded("resp_1", "cancelled", "client_cancelled", request_id=request["event_id"])]
     assert not state.busy
 
 

@@ -41,12 +41,14 @@ class Dials:
     Attributes:
         to_come: What each opening gives: a connection, or an error.
         opened: When each opening began, on the event loop's clock.
+        links: The links that were opened.
     """
 
     backoff: Backoff
     carriage: Carriage
     to_come: list[StillConnection | RunnerError]
     opened: list[float] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
     takes_s: float = 0.0
 
     async def open(self, lost: Callable[[Link], None]) -> Link:
@@ -58,7 +60,9 @@ class Dials:
             raise outcome
         before = self.carriage.state if self.carriage.id else None
         state = SessionState(before, asks_again=True, max_response_retries=2)
-        return await still_link(outcome, self.carriage.changes, epoch=len(self.opened), lost=lost, state=state)
+        link = await still_link(outcome, self.carriage.changes, epoch=len(self.opened), lost=lost, state=state)
+        self.links.append(link)
+        return link
 
 
 @dataclass
@@ -243,6 +247,55 @@ async def test_a_session_that_is_being_closed_recovers_nothing() -> None:
 
         assert each.session.is_over
         assert each.session.failure is None
+
+
+async def test_a_loss_while_a_retry_is_being_sent_is_recovered() -> None:
+    """The keeper looks anew after whatever it has waited for."""
+    first, second = StillConnection(), StillConnection()
+    async with kept(first, second) as each:
+        carriage = each.carriage
+        error = {"type": "server_error", "code": "server_error", "message": "busy"}
+        await each.session.say("Hello?")
+        first.come({"type": "response.created", "response": {"id": "a", "conversation_id": "c"}})
+        failed = {"id": "a", "status": "failed", "status_details": {"error": error}, "output": []}
+        first.block()
+        first.come({"type": "response.done", "response": failed})
+        await first.blocked.wait()
+        first.break_off()
+        await until(carriage, lambda: carriage.epoch == 2)
+        await until(carriage, lambda: "response.create" in second.sent_types())
+
+
+async def test_a_session_that_is_closed_while_it_waits_for_a_connection_stays_closed() -> None:
+    """No connection is opened after the end, and one that is being opened is closed again."""
+    for takes_s in (0, 50):
+        first, second = StillConnection(), StillConnection()
+        async with kept(first, second, takes_s=takes_s) as each:
+            first.break_off()
+            await anyio.sleep(10 if takes_s else 0)
+            await each.session.aclose()
+            await anyio.sleep(100)
+
+            assert isinstance(each.carriage.place, Over)
+            assert len(each.dials.opened) == (2 if takes_s else 1)
+            assert all(each.carriage.link is not link for link in each.dials.links)
+            for link in each.dials.links[1:]:
+                with anyio.fail_after(1):
+                    await link.released()
+
+
+async def test_a_session_that_is_closed_in_a_rollover_stays_closed() -> None:
+    """The successor that was being told of the conversation is not taken."""
+    first, second = StillConnection(), StillConnection()
+    async with kept(first, second, rollover={"max_age_s": 100, "margin_s": 10}) as each:
+        carriage = each.carriage
+        item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello?"}]}
+        carriage.state.conversation.put({**item, "id": "item_1", "status": "completed"})
+        await until(carriage, lambda: carriage.is_held)
+        await each.session.aclose()
+        await anyio.sleep(100)
+
+        assert isinstance(carriage.place, Over)
 
 
 def _delta(text: str, response_id: str) -> dict[str, Any]:

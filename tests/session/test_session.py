@@ -7,7 +7,15 @@ import anyio
 import pytest
 
 from runner.api.client_events import ResponseCancel
-from runner.errors import EndpointBusy, EndpointUnreachable, IllegalEvent, ProtocolError, RunnerError, SessionRefused
+from runner.errors import (
+    EndpointBusy,
+    EndpointUnreachable,
+    IllegalEvent,
+    ProfileError,
+    ProtocolError,
+    RunnerError,
+    SessionRefused,
+)
 from runner.protocol.effects import Effect, SessionEnded, TextDelta
 from runner.session import pump
 from runner.session.opening import open_session
@@ -411,6 +419,166 @@ async def test_a_question_without_an_answer_raises(status: str) -> None:
 
     async with serving(script) as (port, _), open_session(profile_for(port)) as session:
         with pytest.raises(RunnerError, match="no answer" if status != "lost" else "."):
+            await session.ask("Hello?")
+
+
+async def test_a_refusal_ends_only_the_question_that_it_refuses() -> None:
+    """Of two that are asked at once, and beside a request out of band."""
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        aside = await peer.until("response.create")
+        await peer.send({"type": "error", "error": {"type": "x", "message": "no aside", "event_id": aside["event_id"]}})
+        first = await peer.until("response.create")
+        await peer.send({"type": "error", "error": {"type": "x", "message": "not this", "event_id": first["event_id"]}})
+        await peer.until("response.create")
+        await peer.answer("the second answer")
+        await peer.to_the_end()
+
+    async with serving(script) as (port, _), open_session(profile_for(port)) as session:
+        answers: list[str] = []
+
+        async def ask_first() -> None:
+            with pytest.raises(RunnerError, match="not this"):
+                await session.ask("first")
+
+        async def ask_second() -> None:
+            answers.append(await session.ask("second"))
+
+        await session.respond(conversation="none")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask_first)
+            await anyio.wait_all_tasks_blocked()
+            tasks.start_soon(ask_second)
+
+        assert answers == ["the second answer"]
+
+
+async def test_a_question_that_the_endpoint_does_not_take_has_no_answer() -> None:
+    """A response that comes all the same answers something else."""
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        await peer.until("response.create")
+        cause = next(each for each in peer.received if each["type"] == "conversation.item.create")
+        error = {"type": "invalid_request_error", "message": "no such item", "event_id": cause["event_id"]}
+        await peer.send({"type": "error", "error": error})
+        await peer.answer("an answer to what was said before")
+        await peer.to_the_end()
+
+    async with serving(script) as (port, _), open_session(profile_for(port)) as session:
+        with pytest.raises(RunnerError, match="no such item"):
+            await session.ask("Hello?")
+
+
+@pytest.mark.parametrize(
+    ("pieces", "whole", "expected"),
+    [
+        (("Hel", "", "lo"), "Hello", ["Hel", "lo"]),
+        (("", "Hello"), "Hello", ["Hello"]),
+        (("a\ud83d", "\ude00b"), "a\U0001f600b", ["a", "\U0001f600b"]),
+        (("Hel",), "Hello", ["Hel", "lo"]),
+        ((), "Hello", ["Hello"]),
+    ],
+    ids=["empty piece", "empty first piece", "cut pair", "lost piece", "no piece"],
+)
+async def test_whatever_the_pieces_are_the_answer_is_whole(
+    pieces: tuple[str, ...], whole: str, expected: list[str]
+) -> None:
+    """Empty ones, a character that is cut in two, and text that comes at the end only."""
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        for number in range(2):
+            await peer.until("response.create")
+            ids = {"response_id": f"resp_{number}", "item_id": f"item_{number}"}
+            await peer.answer(*pieces, **ids, end=False)
+            await peer.end(whole, **ids)
+        await peer.to_the_end()
+
+    async with serving(script) as (port, _), open_session(profile_for(port)) as session:
+        assert await session.ask("Hello?") == whole
+        assert [piece async for piece in session.stream("Hello?")] == expected
+
+
+async def test_an_answer_whose_beginning_was_lost_is_an_answer() -> None:
+    """Some servers leave `response.created` out."""
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        await peer.until("response.create")
+        await peer.end("all of it")
+        await peer.to_the_end()
+
+    async with serving(script) as (port, _), open_session(profile_for(port)) as session:
+        assert await session.ask("Hello?") == "all of it"
+
+
+@pytest.mark.parametrize("profile", [{}, None, 5, ["local"]])
+async def test_what_is_no_profile_is_named(profile: Any) -> None:
+    """With the way to make one."""
+    with pytest.raises(ProfileError, match=f"not from {type(profile).__name__}") as refused:
+        async with open_session(profile):
+            pass
+    assert "make_profile" in refused.value.hint
+
+
+@pytest.mark.parametrize("text", [5, None, b"Hello", "half \ud83d"])
+async def test_what_is_no_text_is_no_question(text: Any) -> None:
+    """It is refused before anything is sent."""
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        await peer.to_the_end()
+
+    async with serving(script) as (port, peers):
+        async with open_session(profile_for(port)) as session:
+            for ask in (session.ask, session.say):
+                with pytest.raises(IllegalEvent, match="a question is"):
+                    await ask(text)
+        assert [each["type"] for each in peers[0].received] == ["session.update"]
+
+
+async def test_a_question_that_is_cancelled_before_its_retry_ends_with_nothing() -> None:
+    """Its response failed for a reason that may pass, and the client will not have it retried."""
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        await peer.until("response.create")
+        await peer.answer("Hel", end=False)
+        error = {"type": "server_error", "code": "server_error", "message": "busy"}
+        await peer.end("Hel", status="failed", status_details={"error": error})
+        await peer.to_the_end()
+
+    run = {"max_response_retries": 3, "reconnect": {"initial_delay_s": 60, "max_delay_s": 60}}
+    async with serving(script) as (port, _), open_session(profile_for(port, run=run)) as session:
+        answers: list[str] = []
+
+        async def ask() -> None:
+            answers.append(await session.ask("Hello?"))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            while not session.state.retries:
+                await session.changes.next()
+            await session.cancel()
+
+        assert answers == [""]
+
+
+async def test_a_close_that_is_cancelled_is_an_end() -> None:
+    """Whoever asks afterwards is refused, and does not wait for ever."""
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        await anyio.sleep_forever()
+
+    async with serving(script) as (port, _), open_session(profile_for(port)) as session:
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await session.aclose()
+        assert session.is_over
+        with pytest.raises(IllegalEvent, match="closed"):
             await session.ask("Hello?")
 
 
