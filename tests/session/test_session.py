@@ -656,11 +656,13 @@ async def test_effects_end_with_the_session() -> None:
 async def test_audio_that_waits_for_a_connection_has_an_id() -> None:
     """`send` promises the id of the event, which goes out under it on the next connection."""
     event_ids: list[str] = []
+    has_appended = anyio.Event()
 
     async def cut(peer: Peer) -> None:
         await peer.greet()
 
     async def attentive(peer: Peer) -> None:
+        await has_appended.wait()
         await peer.greet()
         await peer.until("input_audio_buffer.append")
         await peer.to_the_end()
@@ -672,6 +674,7 @@ async def test_audio_that_waits_for_a_connection_has_an_id() -> None:
                 await session.changes.next()
             append = {"type": "input_audio_buffer.append", "audio": "AAAA"}
             event_ids += [await session.send(append), await session.send({**append, "event_id": 'my "own"'})]
+            has_appended.set()
             await session.wait_idle()
 
         assert event_ids[0]
