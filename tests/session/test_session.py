@@ -656,10 +656,11 @@ async def test_effects_end_with_the_session() -> None:
 async def test_audio_that_waits_for_a_connection_has_an_id() -> None:
     """`send` promises the id of the event, which goes out under it on the next connection."""
     event_ids: list[str] = []
-    has_appended = anyio.Event()
+    is_open, has_appended = anyio.Event(), anyio.Event()
 
     async def cut(peer: Peer) -> None:
         await peer.greet()
+        await is_open.wait()
 
     async def attentive(peer: Peer) -> None:
         await has_appended.wait()
@@ -670,6 +671,7 @@ async def test_audio_that_waits_for_a_connection_has_an_id() -> None:
     reconnect = {"initial_delay_s": 0.05, "max_delay_s": 0.05, "max_attempts": 3, "max_audio_age_s": 60}
     async with serving(in_turn(cut, attentive)) as (port, peers):
         async with open_session(profile_for(port, run={"reconnect": reconnect})) as session:
+            is_open.set()
             while session.link is not None:
                 await session.changes.next()
             append = {"type": "input_audio_buffer.append", "audio": "AAAA"}
