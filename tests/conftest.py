@@ -2,10 +2,12 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
+from xdist.scheduler import LoadScopeScheduling
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 TESTS = REPOSITORY / "tests"
@@ -13,6 +15,8 @@ WAITING = frozenset({"connect", "deploy", "endurance", "inputs", "local", "outpu
 """The rooms whose tests wait more than they compute; in the others a worker takes longer to start than it saves."""
 WORKERS_A_CORE = 2
 MOST_WORKERS = 12
+SHARED_BEDS = frozenset({"tests/deploy/test_systemd.py"})
+"""The files whose tests share something that takes long to set up."""
 
 # An example that takes long on a busy machine is none that fails.
 hypothesis_settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -31,13 +35,23 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return 0
 
 
+class OneBedScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Hands out tests one by one, but those that share a costly test bed to one worker."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return path if path in SHARED_BEDS else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Schedule the tests; the files with a shared test bed come first, since they take longest."""
+    return OneBedScheduling(config, log)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes long, so that no worker ends with it alone; give what measures time to one worker."""
+    """Begin with what takes long, so that no worker ends with it alone."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
-    for item in items:
-        if item.get_closest_marker("timing"):
-            item.add_marker(pytest.mark.xdist_group("timing"))
 
 
 @pytest.fixture(params=["asyncio", "trio"])

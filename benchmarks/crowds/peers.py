@@ -75,6 +75,7 @@ def _reader(hear: Hear) -> "Callable[[Update], None]":
 class _RtRun:
     def __init__(self, session: "Session") -> None:
         self._session = session
+        self._link = session.link
 
     async def ask(self, **metadata: str) -> None:
         await self._session.respond(metadata=metadata)
@@ -87,8 +88,7 @@ class _RtRun:
 
     @property
     def close_code(self) -> int | None:
-        link = self._session.link
-        return link.close_code if link is not None else None
+        return self._link.close_code if self._link is not None else None
 
 
 @asynccontextmanager

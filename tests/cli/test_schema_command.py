@@ -1,6 +1,7 @@
 """The committed schemas are those of the models, and accept what rt-run accepts."""
 
 import json
+from functools import cache
 from typing import Any
 
 import jsonschema
@@ -12,6 +13,18 @@ from runner.profile.json_schema import author_schema, effective_schema
 from tests.conftest import REPOSITORY
 
 PROFILES = sorted(REPOSITORY.glob("profiles/*.toml")) + sorted(REPOSITORY.glob("runner/cli/templates/*.toml"))
+
+
+@cache
+def author() -> jsonschema.Draft202012Validator:
+    """What an editor checks a file by."""
+    return jsonschema.Draft202012Validator(author_schema())
+
+
+@cache
+def effective() -> jsonschema.Draft202012Validator:
+    """What all layers together are checked by."""
+    return jsonschema.Draft202012Validator(effective_schema())
 
 
 @pytest.mark.parametrize(("flags", "name"), [((), "profile"), (("--effective",), "effective")])
@@ -26,9 +39,8 @@ def test_the_committed_schema_is_current(rt_run: Any, flags: tuple[str, ...], na
 @pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)
 def test_every_example_fits(path: Any) -> None:
     """As its author writes it, and as it is in effect."""
-    jsonschema.validate(tomli.loads(path.read_text()), author_schema())
-    effective = load_profile(str(path), environ={}).profile.model_dump(mode="json", exclude_none=True)
-    jsonschema.validate(effective, effective_schema())
+    author().validate(tomli.loads(path.read_text()))
+    effective().validate(load_profile(str(path), environ={}).profile.model_dump(mode="json", exclude_none=True))
 
 
 @pytest.mark.parametrize(
@@ -41,7 +53,7 @@ def test_every_example_fits(path: Any) -> None:
 )
 def test_a_child_may_say_a_part(text: str) -> None:
     """Nothing is required of one file, except that tables in arrays are whole, since arrays replace."""
-    jsonschema.validate(tomli.loads(text), author_schema())
+    author().validate(tomli.loads(text))
 
 
 @pytest.mark.parametrize(
@@ -59,10 +71,10 @@ def test_a_child_may_say_a_part(text: str) -> None:
 def test_an_editor_sees_the_same_mistakes(text: str) -> None:
     """Literal secrets, unknown keys and tables in arrays that miss one are marked while typing."""
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(tomli.loads(text), author_schema())
+        author().validate(tomli.loads(text))
 
 
 def test_a_whole_profile_needs_the_required_tables() -> None:
     """The effective schema has what the author's one leaves out."""
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate({"version": 1}, effective_schema())
+        effective().validate({"version": 1})

@@ -41,7 +41,7 @@ path = "/var/lib/rt-run/{{profile}}/said.jsonl"
 max_attempts = 0
 """
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("systemd"), pytest.mark.long]
+pytestmark = [pytest.mark.timeout(300), pytest.mark.long]
 """Whichever test is the first installs rt-run in the test bed, which all of them share."""
 analyze = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze here")
 
