@@ -35,10 +35,11 @@ def test_ask(repository: Path, tmp_path: Path) -> None:
     ]
 
 
-def test_ask_says_what_is_wrong(repository: Path, tmp_path: Path) -> None:
-    """An error of rt-run is one line for people."""
+@pytest.mark.parametrize("name", ["ask", "many_sessions", "reader"])
+def test_what_is_wrong_is_one_line(repository: Path, tmp_path: Path, name: str) -> None:
+    """An error of rt-run is for people."""
     done = subprocess.run(
-        [sys.executable, str(repository / "docs" / "examples" / "ask.py"), "nowhere"],
+        [sys.executable, str(repository / "docs" / "examples" / f"{name}.py"), "nowhere"],
         cwd=tmp_path,
         capture_output=True,
         text=True,

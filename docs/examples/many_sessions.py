@@ -22,7 +22,7 @@ async def main(profile: Profile, questions: list[str]) -> int:
                     print(f"{question} {await session.ask(question)}")
             except RunnerError as error:
                 failures += 1
-                print(f"{question}: {error.message}", file=sys.stderr)
+                print(f"{question}: {error.message} {error.hint}".rstrip(), file=sys.stderr)
 
     async with anyio.create_task_group() as tasks:
         for question in questions:
@@ -31,5 +31,9 @@ async def main(profile: Profile, questions: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    loaded = load_profile(sys.argv[1] if len(sys.argv) > 1 else "local")
-    sys.exit(anyio.run(main, loaded.profile, sys.stdin.read().splitlines()) > 0)
+    try:
+        loaded = load_profile(sys.argv[1] if len(sys.argv) > 1 else "local")
+    except RunnerError as error:
+        sys.exit(f"{error.message}; {error.hint}" if error.hint else error.message)
+    questions = [line for line in sys.stdin.read().splitlines() if line.strip()]
+    sys.exit(anyio.run(main, loaded.profile, questions) > 0)

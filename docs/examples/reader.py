@@ -8,7 +8,7 @@ import time
 
 import anyio
 
-from runner import TextDelta, Update, open_session
+from runner import RunnerError, TextDelta, Update, open_session
 
 
 class FirstPiece:
@@ -33,4 +33,7 @@ async def main(profile: str) -> None:
 
 
 if __name__ == "__main__":
-    anyio.run(main, sys.argv[1] if len(sys.argv) > 1 else "local")
+    try:
+        anyio.run(main, sys.argv[1] if len(sys.argv) > 1 else "local")
+    except RunnerError as error:
+        sys.exit(f"{error.message}; {error.hint}" if error.hint else error.message)
