@@ -11,7 +11,7 @@ Seconds = Annotated[float, Field(ge=0, le=86400)]
 
 
 class Reconnect(Section):
-    """What happens when a connection fails that nobody asked to end."""
+    """What happens when a connection ends that the client has not closed."""
 
     max_attempts: Annotated[int, Field(ge=0, le=1_000_000)] = 10
     """How often in a row it is tried again before the session fails, at its first connection too; 0 is never."""
@@ -40,7 +40,7 @@ class Rollover(Section):
 
 
 class History(Section):
-    """What a new connection is told of the conversation so far; the oldest is left out first."""
+    """How much of the conversation is replayed on a new connection; the oldest is left out first."""
 
     max_items: Annotated[int, Field(ge=0, le=4096)] = 256
     """The most items; 0 starts every connection with an empty conversation."""

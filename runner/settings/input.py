@@ -36,7 +36,7 @@ class StdinInput(Section):
 
 
 class FileInput(Section):
-    """A recording, said to the session as if somebody spoke."""
+    """A recording that is sent to the session as if the user spoke."""
 
     kind: Literal["file"]
     path: Path

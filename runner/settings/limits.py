@@ -44,7 +44,7 @@ class Limits(Section):
     max_duration_s: MostSeconds | None = None
     """How long the session may last, in seconds."""
     max_idle_s: MostSeconds | None = None
-    """How long nobody may say anything, in seconds."""
+    """How long neither side may say anything, in seconds."""
     max_turns: Most | None = None
     """Responses that were completed."""
     max_input_tokens: Most | None = None

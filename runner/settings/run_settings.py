@@ -25,15 +25,15 @@ class RunSettings(Section):
     on_drift: Literal["ignore", "warn", "fail"] = "warn"
     """What to do where the endpoint's configuration is not what the profile asked for."""
     stall_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 60.0
-    """An endpoint that owes something and says nothing for this long, in seconds, means a lost connection."""
+    """The connection counts as lost where an answer is pending and nothing comes for this long, in seconds."""
     max_response_retries: Annotated[int, Field(ge=0, le=100)] = 2
-    """How often a response that failed for a temporary reason, or was lost with its connection, is asked for again."""
+    """How often a response that failed for a temporary reason, or was lost with its connection, is retried."""
     reconnect: Reconnect = Field(default_factory=Reconnect)
     """What happens when a connection fails."""
     rollover: Rollover = Field(default_factory=Rollover)
     """When a connection is replaced before it expires."""
     history: History = Field(default_factory=History)
-    """What a new connection is told of the conversation so far."""
+    """How much of the conversation is replayed on a new connection."""
     limits: Limits = Field(default_factory=Limits)
     """What the session may spend."""
 

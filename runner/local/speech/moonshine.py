@@ -55,7 +55,7 @@ class MoonshineTranscriber:
         frames = SileroDetector(RATE).detect(samples + bytes(-len(samples) % _FRAME_BYTES))
         speech = list(passages([frame.probability for frame in frames]))
         if not speech:
-            msg = "nobody speaks in this audio"
+            msg = "there is no speech in this audio"
             raise NotUnderstood(msg)
         texts = (self._read(samples[first * _FRAME_BYTES : last * _FRAME_BYTES]) for first, last in speech)
         if text := " ".join(filter(None, texts)):
