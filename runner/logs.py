@@ -55,11 +55,6 @@ def bind(**keys: Any) -> None:
     _context.set({**_context.get(), **keys})
 
 
-def unbind(*keys: str) -> None:
-    """Take keys out of the later log lines of this task again."""
-    _context.set({key: value for key, value in _context.get().items() if key not in keys})
-
-
 @contextmanager
 def bound(**keys: Any) -> Iterator[None]:
     """Add keys to the log lines of the block, and of the tasks that are started in it."""
