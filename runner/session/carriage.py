@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from runner.connect.changes import Changes
 from runner.errors import IllegalEvent, RunnerError
@@ -33,6 +33,7 @@ class Between:
 
     since_s: float
     """Since when, on the event loop's clock, in seconds."""
+    link: ClassVar[None] = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Over:
 
     error: RunnerError | None = None
     """What ended it, None where the client did."""
+    link: ClassVar[None] = None
 
 
 Place = Carried | Between | Leaving | Over
@@ -87,7 +89,7 @@ class Carriage:
     @property
     def link(self) -> Link | None:
         """The connection that carries the session, None between two and after the end."""
-        return self._place.link if isinstance(self._place, Carried | Leaving) else None
+        return self._place.link
 
     @property
     def is_held(self) -> bool:

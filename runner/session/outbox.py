@@ -85,11 +85,13 @@ class Outbox:
                 if self._carriage.link is link:
                     break
             else:
-                return self._report(audio)
+                if self._input_readers:
+                    self._report(audio)
+                return
         self._keep(audio)
         self._report(audio)
         # A program that only appends would otherwise leave no time for the connection that it waits for.
-        return await anyio.lowlevel.checkpoint()
+        await anyio.lowlevel.checkpoint()
 
     async def flush(self) -> int:
         """Send the audio that waits and is young enough; returns how many bytes were dropped for their age."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -153,12 +153,13 @@ class Session:
         if state.busy:
             await self.send({"type": "response.cancel"})
 
-    async def append_audio(self, audio: Audio) -> None:
+    def append_audio(self, audio: Audio) -> Coroutine[Any, Any, None]:
         """Append audio to the endpoint's input buffer, in the session's input format; raises as `send` does.
 
         Between two connections it waits, as long as `run.reconnect.max_audio_age_s` says, and is then dropped.
         """
-        await self._outbox.append_audio(audio)
+        # On the hot path, so without a coroutine of its own around the one that does it.
+        return self._outbox.append_audio(audio)
 
     async def update(self, session: AnySession | None = None, /, **fields: Any) -> None:
         """Change the session's configuration.
