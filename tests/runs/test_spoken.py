@@ -90,20 +90,22 @@ def test_a_spoken_question_gets_a_spoken_answer(tmp_path: Path, encoding: str) -
     assert (written.code, written.stdout) == (0, f"{ANSWER}\n")
 
 
+@pytest.mark.long
 def test_who_speaks_over_an_answer_cuts_it_to_what_was_heard(tmp_path: Path) -> None:
-    """Ten of ten at once: the endpoint is told what the recording holds, within 60 ms, and so is the transcript."""
+    """Four of four at once: the endpoint is told what the recording holds, within 60 ms, and so is the transcript."""
     with wave.open(str(spoken_question(tmp_path))) as question:
         speech = question.readframes(question.getnframes())
     with wave.open(str(tmp_path / "twice.wav"), "wb") as twice:
         twice.setparams((1, 2, PCM.rate, 0, "NONE", ""))
-        # The answer begins half a second after the question and lasts 1.7 s.
-        twice.writeframes(speech + PCM.silence(PCM.size_bytes(1400)) + speech)
-    (tmp_path / "ask.toml").write_text(PROFILE.format(encoding="audio/pcm"))
+        # The answer begins half a second after the question, or seconds later on a busy machine, and lasts 8 s.
+        twice.writeframes(speech + PCM.silence(PCM.size_bytes(4000)) + speech)
+    more = " And again." * 24
+    (tmp_path / "ask.toml").write_text(PROFILE.format(encoding="audio/pcm").replace("hear it.", f"hear it.{more}"))
 
-    ended = run(tmp_path, "ask", "input.kind=file", "input.path=twice.wav", "run.sessions=10")
+    ended = run(tmp_path, "ask", "input.kind=file", "input.path=twice.wav", "run.sessions=4")
 
     assert ended.code == 0, ended.stderr
-    for session in range(1, 11):
+    for session in range(1, 5):
         events = [
             json.loads(line)["event"] for line in (tmp_path / f"journal-{session}.jsonl").read_text().splitlines()
         ]
@@ -117,6 +119,6 @@ def test_who_speaks_over_an_answer_cuts_it_to_what_was_heard(tmp_path: Path) -> 
         assert 0 < cuts[0] < whole_ms
         assert abs(cuts[0] - recorded_ms) < 60
         assert turns[1]["heard_ms"] == cuts[0]
-        assert ANSWER.startswith(str(turns[1]["text"]))
+        assert (ANSWER + more).startswith(str(turns[1]["text"]))
         truncated = [each for each in events if each["type"] == "conversation.item.truncated"]
         assert [each["audio_end_ms"] for each in truncated] == cuts
