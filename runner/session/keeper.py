@@ -103,7 +103,8 @@ class Keeper:
             if not carriage.is_carried_by(link):
                 return
             if await retry.look(now_s):
-                # What changed while it was being sent has woken no task.
+                # What changed meanwhile has woken no task; and the end of a connection may still have to arrive.
+                await anyio.lowlevel.checkpoint()
                 continue
             if now_s >= expiry.seek_s and await self._roll_over(link, expiry, now_s):
                 continue
