@@ -21,9 +21,11 @@ MOST_WORKERS = 12
 SHARED_BEDS = frozenset({"tests/deploy/test_systemd.py"})
 """The files whose tests share something that takes long to set up."""
 
-# An example that takes long on a busy machine is none that fails.
-hypothesis_settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-hypothesis_settings.load_profile("patient")
+# The same examples in every run, so that no verdict is luck; an example that takes long on a busy machine is none that
+# fails. `--hypothesis-profile=explore` looks for others.
+hypothesis_settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.register_profile("same", hypothesis_settings.get_profile("explore"), derandomize=True)
+hypothesis_settings.load_profile("same")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

@@ -3,14 +3,12 @@
 For each case the command itself is run, as a process, against a server that injects the fault.
 """
 
-import json
-import subprocess
+import signal
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,9 +18,7 @@ from runner.local.server.app import LocalApp
 from runner.local.server.http_server import serve
 from runner.settings.endpoint import LocalEndpoint
 from tests.endurance.cases import CASES, Case, Outcome
-
-LIMIT_S = 60.0
-"""Whatever takes longer counts as hanging, in seconds."""
+from tests.helpers.command_process import Command, Ended
 
 _QUESTIONS = "one\ntwo\n"
 _ANSWERS = ["You said: one", "You said: two"]
@@ -66,28 +62,24 @@ async def tried(case: Case, folder: Path) -> Verdict:
         profile = folder / f"{port}.toml"
         profile.write_text(_PROFILE.format(port=port))
         settings = [part for each in case.settings for part in ("--set", each)]
-        command = [sys.executable, "-m", "runner", "--profile", str(profile), "--log-format", "json", "-v", *settings]
         started_s = time.monotonic()
-        try:
-            run = partial(subprocess.run, command, input=_QUESTIONS, capture_output=True, text=True, timeout=LIMIT_S)
-            done: subprocess.CompletedProcess[str] = await anyio.to_thread.run_sync(run)
-        except subprocess.TimeoutExpired:
-            return Verdict(case, "hangs", None, LIMIT_S)
-        finally:
-            tasks.cancel_scope.cancel()
-    took_s = time.monotonic() - started_s
-    lines = [json.loads(line) for line in done.stderr.splitlines()]
-    return Verdict(case, _outcome(done, lines), _gap_s(lines), took_s)
+        command = Command("-p", str(profile), "--log-format", "json", "-v", *settings, folder=folder)
+        ended = await anyio.to_thread.run_sync(command.end, _QUESTIONS)
+        took_s = time.monotonic() - started_s
+        tasks.cancel_scope.cancel()
+    if ended.code == -signal.SIGKILL:
+        return Verdict(case, "hangs", None, took_s)
+    return Verdict(case, _outcome(ended), _gap_s(ended.log), took_s)
 
 
-def _outcome(done: "subprocess.CompletedProcess[str]", lines: Sequence[dict[str, Any]]) -> Outcome | str:
-    if done.returncode:
-        return done.returncode
+def _outcome(ended: Ended) -> Outcome | str:
+    if ended.code:
+        return ended.code
     # An answer that was cut before its end was told is given again, whole.
-    if list(dict.fromkeys(line for line in done.stdout.splitlines() if line in _ANSWERS)) != _ANSWERS:
-        return f"answered {done.stdout!r}"
+    if list(dict.fromkeys(line for line in ended.stdout.splitlines() if line in _ANSWERS)) != _ANSWERS:
+        return f"answered {ended.stdout!r}"
     trouble = {"connection_failed", "connection_lost"}
-    return "recovered" if any(line["event"] in trouble for line in lines) else "unaffected"
+    return "recovered" if any(line["event"] in trouble for line in ended.log) else "unaffected"
 
 
 def _gap_s(lines: Sequence[dict[str, Any]]) -> float | None:

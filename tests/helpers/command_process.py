@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.helpers.forked_process import ForkedProcess
+
 TIMEOUT_S = 55.0
 
 
@@ -22,6 +24,7 @@ class Command:
         folder: The working directory.
         stdin: `pipe`, or an open file.
         before: Python code that is run in the process before the command is.
+        is_forked: Whether its imports are spared; False starts an interpreter of its own.
     """
 
     def __init__(
@@ -31,23 +34,20 @@ class Command:
         environment: Mapping[str, str] | None = None,
         stdin: Any = subprocess.PIPE,
         before: str = "",
+        is_forked: bool = True,
     ) -> None:
-        program = ["-c", f"{before}\nfrom runner.__main__ import main\nmain()"] if before else ["-m", "runner"]
-        kept = {
-            name: os.environ[name]
-            for name in ("PATH", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
-            if name in os.environ
-        }
-        self.process = subprocess.Popen(
-            [sys.executable, *program, *arguments],
-            cwd=folder,
-            env={**kept, "HOME": str(folder), **(environment or {})},
-            bufsize=0,
-            stdin=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+        environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **(environment or {})}
+        self.process: ForkedProcess | subprocess.Popen[bytes]
+        if is_forked:
+            self.process = ForkedProcess(arguments, folder=folder, environment=environment, stdin=stdin, before=before)
+        else:
+            pipe = subprocess.PIPE
+            program = [sys.executable, "-m", "runner", *arguments]
+            self.process = subprocess.Popen(
+                program, cwd=folder, env=environment, bufsize=0, stdin=stdin, stdout=pipe, stderr=pipe
+            )
         self._guard = threading.Timer(TIMEOUT_S, self.process.kill)
+        self._guard.daemon = True
         self._guard.start()
         self._logged = b""
 
@@ -95,7 +95,7 @@ class Command:
         """Write a last text, close its input and wait for its end."""
         out, err = self.process.communicate(text.encode() if self.process.stdin else None)
         self._guard.cancel()
-        return Ended(self.process.returncode, out.decode(), (self._logged + err).decode())
+        return Ended(self.process.wait(), out.decode(), (self._logged + err).decode())
 
 
 class Ended:

@@ -4,7 +4,6 @@ import os
 import pty
 import select
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from runner.inputs.chat import Chat
 from runner.inputs.chat_prompt import ChatPrompt
 from tests.helpers.command_process import local
 from tests.helpers.endpoint_scripts import asked, attentive, conversation, reached
+from tests.helpers.forked_process import ForkedProcess
 from tests.helpers.hearing_peers import PATIENCE_S, at_once, session_with
 from tests.helpers.peer import Peer
 
@@ -35,16 +35,15 @@ class Terminal:
 
     def __init__(self, folder: Path, *arguments: str) -> None:
         self.seen = ""
-        self.pid, self.descriptor = pty.fork()
-        if self.pid == 0:
-            os.chdir(folder)
-            kept = {
-                name: os.environ[name]
-                for name in ("PATH", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
-                if name in os.environ
-            }
-            environment = {**kept, "HOME": str(folder), "TERM": "xterm", "XDG_STATE_HOME": str(folder / "state")}
-            os.execve(sys.executable, [sys.executable, "-m", "runner", *arguments], environment)  # noqa: S606  # no shell
+        self.descriptor, terminal = pty.openpty()
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "TERM": "xterm",
+            "XDG_STATE_HOME": str(folder / "state"),
+        }
+        self.process = ForkedProcess(arguments, folder=folder, environment=environment, terminal=terminal)
+        os.close(terminal)
 
     def types(self, keys: str) -> None:
         """Type."""
@@ -64,18 +63,16 @@ class Terminal:
         end_s = time.monotonic() + within_s
         while time.monotonic() < end_s:
             self._read(0.05)
-            done, status = os.waitpid(self.pid, os.WNOHANG)
-            if done:
-                self.pid = 0
-                return os.waitstatus_to_exitcode(status)
+            code = self.process.poll()
+            if code is not None:
+                return code
         msg = f"it did not leave: {self.seen!r}"
         raise AssertionError(msg)
 
     def close(self) -> None:
         """Leave nothing behind."""
-        if self.pid:
-            os.kill(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
+        self.process.kill()
+        self.process.wait()
         os.close(self.descriptor)
 
     def _read(self, timeout_s: float) -> None:
@@ -95,7 +92,6 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
     it.close()
 
 
-@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_chat_with_the_command_from_prompt_to_farewell(terminal: Terminal) -> None:
     """Ctrl-C stops an answer and not the chat, history gives the question again, Ctrl-D leaves."""
     terminal.sees(PROMPT)
@@ -116,13 +112,12 @@ def test_a_chat_with_the_command_from_prompt_to_farewell(terminal: Terminal) -> 
     assert "ten" not in shown
 
 
-@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
 def test_a_signal_at_the_prompt_gives_the_terminal_back(terminal: Terminal, number: signal.Signals, code: int) -> None:
     """The chat leaves in good order: the line discipline is as it was."""
     terminal.sees(PROMPT)
     terminal.sees(DRAWN)
-    os.kill(terminal.pid, number)
+    terminal.process.send_signal(number)
 
     assert terminal.left() == code
     assert "Traceback" not in terminal.seen

@@ -67,7 +67,7 @@ async def run(
             out, err = command.process.communicate(None if is_terminated else b"Hello\n")
             command.release()
             assert b"Traceback" not in err, err.decode()
-            return command.process.returncode, heard + out
+            return command.process.wait(), heard + out
 
         return await anyio.to_thread.run_sync(drive)
 

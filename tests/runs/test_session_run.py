@@ -132,7 +132,7 @@ def test_a_signal_in_mid_answer_drains(tmp_path: Path, number: signal.Signals) -
 
 def test_an_answer_longer_than_the_grace_period_is_cancelled(tmp_path: Path) -> None:
     """What was said until then is kept, marked as incomplete, and the end is still a clean one."""
-    name = local(tmp_path, interval_ms=10_000, more=TRANSCRIPT + "[run]\ngrace_s = 2\n")
+    name = local(tmp_path, interval_ms=1000, more=TRANSCRIPT + "[run]\ngrace_s = 1\n")
     command = Command("--profile", name, folder=tmp_path)
     command.write(QUESTION)
     begun = command.read(3)
@@ -175,7 +175,7 @@ def test_no_grace_forces_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("delay_ms", [0, 20, 60, 120, 200, 300, 400])
 def test_a_signal_at_any_moment_of_the_start_ends_it(tmp_path: Path, delay_ms: int, number: signal.Signals) -> None:
     """During imports, reading, connecting: no hang, no traceback, the same exit code as ever."""
-    command = Command("--profile", local(tmp_path), folder=tmp_path)
+    command = Command("--profile", local(tmp_path), folder=tmp_path, is_forked=False)
     while not command.catches(signal.SIGTERM):
         time.sleep(0.001)
     time.sleep(delay_ms / 1000)

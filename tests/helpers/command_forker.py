@@ -1,0 +1,91 @@
+"""A process that has the command imported and forks it, since what a start costs most is its imports."""
+
+import importlib
+import json
+import os
+import pkgutil
+import signal
+import socket
+import sys
+from contextlib import suppress
+from typing import Any
+
+_REQUEST_BYTES = 1 << 20
+_FILES = 4
+
+
+def serve(channel: socket.socket) -> None:
+    """Fork the command for each request, until nobody is left to make one.
+
+    A request is a JSON object (`arguments`, `folder`, `environment`, `before`, `terminal`) with four files: the
+    standard streams, and a pipe that is told the process's id and how it ended.
+    """
+    _import_all()
+    # Nobody waits for those that wait for the command.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        data, files, *_ = socket.recv_fds(channel, _REQUEST_BYTES, _FILES)
+        if not data:
+            return
+        if os.fork() == 0:
+            channel.close()
+            _watch(json.loads(data), files)
+        for file in files:
+            os.close(file)
+
+
+def _import_all() -> None:
+    import runner.__main__
+
+    for module in pkgutil.walk_packages(runner.__path__, "runner."):
+        # What needs an extra that is not installed.
+        with suppress(ImportError, OSError):
+            importlib.import_module(module.name)
+
+
+def _watch(request: dict[str, Any], files: list[int]) -> None:
+    """Start the command, tell its id, and its end as `waitpid` has it; never returns."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    *streams, report = files
+    # A signal that comes in the middle of a fork would be forgotten by Python; so it waits until the command is one.
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    pid = os.fork()
+    if pid == 0:
+        os.close(report)
+        _become(request, streams)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    for stream in streams:
+        os.close(stream)
+    os.write(report, pid.to_bytes(4, "little"))
+    _, status = os.waitpid(pid, 0)
+    os.write(report, status.to_bytes(4, "little"))
+    os._exit(0)
+
+
+def _become(request: dict[str, Any], streams: list[int]) -> None:
+    from runner.__main__ import main
+
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    if request["terminal"]:
+        os.login_tty(os.dup(sys.stdin.fileno()))
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    sys.argv = ["rt-run", *request["arguments"]]
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    exec(request["before"], {})  # noqa: S102  # what a test has written
+    code: Any = 1
+    try:
+        main()
+    except SystemExit as end:
+        code = end.code
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    serve(socket.socket(fileno=int(sys.argv[1])))

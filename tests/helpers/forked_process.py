@@ -1,0 +1,169 @@
+"""A process of the command, forked from one that has it imported already."""
+
+import atexit
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import IO, Any
+
+_ENDED_BYTES = 8
+"""A report's: the process's id, and its status as `waitpid` has it."""
+
+
+@cache
+def _forker() -> socket.socket:
+    """The channel to this worker's forker, which ends when the channel is closed."""
+    ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    program = [sys.executable, "-m", "tests.helpers.command_forker", str(its.fileno())]
+    root = Path(__file__).resolve().parents[2]
+    process = subprocess.Popen(program, cwd=root, stdin=subprocess.DEVNULL, pass_fds=[its.fileno()])
+    its.close()
+
+    def end() -> None:
+        ours.close()
+        process.wait()
+
+    atexit.register(end)
+    return ours
+
+
+class ForkedProcess:
+    """A running command, with the attributes and methods of `subprocess.Popen` that tests use.
+
+    Args:
+        arguments: What stands after the program's name.
+        folder: The working directory.
+        environment: All of it.
+        stdin: `subprocess.PIPE`, or an open file; a terminal is given by its descriptor, and takes all three streams.
+        before: Python code that is run in the process before the command is.
+    """
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        *,
+        folder: Path,
+        environment: Mapping[str, str],
+        stdin: Any = subprocess.PIPE,
+        before: str = "",
+        terminal: int | None = None,
+    ) -> None:
+        self.args = ["rt-run", *arguments]
+        self.returncode: int | None = None
+        self.stdin: IO[bytes] | None = None
+        self.stdout: IO[bytes] | None = None
+        self.stderr: IO[bytes] | None = None
+        self._reported = b""
+        given = []
+        if terminal is None:
+            given += [self._input(stdin), self._output("stdout"), self._output("stderr")]
+        else:
+            given += [os.dup(terminal) for _ in range(3)]
+        self._report, told = os.pipe()
+        request = {
+            "arguments": list(arguments),
+            "folder": str(folder),
+            "environment": dict(environment),
+            "before": before,
+            "terminal": terminal is not None,
+        }
+        socket.send_fds(_forker(), [json.dumps(request).encode()], [*given, told])
+        for file in (*given, told):
+            os.close(file)
+        self._read_report(4, None)
+        self.pid = int.from_bytes(self._reported[:4], "little")
+
+    def _input(self, stdin: Any) -> int:
+        if stdin == subprocess.DEVNULL:
+            return os.open(os.devnull, os.O_RDONLY)
+        if stdin != subprocess.PIPE:
+            return os.dup(stdin if isinstance(stdin, int) else stdin.fileno())
+        read, write = os.pipe()
+        self.stdin = os.fdopen(write, "wb", 0)
+        return read
+
+    def _output(self, name: str) -> int:
+        read, write = os.pipe()
+        setattr(self, name, os.fdopen(read, "rb", 0))
+        return write
+
+    def _read_report(self, size_bytes: int, timeout_s: float | None) -> bool:
+        """Read the report up to there; returns whether it came in time."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._report, selectors.EVENT_READ)
+            while len(self._reported) < size_bytes:
+                if not selector.select(timeout_s):
+                    return False
+                data = os.read(self._report, size_bytes - len(self._reported))
+                assert data, "the forker has gone"
+                self._reported += data
+        return True
+
+    def poll(self) -> int | None:
+        """The exit code, negative for a signal; None while it runs."""
+        return self._ended(0)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end; returns the exit code.
+
+        Raises:
+            subprocess.TimeoutExpired: it did not end within so many seconds.
+        """
+        code = self._ended(timeout)
+        if code is None:
+            assert timeout is not None
+            raise subprocess.TimeoutExpired(self.args, timeout)
+        return code
+
+    def _ended(self, timeout_s: float | None) -> int | None:
+        if self.returncode is None and self._read_report(_ENDED_BYTES, timeout_s):
+            self.returncode = os.waitstatus_to_exitcode(int.from_bytes(self._reported[4:], "little"))
+            os.close(self._report)
+        return self.returncode
+
+    def communicate(self, data: bytes | None = None) -> tuple[bytes, bytes]:
+        """Write this, close its standard input, and read all until its end; returns standard output and error."""
+        got: dict[str, bytes] = {"stdout": b"", "stderr": b""}
+
+        def read(name: str, stream: IO[bytes]) -> None:
+            while more := stream.read(1 << 16):
+                got[name] += more
+            stream.close()
+
+        streams = [(name, getattr(self, name)) for name in got]
+        readers = [threading.Thread(target=read, args=each) for each in streams if each[1] and not each[1].closed]
+        for reader in readers:
+            reader.start()
+        if self.stdin and not self.stdin.closed:
+            try:
+                rest = memoryview(data or b"")
+                while rest:
+                    rest = rest[self.stdin.write(rest) :]
+            except BrokenPipeError:
+                pass
+            self.stdin.close()
+        for reader in readers:
+            reader.join()
+        self.wait()
+        return got["stdout"], got["stderr"]
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send it a signal, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """Send SIGTERM."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
+        self.send_signal(signal.SIGKILL)
