@@ -169,7 +169,8 @@ class _OpenAI:
 
     @property
     def close_code(self) -> int | None:
-        return self._connection._connection.close_code  # noqa: SLF001  # the library does not tell
+        code: int | None = self._connection._connection.close_code  # noqa: SLF001  # the library does not tell
+        return code
 
 
 def websocket_url(base_url: str) -> str:

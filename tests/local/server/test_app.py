@@ -68,7 +68,7 @@ async def test_openai_async_client_cancels_and_hears_audio(anyio_backend: str) -
     async with listening(LocalApp(settings(delta_interval_ms=5))) as port:
         client = AsyncOpenAI(api_key="none", websocket_base_url=f"ws://127.0.0.1:{port}/v1")
         async with client, client.realtime.connect(model="gpt-realtime-2") as connection:
-            await connection.send({"type": "conversation.item.create", "item": user_message("word " * 200)})  # type: ignore[arg-type]  # a plain dict, as users send it
+            await connection.send({"type": "conversation.item.create", "item": user_message("word " * 200)})
             await connection.response.create()
             seen: list[str] = []
             async for event in connection:
