@@ -15,12 +15,15 @@ RunnerError                 70  a bug in rt-run itself, unless a subclass says o
 The numbers are those of sysexits.h, so that a service manager knows which failures are worth a restart.
 """
 
-from collections.abc import Callable
 from typing import ClassVar
+
+from runner.redaction import redact
+
+_LONGEST_REASON = 500
 
 
 class RunnerError(Exception):
-    """A failure that rt-run explains to its user instead of tracing.
+    """A failure that rt-run explains to its user instead of tracing; its texts hold no secret that is known by then.
 
     Args:
         message: What happened, in one sentence without a final full stop.
@@ -32,16 +35,9 @@ class RunnerError(Exception):
     exit_code: ClassVar[int] = 70
 
     def __init__(self, message: str, *, hint: str = "", code: str = "", status: int = 0) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
-        self.code = code
+        self.message, self.hint, self.code = redact(message), redact(hint), redact(code)
+        super().__init__(self.message)
         self.status = status
-
-    def reword(self, change: Callable[[str], str]) -> None:
-        """Put what `change` makes of them in place of the error's texts, as to mask secrets in them."""
-        self.message, self.hint, self.code = change(self.message), change(self.hint), change(self.code)
-        self.args = (self.message,)
 
     @property
     def facts(self) -> dict[str, str | int]:
@@ -130,6 +126,19 @@ class EndpointUnreachable(RunnerError):
 
 class IllegalEvent(RunnerError):
     """A client event that the session's state does not allow now."""
+
+
+def failed_attempt(raised: Exception) -> RunnerError:
+    """The error of an attempt to connect that has raised this: itself where rt-run explains it, else a loss."""
+    if isinstance(raised, RunnerError):
+        return raised
+    innermost = raised
+    while isinstance(innermost, ExceptionGroup):
+        innermost = innermost.exceptions[0]
+    if isinstance(innermost, RunnerError):
+        return innermost
+    text = redact(" ".join(reason_of(innermost).split()))[:_LONGEST_REASON]
+    return EndpointUnreachable(f"the attempt to connect failed: {type(innermost).__name__}: {text}")
 
 
 def reason_of(error: Exception) -> str:

@@ -17,16 +17,17 @@ import httpx
 import httpx_ws
 import socksio
 
-from runner import __version__, redaction
+from runner import __version__, logs, redaction
 from runner.connect.network import (
     TcpBackend,
     Transport,
     environment_proxy,
     explain,
     hide_proxy_passwords,
+    host_of,
     place,
 )
-from runner.connect.refused_handshake import explanation, retry_after_s
+from runner.connect.refused_handshake import BODY_LIMIT_BYTES, explanation, retry_after_s
 from runner.connect.tls import tls_context
 from runner.connect.websocket import WebSocket
 from runner.errors import EndpointBusy, EndpointUnreachable, ProtocolError, RunnerError, SessionRefused
@@ -35,7 +36,8 @@ from runner.settings.endpoint import OPEN_PARAMETERS, Network
 from runner.settings.hosts import is_loopback
 
 _ACCEPT_SUFFIX = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
-_REFUSAL_LIMIT_BYTES = 64 * 1024
+_REFUSAL_WAIT_S = 2.0
+"""How long the words of a refusal may take to come, in seconds; their status counts without them."""
 _SHORTEST_SECRET = 8
 _OWN_HEADERS = re.compile(r"connection|upgrade|host|content-length|transfer-encoding|sec-websocket-.*", re.IGNORECASE)
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?|")
@@ -84,7 +86,7 @@ class Address:
         url = httpx.URL(self.url)
         query = url.params.multi_items()
         values = [*self.headers.values(), *(value for name, value in query if name not in OPEN_PARAMETERS)]
-        known = " ".join([url.host, url.path, *(value for name, value in query if name in OPEN_PARAMETERS)])
+        known = " ".join([host_of(url), url.path, *(value for name, value in query if name in OPEN_PARAMETERS)])
         words = {word for value in values for word in (value, *value.split()) if len(word) >= _SHORTEST_SECRET}
         return {word for word in words if word not in known}
 
@@ -115,7 +117,7 @@ async def open_websocket(
         async with (
             TcpBackend() if backend is None else contextlib.nullcontext(backend) as wires,
             httpx.AsyncClient(
-                transport=Transport(wires, trust, proxy),
+                transport=Transport(url, wires, trust, proxy),
                 trust_env=False,
                 timeout=None,  # noqa: S113  # one limit holds for all of it
                 event_hooks={"response": [_check]},
@@ -145,7 +147,7 @@ class _Handshake:
     ) -> None:
         self._explained = explained
         self._opening = httpx_ws.aconnect_ws(
-            address.url,
+            address.shown_url(),
             client,
             session_class=WebSocket,
             max_message_size_bytes=network.max_message_bytes,
@@ -172,16 +174,20 @@ def _checked_url(address: Address, network: Network, *, is_inside: bool) -> http
     except httpx.InvalidURL:
         msg = "the endpoint's address is not a URL"
         raise SessionRefused(msg, hint="check `endpoint.base_url`") from None
-    if url.scheme not in {"http", "https"} or not url.host:
+    if url.scheme not in {"http", "https"} or not url.raw_host:
         msg = f"the endpoint's address must begin with https://, not {url.scheme}://"
         raise SessionRefused(msg, hint="check `endpoint.base_url`")
     if url.scheme == "http" and not is_inside:
-        if not is_loopback(url.host):
+        is_here = is_loopback(host_of(url))
+        if not is_here and not network.insecure:
             msg = f"{place(url)} would get the credential without TLS"
-            raise SessionRefused(msg, hint="use https://; plain http:// is for loopback addresses")
+            hint = "use https://; plain http:// is for loopback addresses, or a trusted network: `endpoint.insecure`"
+            raise SessionRefused(msg, hint=hint)
         if network.proxy:
-            msg = f"{place(url)} is on this machine and spoken to without TLS, so no proxy may stand between"
+            msg = f"{place(url)} is spoken to without TLS, so no proxy may stand between"
             raise SessionRefused(msg, hint="remove `endpoint.proxy`")
+        if not is_here:
+            logs.logger().warning("connection_unencrypted", endpoint=place(url))
     return url
 
 
@@ -233,22 +239,28 @@ async def _refusal(response: httpx.Response, where: str) -> RunnerError:
         msg = f"{where} answered the WebSocket handshake with HTTP {status}"
         return ProtocolError(msg, hint="check the path of `endpoint.base_url`, and that no proxy strips upgrades")
     if "location" in response.headers:
-        with contextlib.suppress(httpx.InvalidURL):
+        with contextlib.suppress(httpx.InvalidURL, ValueError):
             target = response.request.url.join(response.headers["location"])
             error = error_for_status(status, f"it redirects to {place(target)}")
             error.hint = error.hint or "redirects are not followed: set `endpoint.base_url` to the right address"
             return error
-    body = bytearray()
-    with contextlib.suppress(*_OPENING_ERRORS):
-        async for part in response.aiter_raw():
-            body += part[: _REFUSAL_LIMIT_BYTES - len(body)]
-            if len(body) == _REFUSAL_LIMIT_BYTES:
-                # Leaving the loop would leave the generators below to the garbage collector.
-                await response.extensions["network_stream"].aclose()
-    code, message = explanation(body.decode(errors="replace"))
-    message = message or response.reason_phrase
+    code, message = explanation(await _body(response), response.headers)
     wait_s = retry_after_s(response.headers)
-    error = error_for_status(status, redaction.redact(message), code=redaction.redact(code), retry_after_s=wait_s)
+    error = error_for_status(status, message or response.reason_phrase, code=code, retry_after_s=wait_s)
     if isinstance(error, EndpointBusy) and wait_s:
         error.hint = "; ".join(each for each in (error.hint, f"try again in {math.ceil(wait_s)} s") if each)
     return error
+
+
+async def _body(response: httpx.Response) -> bytes:
+    """The body of a refusal, as far as it comes before anybody's patience ends."""
+    body = bytearray()
+    # Half of what is left of the handshake's time, so that the status is known before that is over.
+    left_s = (anyio.current_effective_deadline() - anyio.current_time()) / 2
+    with anyio.move_on_after(min(_REFUSAL_WAIT_S, left_s)), contextlib.suppress(*_OPENING_ERRORS):
+        async for part in response.aiter_raw():
+            body += part[: BODY_LIMIT_BYTES - len(body)]
+            if len(body) == BODY_LIMIT_BYTES:
+                # Leaving the loop would leave the generators below to the garbage collector.
+                await response.extensions["network_stream"].aclose()
+    return bytes(body)

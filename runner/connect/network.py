@@ -1,7 +1,6 @@
 """The way to an endpoint: streams that are always released, proxies, and reasons of failures in plain words."""
 
 import asyncio
-import contextlib
 import ipaddress
 import os
 import socket
@@ -19,6 +18,7 @@ import httpx
 from runner import redaction
 from runner.errors import ProfileError
 from runner.settings.hosts import is_local_name
+from runner.settings.proxy_address import proxy_problem
 
 _DEFAULT_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 
@@ -61,11 +61,24 @@ class TcpBackend(httpcore.AnyIOBackend):
 
 
 class Transport(httpx.AsyncBaseTransport):
-    """One connection of httpcore behind httpx's interface; httpcore's errors pass through it."""
+    """One connection of httpcore behind httpx's interface; httpcore's errors pass through it.
+
+    Args:
+        url: Where every request goes, whatever httpx believes: httpx logs the address that it is given, and the query
+            of this one may hold secrets.
+        backend: Opens the connection.
+        ssl_context: The trust for `https://`.
+        proxy: The proxy's address, None for none.
+    """
 
     def __init__(
-        self, backend: httpcore.AsyncNetworkBackend, ssl_context: ssl.SSLContext | None, proxy: str | None
+        self,
+        url: httpx.URL,
+        backend: httpcore.AsyncNetworkBackend,
+        ssl_context: ssl.SSLContext | None,
+        proxy: str | None,
     ) -> None:
+        self._url = _core_url(url)
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=ssl_context,
             proxy=core_proxy(proxy, ssl_context) if proxy else None,
@@ -76,9 +89,7 @@ class Transport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request, as httpx asks."""
         answer = await self._pool.handle_async_request(
-            httpcore.Request(
-                request.method, _core_url(request.url), headers=request.headers.raw, extensions=request.extensions
-            )
+            httpcore.Request(request.method, self._url, headers=request.headers.raw, extensions=request.extensions)
         )
         return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer), extensions=answer.extensions)
 
@@ -111,10 +122,10 @@ def hide_proxy_passwords(proxy: str | None) -> None:
     """Keep the password of the proxy that is set, and of those in the environment, out of every log line."""
     proxies = urllib.request.getproxies()
     for address in (proxy, *(proxies.get(scheme) for scheme in ("https", "http", "all"))):
-        with contextlib.suppress(httpx.InvalidURL):
-            user_info = httpx.URL(_with_scheme(address)).userinfo.decode() if address else ""
-            for password in {user_info.partition(":")[2], unquote(user_info.partition(":")[2])}:
-                redaction.hide(password)
+        # The text is split by hand: what no URL may hold in a password is to be hidden too.
+        user_info = (address or "").rpartition("@")[0].rpartition("://")[2]
+        for password in {user_info.partition(":")[2], unquote(user_info.partition(":")[2])}:
+            redaction.hide(password)
 
 
 def environment_proxy(url: httpx.URL) -> str | None:
@@ -122,11 +133,9 @@ def environment_proxy(url: httpx.URL) -> str | None:
     proxies = urllib.request.getproxies()
     if any(_is_exempt(entry.strip().lower(), url) for entry in proxies.get("no", "").split(",")):
         return None
-    proxy = proxies.get(url.scheme) or proxies.get("all")
-    return _with_scheme(proxy) if proxy else proxy
-
-
-def _with_scheme(proxy: str) -> str:
+    proxy = (proxies.get(url.scheme) or proxies.get("all") or "").strip()
+    if not proxy:
+        return None
     return proxy if "://" in proxy else f"http://{proxy}"
 
 
@@ -137,15 +146,16 @@ def _is_exempt(entry: str, url: httpx.URL) -> bool:
     if exact and scheme not in {"all", url.scheme}:
         return False
     try:
-        return ipaddress.ip_address(url.host) in ipaddress.ip_network(name.strip("[]"), strict=False)
+        return ipaddress.ip_address(host_of(url)) in ipaddress.ip_network(name.strip("[]"), strict=False)
     except ValueError:
         pass
     name, _, port = name.partition(":")
     if port and port != place(url).rpartition(":")[2]:
         return False
-    if name == url.host:
+    host = host_of(url)
+    if name == host:
         return True
-    return not (exact or name == "localhost") and url.host.endswith("." + name.lstrip("*."))
+    return not (exact or name == "localhost") and host.endswith("." + name.lstrip("*."))
 
 
 def core_proxy(address: str, ssl_context: ssl.SSLContext | None) -> httpcore.Proxy:
@@ -154,11 +164,14 @@ def core_proxy(address: str, ssl_context: ssl.SSLContext | None) -> httpcore.Pro
     Raises:
         ProfileError: It is no address of a proxy; the message does not repeat it, since it may hold a password.
     """
+    problem = proxy_problem(address)
     try:
-        proxy = httpx.Proxy(address)
+        proxy = None if problem else httpx.Proxy(address)
     except (ValueError, httpx.InvalidURL):
-        msg = "the address of the proxy must begin with http://, https://, socks5:// or socks5h://"
-        raise ProfileError(msg, hint="check `endpoint.proxy`, HTTPS_PROXY and ALL_PROXY") from None
+        proxy, problem = None, "is not a URL"
+    if proxy is None:
+        msg = f"the address of the proxy {problem}"
+        raise ProfileError(msg, hint="check `endpoint.proxy`, HTTPS_PROXY and ALL_PROXY")
     tls = ssl_context if proxy.url.scheme == "https" else None
     return httpcore.Proxy(_core_url(proxy.url), auth=proxy.raw_auth, headers=proxy.headers.raw, ssl_context=tls)
 
@@ -170,7 +183,17 @@ def _core_url(url: httpx.URL) -> httpcore.URL:
 def place(url: httpx.URL) -> str:
     """`host:port` of an address, which is all of it that a message may hold."""
     port = url.port or _DEFAULT_PORTS.get(url.scheme, 0)
-    return f"[{url.host}]:{port}" if ":" in url.host else f"{url.host}:{port}"
+    host = host_of(url)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def host_of(url: httpx.URL) -> str:
+    """The host of an address, as people write it where it can be written so."""
+    try:
+        return url.host
+    except ValueError:
+        # It only looks as if it were encoded for the name service.
+        return url.raw_host.decode("ascii", "replace")
 
 
 def explain(error: BaseException) -> tuple[str, str]:

@@ -17,7 +17,8 @@
 | `turn-detection-unsupported` | turn detection with a transcription model that refuses it |
 | `entra-endpoint` | Entra ID on OpenAI or on the local endpoint |
 | `entra-fields` | an Entra credential without the fields that it needs |
-| `plain-http` | `http://` to another machine |
+| `plain-http` | `http://` to another machine without `insecure` |
+| `insecure` | (warning) `http://` to another machine with `insecure`, or `insecure` without need |
 | `no-credential` | (warning) OpenAI or Azure without any credential |
 | `stdout-twice` | two outputs on standard output |
 | `no-first-response` | (warning) `until = "response-done"` where no response ever comes |
@@ -49,6 +50,7 @@ from runner.settings.profile import Profile
 WARNINGS = frozenset(
     {
         "azure-preview",
+        "insecure",
         "no-credential",
         "no-first-response",
         "retry-without-history",
@@ -103,6 +105,7 @@ RULES = (
     Rule("entra-endpoint", rules_connection.entra_endpoint),
     Rule("entra-fields", rules_connection.entra_fields),
     Rule("plain-http", rules_connection.plain_http),
+    Rule("insecure", rules_connection.insecure),
     Rule("no-credential", rules_connection.no_credential),
     Rule("stdout-twice", rules_session.stdout_twice),
     Rule("no-first-response", rules_session.no_first_response),

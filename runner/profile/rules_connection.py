@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from runner.profile.tables import Finding, Tables, is_hosted, speaks_preview
 from runner.settings.auth import EntraAuth, NoAuth
-from runner.settings.endpoint import AzureEndpoint, CustomEndpoint, LocalEndpoint, OpenAIEndpoint
+from runner.settings.endpoint import AzureEndpoint, LocalEndpoint, OpenAIEndpoint
 from runner.settings.hosts import is_loopback
 from runner.settings.profile import RealtimeSettings, TranscriptionSettings, TranslationSettings
 
@@ -103,12 +103,32 @@ def entra_fields(tables: Tables) -> Iterator[Finding]:
 
 def plain_http(tables: Tables) -> Iterator[Finding]:
     """An address without TLS on another machine."""
-    if isinstance(tables.endpoint, OpenAIEndpoint | AzureEndpoint | CustomEndpoint):
-        url = tables.endpoint.base_url
-        if url.scheme == "http" and not is_loopback(url.host or ""):
-            sent = "everything" if isinstance(tables.auth, NoAuth) else "the credential"
-            problem = f"without TLS {sent} can be read on the way"
-            yield ("endpoint", "base_url"), problem, "use https://; http:// is for loopback addresses", "value"
+    if _is_unencrypted(tables) and not getattr(tables.endpoint, "insecure", False):
+        hint = "use https://; http:// is for loopback addresses, or a trusted network: endpoint.insecure = true"
+        yield ("endpoint", "base_url"), _readable(tables), hint, "value"
+
+
+def insecure(tables: Tables) -> Iterator[Finding]:
+    """A connection without TLS that is asked for, or where it is asked for in vain."""
+    if not getattr(tables.endpoint, "insecure", False):
+        return
+    if _is_unencrypted(tables):
+        yield ("endpoint", "insecure"), _readable(tables), "use https:// as soon as the endpoint speaks it", "value"
+    else:
+        problem = "allows http:// to other machines, which the address does not need"
+        hint = "remove it; certificates are checked in any case, and endpoint.ca_file names authorities to trust"
+        yield ("endpoint", "insecure"), problem, hint, "value"
+
+
+def _is_unencrypted(tables: Tables) -> bool:
+    """Whether the endpoint is another machine that is spoken to without TLS."""
+    url = getattr(tables.endpoint, "base_url", None)
+    return url is not None and url.scheme == "http" and not is_loopback(url.host or "")
+
+
+def _readable(tables: Tables) -> str:
+    sent = "everything" if isinstance(tables.auth, NoAuth) else "the credential"
+    return f"without TLS {sent} can be read on the way"
 
 
 def no_credential(tables: Tables) -> Iterator[Finding]:

@@ -14,6 +14,10 @@ _MAX_DEPTH: Final = 200
 """How deep the fast parser lets arrays and objects be nested."""
 
 
+class TooDeep(ValueError):
+    """Arrays and objects are nested so deep that nobody can have meant it."""
+
+
 def dumps(value: object) -> str:
     """A value as one line of JSON; numbers that JSON lacks are null.
 
@@ -55,7 +59,8 @@ def loads(text: bytes | str) -> object:
 
     Raises:
         UnicodeDecodeError: The bytes are not UTF-8.
-        ValueError: The text is not JSON, or nested deeper than 200 levels.
+        TooDeep: It is nested deeper than 200 levels.
+        ValueError: The text is not JSON.
     """
     try:
         return from_json(text)
@@ -72,7 +77,7 @@ def repaired(text: bytes | str) -> object:
         if _is_shallow(value):
             return value
     msg = f"nested deeper than {_MAX_DEPTH} levels"
-    raise ValueError(msg)
+    raise TooDeep(msg)
 
 
 def _null(_constant: str) -> None:

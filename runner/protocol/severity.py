@@ -4,6 +4,7 @@ The codes come from the Realtime API's documentation and from captures of hosted
 listed is taken for recoverable: the API says that most errors are, and that the session stays open.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Literal
 
@@ -46,11 +47,9 @@ _CODE_ERRORS: dict[str, type[RunnerError]] = {
 _SURVIVED_CODES = frozenset({"rate_limit_exceeded", "server_error", "server_overloaded"})
 """Known codes that fail one request and leave the session open."""
 
-_STATUS_ERRORS: dict[int, type[RunnerError]] = {
-    400: SessionRefused,
+_STATUS_ERRORS: dict[int, type[RunnerError]] = {  # any other 4xx: SessionRefused
     401: AccessRefused,
     403: AccessRefused,
-    404: SessionRefused,
     407: AccessRefused,
     408: EndpointBusy,
     429: EndpointBusy,
@@ -69,7 +68,20 @@ _CLOSE_ERRORS: dict[int, type[RunnerError]] = {
     1013: EndpointBusy,
     3000: AccessRefused,
     4000: ProtocolError,
+    4001: AccessRefused,
+    4003: AccessRefused,
 }
+"""Close codes; from 4400 to 4599 many gateways mean an HTTP status by them, which `_STATUS_ERRORS` knows."""
+
+_INVALID_KEY = re.compile(
+    r"unauthori[sz]ed|unauthenticated|authentication|forbidden|access denied"
+    r"|(invalid|incorrect|wrong|missing|expired|revoked|bad|no)\b.{0,20}\b(api.?key|key|token|credentials?)\b",
+    re.IGNORECASE,
+)
+"""The words of a close with 1008, a broken policy, that is about the credential."""
+
+_LEADING_STATUS = re.compile(r"(?:(?:HTTP|error|status)(?:[ _]code)?(?:/\d(?:\.\d)?)?:? )?(4\d\d)\b", re.IGNORECASE)
+"""A status at the beginning of a text, as `404: no such model` or `HTTP 404`."""
 
 _HINTS: dict[str, str] = {
     "beta_api_shape_disabled": "the endpoint speaks the current protocol only: remove any OpenAI-Beta header",
@@ -133,7 +145,7 @@ def error_for_close(close_code: int, reason: str) -> RunnerError:
         reason: The close frame's text, which may end in one of the API's error codes (`type.code`).
     """
     code = _known(reason.rpartition(".")[2], "")
-    kind = _CODE_ERRORS.get(code) or _CLOSE_ERRORS.get(close_code, EndpointUnreachable)
+    kind = _CODE_ERRORS.get(code) or _closing_error(close_code, reason)
     text = (
         "the connection was lost without a close"
         if close_code == 1006
@@ -141,6 +153,31 @@ def error_for_close(close_code: int, reason: str) -> RunnerError:
     )
     message = f"{text}: {plain(reason)}" if reason else text
     return kind(message, code=code, hint=_HINTS.get(code, ""), status=close_code)
+
+
+def _closing_error(close_code: int, reason: str) -> type[RunnerError]:
+    if close_code == 1008 and _INVALID_KEY.search(reason):
+        return AccessRefused
+    if 4400 <= close_code < 4600:
+        return _error_of_status(close_code - 4000)
+    return _CLOSE_ERRORS.get(close_code, EndpointUnreachable)
+
+
+def refused_before_greeting(error: RunnerError) -> RunnerError | None:
+    """The refusal that an error stands for which came instead of a greeting, where another attempt would be in vain.
+
+    Gateways that refuse a session after the handshake write the status into the error's code or before its words.
+
+    Args:
+        error: The error of an `error` event, or of the close, before `session.created`.
+    """
+    for text in (error.code, error.message, error.message.partition(": ")[2]):
+        if found := _LEADING_STATUS.match(text):
+            status = int(found[1])
+            kind = _error_of_status(status)
+            is_vain = kind is not EndpointBusy
+            return kind(error.message, hint=error.hint, code=error.code, status=status) if is_vain else None
+    return None
 
 
 def error_for_status(status: int, message: str, *, code: str = "", retry_after_s: float | None = None) -> RunnerError:
@@ -153,13 +190,17 @@ def error_for_status(status: int, message: str, *, code: str = "", retry_after_s
         retry_after_s: The `Retry-After` header in seconds, where it was sent.
     """
     text = f"the endpoint refused the session with HTTP {status}: {plain(message)}"
-    kind = _CODE_ERRORS.get(code) or _STATUS_ERRORS.get(status)
-    if kind is None:
-        kind = EndpointBusy if status >= 500 else EndpointUnreachable
+    kind = _CODE_ERRORS.get(code) or _error_of_status(status)
     hint = _HINTS.get(code, "")
     if kind is EndpointBusy:
         return EndpointBusy(text, code=code, hint=hint, status=status, retry_after_s=retry_after_s)
     return kind(text, code=code, hint=hint, status=status)
+
+
+def _error_of_status(status: int) -> type[RunnerError]:
+    if status >= 500:
+        return EndpointBusy
+    return _STATUS_ERRORS.get(status, SessionRefused if status >= 400 else EndpointUnreachable)
 
 
 def recovery_of(error: RunnerError, classified: Mapping[str, Literal["temporary", "hopeless"]]) -> Recovery:

@@ -15,7 +15,6 @@ from runner.outputs.outputs import Outputs
 from runner.outputs.writer import OutputClosed
 from runner.protocol.effects import ResponseEnded
 from runner.protocol.session_update import session_update
-from runner.redaction import redact
 from runner.runs.budget import Budget
 from runner.runs.drain import drain
 from runner.runs.life_cycle import LifeCycle, Phase, Report
@@ -75,9 +74,6 @@ class SessionRun:
         finally:
             self._input.close()
         code = self._exit_code()
-        if self._error:
-            # It may be reported long after its secrets are forgotten.
-            self._error.reword(redact)
         self._life.enter(Phase.ENDED, f"ended: {self._error.message if self._error else self._reason}")
         sum_up(
             self._session,

@@ -9,7 +9,7 @@ import anyio
 import anyio.abc
 
 from runner import logs
-from runner.errors import RunnerError, SessionRefused
+from runner.errors import SessionRefused, failed_attempt
 from runner.protocol.drift import Drift, differences
 from runner.protocol.preview import from_preview, to_preview
 from runner.protocol.session_update import session_update
@@ -83,14 +83,15 @@ class Dialer:
             try:
                 async with self._slots:
                     link: Link = await self._tasks.start(self._hold, self._epoch, lost)
-            except RunnerError as error:
+            except Exception as raised:  # noqa: BLE001  # whatever an attempt raises is a failed attempt
+                error = failed_attempt(raised)
                 delay_s = self.backoff.delay_s(error)
                 if self._recorder:
                     self._recorder.note({"type": "connection.failed", **error.facts}, epoch=self._epoch)
                 if delay_s is None:
                     if self.backoff.attempt:
                         logs.logger().error("connecting_given_up", attempts=self.backoff.attempt, **error.facts)
-                    raise
+                    raise error from None
                 logs.logger().warning(
                     "connection_failed",
                     epoch=self._epoch,

@@ -26,7 +26,7 @@ from runner.protocol.effects import (
 from runner.protocol.json_fields import JsonObject
 from runner.protocol.json_text import repaired
 from runner.protocol.receive import receive
-from runner.protocol.severity import severity
+from runner.protocol.severity import refused_before_greeting, severity
 from runner.protocol.state import SessionState
 from runner.session import effect_log
 from runner.session.update import Update
@@ -122,6 +122,8 @@ class Pump:
     def fail(self, error: RunnerError) -> None:
         """Give the connection up because of this; what came first counts."""
         if not self.is_over:
+            if not self._state.greeted:
+                error = refused_before_greeting(error) or error
             self.failure = _explained(error, self._last_error)
         self._end()
 
@@ -141,9 +143,9 @@ class Pump:
 
     def _judge(self, effect: Effect, *, repeats: bool) -> None:
         match effect:
-            case Opened(session_id=session_id):
-                effect_log.introduce(session_id)
             case ErrorReported(severity="fatal", error=error):
+                self.fail(error)
+            case ErrorReported(error=error) if not self._state.greeted and refused_before_greeting(error):
                 self.fail(error)
             case ResponseEnded(status="failed", error=RunnerError() as error) if severity(error.code) == "fatal":
                 self.fail(error)
@@ -164,6 +166,8 @@ class Pump:
 
     def _judge_by_kind(self, effect: Effect) -> None:
         match effect:
+            case Opened(session_id=session_id):
+                effect_log.introduce(session_id)
             case TranscriptionEnded(error=RunnerError() as error) if self._state.kind == "transcription":
                 self.first_unanswered = self.first_unanswered or error
             case Concluded(was_asked=True):

@@ -8,8 +8,17 @@ from pydantic import AfterValidator, Field, HttpUrl
 
 from runner.api.strict import Section
 from runner.settings.faults import Fault
+from runner.settings.proxy_address import proxy_problem
 
-HttpProxy = Annotated[str, Field(pattern=r"^(https?|socks5h?)://[^\s]+$")]
+
+def _proxy(address: str) -> str:
+    if problem := proxy_problem(address):
+        msg = f"the address of the proxy {problem}"
+        raise ValueError(msg)
+    return address
+
+
+HttpProxy = Annotated[str, Field(pattern=r"^(https?|socks5h?)://[^\s]+$"), AfterValidator(_proxy)]
 HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")]
 CallId = Annotated[str, Field(min_length=1, pattern=r"^[A-Za-z0-9_-]+$")]
 
@@ -46,6 +55,9 @@ class Network(Section):
     """A PEM bundle to trust instead of the system's; a relative path starts at the profile."""
     client_certificate: ClientCertificate | None = None
     """A certificate for mutual TLS."""
+    insecure: bool = False
+    """Allow plain `http://` to other machines, on a network that is trusted as a whole: everything on the way, the
+    credential included, can be read and changed. It changes nothing about `https://`."""
     headers: dict[HeaderName, str] = {}
     """Extra request headers; secrets do not belong here."""
     query: dict[str, str] = {}
@@ -96,7 +108,7 @@ class CustomEndpoint(Network):
 
     kind: Literal["custom"]
     base_url: HttpUrl
-    """The base to which `/realtime` is added; plain `http://` is allowed on loopback addresses only."""
+    """The base to which `/realtime` is added; plain `http://` is for loopback addresses, elsewhere see `insecure`."""
     call_id: CallId | None = None
     """Join a running SIP or WebRTC call as its sideband."""
 

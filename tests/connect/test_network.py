@@ -67,6 +67,8 @@ def test_chooses_the_proxy_that_httpx_chooses(monkeypatch: pytest.MonkeyPatch, t
         ({"HTTPS_PROXY": "http://a.example:1"}, "http://a.example:1"),
         ({"https_proxy": "a.example:1"}, "http://a.example:1"),
         ({"ALL_PROXY": "socks5h://a.example"}, "socks5h://a.example"),
+        ({"HTTPS_PROXY": "http://a.example:1\r"}, "http://a.example:1"),
+        ({"HTTPS_PROXY": " "}, None),
         ({"HTTP_PROXY": "http://a.example:1"}, None),
         ({"HTTPS_PROXY": "http://a.example:1", "NO_PROXY": "10.0.0.0/8"}, None),
         ({"HTTPS_PROXY": "http://a.example:1", "NO_PROXY": "10.1.2.3:444"}, "http://a.example:1"),
@@ -84,13 +86,48 @@ def test_reads_the_environment(
     assert environment_proxy(httpx.URL("https://10.1.2.3/")) == expected
 
 
-@pytest.mark.parametrize("address", ["ftp://user:hunter2@proxy.example", "socks4://hunter2@x"])
-def test_a_bad_proxy_is_refused_without_its_password(address: str) -> None:
-    """The message does not repeat what may hold a password."""
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("ftp://user:hunter2@proxy.example", "must begin with http://"),
+        ("socks4://hunter2@x", "must begin with http://"),
+        ("http://user:pa#hunter2@proxy.example:1", "holds a # in its user name or password, which is written %23"),
+        ("http://user:pa/hunter2@proxy.example:1", "holds a / in its user name or password, which is written %2F"),
+        ("http://user:pa?hunter2@proxy.example:1", "holds a ? in its user name or password, which is written %3F"),
+        ('"http://user:hunter2@proxy.example:1"', "stands in quotes"),
+        ("http://user:hunter2@proxy.example:1'", "stands in quotes"),
+        ("http://user:hunter2 x@proxy.example:1", "holds a space or a control character"),
+        ("http://user:hunter2@proxy.example\r:1", "holds a space or a control character"),
+        ("http://user:hunter2@", "names no host"),
+        ("http://user:hunter2@proxy.example:port", "is not a URL"),
+        ("http://user:hunter2@[::1", "is not a URL"),
+    ],
+)
+def test_a_bad_proxy_is_refused_without_its_password(address: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message says what is wrong, and does not repeat what may hold a password, which the log hides too."""
     with pytest.raises(ProfileError) as caught:
         core_proxy(address, None)
+    monkeypatch.setenv("HTTPS_PROXY", address)
+    hide_proxy_passwords(None)
 
+    assert words in str(caught.value)
     assert "hunter2" not in f"{caught.value} {caught.value.hint}"
+    if ":hunter2" in address or ":pa" in address:
+        assert "hunter2" not in redaction.redact(f"connecting to {address}")
+
+
+@pytest.mark.parametrize(
+    "address", ["http://user:pa%23ss@proxy.example:1", "http://u:p@ss@proxy.example", "socks5://[::1]:9"]
+)
+def test_a_good_proxy_is_taken(address: str) -> None:
+    """What no URL takes is percent-encoded; an `@` need not be."""
+    assert core_proxy(address, None).url.host in {b"proxy.example", b"::1"}
+
+
+@pytest.mark.parametrize("host", ["xn--a", "xn--a.example", "xn--99999999"])
+def test_a_place_is_told_whatever_its_name_looks_like(host: str) -> None:
+    """Also one that only looks as if it were encoded for the name service."""
+    assert place(httpx.URL(f"https://{host}/")) == f"{host}:443"
 
 
 @pytest.mark.parametrize(

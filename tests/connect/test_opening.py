@@ -31,6 +31,7 @@ from runner.errors import (
     SessionRefused,
 )
 from runner.settings.endpoint import ClientCertificate, Network
+from tests.helpers.log_capture import captured_log
 from tests.helpers.transport_peers import (
     PROMPT_S,
     Inbox,
@@ -279,8 +280,11 @@ async def test_one_limit_holds_for_the_whole_handshake(pki: Pki, stage: str) -> 
         took_s = anyio.current_time() - started_s
     gc.collect()
 
-    assert isinstance(error, EndpointUnreachable)
-    assert "within 0.2 s" in str(error)
+    if stage == "body":
+        assert str(error).endswith("HTTP 500: half")
+    else:
+        assert isinstance(error, EndpointUnreachable)
+        assert "within 0.2 s" in str(error)
     assert took_s < PROMPT_S
 
 
@@ -322,12 +326,13 @@ GATEWAY = {"statusCode": 401, "message": "Access denied due to invalid subscript
         (401, json.dumps(GATEWAY), AccessRefused, "HTTP 401: Access denied"),
         (400, json.dumps({"detail": "model missing"}), SessionRefused, "HTTP 400: model missing"),
         (403, json.dumps({"error": "not from here"}), AccessRefused, "HTTP 403: not from here"),
-        (503, "try\n later\x1b[31m", EndpointBusy, r"HTTP 503: try later\[31m$"),
+        (503, "try\n later\x1b[31m", EndpointBusy, r"HTTP 503: try later \[31m$"),
         (502, "<html>bad gateway</html>", EndpointBusy, "HTTP 502: Reason"),
+        (422, json.dumps({"detail": [{"msg": "no such voice"}]}), SessionRefused, "HTTP 422: no such voice"),
         (500, "[1, 2]", EndpointBusy, "HTTP 500: Reason"),
-        (500, "[" * 60_000, EndpointBusy, r"HTTP 500: \[{500}$"),
+        (500, "[" * 60_000, EndpointBusy, "HTTP 500: Reason$"),
         (500, "x" * 200_000, EndpointBusy, "HTTP 500: x{500}$"),
-        (418, "", EndpointUnreachable, "HTTP 418: Reason"),
+        (418, "", SessionRefused, "HTTP 418: Reason"),
     ],
 )
 async def test_a_refusal_in_the_endpoints_own_words(code: int, body: str, kind: type[RunnerError], words: str) -> None:
@@ -379,6 +384,77 @@ async def test_retry_after_is_read(value: str, expected: float | None) -> None:
     assert ("try again in " in error.hint) is bool(expected)
     if value == "1.5":
         assert error.hint.endswith("try again in 2 s")
+
+
+@pytest.mark.parametrize("beginning", ['{"error": {"message": "the model', "no such model", ""])
+async def test_a_body_that_never_ends_does_not_hide_its_status(beginning: str) -> None:
+    """What came of it is told, before the time of the handshake is over."""
+
+    async def handle(stream: anyio.abc.ByteStream) -> None:
+        await head(stream)
+        await stream.send(f"HTTP/1.1 404 Reason\r\nContent-Length: 5000\r\n\r\n{beginning}".encode())
+        await anyio.sleep_forever()
+
+    async with listening(handle) as port:
+        error = await refusal(f"http://127.0.0.1:{port}/", Network(connect_timeout_s=0.5))
+
+    assert isinstance(error, SessionRefused)
+    assert error.message.endswith(f"HTTP 404: {beginning or 'Reason'}")
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        "Location: http://xn--a/\r\n",
+        "Location: https://[::1\r\n",
+        "Location: http://x:99999999/\r\n",
+        "Retry-After: Mon, 01 Jan 99999999999 00:00:00 GMT\r\n",
+        "Date: Mon, 01 Jan 2024 00:00:00 +99999999\r\n",
+        "Content-Type: text/\xe9; charset=\x27\r\n",
+        "Content-Encoding: \xff\r\n",
+    ],
+)
+async def test_odd_headers_of_a_refusal_do_not_matter(extra: str) -> None:
+    """The status is what counts."""
+    answer = b"HTTP/1.1 503 Reason\r\nContent-Length: 0\r\n" + extra.encode("latin-1") + b"\r\n"
+    async with listening(answering(answer)) as port:
+        error = await refusal(f"http://127.0.0.1:{port}/")
+
+    assert isinstance(error, EndpointBusy)
+    assert error.status == 503
+
+
+async def test_no_log_of_httpx_tells_the_query(caplog: pytest.LogCaptureFixture) -> None:
+    """A host program that listens to all loggers sees where, and no value that may be secret; the endpoint gets all."""
+    requests: list[bytes] = []
+
+    async def script(peer: Peer) -> None:
+        requests.append(peer.request)
+        await greet(peer)
+
+    caplog.set_level("DEBUG")
+    async with listening(websocket(script)) as port:
+        assert await hello(f"http://127.0.0.1:{port}/v1?model=m&sig={KEY}&short=s3") == "hello"
+
+    assert f"GET /v1?model=m&sig={KEY}&short=s3 ".encode() in requests[0]
+    assert "/v1?model=m" in caplog.text
+    assert KEY not in caplog.text
+    assert "s3" not in caplog.text
+
+
+async def test_plain_http_to_another_machine_is_allowed_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gateway in a Compose network; every connection says in the log that it is readable, and no proxy is asked."""
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+    with captured_log() as lines:
+        async with listening(websocket(greet)) as port:
+            with monkeypatch.context() as names:
+                names.setattr("runner.connect.handshake.is_loopback", lambda _host: False)
+                url, trusted = f"http://localhost:{port}/", Network(insecure=True)
+                assert await hello(url, trusted) == "hello"
+                assert isinstance(await refusal(url), SessionRefused)
+                assert isinstance(await refusal(url, Network(insecure=True, proxy="http://p:1")), SessionRefused)
+
+    assert [each["endpoint"] for each in lines if each["event"] == "connection_unencrypted"] == [f"localhost:{port}"]
 
 
 async def test_redirects_are_not_followed() -> None:

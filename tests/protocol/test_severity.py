@@ -21,6 +21,7 @@ from runner.protocol.severity import (
     error_for_code,
     error_for_status,
     recovery_of,
+    refused_before_greeting,
     severity,
 )
 
@@ -88,6 +89,17 @@ def test_hopeless_codes_come_with_advice(code: str) -> None:
         (1013, EndpointBusy),
         (3000, AccessRefused),
         (4000, ProtocolError),
+        (4001, AccessRefused),
+        (4002, EndpointUnreachable),
+        (4003, AccessRefused),
+        (4400, SessionRefused),
+        (4401, AccessRefused),
+        (4403, AccessRefused),
+        (4404, SessionRefused),
+        (4408, EndpointBusy),
+        (4429, EndpointBusy),
+        (4500, EndpointBusy),
+        (4600, EndpointUnreachable),
         (4999, EndpointUnreachable),
     ],
 )
@@ -98,6 +110,56 @@ def test_every_close_of_the_peer_is_a_failure(close_code: int, kind: type[Runner
         assert type(error) is kind
         assert error.exit_code > 0
         assert reason in error.message
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [
+        ("Invalid API key", AccessRefused),
+        ("Unauthorized", AccessRefused),
+        ("Authentication failed.", AccessRefused),
+        ("incorrect api_key provided: [hidden]", AccessRefused),
+        ("The token is missing", ProtocolError),
+        ("Missing bearer token", AccessRefused),
+        ("Forbidden: this project has no access", AccessRefused),
+        ("message too long: 4096 tokens", ProtocolError),
+        ("invalid frame", ProtocolError),
+        ("unknown keyword", ProtocolError),
+        ("", ProtocolError),
+    ],
+)
+def test_a_broken_policy_may_be_an_invalid_key(reason: str, kind: type[RunnerError]) -> None:
+    """The words of a close with 1008 say so; those of any other code do not count."""
+    assert type(error_for_close(1008, reason)) is kind
+    assert type(error_for_close(1006, reason)) is EndpointUnreachable
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "kind"),
+    [
+        ("", "404: no such model", SessionRefused),
+        ("", "400: {'error': 'Invalid model name passed in model=x'}", SessionRefused),
+        ("", "HTTP 401 Unauthorized", AccessRefused),
+        ("", "HTTP/1.1 403 Forbidden", AccessRefused),
+        ("", "Error code: 422 - the voice is unknown", SessionRefused),
+        ("404", "no such model", SessionRefused),
+        ("", "the endpoint closed the session with 1011: 404: no such model", SessionRefused),
+        ("", "408: slow", None),
+        ("", "429: later", None),
+        ("", "500: oops", None),
+        ("", "4040 models, and none of them", None),
+        ("", "no model 404", None),
+        ("model_overloaded", "later", None),
+    ],
+)
+def test_a_status_instead_of_a_greeting(code: str, message: str, kind: type[RunnerError] | None) -> None:
+    """A gateway that has accepted the WebSocket refuses the session by an error whose code or words begin with 4xx."""
+    error = refused_before_greeting(EndpointBusy(message, code=code, hint="a hint"))
+
+    assert (type(error) if error else None) is kind
+    if error:
+        assert (error.message, error.code, error.hint) == (message, code, "a hint")
+        assert recovery_of(error, {}) == "hopeless"
 
 
 @pytest.mark.parametrize(
@@ -122,7 +184,8 @@ def test_a_close_is_told_in_words(close_code: int, reason: str, message: str) ->
         (404, SessionRefused),
         (407, AccessRefused),
         (408, EndpointBusy),
-        (418, EndpointUnreachable),
+        (418, SessionRefused),
+        (422, SessionRefused),
         (429, EndpointBusy),
         (500, EndpointBusy),
         (502, EndpointBusy),

@@ -105,3 +105,33 @@ async def test_a_drifted_configuration_is_refused_where_the_profile_says_so() ->
     async with dialing(profile) as (dialer, _):
         with pytest.raises(SessionRefused, match="asks for: instructions"):
             await dialer.open(ignore)
+
+
+@pytest.mark.parametrize(
+    ("raised", "words"),
+    [
+        (RecursionError("maximum recursion depth exceeded"), "RecursionError: maximum recursion"),
+        (OverflowError(), "OverflowError: OverflowError"),
+        (UnicodeError("label too long"), "UnicodeError: label too long"),
+        (ExceptionGroup("tasks", [ValueError("one"), KeyError("two")]), "ValueError: one"),
+        (RuntimeError("can't start new thread"), "can't start new thread"),
+    ],
+)
+async def test_whatever_an_attempt_raises_is_a_failed_attempt(
+    raised: Exception, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told, tried again, and given up with what stood in the way."""
+    attempts: list[Profile] = []
+
+    async def fail(profile: Profile) -> dict[str, str]:
+        attempts.append(profile)
+        raise raised
+
+    monkeypatch.setattr("runner.session.connector.credential_headers", fail)
+    delays = {"max_attempts": 2, "initial_delay_s": 0.01, "max_delay_s": 0.01}
+    async with dialing(profile_for(9, run={"reconnect": delays})) as (dialer, _):
+        with pytest.raises(EndpointUnreachable, match="the attempt to connect failed: ") as caught:
+            await dialer.open(ignore)
+
+    assert words in str(caught.value)
+    assert len(attempts) == 3

@@ -2,6 +2,7 @@
 
 import anyio
 import pytest
+from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
 from runner.errors import AccessRefused, EndpointBusy, EndpointUnreachable, ProtocolError, RunnerError, SessionRefused
@@ -143,6 +144,91 @@ async def test_a_refused_handshake_is_not_repeated(status: int, error: type[Runn
             pass
     assert caught.value.status == status
     assert len(knocks) == 1
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Retry-After": "Mon, 01 Jan 99999999999 00:00:00 GMT"},
+        {"Date": "Mon, 01 Jan 2024 00:00:00 +99999999"},
+        {"Content-Encoding": "gzip"},
+        {"Location": "http://xn--a/"},
+    ],
+)
+async def test_an_odd_refusal_in_mid_life_is_one_failed_attempt(headers: dict[str, str]) -> None:
+    """A proxy's header that makes no sense does not end a session that has answered."""
+    knocks = []
+
+    def door(_request: Request) -> Response | None:
+        knocks.append(headers)
+        if len(knocks) != 2:
+            return None
+        fields = Headers({**headers, "Content-Length": "30000", "Connection": "close"})
+        return Response(503, "No", fields, b"[" * 30_000)
+
+    async with session_with(half, attentive, door=door) as (session, _, lines):
+        await session.say("Hello?")
+        await session.wait_answered()
+
+        assert [text for role, text in conversation(session) if role == "assistant"] == ["answer 1"]
+        assert [each["status"] for each in logged(lines, "connection_failed")] == [503]
+
+    assert len(knocks) == 3
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "error"),
+    [
+        ("404: {'error': 'no such model'}", None, SessionRefused),
+        ("no such model", "404", SessionRefused),
+        ("HTTP 401: no", "", AccessRefused),
+    ],
+)
+async def test_a_status_instead_of_a_greeting_is_not_asked_for_again(
+    message: str, code: str | None, error: type[RunnerError]
+) -> None:
+    """LiteLLM's way to say that it has no such model: it accepts, and refuses by an event."""
+
+    async def script(peer: Peer) -> None:
+        await peer.send({"type": "error", "error": {"type": "server_error", "code": code, "message": message}})
+        await peer.close(1011, "Internal server error")
+
+    with pytest.raises(error) as caught:
+        async with session_with(script):
+            pass
+    assert message in caught.value.message
+
+
+@pytest.mark.parametrize("message", ["429: later", "503: later", "busy"])
+async def test_what_passes_instead_of_a_greeting_is_asked_for_again(message: str) -> None:
+    """A gateway that is busy says so in the same way."""
+
+    async def script(peer: Peer) -> None:
+        await peer.send({"type": "error", "error": {"type": "server_error", "message": message}})
+        await peer.close(1011, "Internal server error")
+
+    async with session_with(script, attentive) as (session, peers, _):
+        await session.say("Hello?")
+        await session.wait_answered()
+        assert len(peers) == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [(4001, "Unauthorized"), (4003, ""), (4401, ""), (4403, "Forbidden"), (1008, "Invalid API key"), (3000, "")],
+)
+async def test_a_close_that_refuses_access_is_the_end(code: int, reason: str) -> None:
+    """Gateways that look at the key only after the handshake."""
+    knocks = []
+
+    async def script(peer: Peer) -> None:
+        knocks.append(code)
+        await peer.close(code, reason)
+
+    with pytest.raises(AccessRefused) as caught:
+        async with session_with(script):
+            pass
+    assert (caught.value.exit_code, len(knocks)) == (77, 1)
 
 
 QUOTA = {"type": "insufficient_quota", "code": "insufficient_quota", "message": "no money"}
