@@ -5,7 +5,6 @@ import asyncio
 import gc
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 
 import anyio
@@ -136,15 +135,7 @@ def _report(outcomes: Sequence[Outcome], form: logs.Format) -> None:
 async def _run_on_asyncio(profiles: Sequence[LoadedProfile]) -> list[Outcome]:
     loop = asyncio.get_running_loop()
     logs.logger().debug("loop_started", loop=type(loop).__module__.partition(".")[0])
-    loop.set_default_executor(_HastyExecutor())
     return await run_profiles(profiles)
-
-
-class _HastyExecutor(ThreadPoolExecutor):
-    """Resolves names for asyncio, and does not make the end of a run wait for a name server that is silent."""
-
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # as inherited
-        super().shutdown(wait=False, cancel_futures=True)
 
 
 def _level(options: argparse.Namespace, default: logs.Level) -> logs.Level:

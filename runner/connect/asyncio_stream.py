@@ -14,6 +14,7 @@ import httpcore
 from aiohappyeyeballs import addr_to_addr_infos, start_connection
 
 from runner.connect.changes import Changes
+from runner.connect.name_resolution import resolved
 from runner.connect.pushed_stream import PushedStream, in_time
 from runner.connect.wire import READ_BYTES
 
@@ -166,12 +167,11 @@ async def _connected(host: str, port: int, local_address: str | None) -> socket.
 
 
 async def _first_connected(host: str, port: int, local_address: str | None) -> socket.socket:
-    loop = asyncio.get_running_loop()
     try:
         # An address need not wait for the thread that resolves names.
         known = addr_to_addr_infos((host, port)) if _is_address(host) else None
-        infos = known or await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        own = await loop.getaddrinfo(local_address, 0, type=socket.SOCK_STREAM) if local_address else None
+        infos = known or await resolved(host, port)
+        own = await resolved(local_address, 0) if local_address else None
     except UnicodeError as error:
         raise socket.gaierror(socket.EAI_NONAME, str(error)) from error
     try:
