@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -100,16 +101,56 @@ async def _from_command(reference: CommandSecret) -> str:
 
 
 async def _run(command: list[str]) -> tuple[bytes, int]:
+    """Output and exit code of a command.
+
+    It is over when it ends, whoever has inherited its output and keeps it open; one that is given up is killed together
+    with all that it has started.
+    """
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
     output = bytearray()
-    async with await anyio.open_process(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        assert process.stdout is not None  # noqa: S101  # for the type checker
-        async for part in process.stdout:
-            output += part
-            if len(output) > MAX_SECRET_BYTES:
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
-                break
-        return bytes(output), await process.wait()
+    try:
+        try:
+            process = await anyio.open_process(
+                command, stdin=subprocess.DEVNULL, stdout=writing, stderr=subprocess.DEVNULL, start_new_session=True
+            )
+        finally:
+            os.close(writing)
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(_collect, reading, output, tasks.cancel_scope)
+                await process.wait()
+                tasks.cancel_scope.cancel()
+        finally:
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(process.pid, signal.SIGKILL)
+            with anyio.CancelScope(shield=True):
+                exit_code = await process.wait()
+        with contextlib.suppress(BlockingIOError):
+            _read_on(reading, output)
+    finally:
+        os.close(reading)
+    return bytes(output), exit_code
+
+
+async def _collect(reading: int, output: bytearray, enough: anyio.CancelScope) -> None:
+    """Read a pipe until nothing holds its other end, or more has come than a secret can have."""
+    while len(output) <= MAX_SECRET_BYTES:
+        await anyio.wait_readable(reading)
+        try:
+            _read_on(reading, output)
+        except BlockingIOError:
+            continue
+        if len(output) <= MAX_SECRET_BYTES:
+            return
+    enough.cancel()
+
+
+def _read_on(reading: int, output: bytearray) -> None:
+    """Read what a pipe holds, up to its end or to more than a secret can have; raises `BlockingIOError` before both."""
+    while len(output) <= MAX_SECRET_BYTES and (part := os.read(reading, MAX_SECRET_BYTES)):
+        output += part
 
 
 def _decoded(content: bytes, what: str) -> str:

@@ -1,6 +1,7 @@
 """References to secrets: where each leads, and how each fails."""
 
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -150,6 +151,43 @@ async def test_a_command_that_hangs_is_given_up(script: str) -> None:
 
     assert time.monotonic() - started_s < PROMPT_S
     await anyio.sleep(0.1)  # uvloop warns of a loop that ends before it has noticed the end of a process
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        (f"sleep 60 & echo {KEY}", KEY),
+        (f"(sleep 60; echo late) & printf %s {KEY}", KEY),
+        (f"sleep 60 & head -c 60000 /dev/zero | tr '\\0' k; echo {KEY}", f"{'k' * 60_000}{KEY}"),
+    ],
+)
+async def test_what_a_command_leaves_behind_is_not_waited_for(script: str, expected: str, tmp_path: Path) -> None:
+    """A helper that keeps the output open does not hold the key, and lives on: a command may start an agent."""
+    child = tmp_path / "child"
+    assert (
+        await resolved(command=["sh", "-c", script.replace("& ", f"& echo $! >{child}; ", 1)], timeout_s=30) == expected
+    )
+
+    os.kill(int(child.read_text()), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("script", ["sleep 60 & echo $! >%s; wait", "sh -c 'sleep 60 & echo $! >%s; wait' & wait"])
+async def test_a_command_that_is_given_up_leaves_nothing_behind(script: str, tmp_path: Path) -> None:
+    """All that it has started is killed with it, or every attempt would leave one more."""
+    child = tmp_path / "child"
+    with pytest.raises(SecretError, match="took longer"):
+        await resolved(command=["sh", "-c", script % child], timeout_s=0.5)
+
+    with anyio.fail_after(PROMPT_S):
+        while _is_running(int(child.read_text())):  # noqa: ASYNC110  # a process of others has no event
+            await anyio.sleep(0.01)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 async def test_a_command_without_end_is_cut_short() -> None:
