@@ -15,6 +15,11 @@ def bound_s(settings: Reconnect, failures: int) -> float:
     return min(settings.max_delay_s, settings.initial_delay_s * 2.0 ** min(failures - 1, 60))
 
 
+def expires_too_soon(life_s: float) -> EndpointBusy:
+    """The failure of an endpoint that lets no connection live for longer, in seconds."""
+    return EndpointBusy(f"the endpoint ends every connection after {life_s:.0f} s", code="session_expired")
+
+
 class Backoff:
     """Exponential back-off with full jitter: a random part of a bound that doubles with each failure in a row.
 
@@ -37,6 +42,18 @@ class Backoff:
         """A connection has lived for this long, in seconds, before it failed."""
         if age_s >= self._settings.stable_s:
             self.attempt = 0
+
+    def following_s(self, life_s: float) -> float | None:
+        """How long to wait before another connection is opened beside one that will expire; None where it is in vain.
+
+        One that lives for less than `stable_s` counts as a failure, or an endpoint that ends every connection at once
+        would be given several a second.
+
+        Args:
+            life_s: How long the endpoint lets the present connection live, in seconds.
+        """
+        self.lived(life_s)
+        return 0.0 if life_s >= self._settings.stable_s else self.delay_s(expires_too_soon(life_s))
 
     def delay_s(self, error: RunnerError) -> float | None:
         """How long to wait after this failure, in seconds; None where another attempt would be in vain."""

@@ -25,13 +25,15 @@ class Expiry:
         seek_s: From here on, a quiet moment serves to replace it.
         hold_s: From here on, no new turn begins on it.
         cut_s: Here it is replaced, whatever is going on.
+        given_s: How long the endpoint lets the connection live.
     """
 
     def __init__(self, link: Link, settings: Rollover, now_s: float) -> None:
-        life_s = settings.max_age_s or math.inf
+        self.given_s = math.inf
         if link.state.expires_at:
             age_s = now_s - link.opened_s
-            life_s = min(life_s, age_s + link.state.expires_at - (time() + link.clock_behind_s))
+            self.given_s = age_s + link.state.expires_at - (time() + link.clock_behind_s)
+        life_s = min(settings.max_age_s or math.inf, self.given_s)
         margin_s = min(settings.margin_s, life_s / 4)
         end_s = link.opened_s + life_s if margin_s > 0 else math.inf
         self.seek_s = end_s - 2 * margin_s

@@ -11,6 +11,7 @@ import anyio.lowlevel
 
 from runner import logs
 from runner.errors import EndpointBusy, EndpointUnreachable, RunnerError
+from runner.session.backoff import expires_too_soon
 from runner.session.carriage import Between, Carried
 from runner.session.dialer import CONFIRMATION_S
 from runner.session.expiry import Expiry
@@ -134,7 +135,9 @@ class Keeper:
                 self._carriage.hold(link, is_held=False)
                 self._open_next(delay_s)
             case None:
-                self._open_next(0.0)
+                follows_s = self._backoff.following_s(expiry.given_s)
+                self._successor = expires_too_soon(expiry.given_s) if follows_s is None else Wanted(follows_s)
+                return True
             case _:
                 pass
         return False

@@ -7,12 +7,15 @@ import anyio
 
 T = TypeVar("T")
 
+ITEM_BYTES = 500
+"""What holding an item takes besides what it came in, in bytes: the bounds are of memory, not of the wire."""
+
 
 class ByteQueue(Generic[T]):
     """Takes without waiting, so that the pump never does; gives everything that waits, in order.
 
     Args:
-        max_bytes: How much may wait; what comes after that is refused, never dropped in silence.
+        max_bytes: How much memory the waiting items may take; what comes then is refused, never dropped in silence.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -25,7 +28,13 @@ class ByteQueue(Generic[T]):
         self._closed = False
 
     def put(self, item: T, size_bytes: int) -> bool:
-        """Add an item; False says that the queue is full or closed and the item was not taken."""
+        """Add an item; False says that the queue is full or closed and the item was not taken.
+
+        Args:
+            item: The item.
+            size_bytes: The size of what it came in; holding it takes `ITEM_BYTES` more.
+        """
+        size_bytes += ITEM_BYTES
         if self._closed or (self._waiting and self._size_bytes + size_bytes > self._max_bytes):
             return False
         self._waiting.append(item)

@@ -37,7 +37,8 @@ def _profile(port: int) -> Profile:
             "endpoint": {"kind": "custom", "base_url": f"http://127.0.0.1:{port}/v1"},
             "model": {"name": "test"},
             "session": {"output_modalities": ["text"]},
-            "run": {"history": {"max_items": HISTORY_ITEMS, "max_tokens": 1_000_000}},
+            # Lives of three seconds are what is tried here, and no failures.
+            "run": {"history": {"max_items": HISTORY_ITEMS, "max_tokens": 1_000_000}, "reconnect": {"stable_s": 1}},
         }
     )
 

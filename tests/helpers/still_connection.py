@@ -1,6 +1,7 @@
 """A WebSocket without a network: a test reads what was sent on it, and says what comes."""
 
 import json
+from time import time
 from typing import Any, cast
 
 import anyio
@@ -15,13 +16,17 @@ from runner.session.link import Link
 class StillConnection:
     """Keeps what is put on it, and hands on what a test says has come.
 
+    Args:
+        expires_in_s: How long the endpoint says that the session lives, in seconds; 0 where it does not say.
+
     Attributes:
         sent: The client events that were sent, in order.
         is_closed: Whether the client has ended the connection.
         blocked: Set when a sender waits on a blocked connection.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, expires_in_s: float = 0) -> None:
+        self._expires_in_s = expires_in_s
         self.sent: list[dict[str, Any]] = []
         self.is_closed = False
         self.blocked = anyio.Event()
@@ -73,7 +78,8 @@ class StillConnection:
 
     def greet(self, session_id: str = "sess_1", **session: Any) -> None:
         """Let the endpoint greet the client and confirm its configuration."""
-        effective = {"type": "realtime", "id": session_id, **session}
+        ends = {"expires_at": round(time() + self._expires_in_s)} if self._expires_in_s else {}
+        effective = {"type": "realtime", "id": session_id, **ends, **session}
         self.come({"type": "session.created", "session": effective})
         self.come({"type": "session.updated", "session": effective})
 

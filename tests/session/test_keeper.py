@@ -21,6 +21,7 @@ from runner.session.outbox import Outbox
 from runner.session.session import Session
 from runner.settings.run_settings import RunSettings
 from runner.task_groups import body_task_group
+from tests.helpers.log_capture import captured_log
 from tests.helpers.still_connection import StillConnection, still_link
 
 pytestmark = pytest.mark.anyio
@@ -283,6 +284,38 @@ async def test_a_session_that_is_closed_while_it_waits_for_a_connection_stays_cl
             for link in each.dials.links[1:]:
                 with anyio.fail_after(1):
                     await link.released()
+
+
+async def test_an_endpoint_that_ends_every_connection_at_once_is_given_fewer_and_fewer() -> None:
+    """A rollover before `stable_s` counts as a failure: the waits grow, and in the end there is no other attempt."""
+    connections = [StillConnection(expires_in_s=12) for _ in range(9)]
+    reconnect = {"max_attempts": 4, "initial_delay_s": 8, "max_delay_s": 8}
+    with captured_log() as lines:
+        async with kept(*connections, reconnect=reconnect) as each:
+            await until(each.carriage, lambda: each.carriage.epoch == 5)
+            await anyio.sleep(11)
+            connections[4].break_off()
+
+            assert isinstance(each.carriage.place, Over)
+            assert len(each.dials.opened) == 5
+
+    assert [line["error"] for line in lines if line["event"] == "rollover_failed"] == [
+        "the endpoint ends every connection after 12 s"
+    ]
+
+
+async def test_a_connection_that_lives_long_enough_ends_a_row_of_failures() -> None:
+    """Only the endpoint's own end counts; what the profile wants is no failure."""
+    connections = [StillConnection(expires_in_s=100) for _ in range(8)]
+    async with kept(*connections, reconnect={"max_attempts": 1, "stable_s": 60}) as each:
+        for count in range(2, 9):
+            await until(each.carriage, lambda: len(each.dials.opened) >= count)  # noqa: B023  # it is called at once
+        gaps = [after - before for before, after in zip(each.dials.opened, each.dials.opened[1:], strict=False)]
+
+    assert all(40 < gap < 60 for gap in gaps[:7])
+    wanted = [StillConnection() for _ in range(5)]
+    async with kept(*wanted, rollover={"max_age_s": 10}, reconnect={"max_attempts": 1}) as each:
+        await until(each.carriage, lambda: each.carriage.epoch == 5)
 
 
 async def test_a_session_that_is_closed_in_a_rollover_stays_closed() -> None:

@@ -3,14 +3,14 @@
 import anyio
 import pytest
 
-from runner.session.queue import ByteQueue
+from runner.session.queue import ITEM_BYTES, ByteQueue
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_everything_comes_out_in_order_and_then_the_end() -> None:
     """Closing lets what waits be read first."""
-    queue: ByteQueue[int] = ByteQueue(100)
+    queue: ByteQueue[int] = ByteQueue(10_000)
     assert all(queue.put(number, 1) for number in range(5))
     queue.close()
 
@@ -27,6 +27,13 @@ async def test_a_full_queue_refuses_and_one_large_item_passes() -> None:
     assert not queue.put("more", 1)
     assert await queue.get_all() == ["large"]
     assert queue.put("more", 1)
+
+
+async def test_the_bound_is_of_memory_not_of_the_wire() -> None:
+    """Many small items take more than what they came in: each counts for what holding it takes."""
+    queue: ByteQueue[int] = ByteQueue(10 * (ITEM_BYTES + 1))
+
+    assert [queue.put(number, 1) for number in range(12)] == [*[True] * 10, False, False]
 
 
 async def test_a_cancelled_reader_loses_nothing() -> None:

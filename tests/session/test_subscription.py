@@ -23,7 +23,7 @@ async def carried(connection: StillConnection) -> Carriage:
     return carriage
 
 
-def events(carriage: Carriage, max_bytes: int = 1000) -> Subscription[JsonObject]:
+def events(carriage: Carriage, max_bytes: int = 10_000) -> Subscription[JsonObject]:
     """Its events from now on."""
     return Subscription(carriage, lambda update: [update.event] if update.event else [], max_bytes)
 
