@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from runner.cli.arguments import add_profiles_dir, takes_file, takes_profile
 
 if TYPE_CHECKING:
+    import ssl
+
     from runner.local.server.asgi import Asgi
     from runner.local.server.journal_server import PlaybackApp
     from runner.settings.endpoint import LocalEndpoint
@@ -52,6 +54,10 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--speed", type=float, metavar="N", help="how many times faster than recorded; 0 makes no pauses (default 1)"
     )
+    takes_file(
+        parser.add_argument("--tls-cert", metavar="FILE", help="serve https:// and wss:// with this certificate in PEM")
+    )
+    takes_file(parser.add_argument("--tls-key", metavar="FILE", help="its private key, unless it is in the same file"))
     parser.set_defaults(run=run)
 
 
@@ -63,6 +69,7 @@ def run(options: argparse.Namespace) -> int:
     from runner.cli.fault_flags import with_faults
     from runner.errors import UsageError
     from runner.local.server.app import LocalApp
+    from runner.runs import open_files
     from runner.settings.hosts import is_loopback
 
     host, _, port = options.listen.rpartition(":")
@@ -77,8 +84,31 @@ def run(options: argparse.Namespace) -> int:
     if options.speed is not None and not options.journal:
         msg = f"--speed {options.speed:g}: there is no journal to be played back"
         raise UsageError(msg, hint="name one with --journal")
+    tls = _tls(options)
     app = _playback(options) if options.journal else LocalApp(with_faults(_endpoint(options), options.faults))
-    return anyio.run(_serve, app, host, int(port))
+    open_files.allow_clients()
+    return anyio.run(_serve, app, host, int(port), tls)
+
+
+def _tls(options: argparse.Namespace) -> ssl.SSLContext | None:
+    import ssl
+
+    from runner.errors import UsageError, reason_of
+
+    if options.tls_cert is None:
+        if options.tls_key is not None:
+            msg = f"--tls-key {options.tls_key}: there is no certificate that it belongs to"
+            raise UsageError(msg, hint="name it with --tls-cert")
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        # A key with a password would otherwise be asked for on the terminal.
+        context.load_cert_chain(options.tls_cert, options.tls_key, password=lambda: "")
+    except (OSError, ValueError) as error:
+        files = " with ".join(filter(None, [options.tls_cert, options.tls_key]))
+        msg = f"--tls-cert {files}: {reason_of(error)}"
+        raise UsageError(msg, hint="a certificate and its private key without a password, in PEM") from None
+    return context
 
 
 def _playback(options: argparse.Namespace) -> PlaybackApp:
@@ -126,9 +156,10 @@ def _endpoint(options: argparse.Namespace) -> LocalEndpoint:
     return endpoint
 
 
-async def _serve(app: Asgi, host: str, port: int) -> int:
+async def _serve(app: Asgi, host: str, port: int, tls: ssl.SSLContext | None) -> int:
     import os
     import signal
+    from functools import partial
 
     import anyio
 
@@ -136,6 +167,7 @@ async def _serve(app: Asgi, host: str, port: int) -> int:
     from runner.errors import UsageError, reason_of
     from runner.local.server.app import LocalApp
     from runner.local.server.http_server import serve
+    from runner.local.server.loopback_only import LoopbackOnly
     from runner.runs.signals import watch
 
     if isinstance(app, LocalApp):
@@ -158,11 +190,11 @@ async def _serve(app: Asgi, host: str, port: int) -> int:
         with serving:
             async with anyio.create_task_group() as servers:
                 try:
-                    bound = await servers.start(serve, app, host, port)
+                    bound = await servers.start(partial(serve, LoopbackOnly(app), host, port, tls=tls))
                 except OSError as error:
                     problem = f"cannot listen on {host}:{port}: {reason_of(error)}"
                 else:
-                    url = f"http://{f'[{host}]' if ':' in host else host}:{bound}/v1"
+                    url = f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{bound}/v1"
                     sys.stdout.write(f"{url}\n")
                     sys.stdout.flush()
                     logs.logger().info("endpoint_listening", base_url=url, simulated=True)

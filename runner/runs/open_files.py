@@ -15,18 +15,28 @@ _SOCKETS = 2
 """The sockets of one session: its connection, and the one that replaces it."""
 _OTHERS = 256
 """The files of the process itself, and the sockets of attempts to connect that run at the same time."""
+_CLIENTS = 16_384
+"""The clients that a server takes at the same time, if the system lets it; those beyond wait."""
 
 
 def allow(profiles: "Sequence[LoadedProfile]") -> None:
     """Raise the soft limit to what all sessions of these profiles need, and warn where the hard limit is lower."""
-    needed = _OTHERS + sum(_needed(loaded.profile) for loaded in profiles)
+    _raise_to(_OTHERS + sum(_needed(loaded.profile) for loaded in profiles), is_needed=True)
+
+
+def allow_clients() -> None:
+    """Raise the soft limit to what a server of many clients takes, as far as the hard limit allows."""
+    _raise_to(_OTHERS + _CLIENTS, is_needed=False)
+
+
+def _raise_to(needed: int, *, is_needed: bool) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or needed <= soft:
         return
     limit = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
     # Not to the hard limit, which may be a thousand million: programs that we start may go through all numbers.
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
-    if limit < needed:
+    if is_needed and limit < needed:
         hint = "raise it with `ulimit -Hn`, or LimitNOFILE= in the unit; some sessions may fail to open"
         logs.logger().warning("open_files_limited", limit=limit, needed=needed, hint=hint)
 

@@ -1,18 +1,24 @@
 """`rt-run serve-local`, as a process that other clients connect to."""
 
+import contextlib
 import signal
+import ssl
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from runner.cli.fault_flags import with_faults
+from runner.cli.main import run
 from runner.settings.endpoint import LocalEndpoint
 from runner.settings.faults import BinaryFault, CloseFault, DriftFault, DropFault, RefuseFault
 from tests.helpers.command_process import Command, profile
-from tests.helpers.local_client import dial
+from tests.helpers.local_client import PATIENCE_S, dial
+from tests.helpers.transport_peers import make_pki
 
 
 @pytest.fixture
@@ -58,6 +64,54 @@ def test_it_stays_on_this_machine(tmp_path: Path, listen: str) -> None:
 
     assert ended.code == 2
     assert "127.0.0.1:8765" in ended.stderr
+
+
+def test_with_a_certificate_it_speaks_tls_and_only_with_this_machine(tmp_path: Path) -> None:
+    """The address that it prints says so; a page from elsewhere is refused before there is a session."""
+    pki = make_pki(tmp_path)
+    files = ("--tls-cert", str(tmp_path / "server.crt"), "--tls-key", str(tmp_path / "server.key"))
+    server = Command("serve-local", "--listen", "127.0.0.1:0", *files, folder=tmp_path)
+    assert server.process.stdout
+    url = server.process.stdout.readline().decode().strip()
+    trust = ssl.create_default_context(cafile=pki.authority)
+    address = f"wss://localhost:{url.removesuffix('/v1').rpartition(':')[2]}/v1/realtime?model=m"
+    with connect(address, ssl=trust, origin=Origin("https://localhost:3000")) as socket:
+        assert '"session.created"' in str(socket.recv(timeout=PATIENCE_S))
+    with pytest.raises(InvalidStatus) as refused:
+        connect(address, ssl=trust, origin=Origin("https://evil.example"))
+    server.send_signal(signal.SIGTERM)
+    ended = server.end()
+
+    assert url.startswith("https://127.0.0.1:")
+    assert refused.value.response.status_code == 403
+    assert ended.logged("stranger_refused")["header"] == "Origin"
+    assert ended.code == 0
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (("--tls-key", "server.key"), "there is no certificate"),
+        (("--tls-cert", "missing.pem"), "No such file"),
+        (("--tls-cert", "server.crt"), "server.crt: "),
+        (("--tls-cert", "server.crt", "--tls-key", "client.key"), "server.crt with client.key: "),
+        (("--tls-cert", "server.locked.pem"), "without a password"),
+    ],
+)
+def test_a_certificate_that_cannot_be_used_is_told(
+    files: tuple[str, ...],
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Before it listens, without asking for a password."""
+    make_pki(tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+    with contextlib.chdir(tmp_path):
+        assert run(["serve-local", "--listen", "127.0.0.1:0", *files]) == 2
+    assert words in capsys.readouterr().err
 
 
 def test_a_taken_port_is_told(tmp_path: Path) -> None:

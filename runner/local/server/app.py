@@ -84,7 +84,7 @@ class LocalApp:
         query = dict(parse_qsl(scope.get("query_string", b"").decode("latin-1")))
         kind: Kind = "transcription" if query.get("intent") == "transcription" else "realtime"
         kind = "translation" if _is_translation(scope["path"]) else kind
-        model = query.get("model") or (_DEFAULT_MODEL if query.get("call_id") else "")
+        model = query.get("model") or query.get("deployment") or (_DEFAULT_MODEL if query.get("call_id") else "")
         if not _is_realtime(scope["path"]):
             return await deny(scope, send, *_not_found(scope))
         if kind != "transcription" and not model:
@@ -130,7 +130,10 @@ class LocalApp:
 
             session = TranslatingSession(engines, model=model, expires_at=expires_at)
         else:
-            session = FaultySession(engines, faults, kind=kind, model=model, expires_at=expires_at)
+            is_deployment = _is_azure(scope["path"])
+            session = FaultySession(
+                engines, faults, kind=kind, model=model, expires_at=expires_at, is_deployment=is_deployment
+            )
         logs.logger().info(
             "local_session_opened",
             session_id=session.id,
@@ -184,6 +187,11 @@ def _is_realtime(path: str) -> bool:
 
 def _is_translation(path: str) -> bool:
     return path.rstrip("/").endswith("/realtime/translations")
+
+
+def _is_azure(path: str) -> bool:
+    """Whether the address is one of Azure's, where `model`, or in older clients `deployment`, names a deployment."""
+    return path.startswith("/openai/")
 
 
 def _wants_beta(scope: Scope) -> bool:

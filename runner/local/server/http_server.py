@@ -1,15 +1,22 @@
 """A small server for the local endpoint over TCP, or over any other byte stream."""
 
+import errno
+import ssl
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import unquote_to_bytes
 
 import anyio
 import anyio.abc
 import h11
-from anyio.abc import ByteStream, SocketAttribute, TaskStatus
+from anyio.abc import ByteStream, SocketAttribute, SocketListener, TaskGroup, TaskStatus
+from anyio.streams.tls import TLSStream
+from wsproto.utilities import RemoteProtocolError
 
 from runner import logs
+from runner.errors import reason_of
 from runner.local.server.asgi import Asgi, Message, Scope
 from runner.local.server.asgi_responses import Headers, error_body
 from runner.local.server.faulty_stream import EXTENSION, FaultyStream
@@ -20,9 +27,18 @@ _READ_BYTES: Final = 65536
 _REQUEST_TIMEOUT_S: Final = 10.0
 _LINGER_S: Final = 1.0
 _CLOSE_TIMEOUT_S: Final = 1.0
+_EXHAUSTED: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+_EXHAUSTED_WAIT_S: Final = 0.2
 
 
-async def serve(app: Asgi, host: str, port: int, *, task_status: TaskStatus[int] = anyio.TASK_STATUS_IGNORED) -> None:
+async def serve(
+    app: Asgi,
+    host: str,
+    port: int,
+    *,
+    tls: ssl.SSLContext | None = None,
+    task_status: TaskStatus[int] = anyio.TASK_STATUS_IGNORED,
+) -> None:
     """Listen until cancelled, then close every open session with code 1001, within a second.
 
     There is no authentication: the caller decides whether `host` may be anything but a loopback address.
@@ -31,6 +47,7 @@ async def serve(app: Asgi, host: str, port: int, *, task_status: TaskStatus[int]
         app: The application.
         host: The address to listen on, such as `127.0.0.1`.
         port: The port; 0 for any free one.
+        tls: The server's certificate and key; None for plain HTTP.
         task_status: Started with the bound port once the server accepts connections.
 
     Raises:
@@ -39,7 +56,44 @@ async def serve(app: Asgi, host: str, port: int, *, task_status: TaskStatus[int]
     listener = await anyio.create_tcp_listener(local_host=host, local_port=port)
     async with listener, anyio.create_task_group() as connections:
         task_status.started(int(listener.extra(SocketAttribute.local_port)))  # noqa: S610  # anyio's, not Django's
-        await listener.serve(lambda stream: serve_stream(app, stream), connections)
+        for each in cast("Sequence[SocketListener]", listener.listeners):
+            connections.start_soon(_accept, each, partial(_serve_connection, app, tls), connections)
+
+
+async def _accept(
+    listener: SocketListener, handle: Callable[[ByteStream], Coroutine[Any, Any, None]], connections: TaskGroup
+) -> None:
+    """Take connections until cancelled; where files or memory have run out, those that come wait for them."""
+    is_told = False
+    while True:
+        try:
+            stream = await listener.accept()
+        except (OSError, anyio.BrokenResourceError) as error:
+            # On trio, the system's error is the cause of anyio's. What else can be wrong is wrong with one client.
+            cause = error if isinstance(error, OSError) else error.__cause__
+            if not is_told and isinstance(cause, OSError) and cause.errno in _EXHAUSTED:
+                hint = "clients wait until others leave; `ulimit -n` allows more"
+                logs.logger().warning("connections_exhausted", reason=reason_of(cause), hint=hint)
+                is_told = True
+            await anyio.sleep(_EXHAUSTED_WAIT_S)
+        else:
+            connections.start_soon(handle, stream)
+
+
+async def _serve_connection(app: Asgi, tls: ssl.SSLContext | None, stream: ByteStream) -> None:
+    """Serve one connection, behind TLS where there is a context."""
+    if tls is None:
+        await serve_stream(app, stream)
+        return
+    try:
+        with anyio.fail_after(_REQUEST_TIMEOUT_S):
+            encrypted = await TLSStream.wrap(stream, server_side=True, ssl_context=tls, standard_compatible=False)
+    except (OSError, anyio.BrokenResourceError, anyio.EndOfStream) as error:
+        # What is no TLS, or TLS that does not trust this certificate; a timeout is an OSError too.
+        logs.logger().info("tls_handshake_failed", reason=reason_of(error))
+        await anyio.aclose_forcefully(stream)
+        return
+    await serve_stream(app, encrypted)
 
 
 async def serve_stream(app: Asgi, stream: ByteStream, *, close_timeout_s: float = _CLOSE_TIMEOUT_S) -> None:
@@ -52,7 +106,7 @@ async def serve_stream(app: Asgi, stream: ByteStream, *, close_timeout_s: float 
     """
     # On asyncio, anyio stops reading a socket only once `receive` had to wait; before that, a client that sends
     # without pause could fill the memory.
-    transport = getattr(stream, "_transport", None)
+    transport = getattr(getattr(stream, "transport_stream", stream), "_transport", None)
     if transport is not None:
         transport.pause_reading()
     try:
@@ -87,11 +141,21 @@ async def _serve(app: Asgi, stream: FaultyStream, close_timeout_s: float) -> Non
         body = error_body("Unsupported WebSocket version.", "invalid_request")
         await _respond(stream, 426, [(b"sec-websocket-version", b"13")], body)
         return
-    await _serve_socket(app, exchange, close_timeout_s)
+    try:
+        socket = _socket(parser, stream, request)
+    except RemoteProtocolError as error:
+        await _respond(stream, 400, [], error_body(f"Malformed WebSocket handshake: {error}.", "invalid_request"))
+        return
+    await _serve_socket(app, exchange, socket, close_timeout_s)
 
 
-async def _serve_socket(app: Asgi, exchange: "_Exchange", close_timeout_s: float) -> None:
-    socket = ServerSocket(exchange.stream, exchange.request, exchange.parser.trailing_data[0])
+def _socket(parser: h11.Connection, stream: FaultyStream, request: h11.Request) -> ServerSocket:
+    if not any(value for name, value in request.headers if name == b"sec-websocket-key"):
+        raise RemoteProtocolError("Missing header, 'Sec-WebSocket-Key'")
+    return ServerSocket(stream, request, parser.trailing_data[0])
+
+
+async def _serve_socket(app: Asgi, exchange: "_Exchange", socket: ServerSocket, close_timeout_s: float) -> None:
 
     async def send(message: Message) -> None:
         if str(message["type"]).startswith("websocket.http.response"):

@@ -46,13 +46,22 @@ class EffectiveConfig:
         session_id: The session's id.
         expires_at: When the session ends, in Unix seconds.
         instructions: The server's default instructions.
+        is_deployment: Whether `model` is the name of a deployment, so that a client may say which model that has.
     """
 
     def __init__(
-        self, kind: SessionKind, *, model: str, session_id: str, expires_at: int, instructions: str = ""
+        self,
+        kind: SessionKind,
+        *,
+        model: str,
+        session_id: str,
+        expires_at: int,
+        instructions: str = "",
+        is_deployment: bool = False,
     ) -> None:
         self.kind = kind
         self.model = model
+        self._is_deployment = is_deployment
         self._instructions = instructions
         self._identity = {
             "type": kind,
@@ -141,7 +150,7 @@ class EffectiveConfig:
         if change["type"] != self.kind:
             message = f"Passing a {change['type']} session update event to a {self.kind} session is not allowed."
             raise ApiError(message, code="invalid_parameter", param="session.type")
-        if change.get("model") not in (None, self.model):
+        if change.get("model") not in (None, self.model) and not self._is_deployment:
             message = f"The model of a session cannot be changed; this session runs '{self.model}'."
             raise ApiError(message, code="invalid_value", param="session.model")
         if self._values.get("tracing") and "tracing" in change and change["tracing"] != self._values["tracing"]:

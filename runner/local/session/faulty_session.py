@@ -24,12 +24,20 @@ class FaultySession(LocalRealtimeSession):
         kind: The type of the session.
         model: The model that the client has asked for.
         expires_at: When the session ends, in Unix seconds.
+        is_deployment: Whether `model` is the name of a deployment, as on Azure.
     """
 
     def __init__(
-        self, engines: Engines, faults: ConnectionFaults, *, kind: SessionKind, model: str, expires_at: int
+        self,
+        engines: Engines,
+        faults: ConnectionFaults,
+        *,
+        kind: SessionKind,
+        model: str,
+        expires_at: int,
+        is_deployment: bool = False,
     ) -> None:
-        super().__init__(engines, kind=kind, model=model, expires_at=expires_at)
+        super().__init__(engines, kind=kind, model=model, expires_at=expires_at, is_deployment=is_deployment)
         self._faults = faults
         self._failed = 0
 

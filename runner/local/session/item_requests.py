@@ -32,7 +32,7 @@ class ItemRequests:
         """Make audio a user's item; `is_transcribed` says whether the client is sent its transcription."""
         item = {"type": "message", "role": "user", "id": item_id, "object": "realtime.item", "status": "completed"}
         audio_ms = int(audio.audio_format.ms(len(audio.data)))
-        stored = StoredItem({**item, "content": [{"type": "input_audio"}]}, audio_ms, audio)
+        stored = StoredItem({**item, "content": [{"type": "input_audio", "transcript": None}]}, audio_ms, audio)
         previous_item_id = self._conversation.insert(stored)
         self._transcriptions.transcribe(stored, is_sent=is_transcribed)
         committed = server_event("input_audio_buffer.committed", previous_item_id=previous_item_id, item_id=item_id)

@@ -181,6 +181,7 @@ def admit(item: dict[str, Any], *, audio_format: AudioFormat, at: str = "item") 
             raise missing(f"{at}.content[{index}].{field}")
         if part["type"] == "input_audio":
             audio += decode_audio(part.pop("audio"), f"{at}.content[{index}].audio")
+            part.setdefault("transcript", None)
         elif part["type"] == "output_audio":
             raise ApiError(
                 "Assistant audio cannot be created by a client; use 'output_text'.",

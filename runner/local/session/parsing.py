@@ -1,7 +1,7 @@
 """From a client's message to a valid client event, or to the error that the API would send."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 from pydantic_core import from_json
@@ -9,6 +9,9 @@ from pydantic_core import from_json
 from runner.api.client_events import CLIENT_EVENT_TYPES, MAX_EVENT_ID_CHARACTERS, ClientEventBase
 from runner.local.session.api_error import ApiError, api_error_for, invalid_type, invalid_value, json_type, missing
 from runner.protocol.audio_append import decoded
+
+_MOST_FIELDS: Final = 50_000
+"""So many members has no event that means something: a hundred tools have some ten thousand."""
 
 
 def read_document(message: str | bytes) -> dict[str, Any]:
@@ -25,7 +28,21 @@ def read_document(message: str | bytes) -> dict[str, Any]:
         raise ApiError(f"The message is not valid JSON: {error}.", code="invalid_json") from None
     if not isinstance(document, dict):
         raise ApiError(f"Expected a JSON object, but got {json_type(document)} instead.", code="invalid_type")
+    if len(message) > _MOST_FIELDS and _has_more_fields(document, _MOST_FIELDS):
+        # Each that is wrong would take a kilobyte to be told so.
+        raise ApiError(f"The event has more than {_MOST_FIELDS} fields.", code="invalid_value")
     return document
+
+
+def _has_more_fields(document: dict[str, Any], most: int) -> bool:
+    """Whether an object has more members than so many, those of what it holds included."""
+    left: list[Any] = [document]
+    while left and most >= 0:
+        each = left.pop()
+        if isinstance(each, dict | list):
+            most -= len(each)
+            left += (each.values() if isinstance(each, dict) else each) if most >= 0 else ()
+    return most < 0
 
 
 def event_id_of(document: dict[str, Any]) -> str | None:

@@ -46,14 +46,22 @@ class LocalRealtimeSession(LocalSession):
         kind: The type of the session.
         model: The model that the client has asked for; the session only repeats it.
         expires_at: When the session ends, in Unix seconds; the caller watches the clock.
+        is_deployment: Whether `model` is the name of a deployment, as on Azure.
     """
 
     _event_types = CLIENT_EVENT_TYPES
 
-    def __init__(self, engines: Engines, *, kind: SessionKind, model: str, expires_at: int) -> None:
+    def __init__(
+        self, engines: Engines, *, kind: SessionKind, model: str, expires_at: int, is_deployment: bool = False
+    ) -> None:
         super().__init__(engines)
         self.configuration = EffectiveConfig(
-            kind, model=model, session_id=self.id, expires_at=expires_at, instructions=engines.notice
+            kind,
+            model=model,
+            session_id=self.id,
+            expires_at=expires_at,
+            instructions=engines.notice,
+            is_deployment=is_deployment,
         )
         self.conversation = ItemStore()
         self._transcriptions = Transcriptions(engines.speech.transcriber, self._jobs.append)

@@ -129,6 +129,35 @@ async def test_addresses(target: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("target", "model", "accepted"),
+    [
+        ("/openai/v1/realtime?model=my-deployment", "gpt-realtime", True),
+        ("/openai/realtime?api-version=2025-04-01-preview&deployment=my-deployment", "gpt-realtime", True),
+        ("/openai/v1/realtime?model=my-deployment", "my-deployment", True),
+        ("/v1/realtime?deployment=my-deployment", "my-deployment", True),
+        ("/v1/realtime?model=my-deployment", "gpt-realtime", False),
+    ],
+)
+async def test_azures_addresses_name_a_deployment(target: str, model: str, accepted: bool) -> None:
+    """What the URL names is no model there, so a client may say which model it expects."""
+    async with listening() as port:
+
+        def script() -> tuple[str, Any]:
+            with dial(port, target) as socket:
+                named = heard(socket)["session"]["model"]
+                told(socket, "session.update", session={"type": "realtime", "model": model})
+                return named, heard(socket)
+
+        named, answer = await in_thread(script)
+
+    assert named == "my-deployment"
+    if accepted:
+        assert answer["session"]["model"] == model
+    else:
+        assert answer["error"]["param"] == "session.model"
+
+
+@pytest.mark.parametrize(
     ("target", "status", "code"),
     [("/v1/realtime", 400, "missing_model"), ("/v1/chat?model=m", 404, "unknown_url"), ("/", 404, "unknown_url")],
 )

@@ -1,16 +1,24 @@
 """The server keeps to HTTP and WebSocket, and to its limits."""
 
+import contextlib
 import json
+import os
+import resource
 import socket as sockets
+import ssl
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import anyio
 import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from runner.local.server import faulty_stream, server_websocket
 from runner.local.server.app import LocalApp
+from runner.local.server.http_server import serve
 from tests.helpers.local_client import (
     PATIENCE_S,
     dial,
@@ -22,6 +30,8 @@ from tests.helpers.local_client import (
     told,
     user_message,
 )
+from tests.helpers.log_capture import captured_log
+from tests.helpers.transport_peers import make_pki
 
 pytestmark = pytest.mark.anyio
 
@@ -77,6 +87,8 @@ async def test_head_has_no_body() -> None:
         (b"GET / HTTP/1.1\r\n\r\n", b"400"),
         (b"GET /" + b"x" * 200_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", b"431"),
         (UPGRADE.replace(b"Version: 13", b"Version: 8"), b"426"),
+        (UPGRADE.replace(b"Sec-WebSocket-Key", b"X-Key"), b"400"),
+        (UPGRADE.replace(b"dGhlIHNhbXBsZSBub25jZQ==", b""), b"400"),
         (b"", b""),
     ],
 )
@@ -88,6 +100,59 @@ async def test_malformed_requests_are_refused(request_bytes: bytes, status: byte
 
     assert answer[9:12] == status
     assert again[9:12] == b"404"
+
+
+async def test_running_out_of_files_ends_nothing() -> None:
+    """Who comes while none is free waits until one is, and the log says so once."""
+    files: list[int] = []
+
+    def use_up() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                files.append(os.dup(0))
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    async with listening() as port:
+        with captured_log() as lines:
+            client = sockets.socket()
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 512), hard))
+            try:
+                use_up()
+                client.connect(("127.0.0.1", port))
+                while not lines:  # noqa: ASYNC110  # the log has no event to offer
+                    await anyio.sleep(0.01)
+                await anyio.sleep(0.5)
+            finally:
+                for each in files:
+                    os.close(each)
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        client.close()
+        answer = await in_thread(lambda: exchange(port, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
+
+    assert answer[9:12] == b"404"
+    assert [each["event"] for each in lines] == ["connections_exhausted"]
+
+
+async def test_tls_serves_the_same(tmp_path: Path) -> None:
+    """Requests, refusals and sessions; what speaks no TLS is hung up on, and the server goes on."""
+    pki = make_pki(tmp_path)
+    trust = ssl.create_default_context(cafile=pki.authority)
+    async with anyio.create_task_group() as tasks:
+        port = await tasks.start(partial(serve, LocalApp(settings()), "127.0.0.1", 0, tls=pki.server))
+
+        def session() -> str:
+            with connect(f"wss://localhost:{port}/v1/realtime?model=m", ssl=trust) as socket:
+                return str(heard(socket)["type"])
+
+        def plain() -> int:
+            with httpx.Client(verify=trust, trust_env=False) as client:
+                return client.get(f"https://localhost:{port}/v1/realtime").status_code
+
+        answer = await in_thread(lambda: exchange(port, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
+        assert not answer.startswith(b"HTTP")
+        assert await in_thread(session) == "session.created"
+        assert await in_thread(plain) == 426
+        tasks.cancel_scope.cancel()
 
 
 async def test_pings_are_answered_and_closes_returned() -> None:

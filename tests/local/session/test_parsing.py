@@ -18,6 +18,8 @@ def item(**fields: Any) -> dict[str, Any]:
     return {"type": "conversation.item.create", "item": fields}
 
 
+MANY = {f"k{number}": 1 for number in range(60_000)}
+
 FAULTS: list[tuple[Any, str, str | None]] = [
     ([], "invalid_type", None),
     (None, "invalid_type", None),
@@ -30,6 +32,11 @@ FAULTS: list[tuple[Any, str, str | None]] = [
     ({"type": "session.update", "session": {"type": "chat"}}, "invalid_value", "session.type"),
     ({"type": "session.update", "session": {"type": "transcription"}}, "invalid_parameter", "session.type"),
     (update(temperature=0.8), "unknown_parameter", "session.temperature"),
+    (update(**MANY), "invalid_value", None),
+    ({"type": "session.update", **MANY}, "invalid_value", None),
+    (update(tools=[1] * 60_000), "invalid_value", None),
+    (update(tools=[[1]] * 30_000), "invalid_value", None),
+    (update(tools=[1] * 40_000), "invalid_type", "session.tools[0]"),
     (update(model="other"), "invalid_value", "session.model"),
     (update(instructions=3), "invalid_type", "session.instructions"),
     (update(output_modalities=["text", "audio"]), "array_above_max_length", "session.output_modalities"),

@@ -68,6 +68,8 @@ def test_a_spoken_question_is_heard_written_down_and_answered(encoding: str) -> 
         f"{KIND}.delta",
         f"{KIND}.completed",
     ]
+    heard = next(each["item"]["content"] for each in events if each["type"] == "conversation.item.added")
+    assert heard == [{"type": "input_audio", "transcript": None}]
     assert started["audio_start_ms"] == 700
     assert stopped["audio_end_ms"] == 1000 + 380 + 500
     assert started["item_id"] == stopped["item_id"] == committed["item_id"]
@@ -90,7 +92,7 @@ def test_a_script_answers_spoken_words() -> None:
     assert not [name for name in types(events) if name.startswith(KIND)]
     item_id = of(events, "input_audio_buffer.committed")["item_id"]
     (retrieved,) = wire.send("conversation.item.retrieve", item_id=item_id)
-    assert retrieved["item"]["content"] == [{"type": "input_audio"}]
+    assert retrieved["item"]["content"] == [{"type": "input_audio", "transcript": None}]
 
 
 def test_two_endpoints_could_talk_to_each_other() -> None:
