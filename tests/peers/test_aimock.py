@@ -6,7 +6,6 @@ It is installed by `npm ci` into a temporary folder, from the lock file beside t
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import threading
@@ -18,13 +17,12 @@ from typing import Any
 import pytest
 
 from tests.helpers.command_process import Command, Ended
+from tests.helpers.node_packages import installed
 
 HERE = Path(__file__).parent
-OLDEST_NODE = 20
 INSTALL_TIMEOUT_S = 50
 START_TIMEOUT_S = 15
 KEY = "sk-made-up-for-aimock"
-OFFLINE = re.compile(r"ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|ENOTCACHED|EHOSTUNREACH|ENETUNREACH")
 LONG = "one two three four five six seven eight nine ten"
 FIXTURES: list[dict[str, Any]] = [
     {"match": {"userMessage": "count"}, "response": {"content": LONG}, "chunkSize": 5},
@@ -63,34 +61,11 @@ max_attempts = 0
 CONVERSATION = '[model]\nname = "gpt-realtime-2"\n[session]\noutput_modalities = ["text"]\n'
 
 
-def node_is_there() -> str:
-    """The path of Node.js; skips where it, or npm, is missing or too old."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        pytest.skip("aimock needs Node.js and npm, and one of them is not installed")
-    version = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=10, check=True).stdout.strip()
-    if int(version.removeprefix("v").partition(".")[0]) < OLDEST_NODE:
-        pytest.skip(f"aimock needs Node.js {OLDEST_NODE} or later, and {version} is installed")
-    return node
-
-
 @pytest.fixture(scope="session")
 def aimock_program(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """How to start aimock, installed as the lock file says; nothing is written to the checkout."""
-    node = node_is_there()
     folder = tmp_path_factory.mktemp("aimock")
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(HERE / name, folder)
-    install = ["npm", "ci", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund"]
-    try:
-        done = subprocess.run(
-            install, cwd=folder, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S, check=False
-        )
-    except subprocess.TimeoutExpired:
-        pytest.skip(f"npm could not fetch aimock within {INSTALL_TIMEOUT_S} s")
-    if done.returncode and OFFLINE.search(done.stderr):
-        pytest.skip("npm cannot reach a registry to fetch aimock from")
-    assert done.returncode == 0, done.stderr
+    node = installed("aimock", HERE, folder, timeout_s=INSTALL_TIMEOUT_S)
     return [node, str(folder / "node_modules" / "@copilotkit" / "aimock" / "dist" / "cli.js")]
 
 
