@@ -1,6 +1,5 @@
 """`rt-run serve-local`, as a process that other clients connect to."""
 
-import contextlib
 import signal
 import ssl
 import time
@@ -109,8 +108,7 @@ def test_a_certificate_that_cannot_be_used_is_told(
     make_pki(tmp_path)
     monkeypatch.chdir(tmp_path)
 
-    with contextlib.chdir(tmp_path):
-        assert run(["serve-local", "--listen", "127.0.0.1:0", *files]) == 2
+    assert run(["serve-local", "--listen", "127.0.0.1:0", *files]) == 2
     assert words in capsys.readouterr().err
 
 
