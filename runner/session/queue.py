@@ -22,6 +22,7 @@ class ByteQueue(Generic[T]):
         self._max_bytes = max_bytes
         self._waiting: deque[T] = deque()
         self._size_bytes = 0
+        self._taken_bytes = 0
         self._arrival = anyio.Event()
         self._drained = anyio.Event()
         self._drained.set()
@@ -35,7 +36,7 @@ class ByteQueue(Generic[T]):
             size_bytes: The size of what it came in; holding it takes `ITEM_BYTES` more.
         """
         size_bytes += ITEM_BYTES
-        if self._closed or (self._waiting and self._size_bytes + size_bytes > self._max_bytes):
+        if self._closed or (self._waiting and self._taken_bytes + self._size_bytes + size_bytes > self._max_bytes):
             return False
         self._waiting.append(item)
         self._size_bytes += size_bytes
@@ -55,14 +56,18 @@ class ByteQueue(Generic[T]):
         self._arrival.set()
 
     async def get_all(self) -> list[T]:
-        """Wait for items and take all of them; an empty list is the end. Cancelling it loses nothing."""
+        """Wait for items and take all of them; an empty list is the end. Cancelling it loses nothing.
+
+        What was taken counts until the next call: a reader that hangs still holds it.
+        """
+        self._taken_bytes = 0
         while not self._waiting and not self._closed:
             if self._arrival.is_set():
                 self._arrival = anyio.Event()
             await self._arrival.wait()
         items = list(self._waiting)
         self._waiting.clear()
-        self._size_bytes = 0
+        self._taken_bytes, self._size_bytes = self._size_bytes, 0
         return items
 
     def done(self) -> None:

@@ -36,6 +36,18 @@ async def test_the_bound_is_of_memory_not_of_the_wire() -> None:
     assert [queue.put(number, 1) for number in range(12)] == [*[True] * 10, False, False]
 
 
+async def test_what_a_reader_holds_counts_until_it_comes_for_more() -> None:
+    """A writer that hangs in its thread has not freed anything."""
+    queue: ByteQueue[int] = ByteQueue(4 * (ITEM_BYTES + 1))
+    for number in range(3):
+        queue.put(number, 1)
+    await queue.get_all()
+
+    assert [queue.put(number, 1) for number in range(3)] == [True, False, False]
+    await queue.get_all()
+    assert [queue.put(number, 1) for number in range(4)] == [True, True, True, False]
+
+
 async def test_a_cancelled_reader_loses_nothing() -> None:
     """What comes while a cancelled reader leaves is there for the next one."""
     queue: ByteQueue[int] = ByteQueue(100)
