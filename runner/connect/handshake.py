@@ -24,7 +24,6 @@ from runner.connect.network import (
     environment_proxy,
     explain,
     hide_proxy_passwords,
-    host_of,
     place,
 )
 from runner.connect.refused_handshake import BODY_LIMIT_BYTES, explanation, retry_after_s
@@ -86,7 +85,7 @@ class Address:
         url = httpx.URL(self.url)
         query = url.params.multi_items()
         values = [*self.headers.values(), *(value for name, value in query if name not in OPEN_PARAMETERS)]
-        known = " ".join([host_of(url), url.path, *(value for name, value in query if name in OPEN_PARAMETERS)])
+        known = " ".join([url.host, url.path, *(value for name, value in query if name in OPEN_PARAMETERS)])
         words = {word for value in values for word in (value, *value.split()) if len(word) >= _SHORTEST_SECRET}
         return {word for word in words if word not in known}
 
@@ -171,14 +170,16 @@ class _Handshake:
 def _checked_url(address: Address, network: Network, *, is_inside: bool) -> httpx.URL:
     try:
         url = httpx.URL(address.url)
-    except httpx.InvalidURL:
+        # A name that only looks as if it were encoded for the name service has no host either.
+        host = url.host
+    except (httpx.InvalidURL, ValueError):
         msg = "the endpoint's address is not a URL"
         raise SessionRefused(msg, hint="check `endpoint.base_url`") from None
-    if url.scheme not in {"http", "https"} or not url.raw_host:
+    if url.scheme not in {"http", "https"} or not host:
         msg = f"the endpoint's address must begin with https://, not {url.scheme}://"
         raise SessionRefused(msg, hint="check `endpoint.base_url`")
     if url.scheme == "http" and not is_inside:
-        is_here = is_loopback(host_of(url))
+        is_here = is_loopback(host)
         if not is_here and not network.insecure:
             msg = f"{place(url)} would get the credential without TLS"
             hint = "use https://; plain http:// is for loopback addresses, or a trusted network: `endpoint.insecure`"

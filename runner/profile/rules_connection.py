@@ -123,7 +123,7 @@ def insecure(tables: Tables) -> Iterator[Finding]:
 def _is_unencrypted(tables: Tables) -> bool:
     """Whether the endpoint is another machine that is spoken to without TLS."""
     url = getattr(tables.endpoint, "base_url", None)
-    return url is not None and url.scheme == "http" and not is_loopback(url.host or "")
+    return url is not None and url.scheme in {"http", "ws"} and not is_loopback(url.host or "")
 
 
 def _readable(tables: Tables) -> str:

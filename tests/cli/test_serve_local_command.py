@@ -1,5 +1,6 @@
 """`rt-run serve-local`, as a process that other clients connect to."""
 
+import resource
 import signal
 import ssl
 import time
@@ -72,6 +73,7 @@ def test_with_a_certificate_it_speaks_tls_and_only_with_this_machine(tmp_path: P
     server = Command("serve-local", "--listen", "127.0.0.1:0", *files, folder=tmp_path)
     assert server.process.stdout
     url = server.process.stdout.readline().decode().strip()
+    allowed, most = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
     trust = ssl.create_default_context(cafile=pki.authority)
     address = f"wss://localhost:{url.removesuffix('/v1').rpartition(':')[2]}/v1/realtime?model=m"
     with connect(address, ssl=trust, origin=Origin("https://localhost:3000")) as socket:
@@ -82,6 +84,7 @@ def test_with_a_certificate_it_speaks_tls_and_only_with_this_machine(tmp_path: P
     ended = server.end()
 
     assert url.startswith("https://127.0.0.1:")
+    assert allowed >= min(16_384, most)
     assert refused.value.response.status_code == 403
     assert ended.logged("stranger_refused")["header"] == "Origin"
     assert ended.code == 0

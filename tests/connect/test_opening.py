@@ -529,6 +529,10 @@ async def test_a_wrong_handshake_is_refused(right: str, wrong: str, words: str) 
         ("wss://api.example.com/v1", "must begin with https://"),
         ("https:///v1", "must begin with https://"),
         ("https://api.example.com:port/", "not a URL"),
+        ("https://xn--a/v1", "not a URL"),
+        ("https://xn--a.example/v1", "not a URL"),
+        ("https://\U0001f4a9.test/v1", "not a URL"),
+        ("https://1.2.3.999/v1", "not a URL"),
     ],
 )
 async def test_addresses_that_would_be_unsafe_are_refused(url: str, words: str) -> None:

@@ -7,7 +7,7 @@ import anyio
 import pytest
 from websockets.http11 import Request, Response
 
-from runner.errors import AccessRefused, IllegalEvent
+from runner.errors import AccessRefused, IllegalEvent, RunnerError
 from tests.helpers.endpoint_scripts import asked, attentive, half, logged, reached, session_with
 from tests.helpers.peer import Peer, refusal
 
@@ -128,3 +128,33 @@ async def test_every_connection_takes_a_fresh_key(tmp_path: Path) -> None:
         assert len(peers) == 21
         assert not logged(lines, "connection_failed")
         assert session.first_unanswered is None
+
+
+@pytest.mark.parametrize("how", ["close", "error", "response"])
+async def test_no_error_that_a_program_catches_holds_the_key(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An endpoint that echoes it is redacted where the error is made, not only where it is logged."""
+    key = "sk-made-up-0123456789"
+    monkeypatch.setenv("ECHOED_KEY", key)
+    failed = {"type": "server_error", "code": f"no {key}", "message": f"incorrect key: {key}"}
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        await asked(peer)
+        if how == "close":
+            await peer.close(4401, f"incorrect key: {key}")
+        elif how == "error":
+            await peer.send({"type": "error", "error": {**failed, "code": "invalid_api_key"}})
+        else:
+            done = {"id": "r", "status": "failed", "status_details": {"type": "failed", "error": failed}, "output": []}
+            await peer.send({"type": "response.created", "response": {"id": "r"}})
+            await peer.send({"type": "response.done", "response": done})
+        await peer.to_the_end()
+
+    auth = {"kind": "api-key", "api_key": {"env": "ECHOED_KEY"}}
+    async with session_with(script, auth=auth, max_response_retries=0) as (session, _, _):
+        with pytest.raises(RunnerError) as caught:
+            await session.ask("Hello?")
+
+    told = f"{caught.value!r} {caught.value.hint} {caught.value.code} {caught.value.__cause__!r}"
+    assert "incorrect key: [hidden]" in told
+    assert key not in told
