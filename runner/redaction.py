@@ -4,14 +4,12 @@ The code that resolves a secret calls `hide` before any other code can use it; w
 through `redact` first.
 """
 
-import json
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Final
-from urllib.parse import quote
 
 MASK: Final = "[hidden]"
 """What stands in place of a secret, wherever rt-run shows text."""
@@ -70,6 +68,10 @@ class Secrets:
         self._uses[secret] += 1
         self._released_s.pop(secret, None)
         if secret not in self._known:
+            # Every command imports this module, and only few know a secret.
+            import json
+            from urllib.parse import quote
+
             self._known[secret] = (
                 secret,
                 json.dumps(secret)[1:-1],

@@ -9,7 +9,7 @@ import anyio
 import anyio.abc
 
 from runner import logs
-from runner.errors import SessionRefused, failed_attempt
+from runner.errors import RunnerError, SessionRefused, failed_attempt
 from runner.protocol.drift import Drift, differences
 from runner.protocol.preview import from_preview, to_preview
 from runner.protocol.session_update import session_update
@@ -83,15 +83,14 @@ class Dialer:
             try:
                 async with self._slots:
                     link: Link = await self._tasks.start(self._hold, self._epoch, lost)
-            except Exception as raised:  # noqa: BLE001  # whatever an attempt raises is a failed attempt
-                error = failed_attempt(raised)
+            except RunnerError as error:
                 delay_s = self.backoff.delay_s(error)
                 if self._recorder:
                     self._recorder.note({"type": "connection.failed", **error.facts}, epoch=self._epoch)
                 if delay_s is None:
                     if self.backoff.attempt:
                         logs.logger().error("connecting_given_up", attempts=self.backoff.attempt, **error.facts)
-                    raise error from None
+                    raise
                 logs.logger().warning(
                     "connection_failed",
                     epoch=self._epoch,
@@ -117,7 +116,10 @@ class Dialer:
         carriage, state = self._carriage, self._state()
         logs.bind(epoch=epoch, **({"session_id": carriage.id} if carriage.id else {}))
         async with AsyncExitStack() as stack:
-            websocket = await self._connector.open(stack)
+            try:
+                websocket = await self._connector.open(stack)
+            except Exception as raised:  # noqa: BLE001  # a reader's bug, later, is none of the attempt's
+                raise failed_attempt(raised) from None
             dialects = self._dialects()
             link = Link(websocket, state, carriage.changes, lost=lost, epoch=epoch, recorder=self._recorder, **dialects)
             carriage.introduce(link)
