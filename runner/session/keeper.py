@@ -135,12 +135,19 @@ class Keeper:
                 self._carriage.hold(link, is_held=False)
                 self._open_next(delay_s)
             case None:
-                follows_s = self._backoff.following_s(expiry.given_s)
-                self._successor = expires_too_soon(expiry.given_s) if follows_s is None else Wanted(follows_s)
+                self._seek(link, expiry)
                 return True
             case _:
                 pass
         return False
+
+    def _seek(self, link: Link, expiry: Expiry) -> None:
+        """Have the next connection opened, after a wait where the endpoint lets none of them live for long."""
+        delay_s = self._backoff.following_s(expiry.given_s)
+        if delay_s:
+            life_s, retry_in_s = round(expiry.given_s, 1), round(delay_s, 3)
+            logs.logger().warning("rollover_delayed", epoch=link.epoch, life_s=life_s, retry_in_s=retry_in_s)
+        self._successor = expires_too_soon(expiry.given_s) if delay_s is None else Wanted(delay_s)
 
     async def _between(self, since_s: float) -> None:
         """Wait for the next connection, and have it carry the session."""

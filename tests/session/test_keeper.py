@@ -299,6 +299,7 @@ async def test_an_endpoint_that_ends_every_connection_at_once_is_given_fewer_and
             assert isinstance(each.carriage.place, Over)
             assert len(each.dials.opened) == 5
 
+    assert len([line for line in lines if line["event"] == "rollover_delayed"]) == 3
     assert [line["error"] for line in lines if line["event"] == "rollover_failed"] == [
         "the endpoint ends every connection after 12 s"
     ]
