@@ -24,11 +24,13 @@ def _word_none(value: Any, info: ValidationInfo) -> Any:
     return None if value == "none" and not (info.context or {}).get("wire") else value
 
 
-class _NoneInSchema:
+class NoneInSchema:
+    """Marks a field that `"none"` clears, in its annotation and in the JSON Schema."""
+
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         return {"anyOf": [handler(schema), {"const": "none", "type": "string"}]}
 
 
 T = TypeVar("T")
-Clearable = Annotated[T | None, BeforeValidator(_word_none), _NoneInSchema()]
+Clearable = Annotated[T | None, BeforeValidator(_word_none), NoneInSchema()]
 """Cleared by null; a profile, having no null, says "none", which the validation context `{"wire": True}` forbids."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING, Any
 
 from runner.cli.arguments import add_profiles_dir, takes_profile
+from runner.cli.plain_text import plain_line, write_plain
 
 if TYPE_CHECKING:
     from runner.profile.problems import Problem
@@ -49,11 +49,11 @@ def run(args: argparse.Namespace) -> int:
         odd = [each for each in odd if each not in warnings]
         errors.update(dict.fromkeys(new))
         warnings.update(dict.fromkeys(odd))
-        count = f"{len(wrong)} problem{'s' if len(wrong) > 1 else ''}"
-        lines += [text for text in (report("text", new, odd), f"{label}: {count if wrong else 'ok'}") if text]
+        verdict = f"{len(wrong)} problem{'s' if len(wrong) > 1 else ''}" if wrong else "ok"
+        lines += [text for text in (report("text", new, odd), f"{plain_line(label)}: {verdict}") if text]
     if args.output != "text":
         lines = [text for text in (report(args.output, list(errors), list(warnings)),) if text]
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    write_plain("".join(f"{line}\n" for line in lines))
     return ProfileError.exit_code if failed else 0
 
 

@@ -3,10 +3,11 @@
 import sys
 
 from runner import redaction
+from runner.cli.plain_text import write_plain
 from runner.errors import RunnerError
 
 
 def print_failure(error: RunnerError) -> None:
     """Write what happened, and what to do about it, to standard error."""
     text = f"rt-run: {error.message}\n" + (f"  hint: {error.hint}\n" if error.hint else "")
-    sys.stderr.write("".join(each for each in redaction.redact(text) if each.isprintable() or each == "\n"))
+    write_plain(redaction.redact(text), sys.stderr)

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from runner.cli.arguments import add_profiles_dir
+from runner.cli.plain_text import plain_line, write_plain
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     paths = list(found(Path(folder) if folder else None, os.environ))
     if args.names:
         names = dict.fromkeys(path.stem for path in paths)
-        sys.stdout.write("".join(f"{name}\n" for name in names if name.isprintable() and " " not in name))
+        write_plain("".join(f"{name}\n" for name in names if name.isprintable() and " " not in name))
         return 0
     rows: list[dict[str, Any]] = []
     for path in paths:
@@ -40,9 +41,9 @@ def run(args: argparse.Namespace) -> int:
     if args.output == "json":
         import json
 
-        sys.stdout.write(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
+        write_plain(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
     elif rows:
-        sys.stdout.write(_table(rows))
+        write_plain(_table(rows))
     else:
         print("there are no profiles; `rt-run init NAME` writes one", file=sys.stderr)
     return 0
@@ -67,7 +68,9 @@ def _table(rows: list[dict[str, Any]]) -> str:
     for row in rows:
         path = f"{row['path']} (shadowed)" if row["shadowed"] else row["path"]
         description = " ".join(row["description"].split())
-        cells.append((row["name"], row["kind"] or "invalid", row["model"] or "-", description or "-", path))
+        line = (row["name"], row["kind"] or "invalid", row["model"] or "-", description or "-", path)
+        name, kind, model, text, place = map(plain_line, line)
+        cells.append((name, kind, model, text, place))
     widths = [max(len(line[column]) for line in cells) for column in range(4)]
     return "".join(
         "  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[4]]) + "\n"

@@ -4,6 +4,8 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
+from runner.cli.plain_text import plain_line
+
 if TYPE_CHECKING:
     from runner.profile.problems import Problem
 
@@ -19,7 +21,8 @@ def report(form: Form, errors: Sequence["Problem"], warnings: Sequence["Problem"
     if form == "github":
         lines = [_annotation("error", each) for each in errors] + [_annotation("warning", each) for each in warnings]
         return "\n".join(lines)
-    return "\n".join([str(each) for each in errors] + [f"warning: {each}" for each in warnings])
+    texts = [str(each._replace(file=plain_line(each.file))) for each in (*errors, *warnings)]
+    return "\n".join([*texts[: len(errors)], *(f"warning: {text}" for text in texts[len(errors) :])])
 
 
 def _annotation(severity: str, problem: "Problem") -> str:

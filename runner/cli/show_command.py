@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from runner.cli.arguments import add_profiles_dir, takes_profile
+from runner.cli.plain_text import write_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,9 +35,9 @@ def run(args: argparse.Namespace) -> int:
     sets = [*getattr(args, "set", []), *args.sets]
     loaded = load_profile(args.name, profiles_dir=getattr(args, "profiles_dir", None), sets=sets)
     for warning in loaded.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        write_plain(f"warning: {warning}\n", sys.stderr)
     text = (_request if args.request else _settings)(loaded, args.output)
-    sys.stdout.write(text + "\n")
+    write_plain(text + "\n")
     return 0
 
 
@@ -54,14 +55,14 @@ def _settings(loaded: LoadedProfile, form: str) -> str:
 
 
 def _values(loaded: LoadedProfile) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    from runner.cli.private_values import masked
     from runner.profile.keys import dotted
-    from runner.redaction import MASK
 
-    for key, value in _lines(loaded.profile.model_dump(mode="json"), ()):
+    for key, value in _lines(masked(loaded.profile.model_dump(mode="json")), ()):
         if value is None and dotted(key) in loaded.origins:
             yield key, "none"
         elif value is not None:
-            yield key, MASK if _is_private(key) else value
+            yield key, value
 
 
 def _lines(tree: Any, key: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any]]:
@@ -75,20 +76,10 @@ def _lines(tree: Any, key: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | 
         yield key, tree
 
 
-def _is_private(key: tuple[str | int, ...]) -> bool:
-    from runner.settings.endpoint import OPEN_PARAMETERS
-
-    match key:
-        case "endpoint", "headers", _:
-            return True
-        case "endpoint", "query", name:
-            return name not in OPEN_PARAMETERS
-    return False
-
-
 def _request(loaded: LoadedProfile, form: str) -> str:
     import json
 
+    from runner.cli.private_values import masked
     from runner.connect.address import address_of
     from runner.connect.credentials import credential_header
     from runner.protocol.preview import to_preview
@@ -102,6 +93,7 @@ def _request(loaded: LoadedProfile, form: str) -> str:
     event = session_update(loaded.profile)
     if isinstance(endpoint, AzureEndpoint) and endpoint.speaks_preview:
         event = to_preview(event)
+    event = masked(event)
     if form == "json":
         return json.dumps({"url": url, "headers": list(address.headers), "first_event": event}, indent=2)
     headers = ", ".join(address.headers) or "none"

@@ -31,15 +31,15 @@ from runner.connect.tls import tls_context
 from runner.connect.websocket import WebSocket
 from runner.errors import EndpointBusy, EndpointUnreachable, ProtocolError, RunnerError, SessionRefused
 from runner.protocol.severity import error_for_status
+from runner.settings.base_url import USER_INFO_PROBLEM
 from runner.settings.endpoint import OPEN_PARAMETERS, Network
+from runner.settings.headers import header_problem
 from runner.settings.hosts import is_loopback
 
 _ACCEPT_SUFFIX = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 _REFUSAL_WAIT_S = 2.0
 """How long the words of a refusal may take to come, in seconds; their status counts without them."""
 _SHORTEST_SECRET = 8
-_OWN_HEADERS = re.compile(r"connection|upgrade|host|content-length|transfer-encoding|sec-websocket-.*", re.IGNORECASE)
-_HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?|")
 _OPENING_ERRORS = (
     httpcore.NetworkError,
     httpcore.TimeoutException,
@@ -178,6 +178,9 @@ def _checked_url(address: Address, network: Network, *, is_inside: bool) -> http
     if url.scheme not in {"http", "https"} or not host:
         msg = f"the endpoint's address must begin with https://, not {url.scheme}://"
         raise SessionRefused(msg, hint="check `endpoint.base_url`")
+    if url.userinfo:
+        # httpx would send it instead of the credential.
+        raise SessionRefused(USER_INFO_PROBLEM, hint="check `endpoint.base_url`")
     if url.scheme == "http" and not is_inside:
         is_here = is_loopback(host)
         if not is_here and not network.insecure:
@@ -195,12 +198,9 @@ def _checked_url(address: Address, network: Network, *, is_inside: bool) -> http
 def _checked_headers(address: Address) -> dict[str, str]:
     headers = {"user-agent": f"rt-run/{__version__}", "accept-encoding": "identity"}
     for name, value in address.headers.items():
-        if _OWN_HEADERS.fullmatch(name):
-            msg = f"the header {name} belongs to the WebSocket handshake"
-            raise SessionRefused(msg, hint="remove it from `endpoint.headers`")
-        if not _HEADER_VALUE.fullmatch(value):
-            msg = f"the header {name} holds characters that HTTP does not allow"
-            raise SessionRefused(msg, hint="check the secret or value for line breaks, spaces at its ends and accents")
+        problem, hint = header_problem(name, value)
+        if problem:
+            raise SessionRefused(f"the header {name} {problem}", hint=hint)
         headers[name.lower()] = value
     return headers
 

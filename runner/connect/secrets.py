@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -16,6 +17,7 @@ from runner.settings.secret import CommandSecret, CredentialSecret, EnvSecret, F
 MAX_SECRET_BYTES = 64 * 1024
 """No key, token or certificate of any service is longer, in bytes."""
 _FILE_TIMEOUT_S = 10.0
+_ASSIGNMENT = re.compile(r"(?:export\s+)?[A-Z][A-Z0-9]*_[A-Z0-9_]+\s*[=:](?=\s*[^=\s])")
 
 
 async def resolve(reference: SecretRef) -> str:
@@ -31,10 +33,27 @@ async def resolve(reference: SecretRef) -> str:
     if not secret:
         msg = f"{source} holds an empty secret"
         raise SecretError(msg)
-    if not (secret.isascii() and secret.isprintable()) or secret != secret.strip():
-        msg = f"{source} holds a secret with a space, line break or special character that cannot stand in a header"
-        raise SecretError(msg, hint="was more than the key itself copied?")
+    problem, hint = _attached(secret)
+    if problem:
+        msg = f"{source} holds a secret {problem}"
+        raise SecretError(msg, hint=hint)
     return secret
+
+
+def _attached(secret: str) -> tuple[str, str]:
+    """What came along when a secret was copied, and a hint; two empty texts where nothing did."""
+    if secret[0] == secret[-1] and secret[0] in "\"'`" and len(secret) > 1:
+        return "in quotes, which are no part of it", "leave the quotes out; `docker run --env-file` keeps them"
+    if secret.lower().startswith(("bearer ", "basic ")):
+        return f"that begins with {secret.partition(' ')[0]}", "leave that word out: rt-run writes the header itself"
+    if _ASSIGNMENT.match(secret):
+        return "with the name of a variable before it", "leave out the name: the value alone is the key"
+    if not (secret.isascii() and secret.isprintable()) or secret != secret.strip():
+        problem = "with a space, line break or special character that cannot stand in a header"
+        return problem, "was more than the key itself copied?"
+    if " " in secret:
+        return "with a space within", "was more than the key itself copied, such as a comment after it?"
+    return "", ""
 
 
 async def _fetch(reference: SecretRef) -> tuple[str, str]:

@@ -1,6 +1,8 @@
 """TLS contexts: trusted authorities and client certificates, one context a process for each choice of files."""
 
 import functools
+import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,10 +37,14 @@ def _stamp(path: Path | None, key: str) -> tuple[Path, int] | None:
     if path is None:
         return None
     try:
-        return path, path.stat().st_mtime_ns
+        status = path.stat()
     except OSError as error:
         msg = f"cannot read {path}: {reason_of(error).lower()}"
         raise ProfileError(msg, hint=f"check `endpoint.{key}`") from None
+    if not stat.S_ISREG(status.st_mode):
+        # A pipe would be waited for without end, and would be empty the second time.
+        raise ProfileError(f"{path} is not a regular file", hint=f"check `endpoint.{key}`")
+    return path, status.st_mtime_ns
 
 
 @functools.lru_cache(maxsize=16)
@@ -50,8 +56,7 @@ def _context(
     try:
         context = ssl.create_default_context(cafile=ca_file[0] if ca_file else None)
     except (ssl.SSLError, OSError) as error:
-        msg = f"{ca_file[0] if ca_file else 'the system'} holds no certificates in PEM: {_explained(error)}"
-        raise ProfileError(msg, hint="check `endpoint.ca_file`") from None
+        raise _unusable(ca_file[0] if ca_file else None, error) from None
     if ca_file is None and not _has_authorities(context):
         import certifi
 
@@ -65,6 +70,19 @@ def _context(
             hint = "`endpoint.client_certificate` needs a certificate and its unencrypted private key in PEM"
             raise ProfileError(msg, hint=hint) from None
     return context
+
+
+def _unusable(ca_file: Path | None, error: Exception) -> ProfileError:
+    """Why there is no context: Python writes the keys of sessions where SSLKEYLOGFILE says, and reads authorities."""
+    log = os.environ.get("SSLKEYLOGFILE")
+    if log and getattr(error, "filename", None) == log:
+        msg = f"SSLKEYLOGFILE names {log}, which cannot be written: {_explained(error)}"
+        return ProfileError(msg, hint="unset SSLKEYLOGFILE, or name a file that can be written")
+    if ca_file is None:
+        msg = f"the system's certificates cannot be read: {_explained(error)}"
+        return ProfileError(msg, hint="`endpoint.ca_file` names authorities to trust instead of the system's")
+    msg = f"{ca_file} holds no certificates in PEM: {_explained(error)}"
+    return ProfileError(msg, hint="check `endpoint.ca_file`")
 
 
 def _has_authorities(context: "ssl.SSLContext") -> bool:

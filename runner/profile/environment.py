@@ -8,6 +8,7 @@ from runner.profile.keys import Key, at, redacted
 from runner.profile.layers import Layer
 from runner.profile.locate import DIRECTORY_VARIABLE
 from runner.profile.problems import Problem
+from runner.profile.suggestion import nearest
 
 PREFIX = "RT_RUN_"
 DELIMITER = "__"
@@ -60,11 +61,9 @@ def place(data: dict[str, Any], key: tuple[str, ...], value: Any) -> bool:
 def _ignored(name: str, key: Key) -> Problem:
     if key == ("extends",):
         return Problem(name, 0, 0, "", "a parent can only be named in a file; ignored", code="environment")
-    import difflib
-
     from runner.profile.model_keys import all_keys
 
     names = [*(DELIMITER.join(map(str, each)).upper() for each in all_keys()), DIRECTORY_VARIABLE.removeprefix(PREFIX)]
-    near = difflib.get_close_matches(name.removeprefix(PREFIX)[:100], names, n=1, cutoff=0.7)
+    near = nearest(name.removeprefix(PREFIX), names)
     hint = f"did you mean {PREFIX}{near[0]}?" if near else "`rt-run show NAME` lists the settings"
     return Problem(redacted(name), 0, 0, "", "no setting has this name; ignored", hint, code="unknown-variable")

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from runner.errors import ProfileError
+from runner.profile.home import home_expanded
 from runner.profile.layers import Layer, shown
 from runner.profile.locate import is_path, locate
 from runner.profile.problems import Problem, ProfileProblems, problem_at
 from runner.profile.read import read_layer
+from runner.profile.suggestion import nearest
 
 
 def lineage(path: Path, *, profiles_dir: Path | None, environ: Mapping[str, str]) -> tuple[list[Layer], list[Problem]]:
@@ -43,12 +45,13 @@ def lineage(path: Path, *, profiles_dir: Path | None, environ: Mapping[str, str]
 
 def _parent(name: str, child: Layer, profiles_dir: Path | None, environ: Mapping[str, str]) -> Path:
     if is_path(name):
-        path = child.folder / name
+        try:
+            path = child.folder / home_expanded(name, environ)
+        except ValueError as error:
+            raise ProfileError(str(error)) from None
         if path.is_file():
             return path.absolute()
-        import difflib
-
-        near = difflib.get_close_matches(path.name, [each.name for each in path.parent.glob("*.toml")], n=1)
+        near = nearest(path.name, [each.name for each in path.parent.glob("*.toml")])
         raise ProfileError(
             f"there is no profile {shown(path)!r}",
             hint=f"did you mean {near[0]}?" if near else "a relative path starts at the profile that says it",

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 import tomli
@@ -15,7 +16,16 @@ DEPTH_LIMIT = 64
 """How deep tables and arrays may nest; nothing that a profile can say needs more."""
 
 _BARE = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_SECRET = re.compile(r"(?<![A-Za-z0-9])(?:sk|ek)[-_][A-Za-z0-9_-]{6,}|eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_.-]*")
+_SECRET = re.compile(
+    r"(?<![A-Za-z0-9])(?:sk|ek)[-_][A-Za-z0-9_-]{6,}"
+    r"|[A-Za-z0-9_.~]{3}[0-9]Q~[A-Za-z0-9_.~-]{31,34}"  # a client secret of Entra ID
+    # A word is looked through only if a dot follows it: the time stays linear in the length of the text.
+    r"|(?<![A-Za-z0-9_-])(?=[A-Za-z0-9_-]{13,}\.)[A-Za-z0-9_-]*?eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_.-]*"
+)
+_WORD = re.compile(r"[A-Za-z0-9]+")
+_SHORTEST_KEY = 20
+_FEWEST_TURNS = 4
+"""So often a key of random characters goes from letters to digits or back; a name with a year or a number does not."""
 
 
 def dotted(key: Key) -> str:
@@ -56,6 +66,14 @@ def redacted(text: str) -> str:
 def looks_secret(text: str) -> bool:
     """Whether an API key or a token stands somewhere in the text."""
     return _SECRET.search(text) is not None
+
+
+def is_key_shaped(text: str) -> bool:
+    """Whether a text that ought to be a name has the look of an API key: one long word of letters and digits, mixed."""
+    longest = max(_WORD.findall(text), key=len, default="")
+    turns = sum(before.isdigit() != after.isdigit() for before, after in pairwise(longest))
+    is_mixed = len(longest) >= _SHORTEST_KEY and turns >= _FEWEST_TURNS
+    return (is_mixed and len(longest) * 4 >= len(text) * 3) or looks_secret(text)
 
 
 def leaves(tree: Any, key: Key = ()) -> Iterator[tuple[Key, Any]]:

@@ -5,6 +5,7 @@ import math
 from typing import Any
 
 import tomli
+from pydantic import TypeAdapter, ValidationError
 
 from runner.profile.keys import DEPTH_LIMIT, depth
 from runner.profile.model_keys import Slot
@@ -35,8 +36,16 @@ def _json(text: str) -> Any:
         raise ValueError(msg) from None
 
 
+def _unquoted(text: str) -> str:
+    """The text without the quotes that a `.env` file or a shell may have left around it."""
+    text = text.strip()
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
+
+
 def typed(text: str, slot: Slot | None, *, quotes: bool) -> Any:
-    """The value that a text means in its place: text where only text may stand, else a literal, else text.
+    """The value that a text means in its place: text where only text may stand, a number or boolean where one may.
+
+    Elsewhere it is a literal, and text where it is none.
 
     Args:
         text: What was typed.
@@ -45,6 +54,12 @@ def typed(text: str, slot: Slot | None, *, quotes: bool) -> Any:
     """
     if slot and slot.only_text and not quotes:
         return text
+    kinds = [kind for _, kind in slot.alternatives] if slot else []
+    for kind in (kind for kind in kinds if kind in (bool, int, float)):
+        try:
+            return TypeAdapter(kind).validate_python(text if str in kinds else _unquoted(text))
+        except ValidationError:
+            continue
     try:
         value = literal(text)
     except ValueError:

@@ -1,10 +1,8 @@
 """Loading a profile: find it, read it and its parents, lay environment and flags over it, judge the whole."""
 
 import json
-import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, time
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,7 @@ from pydantic import ValidationError
 
 from runner.profile.environment import environment_layer
 from runner.profile.inherit import lineage
-from runner.profile.keys import Key, at, leaves
+from runner.profile.keys import Key, at
 from runner.profile.layers import Layer
 from runner.profile.locate import environment, locate
 from runner.profile.merge import Owners, merged
@@ -22,6 +20,7 @@ from runner.profile.problems import Problem, ProfileProblems, ordered, problem_a
 from runner.profile.references import resolved
 from runner.profile.rules import broken_rules
 from runner.profile.rules_secrets import literal_secrets
+from runner.profile.strict_values import strict_problems
 from runner.settings.auth import default_auth
 from runner.settings.profile import Profile
 
@@ -74,7 +73,7 @@ def load_profile(
     from_flags, flag_problems = override_layer(sets)
     layers = [*files, from_environment, from_flags]
     profile, owners, judged = _validated(
-        layers, files[-1], [*problems, *flag_problems], warnings, is_whole=not problems
+        layers, files[-1], [*problems, *flag_problems], warnings, environ=environ, is_whole=not problems
     )
     return LoadedProfile(profile, path.stem, path, Origins(owners), judged)
 
@@ -91,7 +90,7 @@ def make_profile(**tables: Any) -> Profile:
     layer = Layer("argument", {"version": 1, **tables}, Path.cwd())
     if problem := _unfit(tables):
         raise ProfileProblems([problem_at(layer.place(()), (), problem, code="argument")])
-    return _validated([layer], layer, [], [])[0]
+    return _validated([layer], layer, [], [], environ=environment(None))[0]
 
 
 def _unfit(tables: dict[str, Any]) -> str:
@@ -106,7 +105,13 @@ def _unfit(tables: dict[str, Any]) -> str:
 
 
 def _validated(
-    said: list[Layer], file: Layer, problems: list[Problem], warnings: list[Problem], *, is_whole: bool = True
+    said: list[Layer],
+    file: Layer,
+    problems: list[Problem],
+    warnings: list[Problem],
+    *,
+    environ: Mapping[str, str],
+    is_whole: bool = True,
 ) -> tuple[Profile, Owners, list[Problem]]:
     """Lay the layers over each other and judge the whole; returns the profile, its values' owners and the warnings.
 
@@ -115,6 +120,7 @@ def _validated(
         file: Where problems of the whole are reported.
         problems: What is wrong already.
         warnings: What looks wrong already.
+        environ: The environment, which knows the home directory.
         is_whole: Whether no layer is missing.
 
     Raises:
@@ -125,18 +131,12 @@ def _validated(
     secret: list[tuple[Key, Problem]] = []
     for each in said:
         secret += literal_secrets(each)
-        layer, wrong = resolved(each)
+        layer, wrong = resolved(each, environ)
         layers.append(layer)
         problems += wrong
     problems += [problem for _, problem in secret]
-    try:
-        tree, owners = _with_defaults(layers, file)
-    except IndexError as error:
-        key = error.args[0]
-        layer = next(each for each in reversed(layers) if each.kind != "file" and at(each.data, key) is not None)
-        raise ProfileProblems(
-            [*ordered(problems), problem_at(layer.place(key), key, "there is no such element", code="index")], warnings
-        ) from None
+    tree, owners, absent = _with_defaults(layers, file)
+    problems += [problem_at(each.place(key), key, "there is no such element", code="index") for key, each in absent]
     profile, judged = _judge(tree, owners, {key for key, _ in secret})
     if not is_whole:
         judged = [each for each in judged if each[0].code not in _ABSENT]
@@ -147,13 +147,13 @@ def _validated(
     return profile, owners, warnings
 
 
-def _with_defaults(layers: list[Layer], file: Layer) -> tuple[dict[str, Any], Owners]:
+def _with_defaults(layers: list[Layer], file: Layer) -> tuple[dict[str, Any], Owners, list[tuple[Key, Layer]]]:
     """Lay everything over the defaults that flags and variables may change in part."""
     data: dict[str, Any] = {"input": {"kind": "stdin"}, "outputs": [{"kind": "stdout"}]}
     if _said(layers, ("auth", "kind")) is None:
         data["auth"] = default_auth(_said(layers, ("endpoint", "kind")))
-    tree, owners = merged([Layer("default", data, Path("/")), *layers])
-    return tree, {**owners, (): file}
+    tree, owners, absent = merged([Layer("default", data, Path("/")), *layers])
+    return tree, {**owners, (): file}, absent
 
 
 def _said(layers: list[Layer], key: Key) -> Any:
@@ -168,8 +168,8 @@ def _judge(tree: dict[str, Any], owners: Owners, secret: set[Key]) -> tuple[Prof
         from runner.profile.validation_errors import unknown_key
 
         found += [((name,), unknown_key((name,), tree, owners)) for name in unknown]
-    unusable = list(_unusable(tree, owners))
-    found += unusable
+    mistyped = list(strict_problems(tree, owners))
+    found += mistyped
     known = {name: value for name, value in tree.items() if name not in unknown}
     profile: Profile | None = None
     try:
@@ -177,9 +177,9 @@ def _judge(tree: dict[str, Any], owners: Owners, secret: set[Key]) -> tuple[Prof
     except ValidationError as error:
         from runner.profile.validation_errors import refusals
 
-        reported = {key for key, _ in unusable}
+        reported = {key for key, _ in mistyped}
         found += [each for each in refusals(error, known, owners) if each[0] not in reported]
-    broken = broken_rules(profile, known, frozenset(str(key[0]) for key, _ in found if key), owners)
+    broken = broken_rules(None if found else profile, known, [key for key, _ in found if key], owners)
     special = {key for key, _, _ in broken} | secret
     strange = {key for key, problem in found if problem.code == "unknown-key"}
     problems = [
@@ -190,18 +190,3 @@ def _judge(tree: dict[str, Any], owners: Owners, secret: set[Key]) -> tuple[Prof
     ]
     judged = [(problem, warning) for key, problem, warning in broken if key not in secret]
     return profile, [*problems, *judged]
-
-
-def _unusable(tree: dict[str, Any], owners: Owners) -> Iterator[tuple[Key, Problem]]:
-    """Values that TOML has and JSON has not, which no setting takes."""
-    for key, value in leaves(tree):
-        if isinstance(value, float) and not math.isfinite(value):
-            yield key, _unusable_value(key, owners, "must be a finite number", "not-finite")
-        elif isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
-            yield key, _unusable_value(key, owners, "must fit into 64 bits", "integer-range")
-        elif isinstance(value, date | time):
-            yield key, _unusable_value(key, owners, "must not be a date or time; put it in quotes", "date")
-
-
-def _unusable_value(key: Key, owners: Owners, problem: str, code: str) -> Problem:
-    return problem_at(owners[key].place(key), key, problem, code=code)

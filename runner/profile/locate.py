@@ -5,10 +5,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from runner.errors import ProfileError
+from runner.profile.home import home_expanded
 from runner.profile.layers import shown
+from runner.profile.suggestion import nearest
 
 DIRECTORY_VARIABLE = "RT_RUN_PROFILES_DIR"
 """The one `RT_RUN_` variable that is not a setting."""
+_MOST_NAMES = 10
 
 
 def locate(name: str, *, profiles_dir: Path | None, environ: Mapping[str, str]) -> Path:
@@ -18,17 +21,25 @@ def locate(name: str, *, profiles_dir: Path | None, environ: Mapping[str, str]) 
         ProfileError: There is none; the message lists every place.
     """
     if is_path(name):
-        path = Path(name).absolute()
+        path = _expanded(name, environ).absolute()
         if not _exists(path):
-            raise ProfileError(f"there is no profile {shown(path)!r}", hint=_near(path.stem, [path.parent]))
-        return path
+            hint = _near_path(name, path, profiles_dir, environ)
+            raise ProfileError(f"there is no profile {shown(path)!r}", hint=hint)
+        return _named(path)
     folders = list(searched(profiles_dir, environ))
     places = [folder / f"{name}.toml" for folder in folders]
     for place in places:
         if _exists(place):
-            return place.absolute()
+            return _named(place.absolute())
     listed = "".join(f"\n  {shown(place)}" for place in places)
-    raise ProfileError(f"there is no profile {name!r}; searched{listed}", hint=_near(name, folders))
+    raise ProfileError(f"there is no profile {name!r}; searched{listed}", hint=_near_name(name, folders))
+
+
+def _named(path: Path) -> Path:
+    """The path, if its file has a name that a session's files may have in theirs."""
+    if not path.stem.strip("."):
+        raise ProfileError(f"{shown(path)!r} has only dots for a name", hint="call the profile by a word")
+    return path
 
 
 def searched(profiles_dir: Path | None, environ: Mapping[str, str]) -> Iterator[Path]:
@@ -39,7 +50,10 @@ def searched(profiles_dir: Path | None, environ: Mapping[str, str]) -> Iterator[
     """
     config = environ.get("XDG_CONFIG_HOME", "")
     home = environ.get("HOME", "")
-    named = {"--profiles-dir": profiles_dir, DIRECTORY_VARIABLE: _variable(environ)}
+    named = {
+        "--profiles-dir": _expanded(str(profiles_dir), environ) if profiles_dir is not None else None,
+        DIRECTORY_VARIABLE: _variable(environ),
+    }
     for origin, folder in named.items():
         if folder is not None and not folder.is_dir():
             raise ProfileError(f"{origin}: there is no folder {shown(folder.absolute())}")
@@ -57,8 +71,16 @@ def searched(profiles_dir: Path | None, environ: Mapping[str, str]) -> Iterator[
             yield folder.absolute()
 
 
+def _expanded(path: str, environ: Mapping[str, str]) -> Path:
+    """The path that an argument or a variable says, with the home directory in place of `~`."""
+    try:
+        return Path(home_expanded(path, environ)) if path.startswith("~") else Path(path)
+    except ValueError as error:
+        raise ProfileError(f"the path {path!r}: {error}") from None
+
+
 def _variable(environ: Mapping[str, str]) -> Path | None:
-    return Path(environ[DIRECTORY_VARIABLE]) if environ.get(DIRECTORY_VARIABLE) else None
+    return _expanded(environ[DIRECTORY_VARIABLE], environ) if environ.get(DIRECTORY_VARIABLE) else None
 
 
 def found(profiles_dir: Path | None, environ: Mapping[str, str]) -> Iterator[Path]:
@@ -86,14 +108,21 @@ def _files(folder: Path) -> list[Path]:
         return []
 
 
-def _near(name: str, folders: list[Path]) -> str:
-    import difflib
-
-    names = {path.stem for folder in folders for path in _files(folder) if path.suffix == ".toml"}
-    near = difflib.get_close_matches(name, sorted(names), n=3)
-    if near:
+def _near_name(name: str, folders: list[Path]) -> str:
+    names = sorted({path.stem for folder in folders for path in _files(folder) if path.suffix == ".toml"})
+    if near := nearest(name, names, most=3):
         return f"did you mean {' or '.join(near)}?"
-    return f"there are {', '.join(sorted(names)[:10])}" if names else "`rt-run init NAME --kind local` writes one"
+    if not names:
+        return "`rt-run init NAME --kind local` writes one"
+    return f"there are {', '.join(names[:_MOST_NAMES])}{', …' if len(names) > _MOST_NAMES else ''}"
+
+
+def _near_path(given: str, path: Path, profiles_dir: Path | None, environ: Mapping[str, str]) -> str:
+    """What a path may have meant: a name that is searched for, or a file beside it."""
+    if "/" not in given and any(_exists(folder / path.name) for folder in searched(profiles_dir, environ)):
+        return f"did you mean --profile {path.stem}? a name is searched for, and {given} is a path"
+    near = nearest(path.name, [each.name for each in _files(path.parent) if each.suffix == path.suffix])
+    return f"did you mean {given[: len(given) - len(path.name)]}{near[0]}?" if near else ""
 
 
 def environment(environ: Mapping[str, str] | None) -> Mapping[str, str]:

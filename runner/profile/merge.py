@@ -1,5 +1,6 @@
 """Laying one layer of a profile over another, and remembering which layer said what."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from runner.profile.keys import Key
@@ -10,61 +11,70 @@ Owners = dict[Key, Layer]
 """For every table, array and value of the merged profile, the layer that said it last."""
 
 
-def merged(layers: list[Layer]) -> tuple[dict[str, Any], Owners]:
-    """The layers as one tree: tables merge, arrays replace, a changed `kind` or `type` replaces its table."""
+def merged(layers: list[Layer]) -> tuple[dict[str, Any], Owners, list[tuple[Key, Layer]]]:
+    """The layers as one tree: tables merge, arrays replace, a changed `kind` or `type` replaces its table.
+
+    Returns:
+        The tree, who said what in it, and each element that a flag or variable means and no array has.
+    """
     tree: dict[str, Any] = {}
     owners: Owners = {(): layers[-1]}
+    absent: list[tuple[Key, Layer]] = []
     for layer in layers:
-        _lay(tree, layer.data, (), layer, owners)
-    return tree, owners
+        absent += [(key, layer) for key in _lay(tree, layer.data, (), layer, owners)]
+    return tree, owners, absent
 
 
-def _lay(under: dict[str, Any], over: dict[str, Any], key: Key, layer: Layer, owners: Owners) -> None:
+def _lay(under: dict[str, Any], over: dict[str, Any], key: Key, layer: Layer, owners: Owners) -> Iterator[Key]:
     for name, value in over.items():
         here = (*key, name)
         below = under.get(name)
         if isinstance(below, list) and isinstance(value, dict) and layer.kind in ("environment", "flag"):
             under[name] = below = list(below)
-            _lay_elements(below, value, here, layer, owners)
+            yield from _lay_elements(below, value, here, layer, owners)
             continue
         if isinstance(below, dict) and isinstance(value, dict) and not _replaces(below, value, here):
             under[name] = below = dict(below)
             owners[here] = layer
-            _lay(below, value, here, layer, owners)
+            yield from _lay(below, value, here, layer, owners)
         else:
+            if name in under:
+                _disown(here, owners)
             under[name] = value
             _own(value, here, layer, owners)
 
 
-def _lay_elements(under: list[Any], over: dict[str, Any], key: Key, layer: Layer, owners: Owners) -> None:
+def _lay_elements(under: list[Any], over: dict[str, Any], key: Key, layer: Layer, owners: Owners) -> Iterator[Key]:
     for name in sorted(over, key=lambda each: (len(each), each)):
         index = int(name) if name.isdecimal() and len(name) < 6 else -1
         here = (*key, index)
         if 0 <= index < len(under) and isinstance(under[index], dict) and isinstance(over[name], dict):
             if _replaces(under[index], over[name], here):
                 under[index] = over[name]
+                _disown(here, owners)
                 _own(over[name], here, layer, owners)
             else:
                 under[index] = dict(under[index])
-                _lay(under[index], over[name], here, layer, owners)
+                yield from _lay(under[index], over[name], here, layer, owners)
         elif 0 <= index <= len(under):
             under[index : index + 1] = [over[name]]
+            _disown(here, owners)
             _own(over[name], here, layer, owners)
         else:
-            raise IndexError((*key, name))
+            yield (*key, name)
+
+
+def _disown(key: Key, owners: Owners) -> None:
+    """Forget who said what stood below a key."""
+    for each in [each for each in owners if len(each) > len(key) and each[: len(key)] == key]:
+        del owners[each]
 
 
 def _own(value: Any, key: Key, layer: Layer, owners: Owners) -> None:
-    for each in [each for each in owners if len(each) > len(key) and each[: len(key)] == key]:
-        del owners[each]
-    _own_below(value, key, layer, owners)
-
-
-def _own_below(value: Any, key: Key, layer: Layer, owners: Owners) -> None:
     owners[key] = layer
     children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for name, each in children:
-        _own_below(each, (*key, name), layer, owners)
+        _own(each, (*key, name), layer, owners)
 
 
 def _replaces(under: dict[str, Any], over: dict[str, Any], key: Key) -> bool:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, HttpUrl, Tag
 from pydantic.fields import FieldInfo
 from typing_extensions import TypeAliasType
 
+from runner.api.api_object import NoneInSchema
 from runner.profile.keys import Key
 from runner.settings.profile import Profile
 
@@ -25,6 +26,8 @@ class Slot:
     alternatives: tuple[tuple[str, Any], ...]
     settled: bool = False
     """Whether pydantic has already named the alternative that it means."""
+    clearable: bool = False
+    """Whether `"none"` may stand here instead, for the API's null."""
 
     @property
     def models(self) -> tuple[type[BaseModel], ...]:
@@ -46,6 +49,12 @@ class Slot:
         )
 
     @property
+    def words(self) -> tuple[str, ...]:
+        """The words that may stand here, where only certain ones may."""
+        words = (typing.get_args(kind) for _, kind in self.alternatives if typing.get_origin(kind) is Literal)
+        return tuple(word for each in words for word in each if isinstance(word, str))
+
+    @property
     def open(self) -> bool:
         """Whether anything may stand here."""
         return any(kind is Any for _, kind in self.alternatives)
@@ -65,18 +74,21 @@ class Slot:
     def child(self, part: str | int) -> "Slot | None":
         """What may stand under a key, or at a position, of what stands here; None where nothing may."""
         found: list[tuple[str, Any]] = []
+        clearable = False
         for _, kind in self.alternatives:
             origin, arguments = typing.get_origin(kind), typing.get_args(kind)
             if kind is Any:
                 found.append(("", Any))
             elif _is_model(kind):
                 if part in kind.model_fields:
-                    found.extend(_field(kind, str(part)).alternatives)
+                    below = _field(kind, str(part))
+                    found.extend(below.alternatives)
+                    clearable = clearable or below.clearable
             elif origin is list and (isinstance(part, int) or part.isdecimal()):
                 found.extend(slot(arguments[0]).alternatives)
             elif origin is dict:
                 found.extend(slot(arguments[1]).alternatives)
-        return Slot(tuple(dict.fromkeys(found))) if found else None
+        return Slot(tuple(dict.fromkeys(found)), clearable=clearable) if found else None
 
     def names(self) -> list[str]:
         """The keys that the tables here take."""
@@ -85,7 +97,8 @@ class Slot:
 
 def slot(annotation: Any, metadata: Sequence[Any] = ()) -> Slot:
     """The slot of a type annotation, with unions, aliases and `Annotated` taken apart."""
-    return Slot(tuple(_alternatives(annotation, next((each.tag for each in metadata if isinstance(each, Tag)), ""))))
+    kinds = _alternatives(annotation, next((each.tag for each in metadata if isinstance(each, Tag)), ""))
+    return Slot(tuple(kinds), clearable=any(isinstance(each, NoneInSchema) for each in metadata))
 
 
 ROOT = Slot((("", Profile),))

@@ -31,8 +31,12 @@ class Problem(NamedTuple):
 
     def __str__(self) -> str:
         place = Place(self.file, self.line, self.column)
-        text = f"{place}: {self.key}: {self.problem}" if self.key else f"{place}: {self.problem}"
-        return f"{text}; {self.hint}" if self.hint else text
+        # A flag names its key already.
+        text = f"{place}: {self.problem}"
+        if self.key and not str(place).endswith(f" {self.key}"):
+            text = f"{place}: {self.key}: {self.problem}"
+        between = "\n  hint: " if "\n" in text else "; "
+        return f"{text}{between}{self.hint}" if self.hint else text
 
 
 class ProfileProblems(ProfileError):

@@ -1,15 +1,17 @@
-"""Paths and texts that a profile refers to, resolved from the folder of the file that says them."""
+"""Paths and texts that a profile refers to, `~` being the home directory; what is read starts beside the profile."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from runner.profile.home import home_expanded
 from runner.profile.keys import Key, at
 from runner.profile.layers import Layer
 from runner.profile.problems import Problem, problem_at
-from runner.profile.read import read_text
+from runner.profile.read import UnreadableText, read_text
 
-_PATHS: tuple[Key, ...] = (
+READ_PATHS: tuple[Key, ...] = (
     ("endpoint", "ca_file"),
     ("endpoint", "client_certificate", "file"),
     ("endpoint", "client_certificate", "key_file"),
@@ -19,41 +21,81 @@ _PATHS: tuple[Key, ...] = (
     ("endpoint", "brain", "gguf"),
     ("input", "path"),
 )
+"""The keys of the files that a session reads."""
+_AUTHORITIES: Key = ("endpoint", "ca_file")
+_PROGRAMS: tuple[Key, ...] = (("auth", "api_key", "command", 0), ("auth", "client_secret", "command", 0))
 _TEXTS: tuple[Key, ...] = (("session", "instructions"),)
 
 
-def resolved(layer: Layer) -> tuple[Layer, list[Problem]]:
-    """The layer with absolute paths and with the texts that it refers to, and the problems of those."""
+def resolved(layer: Layer, environ: Mapping[str, str]) -> tuple[Layer, list[Problem]]:
+    """The layer with whole paths and with the texts that it refers to, and the problems of those.
+
+    Args:
+        layer: What one source says.
+        environ: The environment, which knows the home directory.
+    """
     data = layer.data
     problems: list[Problem] = []
-    for key in _PATHS:
-        path = at(data, key)
-        if isinstance(path, str) and path and "\x00" not in path:
-            data = _with(data, key, str(layer.folder / path))
-        elif isinstance(path, str):
-            problems.append(problem_at(layer.place(key), key, "must be a path", code="invalid-value"))
-            data = _with(data, key, "/")
+    for key, path in _said_paths(layer.data):
+        try:
+            whole = _whole(path, key, layer, environ)
+        except ValueError as error:
+            problems.append(problem_at(layer.place(key), key, str(error), code="path"))
+            whole = "/"
+        data = _with(data, key, whole)
     for key in _TEXTS:
         reference = at(data, key)
         if isinstance(reference, dict):
-            text, problem = _text(layer, key, reference)
+            text, problem = _text(layer, key, reference, environ)
             data = _with(data, key, text)
             problems.extend(problem)
     return replace(layer, data=data), problems
 
 
-def _text(layer: Layer, key: Key, reference: dict[str, Any]) -> tuple[str, list[Problem]]:
+def _said_paths(data: dict[str, Any]) -> Iterator[tuple[Key, str]]:
+    """Every path that a layer says: of files that are read, of programs, and of files that are written."""
+    outputs = data.get("outputs")
+    each: Iterator[tuple[Any, Any]] = iter(())
+    if isinstance(outputs, dict | list):
+        each = iter(outputs.items()) if isinstance(outputs, dict) else enumerate(outputs)
+    written: list[Key] = [("outputs", place, "path") for place, _ in each]
+    for key in (*READ_PATHS, *_PROGRAMS, *written, ("journal", "path")):
+        path = at(data, key)
+        if isinstance(path, str) and path:
+            yield key, path
+
+
+def _whole(path: str, key: Key, layer: Layer, environ: Mapping[str, str]) -> str:
+    if "\x00" in path:
+        msg = "must be a path"
+        raise ValueError(msg)
+    if key in _PROGRAMS and not path.startswith("~"):
+        return path
+    path = home_expanded(path, environ)
+    if key == _AUTHORITIES and not Path(path).is_absolute() and not (layer.folder / path).is_file():
+        # What stands beside a profile comes with it; other files may be on the machine where it runs.
+        msg = "there is no such file; a relative path starts at the profile that says it"
+        raise ValueError(msg)
+    return str(layer.folder / path) if key in READ_PATHS else path
+
+
+def _text(layer: Layer, key: Key, reference: dict[str, Any], environ: Mapping[str, str]) -> tuple[str, list[Problem]]:
     path = reference.get("file")
     if set(reference) != {"file"} or not isinstance(path, str) or not path or "\x00" in path:
         wrong = next((name for name in reference if name != "file"), None)
         place = layer.place((*key, wrong), "key") if wrong else layer.place(key)
         problem = "must be a text, or a file to read it from"
         return "", [problem_at(place, key, problem, f'{key[-1]} = {{ file = "…" }}', code="file-reference")]
+    place = layer.place((*key, "file"))
+    try:
+        path = home_expanded(path, environ)
+    except ValueError as error:
+        return "", [problem_at(place, (*key, "file"), str(error), code="path")]
     try:
         return read_text(layer.folder / path), []
-    except ValueError as error:
-        place = layer.place((*key, "file"))
-        problem = f"the file {_named(layer.folder / path)} {error}"
+    except UnreadableText as error:
+        where = f", line {error.line}" if error.line > 1 else ""
+        problem = f"the file {_named(layer.folder / path)}{where} {error}"
         hint = "a relative path starts at the profile that says it"
         return "", [problem_at(place, (*key, "file"), problem, hint, code="file-reference")]
 
@@ -62,7 +104,10 @@ def _named(path: Path) -> str:
     return repr(str(path)) if len(str(path)) < 500 else repr(f"{str(path)[:60]}…")
 
 
-def _with(data: dict[str, Any], key: Key, value: Any) -> dict[str, Any]:
-    name = str(key[0])
+def _with(data: Any, key: Key, value: Any) -> Any:
+    """A copy of tables and arrays with another value at a key that is there."""
+    name = key[0]
     inner = value if len(key) == 1 else _with(data[name], key[1:], value)
+    if isinstance(data, list):
+        return [inner if index == name else each for index, each in enumerate(data)]
     return {**data, name: inner}

@@ -4,6 +4,7 @@
 |---|---|
 | `temperature-removed` | `temperature` where the current API is spoken; it has none |
 | `preview-field` | a flat field of the preview's session; the hint has its new name |
+| `extra-known` | a field in `session.extra` that `[session]` takes with the same value |
 | `model-missing` | a conversation on OpenAI or Azure without a model |
 | `model-with-transcription` | a model beside a transcription session on OpenAI or Azure |
 | `model-with-call` | a model beside `call_id` |
@@ -11,6 +12,14 @@
 | `model-twice` | `session.model` that differs from `model.name` |
 | `azure-api-version` | an `api_version` that is not a preview's: the current API takes none |
 | `azure-base-url` | a resource's address with a path |
+| `base-url-path` | a base that is the whole address of something, such as `…/v1/realtime`, or OpenAI's without `/v1` |
+| `base-url-query` | a base with a query, which is `endpoint.query`, or with a fragment |
+| `query-parameter` | a parameter of OpenAI or Azure that rt-run writes itself, such as `api-version` or `deployment` |
+| `endpoint-kind` | an Azure resource on an endpoint of kind `openai`, or the other way round |
+| `example-address` | (warning) the address of an example, such as `contoso` |
+| `header-refused` | a header that HTTP does not take, or that belongs to the handshake |
+| `proxy-in-clear` | a proxy before an endpoint that is spoken to without TLS |
+| `odd-character` | a name, address or path with invisible characters, spaces at its ends, or quotes around it |
 | `azure-preview` | (warning) the preview protocol, which is on its way out |
 | `reasoning-unsupported` | `reasoning` on a model known to have none |
 | `both-modalities` | text and audio both |
@@ -37,10 +46,10 @@
 | `samples-mixed` | audio of several sessions on one standard output |
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, NamedTuple
 
-from runner.profile import rules_audio, rules_connection, rules_run, rules_session
+from runner.profile import rules_address, rules_audio, rules_connection, rules_names, rules_run, rules_session
 from runner.profile.keys import Key
 from runner.profile.merge import Owners
 from runner.profile.problems import Place, Problem, problem_at
@@ -50,6 +59,7 @@ from runner.settings.profile import Profile
 WARNINGS = frozenset(
     {
         "azure-preview",
+        "example-address",
         "insecure",
         "no-credential",
         "no-first-response",
@@ -69,16 +79,25 @@ class Rule(NamedTuple):
 
 
 def broken_rules(
-    profile: Profile | None, tree: dict[str, Any], invalid: frozenset[str], owners: Owners
+    profile: Profile | None, tree: dict[str, Any], wrong: Collection[Key], owners: Owners
 ) -> list[tuple[Key, Problem, bool]]:
-    """What breaks a rule, as key, problem and whether it only warns; invalid tables are left out."""
-    tables = valid_tables(profile, tree, invalid)
+    """What breaks a rule, as key, problem and whether it only warns; no rule judges by a value that is wrong."""
+    tables = valid_tables(profile, tree, wrong)
     found: list[tuple[Key, Problem, bool]] = []
     for rule in RULES:
-        for key, problem, hint, part in rule.check(tables):
+        for key, problem, hint, part in _findings(rule, tables, is_whole=profile is not None):
             place = _place(key, part, owners)
             found.append((key, problem_at(place, key, problem, hint, code=rule.code), rule.code in WARNINGS))
     return found
+
+
+def _findings(rule: Rule, tables: Tables, *, is_whole: bool) -> list[Finding]:
+    try:
+        return list(rule.check(tables))
+    except AttributeError:
+        if is_whole:
+            raise
+        return []  # it asked for a value that is wrong
 
 
 def _place(key: Key, part: Part, owners: Owners) -> Place:
@@ -91,13 +110,22 @@ def _place(key: Key, part: Part, owners: Owners) -> Place:
 RULES = (
     Rule("temperature-removed", rules_session.temperature_removed),
     Rule("preview-field", rules_session.preview_field),
+    Rule("extra-known", rules_session.extra_known),
     Rule("model-missing", rules_connection.model_missing),
     Rule("model-with-transcription", rules_connection.model_with_transcription),
     Rule("model-with-call", rules_connection.model_with_call),
     Rule("translation-unsupported", rules_connection.translation_unsupported),
     Rule("model-twice", rules_connection.model_twice),
     Rule("azure-api-version", rules_connection.azure_api_version),
-    Rule("azure-base-url", rules_connection.azure_base_url),
+    Rule("azure-base-url", rules_address.azure_base_url),
+    Rule("base-url-path", rules_address.base_url_path),
+    Rule("base-url-query", rules_address.base_url_query),
+    Rule("query-parameter", rules_address.query_parameter),
+    Rule("endpoint-kind", rules_address.endpoint_kind),
+    Rule("example-address", rules_address.example_address),
+    Rule("header-refused", rules_address.header_refused),
+    Rule("proxy-in-clear", rules_address.proxy_in_clear),
+    Rule("odd-character", rules_names.odd_character),
     Rule("azure-preview", rules_connection.azure_preview),
     Rule("reasoning-unsupported", rules_session.reasoning_unsupported),
     Rule("both-modalities", rules_session.both_modalities),

@@ -12,15 +12,21 @@ _CLIENT_SECRET_FIELDS = ("tenant_id", "client_id", "client_secret")
 _CERTIFICATE_FIELDS = ("tenant_id", "client_id", "certificate_file")
 
 
+def _joins_call(tables: Tables) -> bool:
+    """Whether the session is the sideband of a call."""
+    endpoint = tables.endpoint
+    return not isinstance(endpoint, LocalEndpoint | None) and endpoint.call_id is not None
+
+
 def model_missing(tables: Tables) -> Iterator[Finding]:
     """A conversation or a translation on a hosted endpoint without a model."""
     if (
         is_hosted(tables)
         and isinstance(tables.session, RealtimeSettings | TranslationSettings)
         and tables.model is None
-        and not getattr(tables.session, "model", None)
+        and not (isinstance(tables.session, RealtimeSettings) and tables.session.model)
         and "model" not in tables.invalid
-        and not getattr(tables.endpoint, "call_id", None)
+        and not _joins_call(tables)
     ):
         example = '"gpt-realtime-2"' if isinstance(tables.endpoint, OpenAIEndpoint) else "the name of a deployment"
         yield ("model",), "is missing", f"add [model] with name = {example}", "table"
@@ -36,7 +42,7 @@ def model_with_transcription(tables: Tables) -> Iterator[Finding]:
 
 def model_with_call(tables: Tables) -> Iterator[Finding]:
     """A model beside a call, which has its own."""
-    if tables.model and getattr(tables.endpoint, "call_id", None):
+    if tables.model and _joins_call(tables):
         yield ("model", "name"), "a call has its model already", "remove [model] or endpoint.call_id", "key"
 
 
@@ -46,7 +52,7 @@ def translation_unsupported(tables: Tables) -> Iterator[Finding]:
         return
     if isinstance(tables.endpoint, AzureEndpoint):
         problem = "Azure has no translation sessions"
-    elif getattr(tables.endpoint, "call_id", None):
+    elif _joins_call(tables):
         problem = "a call is a conversation"
     else:
         return
@@ -67,14 +73,6 @@ def azure_api_version(tables: Tables) -> Iterator[Finding]:
     if not speaks_preview(tables) or (tables.endpoint.base_url.path or "").rstrip("/").endswith("/openai/v1"):
         hint = "remove it; only a version that ends in -preview speaks the preview protocol"
         yield ("endpoint", "api_version"), "the current API takes no api_version", hint, "key"
-
-
-def azure_base_url(tables: Tables) -> Iterator[Finding]:
-    """A resource's address with a path."""
-    if isinstance(tables.endpoint, AzureEndpoint) and (tables.endpoint.base_url.path or "/") != "/":
-        url = tables.endpoint.base_url
-        hint = f'write base_url = "{url.scheme}://{url.host}"; a gateway with a path is an endpoint of kind "custom"'
-        yield ("endpoint", "base_url"), "must be the resource alone, without a path", hint, "value"
 
 
 def azure_preview(tables: Tables) -> Iterator[Finding]:

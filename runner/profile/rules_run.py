@@ -13,8 +13,8 @@ def cost_without_prices(tables: Tables) -> Iterator[Finding]:
     """A limit on money where nothing costs any."""
     limits = tables.run.limits if tables.run else None
     if limits and limits.max_cost is not None:
-        prices = limits.prices.model_dump().values() if limits.prices else ()
-        if not any(prices):
+        prices = limits.prices
+        if prices is None or not any(getattr(prices, name) for name in type(prices).model_fields):
             hint = "write what tokens cost in [run.limits.prices], or remove it"
             yield ("run", "limits", "max_cost"), "can never be reached: nothing has a price", hint, "key"
 

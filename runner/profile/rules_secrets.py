@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
-from runner.profile.keys import Key, at, leaves, looks_secret
+from runner.profile.keys import Key, at, is_key_shaped, leaves, looks_secret
 from runner.profile.layers import Layer
 from runner.profile.problems import Problem, problem_at
 from runner.settings.auth import KEY_VARIABLES
+from runner.settings.base_url import USER_INFO_PROBLEM, has_user_info
 from runner.settings.secret import KINDS
 
 CODE = "literal-secret"
@@ -30,30 +31,41 @@ _SECRET_NAMES = re.compile(
 )
 """Names of headers and query parameters that carry credentials: API gateways, signed URLs, identity services."""
 _PARAMETER = re.compile(r"[?&]([^=&#]+)=")
-_USER_INFO = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s]*@")
+_USER_INFO = re.compile(r"://[^/?#\s]*@")
 _SETTINGS = frozenset({"kind", "header", "credential", "scope", "tenant_id", "client_id", "certificate_file"})
 
 
 def literal_secrets(layer: Layer) -> list[tuple[Key, Problem]]:
     """Every secret that one layer spells out, by its key."""
-    hint = _hint(layer)
+    variable = KEY_VARIABLES["azure" if at(layer.data, ("endpoint", "kind")) == "azure" else "openai"]
+    hint = f'{{ env = "{variable}" }}'
     found: dict[Key, Problem] = {}
     for key, problem in _findings(layer.data):
-        advice = _HINTS.get(problem, hint)
+        advice = _HINTS.get(problem, hint).replace(KEY_VARIABLES["openai"], variable)
         found.setdefault(key, problem_at(layer.place(key), key, problem, advice, code=CODE))
     return list(found.items())
 
 
 def _findings(data: dict[str, Any]) -> Iterator[tuple[Key, str]]:
     auth = data.get("auth")
-    if isinstance(auth, str):
+    if isinstance(auth, str) and is_key_shaped(auth):
         yield ("auth",), PROBLEM
     for name, value in auth.items() if isinstance(auth, dict) else ():
         if _is_secret_key(name) and not (isinstance(value, dict) and any(kind in value for kind in KINDS)):
             for key, leaf in leaves(value, ("auth", name)):
                 if not isinstance(leaf, dict):
                     yield key if isinstance(value, dict) else ("auth", name), PROBLEM
+    yield from _instead_of_names(data)
     yield from _anywhere(data)
+
+
+def _instead_of_names(data: dict[str, Any]) -> Iterator[tuple[Key, str]]:
+    """Keys that stand where the name of their variable, file, credential or program belongs."""
+    for name in ("api_key", "client_secret"):
+        for key in (*(("auth", name, kind) for kind in KINDS), ("auth", name, "command", 0)):
+            value = at(data, key)
+            if isinstance(value, str) and is_key_shaped(value):
+                yield key, _IN_REFERENCE
 
 
 def _anywhere(data: dict[str, Any]) -> Iterator[tuple[Key, str]]:
@@ -64,10 +76,14 @@ def _anywhere(data: dict[str, Any]) -> Iterator[tuple[Key, str]]:
             yield key, _IN_QUERY
         elif key[:2] == ("session", "tools") and key[-1] == "authorization":
             yield key, _IN_TOOL
-        elif isinstance(value, str) and key[0] in ("endpoint", "auth") and _USER_INFO.search(value):
+        elif isinstance(value, str) and _is_address(key) and (_USER_INFO.search(value) or has_user_info(value)):
             yield key, _IN_URL
         elif (isinstance(value, str) and looks_secret(value)) or any(looks_secret(str(part)) for part in key):
             yield key, PROBLEM
+
+
+def _is_address(key: Key) -> bool:
+    return key[0] in ("endpoint", "auth") or (key[:2] == ("session", "tools") and key[-1] == "server_url")
 
 
 def _is_secret_key(name: str) -> bool:
@@ -96,18 +112,14 @@ def _names_credential(name: str) -> bool:
 
 _IN_HEADER = "a credential does not belong among the headers"
 _IN_QUERY = "a credential does not belong in the query"
-_IN_URL = "a URL must not carry a user name or password"
+_IN_URL = USER_INFO_PROBLEM
+_IN_REFERENCE = "this looks like the secret itself, where its name belongs"
 _IN_TOOL = "a token does not belong in a profile, and this field takes no reference"
 _USE_AUTH = 'use [auth] with a reference, such as api_key = { env = "OPENAI_API_KEY" }'
 _HINTS = {
     _IN_HEADER: _USE_AUTH,
     _IN_QUERY: _USE_AUTH,
+    _IN_REFERENCE: 'export it, such as OPENAI_API_KEY=…, and write the name: { env = "OPENAI_API_KEY" }',
     _IN_URL: "use [auth] for the endpoint; a proxy that wants a password is given in HTTPS_PROXY",
     _IN_TOOL: "let a connector hold it (`connector_id`), or send the tool over the Python API",
 }
-
-
-def _hint(layer: Layer) -> str:
-    kind = at(layer.data, ("endpoint", "kind"))
-    variable = KEY_VARIABLES["azure" if kind == "azure" else "openai"]
-    return f'{{ env = "{variable}" }}'

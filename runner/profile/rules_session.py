@@ -2,8 +2,11 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
-from runner.profile.keys import Key, at
+from pydantic import BaseModel, ValidationError
+
+from runner.profile.keys import Key, at, dotted
 from runner.profile.legacy_fields import GONE, MOVED, successor
 from runner.profile.tables import Finding, Tables, is_hosted, speaks_preview
 from runner.settings.profile import RealtimeSettings, TranscriptionSettings, TranslationSettings
@@ -37,6 +40,34 @@ def preview_field(tables: Tables) -> Iterator[Finding]:
     for key in _former_fields(tables):
         if key[-1] in MOVED:
             yield key, "a name of the preview API", successor(key), "key"
+
+
+def extra_known(tables: Tables) -> Iterator[Finding]:
+    """A field in `extra` that the session itself takes with this value; the one in `extra` would win unseen."""
+    extra = at(tables.tree, ("session", "extra"))
+    if tables.session is None or not isinstance(extra, dict):
+        return
+    for key in _known_below(extra, (), type(tables.session), tables.session.type):
+        written = dotted(("session", *key))
+        yield ("session", "extra", *key), "rt-run knows this field", f"write {written}", "key"
+
+
+def _known_below(table: dict[str, Any], key: Key, kind: type[BaseModel], session_type: str) -> Iterator[Key]:
+    for name, value in table.items():
+        here = (*key, name)
+        if name == "type" or (not key and name in {"extra", "model"}):
+            continue
+        if isinstance(value, dict) and "type" not in value and value:
+            yield from _known_below(value, here, kind, session_type)
+        else:
+            asked: Any = value
+            for part in reversed(here):
+                asked = {part: asked}
+            try:
+                kind.model_validate({"type": session_type, **asked})
+            except ValidationError:
+                continue
+            yield here
 
 
 def reasoning_unsupported(tables: Tables) -> Iterator[Finding]:

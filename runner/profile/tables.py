@@ -1,15 +1,16 @@
 """The valid tables of a profile that may be invalid elsewhere."""
 
+from collections.abc import Collection
 from functools import cache
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from runner.profile.keys import Key
 from runner.settings.auth import Auth
 from runner.settings.endpoint import AzureEndpoint, Endpoint, OpenAIEndpoint
 from runner.settings.input import Input
-from runner.settings.output import OutputSettings
+from runner.settings.output import OutputSection, OutputSettings
 from runner.settings.profile import ModelSettings, Profile, SessionSettings
 from runner.settings.run_settings import RunSettings
 
@@ -31,10 +32,17 @@ class Tables(NamedTuple):
     session: SessionSettings | None = None
     input: Input | None = None
     outputs: list[OutputSettings] | None = None
+    """One that is wrong in itself is a `BrokenOutput` here, which has its place and nothing else."""
     run: RunSettings | None = None
 
 
 NAMES = ("endpoint", "auth", "model", "session", "input", "outputs", "run")
+
+
+class BrokenOutput(OutputSection):
+    """An output that is wrong in itself: rules about several outputs pass it by."""
+
+    kind: str = ""
 
 
 @cache
@@ -44,23 +52,79 @@ def _validator(name: str) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
-def valid_tables(profile: Profile | None, tree: dict[str, Any], invalid: frozenset[str]) -> Tables:
-    """The tables of a valid profile, or those tables of an invalid one that are valid by themselves."""
+@cache
+def _output_validator() -> TypeAdapter[Any]:
+    return TypeAdapter(OutputSettings)
+
+
+def valid_tables(profile: Profile | None, tree: dict[str, Any], wrong: Collection[Key]) -> Tables:
+    """The tables of a valid profile, or what is sound of those of an invalid one.
+
+    A value that is wrong is missing there: a rule that asks for it gets an `AttributeError`.
+
+    Args:
+        profile: The profile, where it is valid.
+        tree: The merged profile before validation.
+        wrong: The keys of all values that are wrong, and of those that nothing takes.
+    """
     if profile is not None:
-        return Tables(tree, invalid, **{name: getattr(profile, name) for name in NAMES})
+        return Tables(tree, frozenset(), **{name: getattr(profile, name) for name in NAMES})
     found: dict[str, Any] = {}
+    invalid = {str(key[0]) for key in wrong if len(key) == 1}
     for name in NAMES:
         field = Profile.model_fields[name]
+        below = [key[1:] for key in wrong if key[0] == name and len(key) > 1]
+        if name in invalid:
+            continue
         if name not in tree:
             found[name] = (
                 None if field.is_required() else field.get_default(call_default_factory=True, validated_data={})
             )
-        elif name not in invalid:
-            try:
-                found[name] = _validator(name).validate_python(tree[name])
-            except ValidationError:
-                invalid = invalid | {name}
-    return Tables(tree, invalid, **found)
+        elif name == "outputs" and isinstance(tree[name], list):
+            found[name] = [
+                _sound(_output_validator(), value, [key[1:] for key in below if key[0] == index]) or BrokenOutput()
+                for index, value in enumerate(tree[name])
+            ]
+        elif (table := _sound(_validator(name), tree[name], below)) is not None:
+            found[name] = table
+        else:
+            invalid.add(name)
+    return Tables(tree, frozenset(invalid), **found)
+
+
+def _sound(validator: TypeAdapter[Any], value: Any, wrong: list[Key]) -> Any:
+    """The table without the values that are wrong; None where it is none then."""
+    keys = [_removable(key) for key in wrong]
+    if () in keys:
+        return None
+    for key in keys:
+        value = _without(value, key)
+    try:
+        table = validator.validate_python(value)
+    except ValidationError:
+        return None
+    for key in keys:
+        owner = table
+        for part in key[:-1]:
+            owner = getattr(owner, str(part), None)
+        if isinstance(owner, BaseModel):
+            vars(owner).pop(str(key[-1]), None)
+    return table
+
+
+def _removable(key: Key) -> Key:
+    """The key that goes with a wrong one: arrays, and tables whose kind is wrong, go as a whole."""
+    key = key[: next((place for place, part in enumerate(key) if isinstance(part, int)), None)]
+    return key[:-1] if key and key[-1] in ("kind", "type") else key
+
+
+def _without(tree: Any, key: Key) -> Any:
+    """A copy of tables without one key."""
+    if not isinstance(tree, dict) or key[0] not in tree:
+        return tree
+    if len(key) == 1:
+        return {name: each for name, each in tree.items() if name != key[0]}
+    return {**tree, key[0]: _without(tree[key[0]], key[1:])}
 
 
 def speaks_preview(tables: Tables) -> bool:

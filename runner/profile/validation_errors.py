@@ -1,6 +1,5 @@
 """What pydantic says about a profile, in the words and with the places of its author."""
 
-import difflib
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -9,13 +8,31 @@ from pydantic import ValidationError
 
 from runner.profile.keys import Key, at, dotted
 from runner.profile.merge import Owners
-from runner.profile.model_keys import ROOT, Slot, all_keys, slot_at
+from runner.profile.model_keys import ROOT, Slot, slot_at
 from runner.profile.problems import Problem, problem_at
+from runner.profile.suggestion import choice, nearest
+from runner.profile.unknown_keys import meant_by
 
 _FIRST_STEPS: dict[Key, str] = {
     ("version",): "write `version = 1`",
     ("endpoint",): 'add a table [endpoint] with kind = "openai", "azure", "custom" or "local"',
 }
+
+_PATTERNS: dict[str | int, tuple[str, str]] = {
+    "api_version": (
+        "must be the date of a version, such as 2025-04-01-preview",
+        "remove it: the current API takes no version, and only the deprecated preview has one",
+    ),
+    "env": ("must be the name of a variable", "a name has letters, digits and underscores"),
+    "credential": ("must be the name of a credential", "as LoadCredential= has it, without a slash"),
+    "scope": ("must be a scope", "such as https://cognitiveservices.azure.com/.default"),
+    "call_id": ("must be the id of a call", "an id has letters, digits, - and _"),
+    "proxy": ("must be a URL that begins with http://, https://, socks5:// or socks5h://", ""),
+    "headers": ("must be the name of a header", "a name has letters, digits and -, and no spaces"),
+}
+"""For a key whose values have a certain form, what that is in words, and a hint."""
+_A_URL = "must be a URL that begins with https:// or wss://"
+_LOOPBACK = "http:// and ws:// are for this machine"
 
 
 def refusals(error: ValidationError, tree: dict[str, Any], owners: Owners) -> list[tuple[Key, Problem]]:
@@ -38,7 +55,7 @@ def refusals(error: ValidationError, tree: dict[str, Any], owners: Owners) -> li
 
 def unknown_key(key: Key, tree: dict[str, Any], owners: Owners) -> Problem:
     """The problem of a key that its table does not take."""
-    return _placed(key, "key", "unknown-key", "unknown key", _meant(key, tree), owners)
+    return _placed(key, "key", "unknown-key", "unknown key", meant_by(key, tree), owners)
 
 
 def key_of(location: tuple[str | int, ...], tree: dict[str, Any]) -> Key:
@@ -65,36 +82,81 @@ def _explained(each: Any, key: Key, tree: dict[str, Any]) -> Iterator[tuple[Key,
     kind, context = each["type"], each.get("ctx", {})
     value = at(tree, key)
     if kind == "extra_forbidden":
-        yield key, "key", "unknown-key", "unknown key", _meant(key, tree)
+        yield key, "key", "unknown-key", "unknown key", meant_by(key, tree)
     elif kind == "missing":
         yield key, "table", "missing-key", "is missing", _FIRST_STEPS.get(key, "")
     elif kind == "union_tag_not_found":
         name = str(context["discriminator"]).strip("'")
-        yield (*key, name), "table", "missing-key", f"is missing: {_choice(_tags(key, tree))}", ""
+        yield (*key, name), "table", "missing-key", f"is missing: {choice(_tags(key, tree))}", ""
     elif kind == "union_tag_invalid":
         name = str(context["discriminator"]).strip("'")
         given = value.get(name) if isinstance(value, dict) else value
         here = (*key, name) if isinstance(value, dict) and name in value else key
-        yield here, "value", "unknown-kind", f"must be {_choice(_tags(key, tree))}", _near(given, _tags(key, tree))
+        yield here, "value", "unknown-kind", f"must be {choice(_tags(key, tree))}", _near(given, _tags(key, tree))
     elif kind == "session_type":
         given = value.get("type") if isinstance(value, dict) else None
         here = (*key, "type") if isinstance(value, dict) else key
         kinds = ["realtime", "transcription", "translation"]
-        problem = f"must be {_choice(kinds)}" if isinstance(value, dict) else "must be a table"
+        problem = f"must be {choice(kinds)}" if isinstance(value, dict) else "must be a table"
         yield here, "value", "unknown-kind", problem, _near(given, kinds)
     elif kind == "secret_reference":
         hint = '{ env = "NAME" }, { file = "PATH" }, { credential = "NAME" } or { command = ["PROGRAM"] }'
         yield key, "value", "secret-reference", "a secret is a reference, never a value", hint
-    elif kind == "literal_error":
-        words = [word.strip("'") for word in str(context["expected"]).replace(" or ", ", ").split(", ")]
-        yield key, "value", "invalid-value", f"must be {context['expected']}".replace("'", '"'), _near(value, words)
     else:
-        yield key, "value", "invalid-value", _in_our_words(each["msg"]), ""
+        yield key, "value", "invalid-value", *_of_value(each, key, value, tree)
+
+
+def _of_value(each: Any, key: Key, value: Any, tree: dict[str, Any]) -> tuple[str, str]:
+    """Problem and hint for a value of another type or form than its place takes."""
+    match each["type"]:
+        case "literal_error":
+            expected = str(each["ctx"]["expected"])
+            words = [word.strip("'") for word in expected.replace(" or ", ", ").split(", ")]
+            is_number = isinstance(value, str) and value in words
+            hint = f"write {value}, without quotes" if is_number else _near(value, words)
+            return f"must be {expected}".replace("'", '"'), hint
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return "must be a table", _as_table(key, value, tree)
+        case "list_type":
+            return "must be an array", _as_array(key, value, tree)
+        case "url_parsing" | "url_scheme":
+            return _A_URL, _LOOPBACK
+        case "string_pattern_mismatch":
+            return next((_PATTERNS[name] for name in key[-2:] if name in _PATTERNS), (_in_our_words(each["msg"]), ""))
+    return _in_our_words(each["msg"]), ""
+
+
+def _as_table(key: Key, value: Any, tree: dict[str, Any]) -> str:
+    """How to write a table where something else stands."""
+    slot = slot_at(key, tree)
+    if slot is None or not slot.models:
+        return f"write {key[-1]} = {{ … }}"
+    if slot.clearable and (value is False or value in ("off", "false", "null")):
+        return 'write "none" to turn it off'
+    tags = _tags(key, tree)
+    given = value if value in tags else "…"
+    first, field = next(iter(slot.models[0].model_fields.items()))
+    inside = f'{first} = "{given}"' if field.is_required() and (below := slot.child(first)) and below.only_text else "…"
+    if len(key) == 1:
+        return f"write [{dotted(key)}]" + (f", and below it {inside}" if inside != "…" else "")
+    return f"write {key[-1]} = {{ {inside} }}"
+
+
+def _as_array(key: Key, value: Any, tree: dict[str, Any]) -> str:
+    """How to write an array where one value stands."""
+    slot = slot_at((*key, 0), tree)
+    if slot is not None and slot.models:
+        return f"write [[{dotted(key)}]]" if len(key) == 1 else f"write {key[-1]} = [{{ … }}]"
+    given = value if slot is not None and value in slot.words else "…"
+    return f'write {key[-1]} = ["{given}"]'
 
 
 def _in_our_words(message: str) -> str:
     text = re.sub(r"(valid )?dictionary( or (instance of \w+|object to extract fields from))?", "table", message)
     text = text.removeprefix("Value error, ").replace("a valid list", "an array").replace("be a valid ", "be a ")
+    if text in ("String should have at least 1 character", "List should have at least 1 item after validation, not 0"):
+        return "must not be empty"
+    text = text.replace("a valid string", "a text").replace("a valid integer", "a whole number")
     for theirs in ("Input should be", "String should", "List should", "Dictionary should", "Value should"):
         if text.startswith(theirs):
             return ("must be" if theirs.endswith("be") else "must") + text.removeprefix(theirs)
@@ -106,32 +168,9 @@ def _tags(key: Key, tree: dict[str, Any]) -> list[str]:
     return [tag for tag, kind in slot.alternatives if tag and kind in slot.models] if slot else []
 
 
-def _choice(words: list[str]) -> str:
-    quoted = [f'"{word}"' for word in words]
-    return " or ".join([", ".join(quoted[:-1]), quoted[-1]]) if len(quoted) > 1 else "".join(quoted)
-
-
 def _near(given: Any, words: list[str]) -> str:
-    near = difflib.get_close_matches(given.lower(), words, n=1) if isinstance(given, str) and len(given) < 100 else []
+    near = nearest(given, words) if isinstance(given, str) else []
     return f'did you mean "{near[0]}"?' if near else ""
-
-
-def _meant(key: Key, tree: dict[str, Any]) -> str:
-    """A hint at the key that an unknown one was meant to be."""
-    parent, name = key[:-1], str(key[-1])
-    slot = slot_at(parent, tree)
-    if slot is None:
-        return ""
-    names = slot.for_value(at(tree, parent)).names()
-    if len(name) < 100 and (near := difflib.get_close_matches(name, names, n=1)):
-        return f"did you mean {near[0]}?"
-    others = [tag for tag, model in slot.alternatives if tag and name in getattr(model, "model_fields", {})]
-    if others:
-        return f"only {_choice(others)} takes it"
-    homes = [each[:-1] for each in all_keys() if each[-1] == name and each[:-1] != parent]
-    if len(homes) == 1:
-        return f"it belongs in [{dotted(homes[0])}]" if homes[0] else "it belongs at the top, before all tables"
-    return f"there are {', '.join(names)}" if 0 < len(names) <= 12 else ""
 
 
 def _placed(key: Key, part: str, code: str, problem: str, hint: str, owners: Owners) -> Problem:

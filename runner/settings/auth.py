@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, HttpUrl
+from pydantic import Field
 
 from runner.api.strict import Section
+from runner.settings.base_url import BaseUrl
 from runner.settings.secret import SecretRef
 
 
@@ -45,7 +46,7 @@ class EntraAuth(Section):
     """The application's secret, for `client-secret`."""
     certificate_file: Path | None = None
     """The application's certificate and key in PEM, for `client-certificate`; a relative path starts at the profile."""
-    authority: HttpUrl | None = None
+    authority: BaseUrl | None = None
     """The Entra authority, for national clouds."""
     timeout_s: Annotated[float, Field(gt=0, le=300)] = 30.0
     """How long fetching a token may take, in seconds."""

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, HttpUrl
 
 from runner.api.strict import Section
+from runner.settings.base_url import BaseUrl
 from runner.settings.faults import Fault
 from runner.settings.proxy_address import proxy_problem
 
@@ -74,8 +75,8 @@ class OpenAIEndpoint(Network):
     """OpenAI's own service."""
 
     kind: Literal["openai"]
-    base_url: HttpUrl = HttpUrl("https://api.openai.com/v1")
-    """The API's base, such as a regional `https://eu.api.openai.com/v1`."""
+    base_url: BaseUrl = HttpUrl("https://api.openai.com/v1")
+    """The API's base with its `/v1`, such as a regional `https://eu.api.openai.com/v1`."""
     organization: str | None = None
     """Sent as `OpenAI-Organization`."""
     project: str | None = None
@@ -90,7 +91,7 @@ class AzureEndpoint(Network):
     """An Azure OpenAI resource; the model's name is the name of a deployment in it."""
 
     kind: Literal["azure"]
-    base_url: HttpUrl
+    base_url: BaseUrl
     """The resource, such as `https://contoso.openai.azure.com`."""
     api_version: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}(-preview)?$")] | None = None
     """Speak the deprecated preview protocol of this version; leave it out for the current one."""
@@ -107,8 +108,9 @@ class CustomEndpoint(Network):
     """Any server that speaks the protocol: gateways, LiteLLM, speaches, test servers."""
 
     kind: Literal["custom"]
-    base_url: HttpUrl
-    """The base to which `/realtime` is added; plain `http://` is for loopback addresses, elsewhere see `insecure`."""
+    base_url: BaseUrl
+    """The base to which `/realtime` is added, `https://` or `wss://`; plain `http://` and `ws://` are for loopback
+    addresses, elsewhere see `insecure`."""
     call_id: CallId | None = None
     """Join a running SIP or WebRTC call as its sideband."""
 

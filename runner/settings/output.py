@@ -30,7 +30,7 @@ PathTemplate = Annotated[str, Field(min_length=1), AfterValidator(_template)]
 QueueBytes = Annotated[int, Field(ge=65536, le=1 << 32)]
 
 
-class _OutputSection(Section):
+class OutputSection(Section):
     """What an output says of itself to all who need not know which kind it is."""
 
     @property
@@ -59,7 +59,7 @@ class _OutputSection(Section):
         return False
 
 
-class StdoutOutput(_OutputSection):
+class StdoutOutput(OutputSection):
     """Standard output."""
 
     kind: Literal["stdout"]
@@ -88,7 +88,7 @@ class StdoutOutput(_OutputSection):
         return True
 
 
-class EventsOutput(_OutputSection):
+class EventsOutput(OutputSection):
     """A file of every server event, one JSON object a line."""
 
     kind: Literal["events"]
@@ -103,7 +103,7 @@ class EventsOutput(_OutputSection):
         return self.path
 
 
-class TranscriptOutput(_OutputSection):
+class TranscriptOutput(OutputSection):
     """A file of what was said, both sides, a finished turn at a time."""
 
     kind: Literal["transcript"]
@@ -120,7 +120,7 @@ class TranscriptOutput(_OutputSection):
         return self.path
 
 
-class AudioOutput(_OutputSection):
+class AudioOutput(OutputSection):
     """A WAV file of what was heard, playable at any moment, also after a crash."""
 
     kind: Literal["audio"]
@@ -149,7 +149,7 @@ class AudioOutput(_OutputSection):
         return self.path
 
 
-class SpeakerOutput(_OutputSection):
+class SpeakerOutput(OutputSection):
     """A loudspeaker; needs `pip install rt-run[audio]`."""
 
     kind: Literal["speaker"]

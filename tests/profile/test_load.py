@@ -212,7 +212,7 @@ def test_the_room_has_these_names() -> None:
         ("outputs.5.format=events", "--set outputs.5.format: outputs.5: there is no such element"),
         ("run.grace_s", "--set run.grace_s: must be KEY=VALUE; such as run.grace_s=5"),
         ("extends=x", "--set extends: a parent can only be named in a file"),
-        ("session=5", "--set session: session: must be a table"),
+        ("session=5", "--set session: must be a table; write [session]"),
         ("sk-abcdefghijk", "--set [hidden]: must be KEY=VALUE; such as run.grace_s=5"),
     ],
 )

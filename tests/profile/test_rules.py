@@ -12,6 +12,7 @@ AZURE = OPENAI.replace('"openai"', '"azure"\nbase_url = "https://x.openai.azure.
 NO_MODEL = OPENAI.partition("[model]")[0]
 TRANSCRIPTION = '[session]\ntype = "transcription"\n'
 WHISPER = '[session.audio.input]\ntranscription = { model = "gpt-realtime-whisper" }\n'
+BASE = OPENAI.replace('openai"', 'openai"\nbase_url = "%s"')
 CUSTOM = 'version = 1\n[endpoint]\nkind = "custom"\nbase_url = "%s"\n'
 PREVIEW = AZURE.replace("[model]", 'api_version = "2025-04-01-preview"\n[model]')
 
@@ -36,6 +37,36 @@ BROKEN = [
     (OPENAI + '[session]\nmodel = "other"\n', "model-twice"),
     (AZURE.replace("[model]", 'api_version = "2025-04-01"\n[model]'), "azure-api-version"),
     (AZURE.replace("azure.com", "azure.com/openai/v1"), "azure-base-url"),
+    *((AZURE.replace("azure.com", f"azure.com{rest}"), "base-url-query")
+      for rest in ("?api-version=2024-10-01-preview&deployment=d", "/?x", "#top")),
+    *((CUSTOM % f"http://127.0.0.1:8000{path}", "base-url-path")
+      for path in ("/v1/realtime", "/v1/realtime/", "/realtime", "/v1/chat/completions", "/v1/realtime/translations",
+                   "/openai/v1/responses")),
+    (CUSTOM % "http://127.0.0.1:8000/v1?x=1", "base-url-query"),
+    *((BASE % f"https://{base}", "base-url-path")
+      for base in ("api.openai.com", "api.openai.com/", "eu.api.openai.com/v2", "api.openai.com/v1/realtime")),
+    (CUSTOM % "https://api.openai.com", "base-url-path"),
+    *((OPENAI.replace("[model]", f'query = {{ {name} = "x" }}\n[model]'), "query-parameter")
+      for name in ("model", "deployment", '"api-version"', '"API-Version"', "intent", "call_id")),
+    (AZURE.replace("[model]", 'query = { deployment = "d" }\n[model]'), "query-parameter"),
+    (BASE % "https://x.openai.azure.com/openai/v1", "endpoint-kind"),
+    (BASE.replace("openai", "azure") % "https://api.openai.com", "endpoint-kind"),
+    (AZURE.replace("//x.", "//contoso."), "example-address"),
+    (CUSTOM % "https://gateway.example/v1", "example-address"),
+    *((OPENAI.replace("[model]", f"{line}\n[model]"), "header-refused")
+      for line in ('headers = { X-User = "Jörg" }', 'headers = { "Sec-WebSocket-Protocol" = "realtime" }',
+                   'headers = { Host = "x" }', 'headers = { X-A = "a\\nb" }', 'headers = { X-A = " a" }',
+                   'headers = { X-A = "a", x-a = "b" }', 'project = "Zürich"')),
+    (CUSTOM % "http://127.0.0.1:8000/v1" + 'proxy = "http://127.0.0.1:3128"\n', "proxy-in-clear"),
+    *((OPENAI.replace("gpt-realtime-2", name), "odd-character")
+      for name in ("gpt-realtime ", " gpt-realtime", "gpt\u200brealtime", "gpt\u2010realtime", "gpt\u2013realtime", '\\"gpt\\"',
+                   "gpt\u00a0realtime", "gpt-realtime\\r", "'gpt-realtime'", "\u2018gpt\u2019", "gpt\u202erealtime")),
+    *((OPENAI + f'[[outputs]]\nkind = "events"\npath = "{path}"\n', "odd-character")
+      for path in ("a.jsonl ", "a\u200b.jsonl", "a\\u001b[2J", "\u201ca\u201d")),
+    (CUSTOM % "http://127.0.0.1:8000/v1\u200b", "odd-character"),
+    *((OPENAI + f"[session]\nextra = {extra}\n", "extra-known")
+      for extra in ('{ instructions = "x" }', '{ audio = { output = { voice = "marin", new = 1 } } }',
+                    '{ truncation = "auto" }', '{ audio = { input = { turn_detection = { type = "server_vad" } } } }')),
     (PREVIEW, "azure-preview"),
     (OPENAI.replace("realtime-2", "realtime") + '[session]\nreasoning = { effort = "low" }\n', "reasoning-unsupported"),
     (OPENAI + '[session]\noutput_modalities = ["text", "audio"]\n', "both-modalities"),
@@ -96,6 +127,27 @@ FINE = [
     OPENAI + '[session]\nreasoning = { effort = "low" }\n',
     AZURE.replace("gpt-realtime-2", "our-own") + '[session]\nreasoning = { effort = "low" }\n',
     CUSTOM % "http://127.0.0.1:8000/v1",
+    *(
+        CUSTOM % f"{base}"
+        for base in (
+            "ws://127.0.0.1:8000/v1",
+            "wss://gw.test/v1",
+            "WSS://gw.test",
+            "https://gw.test/realtime-proxy/v1",
+            "https://gw.test/x/",
+        )
+    ),
+    *(
+        BASE % base
+        for base in ("https://api.openai.com/v1/", "wss://eu.api.openai.com/v1", "https://proxy.test/openai")
+    ),
+    *(AZURE.replace("azure.com", f"azure.com{rest}") for rest in ("/", ":443", ":8443")),
+    CUSTOM % "http://127.0.0.1:8000/v1" + 'query = { model = "of-the-gateway", tag = "a b" }\n',
+    CUSTOM % "https://gw.test/v1" + 'proxy = "http://127.0.0.1:3128"\nheaders = { X-A = "a b", X-B = "" }\n',
+    OPENAI.replace("gpt-realtime-2", "our model/7:b_x@2.1") + '[session]\ninstructions = " \\"Hi\\"\\n– \u200d"\n',
+    OPENAI + OUTPUT % 'out/{started} é "quoted" – x.jsonl'.replace('"', "'"),
+    OPENAI + '[session.extra]\nnew = 1\nreasoning = { effort = "ultra" }\n'
+    'audio = { input = { format = { type = "audio/pcm", rate = 16000 } } }\n',
     CUSTOM % "http://[::1]:8000/v1",
     CUSTOM % "http://api.localhost:8000/v1",
     OPENAI + '[input]\nkind = "none"\n[run]\nuntil = "input-end"\n',
@@ -136,6 +188,61 @@ def test_what_keeps_the_rules_loads(load: Any, text: str) -> None:
 def test_every_rule_is_tried() -> None:
     """A rule without a profile that breaks it is no rule."""
     assert {rule.code for rule in RULES} == {code for _, code in BROKEN}
+
+
+def test_a_hint_says_what_to_write(load: Any) -> None:
+    """The whole value, with what was right in the given one."""
+    for text, hint in (
+        (AZURE.replace("azure.com", "azure.com:8443/openai"), 'write base_url = "https://x.openai.azure.com:8443"'),
+        (CUSTOM % "wss://gw.test/v1/realtime", 'write base_url = "https://gw.test/v1"'),
+        (BASE % "https://eu.api.openai.com/", 'write base_url = "https://eu.api.openai.com/v1"'),
+    ):
+        with pytest.raises(ProfileProblems) as raised:
+            load(text)
+        assert raised.value.problems[0].hint.startswith(hint)
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        (OPENAI + '[run]\ngrace_s = "10s"\n[run.limits]\nmax_cost = 1\n', {"invalid-value", "cost-without-prices"}),
+        (OPENAI + '[[outputs]]\nkind = "stdout"\n[[outputs]]\nkind = "events"\n[[outputs]]\nkind = "stdout"\n',
+         {"missing-key", "stdout-twice"}),
+        (OPENAI + TRANSCRIPTION + 'foo = 1\n' + FILE, {"unknown-key", "model-with-transcription"}),
+        (NO_MODEL.replace("[endpoint]", "[endpoint]\nprxy = 1") + FILE, {"unknown-key", "model-missing"}),
+        (AZURE.replace("[model]", 'api_version = "v1"\n[model]').replace("azure.com", "azure.com/openai"),
+         {"invalid-value", "azure-base-url"}),
+        (OPENAI + '[[outputs]]\nkind = "audio"\npath = "{x}"\n[session]\nmodel = "other"\ninclude = "x"\n',
+         {"invalid-value", "model-twice"}),
+        (OPENAI + MANY + 'grace_s = -1\n' + OUTPUT % "a.jsonl" + SPEAKER + 'buffer_ms = "x"\n',
+         {"invalid-value", "sessions-share-file", "speaker-shared"}),
+    ],
+)  # fmt: skip
+def test_rules_hold_beside_faults_in_their_own_table(load: Any, text: str, codes: set[str]) -> None:
+    """What is sound of a table is judged, so that one round tells all."""
+    with pytest.raises(ProfileProblems) as raised:
+        load(text)
+
+    assert {each.code for each in raised.value.problems} == codes
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        OPENAI + '[run.limits]\nmax_cost = 1\nprices = "x"\n',
+        OPENAI + "[run.limits]\nmax_cost = 1\nprices = { input_text = -1 }\n",
+        OPENAI + '[input]\nkind = "stdin"\nformat = "audo"\n[[outputs]]\n' + WAV + 'track = "input"\n',
+        NO_MODEL + '[session]\ntype = "transcript"\n',
+        NO_MODEL.replace("[endpoint]", '[endpoint]\ncall_id = "rtc/1"'),
+        OPENAI + MANY.replace("2", '"2"') + OUTPUT % "a.jsonl",
+    ],
+)
+def test_no_rule_judges_by_a_value_that_is_wrong(load: Any, text: str) -> None:
+    """One cause is one problem."""
+    with pytest.raises(ProfileProblems) as raised:
+        load(text)
+
+    assert len(raised.value.problems) == 1
 
 
 def test_rules_hold_beside_faults_in_other_tables(load: Any) -> None:

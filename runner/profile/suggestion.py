@@ -1,0 +1,47 @@
+"""What was meant by a word that nothing knows: said only where it is near, because a wrong guess leads astray."""
+
+import re
+from collections.abc import Collection
+
+_LONGEST = 100
+"""No name that anybody means is longer, in letters."""
+_CUTOFF = 0.72
+"""How alike two words must be: one wrong, missing, additional or swapped letter in four, two in eight."""
+_SURE = 0.85
+"""Alike enough to be meant, whatever else might be."""
+_SHORTEST_BEGINNING = 3
+
+
+def nearest(given: str, words: Collection[str], *, most: int = 1) -> list[str]:
+    """The words that were probably meant, the best first; none where no word is near.
+
+    Args:
+        given: What was written.
+        words: What there is.
+        most: The most words to name.
+    """
+    if not given or len(given) > _LONGEST:
+        return []
+    folded = given.lower()
+    known = {word.lower(): word for word in words}
+    if folded in known:
+        return [known[folded]]
+    import difflib
+
+    def alike(cutoff: float) -> list[str]:
+        return [known[word] for word in difflib.get_close_matches(folded, sorted(known), n=most, cutoff=cutoff)]
+
+    if near := alike(_SURE):
+        return near
+    for part in re.split(r"[^a-z0-9]+", folded):
+        # `azure-openai` is Azure's, whatever else is like it.
+        if part in known and len(part) >= _SHORTEST_BEGINNING:
+            return [known[part]]
+    begun = [word for word in known if len(folded) >= _SHORTEST_BEGINNING and word.startswith(folded)]
+    return [known[begun[0]]] if len(begun) == 1 else alike(_CUTOFF)
+
+
+def choice(words: list[str]) -> str:
+    """The words in quotes, as a sentence lists what there is to choose from."""
+    quoted = [f'"{word}"' for word in words]
+    return " or ".join([", ".join(quoted[:-1]), quoted[-1]]) if len(quoted) > 1 else "".join(quoted)
