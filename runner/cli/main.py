@@ -32,11 +32,11 @@ def run(arguments: Sequence[str]) -> int:
         The exit code of the process.
     """
     parser = _parser()
-    options = parser.parse_args(arguments)
-    if options.version:
-        # argparse's own action says nothing where its output cannot be written.
-        options.run = _print_version
     try:
+        options = parser.parse_args(arguments)
+        if options.version:
+            # argparse's own action says nothing where its output cannot be written.
+            options.run = _print_version
         return _carry_out(parser, options)
     except Exception as error:  # noqa: BLE001  # whatever it is, a person has to read it
         return _reported(error)
@@ -109,8 +109,9 @@ def _parser() -> argparse.ArgumentParser:
         show_command,
     )
     from runner.cli.arguments import takes_folder, takes_profile
+    from runner.cli.command_parser import CommandParser
 
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="rt-run",
         description=_DESCRIPTION,
         epilog=_EXIT_CODES,

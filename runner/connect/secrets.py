@@ -12,6 +12,7 @@ import anyio.to_thread
 
 from runner import redaction
 from runner.errors import SecretError, reason_of
+from runner.profile.keys import is_key_shaped
 from runner.settings.secret import CommandSecret, CredentialSecret, EnvSecret, FileSecret, SecretRef
 
 MAX_SECRET_BYTES = 64 * 1024
@@ -51,7 +52,7 @@ def _attached(secret: str) -> tuple[str, str]:
     if not (secret.isascii() and secret.isprintable()) or secret != secret.strip():
         problem = "with a space, line break or special character that cannot stand in a header"
         return problem, "was more than the key itself copied?"
-    if " " in secret:
+    if " #" in secret or (" " in secret and any(map(is_key_shaped, secret.split()))):
         return "with a space within", "was more than the key itself copied, such as a comment after it?"
     return "", ""
 

@@ -8,7 +8,7 @@ from runner.profile.keys import Key, at, redacted
 from runner.profile.layers import Layer
 from runner.profile.locate import DIRECTORY_VARIABLE
 from runner.profile.problems import Problem
-from runner.profile.suggestion import nearest
+from runner.profile.suggestion import MOST_GUESSES, nearest
 
 PREFIX = "RT_RUN_"
 DELIMITER = "__"
@@ -24,7 +24,7 @@ def environment_layer(environ: Mapping[str, str]) -> tuple[Layer, list[Problem]]
         key = tuple(name.removeprefix(PREFIX).lower().split(DELIMITER))
         found, value = _value(name, key, environ[name])
         if not found:
-            warnings.append(_ignored(name, key))
+            warnings.append(_ignored(name, key, may_guess=len(warnings) < MOST_GUESSES))
         elif place(data, key, value):
             names[key] = name
         else:
@@ -58,12 +58,12 @@ def place(data: dict[str, Any], key: tuple[str, ...], value: Any) -> bool:
     return True
 
 
-def _ignored(name: str, key: Key) -> Problem:
+def _ignored(name: str, key: Key, *, may_guess: bool) -> Problem:
     if key == ("extends",):
         return Problem(name, 0, 0, "", "a parent can only be named in a file; ignored", code="environment")
     from runner.profile.model_keys import all_keys
 
     names = [*(DELIMITER.join(map(str, each)).upper() for each in all_keys()), DIRECTORY_VARIABLE.removeprefix(PREFIX)]
-    near = nearest(name.removeprefix(PREFIX), names)
+    near = nearest(name.removeprefix(PREFIX), names) if may_guess else []
     hint = f"did you mean {PREFIX}{near[0]}?" if near else "`rt-run show NAME` lists the settings"
     return Problem(redacted(name), 0, 0, "", "no setting has this name; ignored", hint, code="unknown-variable")

@@ -73,7 +73,7 @@ def is_key_shaped(text: str) -> bool:
     longest = max(_WORD.findall(text), key=len, default="")
     turns = sum(before.isdigit() != after.isdigit() for before, after in pairwise(longest))
     is_mixed = len(longest) >= _SHORTEST_KEY and turns >= _FEWEST_TURNS
-    return (is_mixed and len(longest) * 4 >= len(text) * 3) or looks_secret(text)
+    return (is_mixed and "/" not in text and len(longest) * 4 >= len(text) * 3) or looks_secret(text)
 
 
 def leaves(tree: Any, key: Key = ()) -> Iterator[tuple[Key, Any]]:
@@ -98,6 +98,11 @@ def at(tree: Any, key: Key) -> Any:
         else:
             return None
     return tree
+
+
+def prefixes(key: Key) -> Iterator[Key]:
+    """The keys of all tables and arrays that a key is in, the outermost first, and the key itself."""
+    return (key[:length] for length in range(len(key) + 1))
 
 
 def depth(tree: Any) -> int:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from runner.profile.environment import environment_layer
 from runner.profile.inherit import lineage
-from runner.profile.keys import Key, at
+from runner.profile.keys import Key, at, prefixes
 from runner.profile.layers import Layer
 from runner.profile.locate import environment, locate
 from runner.profile.merge import Owners, merged
@@ -165,12 +165,12 @@ def _judge(tree: dict[str, Any], owners: Owners, secret: set[Key]) -> tuple[Prof
     found: list[tuple[Key, Problem]] = []
     unknown = [name for name in tree if name not in Profile.model_fields]
     if unknown:
-        from runner.profile.validation_errors import unknown_key
+        from runner.profile.validation_errors import unknown_keys
 
-        found += [((name,), unknown_key((name,), tree, owners)) for name in unknown]
+        found += unknown_keys(unknown, tree, owners)
     mistyped = list(strict_problems(tree, owners))
     found += mistyped
-    known = {name: value for name, value in tree.items() if name not in unknown}
+    known = {name: value for name, value in tree.items() if name in Profile.model_fields}
     profile: Profile | None = None
     try:
         profile = Profile.model_validate(known)
@@ -185,8 +185,7 @@ def _judge(tree: dict[str, Any], owners: Owners, secret: set[Key]) -> tuple[Prof
     problems = [
         (problem, False)
         for key, problem in found
-        if not any(key[: len(each)] == each for each in special)
-        and (problem.code == "unknown-key" or not any(key[: len(each)] == each for each in strange))
+        if special.isdisjoint(prefixes(key)) and (problem.code == "unknown-key" or strange.isdisjoint(prefixes(key)))
     ]
     judged = [(problem, warning) for key, problem, warning in broken if key not in secret]
     return profile, [*problems, *judged]

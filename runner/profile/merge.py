@@ -38,7 +38,7 @@ def _lay(under: dict[str, Any], over: dict[str, Any], key: Key, layer: Layer, ow
             owners[here] = layer
             yield from _lay(below, value, here, layer, owners)
         else:
-            if name in under:
+            if isinstance(below, dict | list):
                 _disown(here, owners)
             under[name] = value
             _own(value, here, layer, owners)

@@ -1,11 +1,12 @@
 """Lines and columns of what a TOML file says; only for messages and for `rt-run show`."""
 
 import re
+from functools import cached_property
 from typing import Any
 
 import tomli
 
-from runner.profile.keys import Key
+from runner.profile.keys import Key, prefixes
 
 Position = tuple[int, int]
 """Line and column, both from 1; columns count characters."""
@@ -48,8 +49,16 @@ class Positions:
         return self._headers.get(key) or self.value(key)
 
     def _below(self, key: Key) -> Position | None:
-        known = {**self._headers, **self._keys}
-        return min((place for each, place in known.items() if key and each[: len(key)] == key), default=None)
+        return self._firsts.get(key) if key else None
+
+    @cached_property
+    def _firsts(self) -> dict[Key, Position]:
+        """For each table the first place in it."""
+        firsts: dict[Key, Position] = {}
+        for key, place in {**self._headers, **self._keys}.items():
+            for each in prefixes(key):
+                firsts[each] = min(place, firsts.get(each, place))
+        return firsts
 
     def _table(self, nodes: dict[str, Any], key: Key) -> None:
         for name, node in nodes.items():

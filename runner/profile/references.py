@@ -69,8 +69,6 @@ def _whole(path: str, key: Key, layer: Layer, environ: Mapping[str, str]) -> str
     if "\x00" in path:
         msg = "must be a path"
         raise ValueError(msg)
-    if key in _PROGRAMS and not path.startswith("~"):
-        return path
     path = home_expanded(path, environ)
     if key == _AUTHORITIES and not Path(path).is_absolute() and not (layer.folder / path).is_file():
         # What stands beside a profile comes with it; other files may be on the machine where it runs.

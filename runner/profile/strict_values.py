@@ -44,15 +44,19 @@ def _unusable(value: Any) -> tuple[str, str, str]:
 
 
 def _mistyped(key: Key, value: Any, tree: dict[str, Any]) -> tuple[str, str]:
+    """Problem and hint for a value whose place takes numbers or booleans, and not this one."""
     slot = slot_at(key, tree)
-    kinds = [kind for _, kind in slot.alternatives] if slot else []
+    if slot is None or slot.open or slot.only_text or slot.models:
+        return "", ""  # the models say it
+    kinds = [kind for _, kind in slot.alternatives]
     taken = [kind for kind in kinds if kind in _NAMES]
-    if not taken or len(taken) < len(kinds):
-        return "", ""  # a text may stand there too, or anything
-    if type(value) in taken or (type(value) is int and float in taken):
+    problem = f"must be {' or '.join(_NAMES[kind] for kind in taken)}" if taken else "must not be true or false"
+    if isinstance(value, bool):
+        # For Python a boolean is a number too.
+        return ("", "") if bool in kinds else (problem, "")
+    if len(taken) < len(kinds) or type(value) in taken or (type(value) is int and float in taken):
         return "", ""
-    problem = f"must be {' or '.join(_NAMES[kind] for kind in taken)}"
-    return problem, _as_number(value, str(key[-1]), whole=float not in taken) if bool not in taken else _as_bool(value)
+    return problem, _as_bool(value) if bool in taken else _as_number(value, str(key[-1]), whole=float not in taken)
 
 
 def _as_bool(value: Any) -> str:
@@ -63,8 +67,6 @@ def _as_bool(value: Any) -> str:
 
 def _as_number(value: Any, name: str, *, whole: bool) -> str:
     """What to write instead of a text such as `"10s"`, in the unit that the key's name says."""
-    if isinstance(value, bool):
-        return ""
     if isinstance(value, float):
         return f"write {value:.0f}" if value.is_integer() else ""
     found = _QUANTITY.fullmatch(value)

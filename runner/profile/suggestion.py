@@ -7,6 +7,8 @@ _LONGEST = 100
 """No name that anybody means is longer, in letters."""
 _CUTOFF = 0.72
 """How alike two words must be: one wrong, missing, additional or swapped letter in four, two in eight."""
+MOST_GUESSES = 20
+"""So many wrong names of a profile are guessed at; whoever has more knows that the file is another one."""
 _SURE = 0.85
 """Alike enough to be meant, whatever else might be."""
 _SHORTEST_BEGINNING = 3

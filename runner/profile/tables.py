@@ -81,10 +81,7 @@ def valid_tables(profile: Profile | None, tree: dict[str, Any], wrong: Collectio
                 None if field.is_required() else field.get_default(call_default_factory=True, validated_data={})
             )
         elif name == "outputs" and isinstance(tree[name], list):
-            found[name] = [
-                _sound(_output_validator(), value, [key[1:] for key in below if key[0] == index]) or BrokenOutput()
-                for index, value in enumerate(tree[name])
-            ]
+            found[name] = _sound_outputs(tree[name], below)
         elif (table := _sound(_validator(name), tree[name], below)) is not None:
             found[name] = table
         else:
@@ -92,13 +89,21 @@ def valid_tables(profile: Profile | None, tree: dict[str, Any], wrong: Collectio
     return Tables(tree, frozenset(invalid), **found)
 
 
+def _sound_outputs(values: list[Any], wrong: list[Key]) -> list[Any]:
+    below: dict[Any, list[Key]] = {}
+    for key in wrong:
+        below.setdefault(key[0], []).append(key[1:])
+    return [
+        _sound(_output_validator(), value, below.get(index, [])) or BrokenOutput() for index, value in enumerate(values)
+    ]
+
+
 def _sound(validator: TypeAdapter[Any], value: Any, wrong: list[Key]) -> Any:
     """The table without the values that are wrong; None where it is none then."""
     keys = [_removable(key) for key in wrong]
     if () in keys:
         return None
-    for key in keys:
-        value = _without(value, key)
+    value = _without(value, keys)
     try:
         table = validator.validate_python(value)
     except ValidationError:
@@ -118,13 +123,15 @@ def _removable(key: Key) -> Key:
     return key[:-1] if key and key[-1] in ("kind", "type") else key
 
 
-def _without(tree: Any, key: Key) -> Any:
-    """A copy of tables without one key."""
-    if not isinstance(tree, dict) or key[0] not in tree:
+def _without(tree: Any, keys: list[Key]) -> Any:
+    """A copy of tables without some keys."""
+    if not isinstance(tree, dict) or not keys:
         return tree
-    if len(key) == 1:
-        return {name: each for name, each in tree.items() if name != key[0]}
-    return {**tree, key[0]: _without(tree[key[0]], key[1:])}
+    gone = {key[0] for key in keys if len(key) == 1}
+    below: dict[Any, list[Key]] = {}
+    for key in keys:
+        below.setdefault(key[0], []).append(key[1:])
+    return {name: _without(each, below.get(name, [])) for name, each in tree.items() if name not in gone}
 
 
 def speaks_preview(tables: Tables) -> bool:

@@ -2,15 +2,16 @@
 
 import re
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import Any
 
 from pydantic import ValidationError
 
-from runner.profile.keys import Key, at, dotted
+from runner.profile.keys import Key, at, dotted, prefixes
 from runner.profile.merge import Owners
 from runner.profile.model_keys import ROOT, Slot, slot_at
 from runner.profile.problems import Problem, problem_at
-from runner.profile.suggestion import choice, nearest
+from runner.profile.suggestion import MOST_GUESSES, choice, nearest
 from runner.profile.unknown_keys import meant_by
 
 _FIRST_STEPS: dict[Key, str] = {
@@ -38,14 +39,16 @@ _LOOPBACK = "http:// and ws:// are for this machine"
 def refusals(error: ValidationError, tree: dict[str, Any], owners: Owners) -> list[tuple[Key, Problem]]:
     """One problem for each key that the schema refuses."""
     found: dict[Key, list[tuple[str, str, str, str]]] = {}
+    unknown = 0
     for each in error.errors(include_url=False, include_input=False):
         key = key_of(each["loc"], tree)
-        for at_key, part, code, problem, hint in _explained(each, key, tree):
+        unknown += each["type"] == "extra_forbidden"
+        for at_key, part, code, problem, hint in _explained(each, key, tree, may_guess=unknown <= MOST_GUESSES):
             found.setdefault(at_key, []).append((part, code, problem, hint))
+    above = {each for key in found for each in prefixes(key[:-1])}
     problems: list[tuple[Key, Problem]] = []
     for key, entries in found.items():
-        deeper = any(len(each) > len(key) and each[: len(key)] == key for each in found)
-        if deeper and isinstance(at(tree, key), dict) and entries[0][1] == "invalid-value":
+        if key in above and isinstance(at(tree, key), dict) and entries[0][1] == "invalid-value":
             continue  # another alternative of a union, which the author did not mean
         part, code, _, hint = entries[0]
         problem = " or ".join(dict.fromkeys(problem for _, _, problem, _ in entries)).replace(" or must be", " or")
@@ -53,9 +56,13 @@ def refusals(error: ValidationError, tree: dict[str, Any], owners: Owners) -> li
     return problems
 
 
-def unknown_key(key: Key, tree: dict[str, Any], owners: Owners) -> Problem:
-    """The problem of a key that its table does not take."""
-    return _placed(key, "key", "unknown-key", "unknown key", meant_by(key, tree), owners)
+def unknown_keys(names: list[str], tree: dict[str, Any], owners: Owners) -> list[tuple[Key, Problem]]:
+    """The problem of each name at the top that a profile does not have."""
+    hints = [meant_by((name,), tree) for name in names[:MOST_GUESSES]]
+    return [
+        ((name,), _placed((name,), "key", "unknown-key", "unknown key", hint, owners))
+        for name, hint in zip_longest(names, hints, fillvalue="")
+    ]
 
 
 def key_of(location: tuple[str | int, ...], tree: dict[str, Any]) -> Key:
@@ -78,11 +85,13 @@ def key_of(location: tuple[str | int, ...], tree: dict[str, Any]) -> Key:
     return key
 
 
-def _explained(each: Any, key: Key, tree: dict[str, Any]) -> Iterator[tuple[Key, str, str, str, str]]:
+def _explained(
+    each: Any, key: Key, tree: dict[str, Any], *, may_guess: bool
+) -> Iterator[tuple[Key, str, str, str, str]]:
     kind, context = each["type"], each.get("ctx", {})
     value = at(tree, key)
     if kind == "extra_forbidden":
-        yield key, "key", "unknown-key", "unknown key", meant_by(key, tree)
+        yield key, "key", "unknown-key", "unknown key", meant_by(key, tree) if may_guess else ""
     elif kind == "missing":
         yield key, "table", "missing-key", "is missing", _FIRST_STEPS.get(key, "")
     elif kind == "union_tag_not_found":

@@ -19,7 +19,10 @@ def test_every_kind_passes_check(rt_run: Any, tmp_path: Path, kind: str) -> None
     assert code == 0
     assert out.startswith("wrote profiles/mine.toml\nnext:\n")
     assert (tmp_path / "profiles/mine.toml").read_text().startswith("#:schema ../schemas/profile.schema.json\n")
-    assert rt_run("check", "mine").out == "mine: ok\n"
+    *warnings, last = rt_run("check", "mine").out.splitlines()
+    assert last == "mine: ok"
+    assert len(warnings) == kind.startswith("azure")
+    assert all("endpoint.base_url: contoso.openai.azure.com is the address of an example" in each for each in warnings)
 
 
 def test_nothing_is_overwritten(rt_run: Any, tmp_path: Path) -> None:

@@ -59,7 +59,8 @@ BROKEN = [
                    'headers = { X-A = "a", x-a = "b" }', 'project = "Zürich"')),
     (CUSTOM % "http://127.0.0.1:8000/v1" + 'proxy = "http://127.0.0.1:3128"\n', "proxy-in-clear"),
     *((OPENAI.replace("gpt-realtime-2", name), "odd-character")
-      for name in ("gpt-realtime ", " gpt-realtime", "gpt\u200brealtime", "gpt\u2010realtime", "gpt\u2013realtime", '\\"gpt\\"',
+      for name in ("gpt-realtime ", " gpt-realtime", "gpt\u200brealtime", "gpt\u2010realtime", "gpt\u2013realtime",
+                   '\\"gpt\\"',
                    "gpt\u00a0realtime", "gpt-realtime\\r", "'gpt-realtime'", "\u2018gpt\u2019", "gpt\u202erealtime")),
     *((OPENAI + f'[[outputs]]\nkind = "events"\npath = "{path}"\n', "odd-character")
       for path in ("a.jsonl ", "a\u200b.jsonl", "a\\u001b[2J", "\u201ca\u201d")),
@@ -144,8 +145,8 @@ FINE = [
     *(AZURE.replace("azure.com", f"azure.com{rest}") for rest in ("/", ":443", ":8443")),
     CUSTOM % "http://127.0.0.1:8000/v1" + 'query = { model = "of-the-gateway", tag = "a b" }\n',
     CUSTOM % "https://gw.test/v1" + 'proxy = "http://127.0.0.1:3128"\nheaders = { X-A = "a b", X-B = "" }\n',
-    OPENAI.replace("gpt-realtime-2", "our model/7:b_x@2.1") + '[session]\ninstructions = " \\"Hi\\"\\n– \u200d"\n',
-    OPENAI + OUTPUT % 'out/{started} é "quoted" – x.jsonl'.replace('"', "'"),
+    OPENAI.replace("gpt-realtime-2", "our model/7:b_x@2.1") + '[session]\ninstructions = " \\"Hi\\"\\n\u2013 \u200d"\n',
+    OPENAI + OUTPUT % 'out/{started} é "quoted" \u2013 x.jsonl'.replace('"', "'"),
     OPENAI + '[session.extra]\nnew = 1\nreasoning = { effort = "ultra" }\n'
     'audio = { input = { format = { type = "audio/pcm", rate = 16000 } } }\n',
     CUSTOM % "http://[::1]:8000/v1",
@@ -208,13 +209,13 @@ def test_a_hint_says_what_to_write(load: Any) -> None:
         (OPENAI + '[run]\ngrace_s = "10s"\n[run.limits]\nmax_cost = 1\n', {"invalid-value", "cost-without-prices"}),
         (OPENAI + '[[outputs]]\nkind = "stdout"\n[[outputs]]\nkind = "events"\n[[outputs]]\nkind = "stdout"\n',
          {"missing-key", "stdout-twice"}),
-        (OPENAI + TRANSCRIPTION + 'foo = 1\n' + FILE, {"unknown-key", "model-with-transcription"}),
+        (OPENAI + TRANSCRIPTION + "foo = 1\n" + FILE, {"unknown-key", "model-with-transcription"}),
         (NO_MODEL.replace("[endpoint]", "[endpoint]\nprxy = 1") + FILE, {"unknown-key", "model-missing"}),
         (AZURE.replace("[model]", 'api_version = "v1"\n[model]').replace("azure.com", "azure.com/openai"),
          {"invalid-value", "azure-base-url"}),
         (OPENAI + '[[outputs]]\nkind = "audio"\npath = "{x}"\n[session]\nmodel = "other"\ninclude = "x"\n',
          {"invalid-value", "model-twice"}),
-        (OPENAI + MANY + 'grace_s = -1\n' + OUTPUT % "a.jsonl" + SPEAKER + 'buffer_ms = "x"\n',
+        (OPENAI + MANY + "grace_s = -1\n" + OUTPUT % "a.jsonl" + SPEAKER + 'buffer_ms = "x"\n',
          {"invalid-value", "sessions-share-file", "speaker-shared"}),
     ],
 )  # fmt: skip
