@@ -95,6 +95,23 @@ def test_values_of_the_query_and_of_headers_are_masked(rt_run: Any, tmp_path: Pa
     assert "GET http://127.0.0.1:1/v1/realtime?tag=[hidden]&model=of-the-gateway\n" in request
 
 
+@pytest.mark.parametrize("arguments", [(), ("--output", "json"), ("--request",), ("--request", "--output", "json")])
+def test_what_a_tool_carries_is_masked(rt_run: Any, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """Its headers and the query of its address, in the settings and in the event; the rest is shown."""
+    tool = (
+        'tools = [{ type = "mcp", server_label = "a", server_url = "https://mcp.test/sse?tag=planted", '
+        'headers = { X-Team = "planted" }, server_description = "shown" }]'
+    )
+    (tmp_path / "p.toml").write_text(f"{PROFILE.partition('[session.extra]')[0]}{tool}\n")
+
+    code, out, _ = rt_run("show", "p.toml", *arguments)
+
+    assert code == 0
+    assert "planted" not in out
+    assert "https://mcp.test/sse?[hidden]" in out
+    assert "shown" in out
+
+
 def test_each_table_begins_with_its_kind(rt_run: Any, profile: str) -> None:
     """It says what the other keys mean."""
     keys = [line.split(" = ")[0] for line in rt_run("show", profile).out.splitlines()]

@@ -528,6 +528,8 @@ async def test_a_wrong_handshake_is_refused(right: str, wrong: str, words: str) 
         ("http://localhost.example.com/", "without TLS"),
         ("wss://api.example.com/v1", "must begin with https://"),
         ("https:///v1", "must begin with https://"),
+        (f"https://user:{KEY}@api.example.com/v1", "must not carry a user name"),
+        (f"https://{KEY}@api.example.com/v1", "must not carry a user name"),
         ("https://api.example.com:port/", "not a URL"),
         ("https://xn--a/v1", "not a URL"),
         ("https://xn--a.example/v1", "not a URL"),
@@ -541,6 +543,7 @@ async def test_addresses_that_would_be_unsafe_are_refused(url: str, words: str) 
 
     assert isinstance(error, SessionRefused)
     assert words in str(error)
+    assert KEY not in str(error)
 
 
 @pytest.mark.parametrize(

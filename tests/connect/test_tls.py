@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.connect import tls
 from runner.connect.tls import tls_context
 from runner.errors import ProfileError
 from runner.settings.endpoint import ClientCertificate
@@ -51,8 +52,6 @@ def test_a_machine_without_authorities_uses_certifi(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
     monkeypatch.setenv("SSL_CERT_DIR", str(empty))
 
-    from runner.connect import tls
-
     tls._context.cache_clear()
     try:
         assert tls_context().cert_store_stats()["x509_ca"] > 50
@@ -76,6 +75,26 @@ def test_a_directory_is_no_bundle(tmp_path: Path) -> None:
     """Pointing at a directory is named like any other fault."""
     with pytest.raises(ProfileError, match=str(tmp_path)):
         tls_context(tmp_path)
+
+
+def test_a_pipe_is_no_bundle(tmp_path: Path) -> None:
+    """Reading it would block the loop until somebody writes, and find nothing the second time."""
+    os.mkfifo(tmp_path / "ca.pem")
+    with pytest.raises(ProfileError, match=r"ca\.pem is not a regular file"):
+        tls_context(tmp_path / "ca.pem")
+
+
+@pytest.mark.parametrize("place", ["missing/keys.log", ""])
+def test_a_log_of_keys_that_cannot_be_written_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str
+) -> None:
+    """Not the certificates, which are there."""
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / place))
+    tls._context.cache_clear()
+    with pytest.raises(ProfileError, match=r"SSLKEYLOGFILE names .*, which cannot be written: ") as caught:
+        tls_context()
+
+    assert "unset SSLKEYLOGFILE" in caught.value.hint
 
 
 @pytest.mark.parametrize("name", ["absent.pem", "client.crt", "authority.pem", "client.locked.pem"])

@@ -1,0 +1,58 @@
+"""What does not fit on the command line: the word that is wrong is named, and what was meant."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+GOOD = 'version = 1\nendpoint.kind = "local"\n'
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem", "hint"),
+    [
+        ("--profil local", "there is no flag --profil", "did you mean --profile?"),
+        ("--profil=local", "there is no flag --profil", "did you mean --profile?"),
+        ("-V", "there is no flag -V", "did you mean --version?"),
+        ("-P local", "there is no flag -P", "did you mean --profile?"),
+        ("-p local --quite", "there is no flag --quite", "did you mean --quiet?"),
+        ("-p local --zzz", "there is no flag --zzz", "`rt-run --help` lists what there is"),
+        ("local", "there is no command 'local'", "did you mean rt-run --profile local?"),
+        ("loca", "there is no command 'loca'", "did you mean rt-run --profile local?"),
+        ("x/y.toml", "there is no command 'x/y.toml'", "did you mean rt-run --profile x/y.toml?"),
+        ("chek local", "there is no command 'chek'", "did you mean rt-run check?"),
+        ("help", "there is no command 'help'", "did you mean rt-run --help?"),
+        ("run local", "there is no command 'run'", "did you mean rt-run --profile NAME?"),
+        ("zzz", "there is no command 'zzz'", "`rt-run --help` lists the commands"),
+        ("check local --outptu json", "check: there is no flag --outptu", "did you mean --output?"),
+        ("check --output jsn", "--output: there is no 'jsn'", 'did you mean "json"?'),
+        (
+            "init x --kind gemini",
+            "--kind: there is no 'gemini'",
+            'it is "local", "openai", "openai-transcription", "az',
+        ),
+        ("completion bsh", "SHELL: there is no 'bsh'", 'did you mean "bash"?'),
+        ("show a b", "show: b is too much", "`rt-run show --help` lists what there is"),
+        ("show", "the following arguments are required: NAME|PATH", "`rt-run show --help` lists what there is"),
+        ("-p", "argument -p/--profile: expected one argument", "`rt-run --help` lists what there is"),
+        ("sk-proj-abcdefghijkl", "there is no command '[hidden]'", "`rt-run --help` lists the commands"),
+        ("check a --api-key=sk-proj-abcdefghijkl", "check: there is no flag --api-key", "`rt-run check --help` lists"),
+    ],
+)
+def test_the_wrong_word_is_named(rt_run: Any, tmp_path: Path, arguments: str, problem: str, hint: str) -> None:
+    """With exit code 2, on standard error, and without the usage of everything else."""
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles/local.toml").write_text(GOOD)
+
+    code, out, err = rt_run(*arguments.split())
+
+    assert (code, out) == (2, "")
+    told, advice = err.splitlines()
+    assert told == f"rt-run: {problem}"
+    assert advice.startswith(f"  hint: {hint}")
+
+
+@pytest.mark.parametrize("arguments", ["-qv --version", "-v --log-format=json --version", "check --help", "--help"])
+def test_what_fits_is_taken(rt_run: Any, arguments: str) -> None:
+    """Short flags together, values attached, and help."""
+    assert rt_run(*arguments.split()).code == 0

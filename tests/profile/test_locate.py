@@ -1,0 +1,56 @@
+"""A profile that is not there: what was meant, where that is near."""
+
+from typing import Any
+
+import pytest
+
+from runner.errors import ProfileError
+from runner.profile import load_profile
+from tests.profile.conftest import OPENAI
+
+
+@pytest.fixture(autouse=True)
+def _profiles(write: Any) -> None:
+    for name in ("profiles/local", "profiles/openai", "other/support", "pyproject"):
+        write(f"{name}.toml", OPENAI)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("loca", "did you mean local?"),
+        ("nope", "there are local, openai"),
+        ("./nope.toml", ""),
+        ("nope.toml", ""),
+        ("local.toml", "did you mean --profile local? a name is searched for, and local.toml is a path"),
+        ("other/suport.toml", "did you mean other/support.toml?"),
+        ("./pyprojct.toml", "did you mean ./pyproject.toml?"),
+        ("profiles/local", ""),
+    ],
+)
+def test_only_what_is_near_is_offered(name: str, hint: str) -> None:
+    """For a path its neighbours, for a name the profiles that are searched."""
+    with pytest.raises(ProfileError) as raised:
+        load_profile(name, environ={})
+
+    assert raised.value.hint == hint
+
+
+def test_many_names_are_cut(write: Any) -> None:
+    """And it is said that there are more."""
+    for number in range(12):
+        write(f"profiles/x{number:02}.toml", OPENAI)
+    with pytest.raises(ProfileError) as raised:
+        load_profile("zzz", environ={})
+
+    assert raised.value.hint.endswith("x06, x07, …")
+
+
+@pytest.mark.parametrize("name", ["...toml", "./....toml", ".."])
+def test_a_name_of_dots_is_none(write: Any, name: str) -> None:
+    """It would be the folder above in the path of a transcript."""
+    write("...toml", OPENAI)
+    write("....toml", OPENAI)
+    write("profiles/...toml", OPENAI)
+    with pytest.raises(ProfileError, match="has only dots for a name"):
+        load_profile(name, environ={})
