@@ -9,19 +9,20 @@ from typing import Any
 _BASH = """\
 _rt_run_profiles() {
   compgen -W "$(rt-run list --names 2>/dev/null)" -- "$1"
-  compgen -f -X '!*.toml' -- "$1"
+  compgen -f -X '!*.toml' -- "$1" | grep -vx pyproject.toml
 }"""
 _ZSH = """\
 _rt_run_profiles() {
   local -a names
   names=("${(@f)$(rt-run list --names 2>/dev/null)}")
   compadd -a names
-  _files -g '*.toml'
+  local -a others=(pyproject.toml)
+  _files -g '*.toml' -F others
 }"""
 _PROFILES = {
     "bash": "_rt_run_profiles",
     "zsh": "_rt_run_profiles",
-    "fish": "(rt-run list --names 2>/dev/null; __fish_complete_suffix .toml)",
+    "fish": "(rt-run list --names 2>/dev/null; __fish_complete_suffix .toml | string match -v 'pyproject.toml*')",
     "preamble": {"bash": _BASH, "zsh": _ZSH},
 }
 

@@ -35,7 +35,8 @@ def run(args: argparse.Namespace) -> int:
     from runner.cli.report import report
     from runner.errors import ProfileError, UsageError
 
-    names = [*args.profiles, *(_all(getattr(args, "profiles_dir", None)) if args.all else [])]
+    names = [path for name in args.profiles for path in _within(name)]
+    names += _all(getattr(args, "profiles_dir", None)) if args.all else []
     if not names:
         raise UsageError("there is nothing to check", hint="name profiles, or use --all where there are some")
     errors: dict[Problem, None] = {}
@@ -57,6 +58,14 @@ def run(args: argparse.Namespace) -> int:
     return ProfileError.exit_code if failed else 0
 
 
+def _within(name: str) -> list[str]:
+    """The profiles of a folder, where the argument is one with any in it; else the argument itself."""
+    from pathlib import Path
+
+    paths = sorted(Path(name).glob("*.toml")) if "/" in name else []
+    return [str(path) for path in paths] or [name]
+
+
 def _all(profiles_dir: str | None) -> list[str]:
     import os
     from pathlib import Path
@@ -73,6 +82,7 @@ def _checked(name: str, args: argparse.Namespace) -> tuple[list[Problem], list[P
     from runner.profile import Problem, ProfileProblems, load_profile
     from runner.profile.layers import shown
     from runner.profile.locate import is_path
+    from runner.profile.readiness import missing_here
 
     label = shown(Path(name)) if is_path(name) else name
     try:
@@ -83,4 +93,4 @@ def _checked(name: str, args: argparse.Namespace) -> tuple[list[Problem], list[P
         return list(error.problems), list(error.warnings), label
     except ProfileError as error:
         return [Problem(label, 0, 0, "", error.message, error.hint, "not-found")], [], label
-    return [], loaded.warnings, label
+    return [], [*loaded.warnings, *missing_here(loaded)], label

@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 
 from runner.profile.keys import Key, dotted
 from runner.profile.merge import Owners
+from runner.profile.problems import Place
 
 
 class Origin(NamedTuple):
@@ -34,6 +35,12 @@ class Origins:
 
     def __iter__(self) -> Iterator[str]:
         return iter(name for name in self._by_name if name)
+
+    def place(self, key: Key) -> Place:
+        """Where a value is said, for a problem with it."""
+        while key not in self._owners:
+            key = key[:-1]
+        return self._owners[key].place(key)
 
     def of(self, key: Key) -> Origin:
         """The origin of a value by its key; what a table leaves out is a default, even where a file says the table."""

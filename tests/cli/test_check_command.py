@@ -20,6 +20,17 @@ def test_a_valid_profile_is_ok(rt_run: Any, tmp_path: Path) -> None:
     assert rt_run("check", "a", "profiles/a.toml") == (0, "a: ok\nprofiles/a.toml: ok\n", "")
 
 
+def test_a_folder_means_its_profiles(rt_run: Any, tmp_path: Path) -> None:
+    """One without any is told as what it is."""
+    (tmp_path / "mine").mkdir()
+    for name in ("b", "a"):
+        (tmp_path / f"mine/{name}.toml").write_text(GOOD)
+    (tmp_path / "empty").mkdir()
+
+    assert rt_run("check", "mine/") == (0, "mine/a.toml: ok\nmine/b.toml: ok\n", "")
+    assert "empty:1:1: is a directory" in rt_run("check", "./empty").out
+
+
 def test_every_fault_of_every_profile_is_told(rt_run: Any, tmp_path: Path) -> None:
     """A shadowed profile is checked too."""
     for folder in ("profiles", "xdg/rt-run/profiles"):
@@ -135,3 +146,34 @@ print(*sorted(set(sys.modules) - before), file=sys.stderr)
     )
 
     assert not absent & set(done.stderr.split())
+
+
+def test_what_this_machine_lacks_is_a_warning(rt_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files and libraries; another machine may have them, and a run there would."""
+    (tmp_path / "here").write_text("x")
+    (tmp_path / "p.toml").write_text(
+        'version = 1\n[endpoint]\nkind = "custom"\nbase_url = "https://gw.test/v1"\nca_file = "/nowhere/ca.pem"\n'
+        '[auth]\nkind = "entra"\ncertificate_file = "here"\n[input]\nkind = "file"\npath = "talk.wav"\n'
+        '[[outputs]]\nkind = "speaker"\n[run]\nloop = "uvloop"\n'
+    )
+    monkeypatch.setattr("runner.profile.readiness.find_spec", lambda name: None)
+
+    code, out, _ = rt_run("check", "p.toml")
+
+    assert code == 0
+    assert out.splitlines() == [
+        "warning: p.toml:5:11: endpoint.ca_file: there is no file '/nowhere/ca.pem' on this machine",
+        f"warning: p.toml:11:8: input.path: there is no file '{tmp_path}/talk.wav' on this machine",
+        "warning: p.toml:7:8: auth.kind: needs azure-identity, not installed here; pip install 'rt-run[azure]'",
+        "warning: p.toml:13:8: outputs.0.kind: needs sounddevice, not installed here; pip install 'rt-run[audio]'",
+        "warning: p.toml:15:8: run.loop: needs uvloop, not installed here; pip install 'rt-run[fast]'",
+        "p.toml: ok",
+    ]
+
+
+def test_a_path_that_is_searched_is_apart_from_the_hint(rt_run: Any, tmp_path: Path) -> None:
+    """The list of places ends before it."""
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles/local.toml").write_text(GOOD)
+
+    assert "\n  hint: did you mean local?\n" in rt_run("check", "loca").out

@@ -18,6 +18,7 @@ CASES = [
     ("rt-run check azure-p", {"azure-prod"}),
     ("rt-run check azure-key l", {"local"}),
     ("rt-run show --request mi", {"mine.toml"}),
+    ("rt-run show py", set()),
     ("rt-run --profile azure-", {"azure-prod", "azure-key"}),
     ("rt-run -p local -p azure-", {"azure-prod", "azure-key"}),
     ("rt-run serve-local -p lo", {"local"}),
@@ -70,7 +71,7 @@ def completed(rt_run: Any, tmp_path: Path) -> Callable[[str, str], set[str]]:
     stub = tmp_path / "bin" / "rt-run"
     for folder in ("bin", "folder", "functions"):
         (tmp_path / folder).mkdir()
-    for name in ("mine.toml", "recorded.jsonl", "found"):
+    for name in ("mine.toml", "pyproject.toml", "recorded.jsonl", "found"):
         (tmp_path / name).touch()
     stub.write_text("#!/bin/sh\nprintf 'azure-prod\\nazure-key\\nlocal\\n'\n")
     stub.chmod(0o755)

@@ -99,7 +99,8 @@ def test_profiles_are_found_at_home(write: Any, tmp_path: Path) -> None:
     write("home/child.toml", 'extends = "~/base.toml"\n[session]\ninstructions = { file = "~/words.md" }\n')
     environ = {"HOME": str(tmp_path / "home")}
 
-    assert load_profile("~/child.toml", environ=environ).profile.session.instructions == "Be brief."
+    session: Any = load_profile("~/child.toml", environ=environ).profile.session
+    assert session.instructions == "Be brief."
     assert load_profile("child", environ={**environ, "RT_RUN_PROFILES_DIR": "~"}).name == "child"
     assert load_profile("child", environ=environ, profiles_dir="~").name == "child"
     with pytest.raises(ProfileError, match="~nobody is not replaced"):

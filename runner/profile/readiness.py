@@ -1,0 +1,57 @@
+"""What a profile needs and this machine has not: `rt-run check` warns of it, because another machine may run it."""
+
+import os
+from collections.abc import Iterator
+from importlib.util import find_spec
+
+from runner.profile.keys import Key, at
+from runner.profile.load import LoadedProfile
+from runner.profile.problems import Problem, problem_at
+from runner.profile.references import READ_PATHS
+from runner.settings.profile import Profile
+
+
+def missing_here(loaded: LoadedProfile) -> list[Problem]:
+    """A warning for each file that is not there, and for each library that is not installed."""
+    tree = loaded.profile.model_dump(mode="json")
+    problems: list[Problem] = []
+    for key in READ_PATHS:
+        path = at(tree, key)
+        if isinstance(path, str) and not os.path.lexists(path):
+            problem = f"there is no file {_shown(path)} on this machine"
+            problems.append(problem_at(loaded.origins.place(key), key, problem, code="file-missing"))
+    for key, module, extra in _libraries(loaded.profile):
+        if not _is_installed(module):
+            problem = f"needs {module.replace('.', '-')}, not installed here"
+            hint = f"pip install 'rt-run[{extra}]'"
+            problems.append(problem_at(loaded.origins.place(key), key, problem, hint, code="library-missing"))
+    return problems
+
+
+def _libraries(profile: Profile) -> Iterator[tuple[Key, str, str]]:
+    """For each setting that needs one, the library and the extra that brings it."""
+    if profile.auth.kind == "entra":
+        yield ("auth", "kind"), "azure.identity", "azure"
+    if profile.input.kind == "microphone":
+        yield ("input", "kind"), "sounddevice", "audio"
+    for index, output in enumerate(profile.outputs):
+        if output.kind == "speaker":
+            yield ("outputs", index, "kind"), "sounddevice", "audio"
+    if profile.run.loop == "uvloop":
+        yield ("run", "loop"), "uvloop", "fast"
+    if profile.endpoint.kind == "local":
+        if profile.endpoint.speech == "models":
+            yield ("endpoint", "speech"), "moonshine_voice", "local"
+        if profile.endpoint.brain.kind == "llm":
+            yield ("endpoint", "brain", "kind"), "xllamacpp", "llm"
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # the package that it is a part of
+        return False
+
+
+def _shown(path: str) -> str:
+    return repr(path if len(path) < 200 else f"{path[:60]}…")
