@@ -9,6 +9,7 @@ from runner.cli.arguments import add_profiles_dir, takes_profile
 from runner.cli.plain_text import plain_line, write_plain
 
 if TYPE_CHECKING:
+    from runner.profile import LoadedProfile
     from runner.profile.problems import Problem
 
 
@@ -93,4 +94,26 @@ def _checked(name: str, args: argparse.Namespace) -> tuple[list[Problem], list[P
         return list(error.problems), list(error.warnings), label
     except ProfileError as error:
         return [Problem(label, 0, 0, "", error.message, error.hint, "not-found")], [], label
-    return [], [*loaded.warnings, *missing_here(loaded)], label
+    missing = missing_here(loaded)
+    return _distrusted(loaded, missing), [*loaded.warnings, *missing], label
+
+
+def _distrusted(loaded: LoadedProfile, missing: list[Problem]) -> list[Problem]:
+    """What a connection would say of the files for TLS that are here."""
+    from runner.connect.tls import tls_context
+    from runner.errors import ProfileError
+    from runner.profile.problems import problem_at
+    from runner.settings.endpoint import LocalEndpoint
+
+    endpoint = loaded.profile.endpoint
+    if isinstance(endpoint, LocalEndpoint) or not (endpoint.ca_file or endpoint.client_certificate):
+        return []
+    if any(each.key.startswith("endpoint.") and each.code == "file-missing" for each in missing):
+        return []
+    try:
+        tls_context(endpoint.ca_file, endpoint.client_certificate)
+    except ProfileError as error:
+        name = "client_certificate" if "client_certificate" in error.hint else "ca_file"
+        key = ("endpoint", name)
+        return [problem_at(loaded.origins.place(key), key, error.message, code="tls-file")]
+    return []

@@ -55,7 +55,7 @@ def extra_known(tables: Tables) -> Iterator[Finding]:
 def _known_below(table: dict[str, Any], key: Key, kind: type[BaseModel], session_type: str) -> Iterator[Key]:
     for name, value in table.items():
         here = (*key, name)
-        if name == "type" or (not key and name in {"extra", "model"}):
+        if name == "type" or (not key and name == "extra"):
             continue
         if isinstance(value, dict) and "type" not in value and value:
             yield from _known_below(value, here, kind, session_type)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from runner.api.strict import Section
-from runner.settings.base_url import BaseUrl
+from runner.settings.base_url import TlsUrl
 from runner.settings.secret import SecretRef
 
 
@@ -46,7 +46,7 @@ class EntraAuth(Section):
     """The application's secret, for `client-secret`."""
     certificate_file: Path | None = None
     """The application's certificate and key in PEM, for `client-certificate`; a relative path starts at the profile."""
-    authority: BaseUrl | None = None
+    authority: TlsUrl | None = None
     """The Entra authority, for national clouds."""
     timeout_s: Annotated[float, Field(gt=0, le=300)] = 30.0
     """How long fetching a token may take, in seconds."""

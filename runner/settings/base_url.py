@@ -27,6 +27,16 @@ BaseUrl = Annotated[HttpUrl, BeforeValidator(_written_as_http), AfterValidator(_
 """An `https://` address, or on loopback `http://`; `wss://` and `ws://` mean the same."""
 
 
+def _with_tls(url: HttpUrl) -> HttpUrl:
+    if url.scheme != "https":
+        raise PydanticCustomError("https", "must begin with https://")
+    return url
+
+
+TlsUrl = Annotated[BaseUrl, AfterValidator(_with_tls)]
+"""An `https://` address, on loopback too."""
+
+
 def has_user_info(text: str) -> bool:
     """Whether a text is a URL with a user name or a password, however its slashes are written."""
     try:

@@ -177,3 +177,19 @@ def test_a_path_that_is_searched_is_apart_from_the_hint(rt_run: Any, tmp_path: P
     (tmp_path / "profiles/local.toml").write_text(GOOD)
 
     assert "\n  hint: did you mean local?\n" in rt_run("check", "loca").out
+
+
+def test_files_for_tls_are_judged_as_a_connection_would(rt_run: Any, tmp_path: Path) -> None:
+    """By the same code, where they are here."""
+    for name in ("ca.pem", "client.pem"):
+        (tmp_path / name).write_text("no certificate")
+    text = 'version = 1\n[endpoint]\nkind = "custom"\nbase_url = "https://gw.test/v1"\n'
+    (tmp_path / "ca.toml").write_text(text + 'ca_file = "ca.pem"\n')
+    (tmp_path / "client.toml").write_text(text + 'client_certificate = { file = "client.pem" }\n')
+
+    for name, told in (("ca.toml", "endpoint.ca_file: "), ("client.toml", "endpoint.client_certificate: ")):
+        code, out, _ = rt_run("check", name)
+        assert code == 78
+        assert f"{name}:5:" in out
+        assert told in out
+        assert "tls-file" in rt_run("check", name, "--output", "github").out

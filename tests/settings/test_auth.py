@@ -47,6 +47,12 @@ def test_entra_refuses(refused: Refused, key: str, value: Any, error: str) -> No
     assert refused(Auth, {"kind": "entra", key: value}) == {f"entra.{key}": error}
 
 
+def test_an_authority_is_spoken_to_with_tls(refused: Refused) -> None:
+    """azure-identity refuses any other, on loopback too."""
+    assert refused(Auth, {"kind": "entra", "authority": "https://login.microsoftonline.us"}) == {}
+    assert refused(Auth, {"kind": "entra", "authority": "http://127.0.0.1:1"}) == {"entra.authority": "https"}
+
+
 def test_no_auth_takes_no_key(refused: Refused) -> None:
     """A key beside `none` would silently be unused."""
     assert refused(Auth, {"kind": "none"}) == {}
