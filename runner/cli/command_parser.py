@@ -3,7 +3,7 @@
 import argparse
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NoReturn
 
 _CHOICE = re.compile(r"invalid choice: '(?P<given>.*)' \(choose from ", re.DOTALL)
@@ -23,7 +23,8 @@ class CommandParser(argparse.ArgumentParser):
     """A parser whose errors name the word that is wrong, and are raised like all others."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+        # An abbreviation would be taken for another flag: `check --profile NAME` for `--profiles-dir`.
+        super().__init__(*arguments, **{**options, "allow_abbrev": False})
         self._given: list[str] = []
         self._subcommands: Any = None
 
@@ -56,7 +57,7 @@ class CommandParser(argparse.ArgumentParser):
         if flag := self._unknown_flag(before):
             raise UsageError(f"there is no flag {flag}", hint=self._meant_flag(flag))
         if message.startswith("unrecognized arguments: ") and chosen:
-            commands[chosen].refuse_rest(self._given[len(before) + 1 :], message)
+            commands[chosen].refuse_rest(self._given[len(before) + 1 :], message, self._option_string_actions)
         if found := _CHOICE.search(message):
             given = redacted(found["given"])
             if argument == "COMMAND":
@@ -64,12 +65,13 @@ class CommandParser(argparse.ArgumentParser):
             raise UsageError(f"{argument}: there is no {given!r}", hint=self._meant_choice(given, argument))
         raise UsageError(redacted(message), hint=f"`{self.prog} --help` lists what there is")
 
-    def refuse_rest(self, given: Sequence[str], message: str) -> NoReturn:
+    def refuse_rest(self, given: Sequence[str], message: str, before: Collection[str]) -> NoReturn:
         """Refuse arguments that this command does not take.
 
         Args:
             given: What stands after the command.
             message: What argparse says of it.
+            before: The flags that may stand before a command.
 
         Raises:
             UsageError: Always.
@@ -78,7 +80,12 @@ class CommandParser(argparse.ArgumentParser):
         from runner.profile.keys import redacted
 
         if flag := self._unknown_flag(given):
-            raise UsageError(f"{self._name}: there is no flag {flag}", hint=self._meant_flag(flag))
+            hint = self._meant_flag(flag)
+            if flag in ("-p", "--profile"):
+                hint = f"write the name alone: {self.prog} NAME"
+            elif flag in before:
+                hint = f"it stands before the command: rt-run {flag} {self._name}"
+            raise UsageError(f"{self._name}: there is no flag {flag}", hint=hint)
         rest = redacted(message.removeprefix("unrecognized arguments: "))
         raise UsageError(f"{self._name}: {rest} is too much", hint=f"`{self.prog} --help` lists what there is")
 

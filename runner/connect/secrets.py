@@ -18,7 +18,9 @@ from runner.settings.secret import CommandSecret, CredentialSecret, EnvSecret, F
 MAX_SECRET_BYTES = 64 * 1024
 """No key, token or certificate of any service is longer, in bytes."""
 _FILE_TIMEOUT_S = 10.0
-_ASSIGNMENT = re.compile(r"(?:export\s+)?[A-Z][A-Z0-9]*_[A-Z0-9_]+\s*[=:](?=\s*[^=\s])")
+_ASSIGNMENT = re.compile(
+    r"(?:export\s+)?(?:[A-Z][A-Z0-9]*_[A-Z0-9_]+|(?i:[a-z0-9_-]*(?:key|token|secret)))\s*[=:](?=\s*[^=\s])"
+)
 
 
 async def resolve(reference: SecretRef) -> str:
@@ -49,6 +51,9 @@ def _attached(secret: str) -> tuple[str, str]:
         return f"that begins with {secret.partition(' ')[0]}", "leave that word out: rt-run writes the header itself"
     if _ASSIGNMENT.match(secret):
         return "with the name of a variable before it", "leave out the name: the value alone is the key"
+    if (secret[0], secret[-1]) in {("{", "}"), ("<", ">")}:
+        what = "that is a JSON object" if secret[0] == "{" else "that is a placeholder"
+        return what, "the key alone belongs there"
     if not (secret.isascii() and secret.isprintable()) or secret != secret.strip():
         problem = "with a space, line break or special character that cannot stand in a header"
         return problem, "was more than the key itself copied?"

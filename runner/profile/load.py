@@ -66,11 +66,11 @@ def load_profile(
     folder = Path(profiles_dir) if profiles_dir is not None else None
     path = locate(name, profiles_dir=folder, environ=environ)
     from_environment, warnings = environment_layer(environ)
+    from_flags, flag_problems = override_layer(sets)
     try:
         files, problems = lineage(path, profiles_dir=folder, environ=environ)
     except ProfileProblems as error:
-        raise ProfileProblems(error.problems, warnings) from None
-    from_flags, flag_problems = override_layer(sets)
+        raise ProfileProblems([*error.problems, *flag_problems], warnings) from None
     layers = [*files, from_environment, from_flags]
     profile, owners, judged = _validated(
         layers, files[-1], [*problems, *flag_problems], warnings, environ=environ, is_whole=not problems

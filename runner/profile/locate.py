@@ -6,6 +6,7 @@ from pathlib import Path
 
 from runner.errors import ProfileError
 from runner.profile.home import home_expanded
+from runner.profile.keys import redacted
 from runner.profile.layers import shown
 from runner.profile.suggestion import nearest
 
@@ -24,7 +25,7 @@ def locate(name: str, *, profiles_dir: Path | None, environ: Mapping[str, str]) 
         path = _expanded(name, environ).absolute()
         if not _exists(path):
             hint = _near_path(name, path, profiles_dir, environ)
-            raise ProfileError(f"there is no profile {shown(path)!r}", hint=hint)
+            raise ProfileError(redacted(f"there is no profile {shown(path)!r}"), hint=redacted(hint))
         return _named(path)
     folders = list(searched(profiles_dir, environ))
     places = [folder / f"{name}.toml" for folder in folders]
@@ -32,7 +33,7 @@ def locate(name: str, *, profiles_dir: Path | None, environ: Mapping[str, str]) 
         if _exists(place):
             return _named(place.absolute())
     listed = "".join(f"\n  {shown(place)}" for place in places)
-    raise ProfileError(f"there is no profile {name!r}; searched{listed}", hint=_near_name(name, folders))
+    raise ProfileError(redacted(f"there is no profile {name!r}; searched{listed}"), hint=_near_name(name, folders))
 
 
 def _named(path: Path) -> Path:

@@ -37,11 +37,11 @@ _SETTINGS = frozenset({"kind", "header", "credential", "scope", "tenant_id", "cl
 
 def literal_secrets(layer: Layer) -> list[tuple[Key, Problem]]:
     """Every secret that one layer spells out, by its key."""
-    variable = KEY_VARIABLES["azure" if at(layer.data, ("endpoint", "kind")) == "azure" else "openai"]
-    hint = f'{{ env = "{variable}" }}'
+    usual = KEY_VARIABLES["azure" if at(layer.data, ("endpoint", "kind")) == "azure" else "openai"]
     found: dict[Key, Problem] = {}
     for key, problem in _findings(layer.data):
-        advice = _HINTS.get(problem, hint).replace(KEY_VARIABLES["openai"], variable)
+        variable = "AZURE_CLIENT_SECRET" if "client_secret" in key else usual
+        advice = _HINTS.get(problem, _A_REFERENCE).replace(KEY_VARIABLES["openai"], variable)
         found.setdefault(key, problem_at(layer.place(key), key, problem, advice, code=CODE))
     return list(found.items())
 
@@ -116,6 +116,7 @@ _IN_URL = USER_INFO_PROBLEM
 _IN_REFERENCE = "this looks like the secret itself, where its name belongs"
 _IN_TOOL = "a token does not belong in a profile, and this field takes no reference"
 _USE_AUTH = 'use [auth] with a reference, such as api_key = { env = "OPENAI_API_KEY" }'
+_A_REFERENCE = '{ env = "OPENAI_API_KEY" }'
 _HINTS = {
     _IN_HEADER: _USE_AUTH,
     _IN_QUERY: _USE_AUTH,

@@ -11,6 +11,8 @@ MOST_GUESSES = 20
 """So many wrong names of a profile are guessed at; whoever has more knows that the file is another one."""
 _SURE = 0.85
 """Alike enough to be meant, whatever else might be."""
+_LONG_BEGINNING = 7
+"""Words that begin alike for so long differ in their ending, as `transcribe` and `transcription`."""
 _SHORTEST_BEGINNING = 3
 
 
@@ -40,6 +42,8 @@ def nearest(given: str, words: Collection[str], *, most: int = 1) -> list[str]:
         if part in known and len(part) >= _SHORTEST_BEGINNING:
             return [known[part]]
     begun = [word for word in known if len(folded) >= _SHORTEST_BEGINNING and word.startswith(folded)]
+    if len(begun) != 1 and len(folded) >= _LONG_BEGINNING:
+        begun = [word for word in known if word.startswith(folded[:_LONG_BEGINNING])]
     return [known[begun[0]]] if len(begun) == 1 else alike(_CUTOFF)
 
 

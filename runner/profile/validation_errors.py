@@ -162,10 +162,10 @@ def _as_array(key: Key, value: Any, tree: dict[str, Any]) -> str:
 
 def _in_our_words(message: str) -> str:
     text = re.sub(r"(valid )?dictionary( or (instance of \w+|object to extract fields from))?", "table", message)
+    text = text.replace("a valid string", "a text").replace("a valid integer", "a whole number")
     text = text.removeprefix("Value error, ").replace("a valid list", "an array").replace("be a valid ", "be a ")
     if text in ("String should have at least 1 character", "List should have at least 1 item after validation, not 0"):
         return "must not be empty"
-    text = text.replace("a valid string", "a text").replace("a valid integer", "a whole number")
     for theirs in ("Input should be", "String should", "List should", "Dictionary should", "Value should"):
         if text.startswith(theirs):
             return ("must be" if theirs.endswith("be") else "must") + text.removeprefix(theirs)

@@ -25,6 +25,8 @@ GOOD = 'version = 1\nendpoint.kind = "local"\n'
         ("run local", "there is no command 'run'", "did you mean rt-run --profile NAME?"),
         ("zzz", "there is no command 'zzz'", "`rt-run --help` lists the commands"),
         ("check local --outptu json", "check: there is no flag --outptu", "did you mean --output?"),
+        ("check --profile local", "check: there is no flag --profile", "write the name alone: rt-run check NAME"),
+        ("list -v", "list: there is no flag -v", "it stands before the command: rt-run -v list"),
         ("check --output jsn", "--output: there is no 'jsn'", 'did you mean "json"?'),
         (
             "init x --kind gemini",

@@ -19,6 +19,7 @@ import uvicorn
 from anyio.streams.tls import TLSStream
 
 from runner import redaction
+from runner.connect.address import address_of
 from runner.connect.handshake import Address, open_websocket
 from runner.connect.websocket import WebSocket
 from runner.errors import (
@@ -30,7 +31,9 @@ from runner.errors import (
     RunnerError,
     SessionRefused,
 )
+from runner.profile import ProfileProblems, make_profile
 from runner.settings.endpoint import ClientCertificate, Network
+from runner.settings.profile import Profile
 from tests.helpers.log_capture import captured_log
 from tests.helpers.transport_peers import (
     PROMPT_S,
@@ -563,6 +566,31 @@ async def test_bad_headers_are_refused_by_name(name: str, value: str) -> None:
             pass
 
     assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        {"headers": {"X-User": "Jörg"}},
+        {"headers": {"Sec-WebSocket-Protocol": "realtime"}},
+        {"headers": {"Host": "api.openai.com"}},
+        {"headers": {"X-A": "a\nb"}},
+        {"headers": {"X-A": " a"}},
+        {"base_url": "http://127.0.0.1:1/v1", "proxy": "http://127.0.0.1:3128"},
+        {"base_url": "http://gw.test/v1"},
+        {"ca_file": "nope.pem"},
+    ],
+)
+async def test_what_a_connection_refuses_the_profile_refuses(endpoint: dict[str, Any]) -> None:
+    """Nobody has to connect to learn what the profile alone says."""
+    endpoint = {"kind": "custom", "base_url": "https://gw.test/v1", **endpoint}
+    unjudged = Profile.model_validate({"version": 1, "endpoint": endpoint})
+    with pytest.raises((SessionRefused, ProfileError)):
+        async with open_websocket(address_of(unjudged, {}), unjudged.endpoint):  # type: ignore[arg-type]
+            pass
+
+    with pytest.raises(ProfileProblems):
+        make_profile(endpoint=endpoint)
 
 
 async def test_a_missing_bundle_is_a_fault_of_the_profile(tmp_path: Path) -> None:

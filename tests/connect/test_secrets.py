@@ -102,7 +102,12 @@ async def test_what_cannot_be_a_secret_is_refused_unseen(
         (f"OPENAI_API_KEY={KEY}", "the name of a variable"),
         (f"export AZURE_OPENAI_API_KEY={KEY}", "the name of a variable"),
         (f"OPENAI_API_KEY: {KEY}", "the name of a variable"),
+        (f"api-key: {KEY}", "the name of a variable"),
+        (f"token={KEY}", "the name of a variable"),
+        (f'{{"api_key": "{KEY}"}}', "a JSON object"),
+        (f"<{KEY}>", "a placeholder"),
         (f"{KEY} # mine", "a space within"),
+        ("Token sk-proj-abcdefghijkl", "a space within"),
         ("sk-proj-abcdefghijkl other", "a space within"),
     ],
 )
@@ -115,7 +120,9 @@ async def test_what_came_along_with_a_key_is_named(content: str, problem: str, t
     assert "proj" not in caught.value.message + caught.value.hint
 
 
-@pytest.mark.parametrize("content", ["a=b", "dGVzdA==", "KEY=", "A_KEY==", "'", 'x"y', "Bearer", "https://a:b"])
+@pytest.mark.parametrize(
+    "content", ["a=b", "dGVzdA==", "KEY=", "A_KEY==", "'", 'x"y', "Bearer", "https://a:b", "key", "monkey=", "{", "<a"]
+)
 async def test_what_a_key_may_have_is_not_taken_for_more(content: str, tmp_path: Path) -> None:
     """Padding, a quote within, a word that only begins like a scheme."""
     assert await resolved(file=written(tmp_path, content.encode())) == content

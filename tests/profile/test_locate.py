@@ -36,6 +36,14 @@ def test_only_what_is_near_is_offered(name: str, hint: str) -> None:
     assert raised.value.hint == hint
 
 
+def test_a_key_in_place_of_a_name_is_not_repeated() -> None:
+    """As in a script whose variables are mixed up."""
+    for name in ("sk-proj-abcdefghijkl", "./sk-proj-abcdefghijkl.toml"):
+        with pytest.raises(ProfileError) as raised:
+            load_profile(name, environ={})
+        assert "abcdef" not in raised.value.message + raised.value.hint
+
+
 def test_many_names_are_cut(write: Any) -> None:
     """And it is said that there are more."""
     for number in range(12):

@@ -21,6 +21,7 @@ KINDS = ("openai", "azure", "custom", "local")
         ("OpenAI", KINDS, ["openai"]),
         ("open-ai", KINDS, ["openai"]),
         ("nope", ("openai", "local", "azure-key"), []),
+        ("transcribe", ("realtime", "transcription", "translation"), ["transcription"]),
         ("gemini", KINDS, []),
         ("localhost", KINDS, []),
         ("none", KINDS, []),
