@@ -8,6 +8,7 @@ from runner.profile.tables import Finding, Tables
 
 _FREE_TEXTS = frozenset(
     {
+        "command",  # whose arguments may be a program
         "description",
         "extra",
         "headers",  # which have a rule of their own

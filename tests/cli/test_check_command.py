@@ -93,6 +93,20 @@ def test_a_literal_secret_is_never_shown(rt_run: Any, tmp_path: Path) -> None:
         assert "planted" not in out + err
 
 
+@pytest.mark.parametrize("reference", ["env", "file", "credential"])
+def test_a_key_in_place_of_its_name_is_shown_by_no_command(rt_run: Any, tmp_path: Path, reference: str) -> None:
+    """An Azure key looks like a name: it has letters and digits only."""
+    key = "fa1b2c3d4e5f60718293a4b5c6d7e8f9"
+    azure = 'version = 1\n[endpoint]\nkind = "azure"\nbase_url = "https://x.openai.azure.com"\n[model]\nname = "d"\n'
+    (tmp_path / "k.toml").write_text(f'{azure}[auth]\nkind = "api-key"\napi_key = {{ {reference} = "{key}" }}\n')
+
+    for arguments in (("check", "k.toml"), ("show", "k.toml"), ("show", "k.toml", "--request"), ("-p", "k.toml")):
+        code, out, err = rt_run(*arguments)
+        assert code == 78
+        assert "AZURE_OPENAI_API_KEY" in out + err
+        assert key[:8] not in out + err
+
+
 def test_a_mistyped_variable_is_told_once_and_beside_faults(
     rt_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -147,6 +147,7 @@ FINE = [
     CUSTOM % "https://gw.test/v1" + 'proxy = "http://127.0.0.1:3128"\nheaders = { X-A = "a b", X-B = "" }\n',
     OPENAI.replace("gpt-realtime-2", "our model/7:b_x@2.1") + '[session]\ninstructions = " \\"Hi\\"\\n\u2013 \u200d"\n',
     OPENAI + OUTPUT % 'out/{started} é "quoted" \u2013 x.jsonl'.replace('"', "'"),
+    OPENAI + '[auth]\nkind = "api-key"\napi_key = { command = ["sh", "-c", "\\n  pass show \\"x\\"\\n"] }\n',
     OPENAI + '[session.extra]\nnew = 1\nreasoning = { effort = "ultra" }\n'
     'audio = { input = { format = { type = "audio/pcm", rate = 16000 } } }\n',
     CUSTOM % "http://[::1]:8000/v1",
