@@ -80,7 +80,7 @@ BROKEN = [
     (CUSTOM % "http://[::1234]/v1", "plain-http"),
     (CUSTOM % "http://gateway:4000/v1" + "insecure = true\n", "insecure"),
     (CUSTOM % "http://10.0.0.7/v1" + "insecure = true\n", "insecure"),
-    (CUSTOM % "https://example.com/v1" + "insecure = true\n", "insecure"),
+    (CUSTOM % "https://gw.test/v1" + "insecure = true\n", "insecure"),
     (CUSTOM % "http://localhost:4000/v1" + "insecure = true\n", "insecure"),
     (CUSTOM % "http://example.com/v1" + "insecure = false\n", "plain-http"),
     (OPENAI + '[auth]\nkind = "none"\n', "no-credential"),
