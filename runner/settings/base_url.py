@@ -6,6 +6,8 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BeforeValidator, HttpUrl
 from pydantic_core import PydanticCustomError, Url, ValidationError
 
+from runner.settings.hosts import is_spelled_out
+
 _SCHEME = re.compile(r"\A\s*(wss?)(?=:)", re.IGNORECASE)
 _HTTP = {"ws": "http", "wss": "https"}
 USER_INFO_PROBLEM: Final = "a URL must not carry a user name or password"
@@ -17,13 +19,15 @@ def _written_as_http(value: Any) -> Any:
     return _SCHEME.sub(lambda found: _HTTP[found[1].lower()], value) if isinstance(value, str) else value
 
 
-def _without_user_info(url: HttpUrl) -> HttpUrl:
+def _judged(url: HttpUrl) -> HttpUrl:
     if url.username or url.password:
         raise PydanticCustomError("user_info", USER_INFO_PROBLEM)
+    if not is_spelled_out(url.host or ""):
+        raise PydanticCustomError("host", "has a host with characters that no name may have")
     return url
 
 
-BaseUrl = Annotated[HttpUrl, BeforeValidator(_written_as_http), AfterValidator(_without_user_info)]
+BaseUrl = Annotated[HttpUrl, BeforeValidator(_written_as_http), AfterValidator(_judged)]
 """An `https://` address, or on loopback `http://`; `wss://` and `ws://` mean the same."""
 
 
