@@ -6,9 +6,12 @@ from typing import Any
 import tomli
 
 from runner.profile.keys import DEPTH_LIMIT, depth
+from runner.profile.odd_characters import called, first_odd
 from runner.profile.problems import Place, ProfileProblems, problem_at
 
 _PAIR = re.compile(r"\s*(?P<key>[A-Za-z0-9_.\"' -]{1,100}?)\s*=\s*(?P<value>.*)")
+_YAML = re.compile(r"\s*[\w-]+\s*:")
+_TYPOGRAPHIC_QUOTES = "“”„\u2018\u2019"
 _DECLARED = re.compile(r"Cannot declare \('(?P<name>.*?)',?\) twice")
 
 
@@ -50,8 +53,20 @@ def _explained(error: tomli.TOMLDecodeError, lines: list[str]) -> tuple[int, int
         if any(each.lstrip().startswith(f"[[{name}]]") for each in lines):
             return error.lineno, start, f"not TOML: {name} is an array of tables", f"write [[{name}]], as before"
         return error.lineno, start, f"not TOML: the table [{name}] is here a second time", "put its keys into the first"
-    hint = _quotes_missing(pair["key"], pair["value"]) if error.msg == "Invalid value" and pair else ""
+    hint = _hint(error.msg, line, line[error.colno - 1 : error.colno])
     return error.lineno, error.colno, f"not TOML: {error.msg[:1].lower()}{error.msg[1:]}", hint
+
+
+def _hint(message: str, line: str, here: str) -> str:
+    """What to write instead, where the line, or the character at which it fails, shows what was meant."""
+    pair = _PAIR.match(line)
+    if odd := first_odd(here.strip("\t\r"), more=_TYPOGRAPHIC_QUOTES):
+        return f"here stands {called(odd)}: type it anew"
+    if message == "Invalid value" and pair:
+        return _quotes_missing(pair["key"], pair["value"])
+    if line.startswith("{"):
+        return "a profile is TOML, not JSON: key = value"
+    return "write key = value" if message.startswith("Expected '='") and _YAML.match(line) else ""
 
 
 def _quotes_missing(key: str, value: str) -> str:

@@ -25,6 +25,20 @@ from tests.profile.conftest import OPENAI
             OPENAI + '[[outputs]]\nkind = "stdout"\n[outputs]\n',
             "8:1: not TOML: outputs is an array of tables; write [[out",
         ),
+        (
+            OPENAI.replace('"openai"', "“openai”"),
+            "3:8: not TOML: invalid value; here stands a left double quotation",
+        ),
+        (
+            "version\u00a0= 1\n",
+            "1:8: not TOML: expected '=' after a key in a key/value pair; here stands a no-break space",
+        ),
+        (
+            OPENAI.replace('"openai"', "openai # \u2013 “x”"),
+            "3:8: not TOML: invalid value; a text stands in quotes: kind",
+        ),
+        ("version: 1\n", "1:8: not TOML: expected '=' after a key in a key/value pair; write key = value"),
+        ('{ "version": 1 }\n', "1:1: not TOML: invalid statement; a profile is TOML, not JSON"),
         (OPENAI + "[session\n", "6:9: not TOML: expected ']' at the end of a table declaration"),
     ],
 )
