@@ -49,7 +49,7 @@ class Sender:
     def __init__(self, session: Session, *, rate: int, muted_by: PlayingAnswers | None = None) -> None:
         self.session = session
         self.form = session.state.configuration.input_format
-        self._is_translated = session.state.effective.get("type") == "translation"
+        self._is_translated = session.state.kind == "translation"
         self._turn_bytes = 0
         self._resampler = Resampler(rate, self.form.rate)
         self._muted_by = muted_by
@@ -138,7 +138,7 @@ class Sender:
 
     async def ask(self) -> None:
         """Ask for an answer where the session is a conversation, not a transcription."""
-        if self.session.state.effective.get("type", "realtime") == "realtime":
+        if self.session.state.kind == "realtime":
             await self.session.respond()
 
     async def _keep_silent(self, duration_s: float, pace: Pace) -> None:

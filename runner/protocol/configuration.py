@@ -9,6 +9,8 @@ from runner.protocol.session_format import format_of
 from runner.protocol.session_update import merged
 
 _REMEMBERED_UPDATES = 256
+_NEVER_NULL = frozenset({"audio", "input", "output", "format", "type", "output_modalities"})
+"""Settings that cannot be switched off."""
 
 
 class Configuration:
@@ -21,8 +23,10 @@ class Configuration:
     def __init__(self, before: "Configuration | None" = None) -> None:
         self.asked: JsonObject = before.asked if before else {}
         """All updates that the endpoint has granted, laid over each other."""
+        self.reported: JsonObject = {}
+        """The configuration of this connection, as the endpoint reports it; only drift is judged by it."""
         self.effective: JsonObject = {}
-        """The configuration of this connection, as the endpoint reports it."""
+        """The configuration that behaviour goes by: what the endpoint reports, else what was asked for."""
         self._updates: OrderedDict[str, JsonObject] = OrderedDict()
 
     @property
@@ -41,11 +45,16 @@ class Configuration:
         if len(self._updates) > _REMEMBERED_UPDATES:
             self._updates.popitem(last=False)
 
-    def confirm(self, effective: JsonObject) -> None:
+    def report(self, session: JsonObject) -> None:
+        """The endpoint says what holds; what it does not show is as it was asked for."""
+        self.reported = session
+        self.effective = merged(self.asked, _without_nulls(session))
+
+    def confirm(self, session: JsonObject) -> None:
         """The endpoint has granted the oldest update that it had not answered, if there is one."""
-        self.effective = effective
         if self._updates:
             self.asked = merged(self.asked, self._updates.popitem(last=False)[1])
+        self.report(session)
 
     def refuse(self, event_id: str) -> None:
         """The endpoint has answered an event with an error; if it was an update, nothing of it holds."""
@@ -83,6 +92,15 @@ class Configuration:
         """Whether the user stops the answer by starting to speak."""
         detection = self.hearing.get("turn_detection")
         return isinstance(detection, dict) and detection.get("interrupt_response") is not False
+
+
+def _without_nulls(session: JsonObject) -> JsonObject:
+    """The object without nulls where the API knows none: they show nothing."""
+    return {
+        name: _without_nulls(value) if isinstance(value, dict) and name in _NEVER_NULL else value
+        for name, value in session.items()
+        if not (value is None and name in _NEVER_NULL)
+    }
 
 
 def _below(session: JsonObject, *path: str) -> JsonObject:

@@ -53,6 +53,8 @@ class Conversation:
     def __init__(self) -> None:
         self.by_id: dict[str, Item] = {}
         """The items by their ids; to be read only."""
+        self.confirms = True
+        """Whether the endpoint confirms the items that the client creates, as the API says, by all that is known."""
         self._order: list[str] = []
 
     def __len__(self) -> int:
@@ -71,9 +73,18 @@ class Conversation:
         """How many of the items that these client events create are still to be confirmed or refused."""
         return sum(item.asked_by in event_ids for item in self.by_id.values())
 
+    def first_unconfirmed(self, event_ids: Container[str]) -> str:
+        """Which of these client events creates the oldest item that is to be confirmed yet, nothing where none does."""
+        unconfirmed = (item.asked_by for item in self.by_id.values() if item.asked_by in event_ids and not item.leaving)
+        return next(unconfirmed, "")
+
     def of_responses(self, response_ids: Container[str]) -> list[Item]:
         """The items that these responses have made so far."""
         return [item for item in self.items if item.response_id and item.response_id in response_ids]
+
+    def is_silent(self, response_id: str) -> bool:
+        """Whether nothing has come yet of what a response says."""
+        return not any(item.text or item.audio_characters for item in self.of_responses({response_id}))
 
     def ends_with_words(self, *, but: Container[Item]) -> bool:
         """Whether the last turn but these is the user's and its words are known, so that it can be answered anew."""
@@ -89,6 +100,7 @@ class Conversation:
         if known.asked_by and self._precedes(known.id, previous_item_id):
             self._order.remove(known.id)
             self._place(known.id, previous_item_id)
+        self.confirms = self.confirms or bool(known.asked_by)
         known.asked_by = known.asked_by if known.leaving else ""
         known.parts.update(read.parts)
         known.call_id, known.name = read.call_id or known.call_id, read.name or known.name

@@ -1,5 +1,6 @@
 """What the endpoint has still to send: answers to the client's requests, and to the turns that it has detected."""
 
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from runner.protocol.json_fields import JsonObject
@@ -22,6 +23,8 @@ class Request(NamedTuple):
     """How often it has failed for a temporary reason."""
     retried_id: str = ""
     """The `event_id` under which the client sent it first, where this is a retry."""
+    overtaken: int = 0
+    """How often it was refused because another response was in flight."""
 
     @property
     def first_id(self) -> str:
@@ -50,6 +53,8 @@ class Pending:
         """How far the turn is that turn detection hears."""
         self.uncommitted = False
         """Whether the input buffer holds audio that was neither committed nor cleared."""
+        self.settled = 0
+        """How often the endpoint has begun, ended, refused or confirmed something of what it owes."""
         self._gave_up = False
         self._doubtful: Request | None = None
 
@@ -96,8 +101,9 @@ class Pending:
         past = next((each for each in self.to_retry if each.event == event), None)
         if past:
             self.to_retry.remove(past)
-        failures, first_id = (past.failures, past.first_id) if past else (0, "")
-        self.requests.append(Request(event_id, kind, event, failures, first_id))
+            self.requests.append(past._replace(event_id=event_id, retried_id=past.first_id))
+        else:
+            self.requests.append(Request(event_id, kind, event))
 
     def begin(self, response_id: str, response: JsonObject) -> None:
         """A response has begun: one that the client requested, or turn detection."""
@@ -112,6 +118,7 @@ class Pending:
         """
         for flying in (self.active, self.out_of_band):
             if response_id in flying:
+                self.settled += 1
                 return flying.pop(response_id)
         expected = self._expected()
         if not expected or (_conversation(response) is None and "out_of_band" not in expected):
@@ -125,9 +132,11 @@ class Pending:
     def abandon(self, response_id: str) -> None:
         """A response is over and cannot be read; where its id is unknown too, all responses count as over."""
         if response_id in self.active or response_id in self.out_of_band:
+            self.settled += 1
             self.active.pop(response_id, None)
             self.out_of_band.pop(response_id, None)
             return
+        self.settled += 1
         self.active.clear()
         self.out_of_band.clear()
         self.requests = [each for each in self.requests if each.kind == "commit"]
@@ -152,8 +161,37 @@ class Pending:
             self.turn = "none"
         if found is None:
             return None
+        self.settled += 1
         self.requests.remove(found)
         return found if found.kind != "commit" else None
+
+    def overtaken(self, cause: str, is_silent: Callable[[str], bool]) -> Request | None:
+        """The endpoint refuses a response because another is in flight; returns the request that has to wait for it.
+
+        The other one may have been taken for the answer to the request, which it is not: it is the endpoint's own.
+
+        Args:
+            cause: The `event_id` of the request, nothing where the endpoint does not name it.
+            is_silent: Whether nothing has come of a response but its beginning.
+        """
+        waiting = [each for each in self.requests if each.kind == "response" and cause in {"", each.event_id}]
+        if waiting:
+            self.requests.remove(waiting[0])
+            return waiting[0]
+        if not cause and self.turn in {"stopped", "committed"}:
+            # It is the response to a turn that was refused.
+            return None
+        for response_id, asked in reversed(self.active.items()):
+            if asked.event_id and (asked.event_id == cause or (not cause and is_silent(response_id))):
+                self.active[response_id] = Request("", "response", RESPONSE)
+                self._doubtful = None
+                return asked
+        return None
+
+    def wait_for_other(self, asked: Request) -> None:
+        """A request has to be sent again once the response is over that has overtaken it."""
+        self.settled += 1
+        self.to_retry.append(asked._replace(overtaken=asked.overtaken + 1))
 
     def commit(self, *, answered: bool) -> None:
         """The client or turn detection has committed audio; `answered` says whether the latter makes a response."""
@@ -161,6 +199,7 @@ class Pending:
         own = next((each for each in self.requests if each.kind == "commit"), None)
         if own:
             self.requests.remove(own)
+        self.settled += bool(own or self.turn == "stopped")
         if own is None or self.turn == "stopped":
             self.turn = "committed" if answered else "none"
         elif self.turn == "speaking":
@@ -174,7 +213,9 @@ class Pending:
     def transcribed(self, item_id: str) -> None:
         """The endpoint has transcribed an item, or cannot."""
         # Some servers do not say which item they committed; it waits under no name.
-        self.transcribing.discard(item_id if item_id in self.transcribing else "")
+        known = item_id if item_id in self.transcribing else ""
+        self.settled += known in self.transcribing
+        self.transcribing.discard(known)
 
     def break_off(self) -> list[Request]:
         """The connection is over, and nothing is pending any more; returns the requests without an answer.
@@ -209,9 +250,11 @@ class Pending:
             kind = expected[0]
         found = next((each for each in self.requests if each.kind == kind), None)
         if found:
+            self.settled += 1
             self.requests.remove(found)
         if kind == "response":
             answers_turn = self.turn in {"stopped", "committed"}
+            self.settled += answers_turn
             self._doubtful = found if self._gave_up or answers_turn else None
             self._gave_up = False
             if answers_turn:

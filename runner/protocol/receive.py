@@ -21,7 +21,7 @@ def receive(state: SessionState, event: JsonObject) -> list[Effect]:
         effects = state.malformed(kind, str(bad))
         if kind == "response.done" and (state.busy or state.pending.out_of_band):
             effects.append(_abandon(state, event, f"the response ended in an event that cannot be read: {bad}"))
-        elif kind == "error" and (asked := state.refuse(*state.sent.cause(event.get("error")))):
+        elif kind == "error" and (asked := state.refuse(*state.cause(event.get("error")))):
             problem = ProtocolError(f"the endpoint answered with an error that cannot be read: {bad}")
             effects.append(ResponseEnded("", "refused", error=problem, request_id=asked.first_id))
         return effects

@@ -22,7 +22,11 @@ def _response_created(state: SessionState, event: JsonObject) -> list[Effect]:
     response = table(event, "response")
     response_id = text(response, "id")
     state.pending.begin(response_id, response)
-    return [ResponseStarted(response_id, state.request_of(response_id))]
+    request_id = state.request_of(response_id)
+    if request_id and state.conversation.first_unconfirmed(state.sent):
+        # The question came before its request, and was not confirmed before its answer.
+        state.conversation.confirms = False
+    return [ResponseStarted(response_id, request_id)]
 
 
 def _response_id(state: SessionState, event: JsonObject) -> str:

@@ -6,34 +6,44 @@ from runner.protocol.effects import Configured, Effect, ErrorReported, Opened, R
 from runner.protocol.json_fields import JsonObject, count, optional_text, table, text
 from runner.protocol.state import SessionState
 
+MAX_OVERTAKEN = 10
+"""After so many responses that were in flight before it in a row, a request is given up."""
+
 
 def _opened(state: SessionState, event: JsonObject) -> list[Effect]:
     session = table(event, "session")
     state.session_id, state.expires_at = optional_text(session, "id"), count(session, "expires_at")
-    state.configuration.effective, state.greeted = session, True
+    state.configuration.report(session)
+    state.greeted = True
     return [Opened(state.session_id, state.expires_at, state.kind)]
 
 
 def _configured(state: SessionState, event: JsonObject) -> list[Effect]:
-    state.configuration.confirm(table(event, "session"))
-    state.expires_at = count(state.effective, "expires_at") or state.expires_at
+    session = table(event, "session")
+    state.configuration.confirm(session)
+    state.expires_at = count(session, "expires_at") or state.expires_at
     if not state.configuration.detects_turns:
         state.pending.drop_turn()
     if state.phase != "closed":
         state.phase = "ready"
-    return [Configured(state.effective)]
+    return [Configured(session)]
 
 
 def _reported(state: SessionState, event: JsonObject) -> list[Effect]:
     details = table(event, "error")
     message, code, kind = text(details, "message"), optional_text(details, "code"), optional_text(details, "type")
-    cause, cause_type = state.sent.cause(details)
+    cause, cause_type = state.cause(details)
     if param := optional_text(details, "param"):
         message = f"{message} (at `{param}`)"
     error = severity.error_for_code(code, message, kind=kind)
     weight = severity.severity(code, kind=kind)
     is_new = weight != "harmless" or state.reported_once.harmless(code)
     effects: list[Effect] = [ErrorReported(weight, error, cause_type, cause, is_new)]
+    if code == severity.OVERTAKEN and (overtaken := state.pending.overtaken(cause, state.conversation.is_silent)):
+        if overtaken.overtaken < MAX_OVERTAKEN:
+            state.pending.wait_for_other(overtaken)
+            return [*effects, ResponseRepeats("", error, overtaken.first_id)]
+        return [*effects, ResponseEnded("", "refused", code, error, overtaken.first_id)]
     if asked := state.refuse(cause, cause_type):
         if isinstance(error, EndpointBusy) and asked.failures < state.max_response_retries:
             state.pending.repeat(asked)

@@ -6,7 +6,7 @@ listed is taken for recoverable: the API says that most errors are, and that the
 
 import re
 from collections.abc import Mapping
-from typing import Literal
+from typing import Final, Literal
 
 from runner.errors import (
     AccessRefused,
@@ -22,12 +22,10 @@ Severity = Literal["harmless", "recoverable", "fatal"]
 Recovery = Literal["temporary", "expired", "hopeless"]
 """What the end of a connection means for its session: try again, at once for one that was due, or never."""
 
-HARMLESS_CODES = frozenset(
-    {
-        "conversation_already_has_active_response",
-        "response_cancel_not_active",
-    }
-)
+OVERTAKEN: Final = "conversation_already_has_active_response"
+"""The code of a request for a response that came while another one was in flight."""
+
+HARMLESS_CODES = frozenset({OVERTAKEN, "response_cancel_not_active"})
 """Codes of a race between client and server, which need no attention."""
 
 _CODE_ERRORS: dict[str, type[RunnerError]] = {

@@ -17,6 +17,7 @@ from runner.protocol.pending import Pending, Request, RequestKind
 from runner.protocol.rate_limits import RateLimits
 from runner.protocol.reported_once import ReportedOnce
 from runner.protocol.sent import Sent
+from runner.protocol.severity import OVERTAKEN
 from runner.protocol.translation import Translation
 from runner.protocol.usage import Usage
 
@@ -32,7 +33,7 @@ class SessionState:
         kind: What kind of session was asked for.
         max_response_retries: How often a response that failed for a temporary reason is asked for again.
         asks_again: Whether requests that the end of the connection leaves without an answer are to be sent again.
-        clock: The clock of whoever waits for a rate limit, in seconds.
+        clock: The client's clock, which rate limits and pauses are measured by, in seconds.
     """
 
     def __init__(
@@ -52,8 +53,8 @@ class SessionState:
         self.phase: ConnectionPhase = "connecting"
         self.greeted = False
         """Whether the endpoint has sent `session.created`."""
-        self.heard_at_s = 0.0
-        """When the last event came, in Unix seconds; the caller of `receive` sets it."""
+        self.awaited_at_s = 0.0
+        """When something last came of what the endpoint owes, in Unix seconds; the caller of `receive` sets it."""
         self.session_id = ""
         self.expires_at = 0
         self.configuration: Configuration = Configuration(before.configuration if before else None)
@@ -69,10 +70,11 @@ class SessionState:
         self.sent: Sent = Sent(before.sent if before else None)
         self.reported_once: ReportedOnce = before.reported_once if before else ReportedOnce()
         self._asks_again = asks_again
+        self._settled = 0
 
     @property
     def effective(self) -> JsonObject:
-        """The configuration of the session, as the endpoint reports it."""
+        """The configuration of the session: what the endpoint reports, and what was asked for where it is silent."""
         return self.configuration.effective
 
     @property
@@ -119,6 +121,22 @@ class SessionState:
     def occupied(self) -> bool:
         """Whether the endpoint would refuse a second response in the conversation now."""
         return self.pending.occupied
+
+    def brings_awaited(self, event: JsonObject) -> bool:
+        """Whether an event that `receive` has just taken in is a part of what the endpoint owes, or settled some of it.
+
+        Pieces of answers are, and are not asked: whatever else comes, such as a heartbeat, is no sign of an answer.
+        """
+        settled, self._settled = self._settled, self.pending.settled
+        if self.kind == "translation":
+            return "delta" in event
+        response_id, item_id = event.get("response_id"), event.get("item_id")
+        if settled != self._settled or (isinstance(response_id, str) and self.pending.request_of(response_id)):
+            return True
+        if not isinstance(item_id, str):
+            return False
+        item = self.conversation.get(item_id)
+        return item_id in self.pending.transcribing or bool(item and self.pending.request_of(item.response_id))
 
     def request_of(self, response_id: str) -> str:
         """The `event_id` of the `response.create` that a response in flight answers, nothing where there is none."""
@@ -251,6 +269,22 @@ class SessionState:
         for each in again:
             self.pending.repeat(each)
         return effects
+
+    def cause(self, error: object) -> tuple[str, str]:
+        """The id and the type of the client event that an `error` object is about, empty where that cannot be told.
+
+        Where it names none, it is about the oldest item that the endpoint has still to confirm: events are dealt with
+        in their order, so a request that was sent after the item waits still.
+        """
+        found = self.sent.cause(error)
+        if found != ("", "") or not isinstance(error, dict) or error.get("code") == OVERTAKEN:
+            return found
+        created = self.conversation.first_unconfirmed(self.sent)
+        param = error.get("param")
+        is_about_item = isinstance(param, str) and param.split(".")[0] in {"item", "previous_item_id"}
+        if created and (is_about_item or (self.conversation.confirms and not param)):
+            return created, "conversation.item.create"
+        return found
 
     def refuse(self, cause: str, cause_type: str) -> Request | None:
         """The endpoint refuses what this client event asks for; returns the request that is thereby answered."""

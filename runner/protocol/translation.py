@@ -25,7 +25,7 @@ class Moment(NamedTuple):
     elapsed_ms: int | None
     """By the endpoint's clock, in milliseconds; None where the event does not say."""
     at_s: float
-    """By the client's clock, in Unix seconds."""
+    """By the client's clock, in seconds."""
 
     def follows_pause(self, before: Moment) -> bool:
         """Whether there was a pause since the piece before."""
@@ -35,7 +35,7 @@ class Moment(NamedTuple):
 
 
 def moment_of(event: JsonObject, at_s: float) -> Moment:
-    """When a piece came; `at_s` is the client's own time, in Unix seconds."""
+    """When a piece came; `at_s` is the client's own time, in seconds."""
     return Moment(None if event.get("elapsed_ms") is None else json_fields.count(event, "elapsed_ms"), at_s)
 
 
@@ -70,18 +70,18 @@ class Translation:
         return self.is_leaving and self.is_over
 
     def add(
-        self, conversation: Conversation, heard_at_s: float, side: Side, event: JsonObject
+        self, conversation: Conversation, at_s: float, side: Side, event: JsonObject
     ) -> tuple[list[Effect], str, str]:
         """Add a piece; returns the end of the stretch before, if a pause has ended it, and the piece with its item.
 
         Args:
             conversation: Where the stretches stand as items.
-            heard_at_s: When the piece came, in Unix seconds.
+            at_s: When the piece came, by the client's clock, in seconds.
             side: Whose words they are.
             event: The event that brought it.
         """
         words = text(event, "delta")
-        now = moment_of(event, heard_at_s)
+        now = moment_of(event, at_s)
         stretch, effects = self._running.get(side), []
         if stretch is not None and now.follows_pause(stretch.last):
             effects, stretch = self.end(conversation, side), None

@@ -7,12 +7,12 @@ from runner.protocol.translation import AUDIO_ITEM
 
 
 def _heard(state: SessionState, event: JsonObject) -> list[Effect]:
-    effects, item_id, words = state.translation.add(state.conversation, state.heard_at_s, "user", event)
+    effects, item_id, words = state.translation.add(state.conversation, state.clock(), "user", event)
     return [*effects, TranscriptDelta(item_id, words)]
 
 
 def _spoken(state: SessionState, event: JsonObject) -> list[Effect]:
-    effects, item_id, words = state.translation.add(state.conversation, state.heard_at_s, "assistant", event)
+    effects, item_id, words = state.translation.add(state.conversation, state.clock(), "assistant", event)
     return [*effects, TextDelta("", item_id, words)]
 
 

@@ -152,7 +152,7 @@ class Dialer:
     def _compare(self, asked: JsonObject, link: Link) -> None:
         """Report drift of the endpoint's configuration, once, or raise `SessionRefused` where the profile says so."""
         asked = {"type": link.state.kind, **asked}
-        drift = differences(asked, link.state.effective) if self._settings.on_drift != "ignore" else []
+        drift = differences(asked, link.state.configuration.reported) if self._settings.on_drift != "ignore" else []
         if drift and drift != self._drift:
             for each in drift:
                 logs.logger().warning("configuration_drifted", drift=str(each))

@@ -16,6 +16,7 @@ from runner.protocol.effects import (
     TranscriptionEnded,
 )
 from runner.protocol.rate_limits import RateLimitCrossed
+from runner.protocol.severity import OVERTAKEN
 
 
 def introduce(session_id: str) -> None:
@@ -58,6 +59,8 @@ def _record_response(effect: Effect) -> None:
     match effect:
         case ResponseStarted(response_id=response_id):
             log.debug("response_started", response_id=response_id)
+        case ResponseRepeats(error=error) if error.code == OVERTAKEN:
+            log.info("response_overtaken", error=error.message)
         case ResponseRepeats(response_id=response_id, error=error):
             log.warning("response_failed", response_id=response_id, error=error.message, code=error.code, repeats=True)
         case ResponseEnded(status="failed", response_id=response_id, error=error) if error:

@@ -105,7 +105,7 @@ class Link:
         """Let readers hear of this connection, beginning with the turns that ended before."""
         self.pump.read_by([*self._recording, *readers])
         if self._unread:
-            update = Update(None, self._unread, self.state.heard_at_s, 0)
+            update = Update(None, self._unread, time(), 0)
             self._unread = []
             for reader in readers:
                 reader(update)

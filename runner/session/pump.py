@@ -101,14 +101,17 @@ class Pump:
             event = self._dialect(event)
         self._malformed = 0
         self._last_error = None
-        self._state.heard_at_s = now_s = time()
+        now_s = time()
         effects = receive(self._state, event)
         update = make(Update, (event, effects, now_s, len(message)))
         if effects and type(effects[0]) in _PIECES:
             # Most events are pieces of an answer, which are neither logged nor waited for.
+            self._state.awaited_at_s = now_s
             for reader in self._readers:
                 reader(update)
             return
+        if self._state.brings_awaited(event):
+            self._state.awaited_at_s = now_s
         self._publish(update)
         repeats = any(isinstance(each, ResponseRepeats) for each in effects)
         for effect in effects:

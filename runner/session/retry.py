@@ -63,5 +63,5 @@ class Retry:
         wait_s = self._link.state.rate_limits.wait_s(now_s)
         if asked in self._inherited:
             return wait_s
-        longest_s = bound_s(self._settings, asked.failures)
+        longest_s = bound_s(self._settings, max(asked.failures, asked.overtaken))
         return max(wait_s, random.uniform(longest_s / 2, longest_s))  # noqa: S311  # spreads clients, hides nothing

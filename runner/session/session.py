@@ -170,7 +170,7 @@ class Session:
         """
         state = self._carriage.state
         # A translation's configuration has no type.
-        kind = {} if state.kind == "translation" else {"type": state.effective.get("type", "realtime")}
+        kind = {} if state.kind == "translation" else {"type": state.kind}
         given = session.model_dump(mode="json", exclude_unset=True) if session else {}
         await self.send({"type": "session.update", "session": {**kind, **given, **fields}})
 

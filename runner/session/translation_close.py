@@ -55,11 +55,11 @@ class TranslationClose:
     async def _silence(self) -> None:
         state = self._state
         started_s = silent_since_s = anyio.current_time()
-        heard_at_s = state.heard_at_s
+        awaited_at_s = state.awaited_at_s
         while state.is_pending and anyio.current_time() < min(started_s + MOST_S, silent_since_s + SILENCE_S):
             with anyio.move_on_after(min(_LOOK_S, SILENCE_S)):
                 await self._changes.next()
-            if state.heard_at_s != heard_at_s:
-                heard_at_s, silent_since_s = state.heard_at_s, anyio.current_time()
+            if state.awaited_at_s != awaited_at_s:
+                awaited_at_s, silent_since_s = state.awaited_at_s, anyio.current_time()
         if state.is_pending:
             logs.logger().warning("last_words_missing", waited_s=round(anyio.current_time() - started_s, 3))

@@ -1,5 +1,6 @@
 """A recording reaches the endpoint: whole, in the session's format, when it is due, and with an end."""
 
+import base64
 import sys
 from pathlib import Path
 from typing import Any
@@ -172,15 +173,20 @@ async def test_a_translation_hears_larger_frames_and_then_silence(tmp_path: Path
         await peer.send({"type": "session.created", "session": {"type": "translation", "id": "s", "model": "m"}})
         await peer.until("session.update")
         await peer.send({"type": "session.updated", "session": {"type": "translation", "id": "s"}})
+        await peer.until("session.close")
+        await peer.send({"type": "session.closed"})
         await peer.to_the_end()
 
     pcm = tone(0.4)
     path = recording(tmp_path / "a.wav", pcm)
-    peer, _ = await fed(path, interpreter, pace="real-time", silence_ms=400)
+    audio = {"output": {"language": "de"}}
+    peer, _ = await fed(path, interpreter, pace="real-time", silence_ms=400, type="translation", audio=audio)
 
-    assert [len(each) for each in pieces(peer)] == [9600] * 4
-    assert heard(peer) == pcm + bytes(len(pcm))
-    assert others(peer) == []
+    appended = [each for each in peer.received if each["type"] == "session.input_audio_buffer.append"]
+    sent = [base64.b64decode(each["audio"]) for each in appended]
+    assert [len(each) for each in sent] == [9600] * 4
+    assert b"".join(sent) == pcm + bytes(len(pcm))
+    assert set(others(peer)) == {"session.input_audio_buffer.append", "session.close"}
 
 
 async def test_a_turn_that_is_too_short_is_refused(tmp_path: Path) -> None:

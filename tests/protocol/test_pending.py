@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from runner.protocol.effects import ResponseEnded, TurnEnded
+from runner.protocol.effects import ErrorReported, ResponseEnded, ResponseRepeats, TurnEnded
 from runner.protocol.receive import receive
 from runner.protocol.state import SessionState
 
@@ -292,3 +292,130 @@ def test_an_unreadable_end_of_one_response_leaves_the_other() -> None:
     assert ([*state.pending.active], [*state.pending.out_of_band]) == (["resp_1"], [])
     receive(state, {"type": "response.done", "response": {"id": 5}})
     assert not state.is_pending
+
+
+ACTIVE = "conversation_already_has_active_response"
+OWN = {"type": "response.created", "response": {"id": "resp_own"}}
+
+
+def overtaken(cause: str = "") -> dict[str, Any]:
+    """The refusal of a request that came while another response was in flight."""
+    return {"type": "error", "error": {"type": "x", "code": ACTIVE, "message": "no", "event_id": cause or None}}
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+@pytest.mark.parametrize("begins_first", [True, False])
+def test_a_request_that_another_response_has_overtaken_is_sent_again_after_it(
+    is_named: bool, begins_first: bool
+) -> None:
+    """In whatever order the two events come, and whether or not the refusal names the request."""
+    state = hearing(None)
+    sent = state.send({"type": "response.create"})
+    refused = overtaken(sent["event_id"] if is_named else "")
+    for event in (OWN, refused) if begins_first else (refused, OWN):
+        effects = receive(state, event)
+        if event is refused:
+            assert [each.request_id for each in effects if isinstance(each, ResponseRepeats)] == [sent["event_id"]]
+
+    assert [each.first_id for each in state.retries] == [sent["event_id"]]
+    in_the_way = [state.occupied]
+    ends = [each for each in receive(state, done("resp_own", "something else")) if isinstance(each, ResponseEnded)]
+    assert [each.request_id for each in ends] == [""]
+    assert [*in_the_way, state.occupied] == [True, False]
+
+    again = state.send(state.retries[0].event)
+    assert again["event_id"] != sent["event_id"]
+    receive(state, created("resp_2"))
+    ends = [each for each in receive(state, done("resp_2")) if isinstance(each, ResponseEnded)]
+    assert [each.request_id for each in ends] == [sent["event_id"]]
+    assert not state.is_pending
+
+
+def test_a_request_that_is_overtaken_without_end_is_given_up() -> None:
+    """After ten responses in a row that were not its own."""
+    state = hearing(None)
+    sent = state.send({"type": "response.create"})
+    for _ in range(10):
+        receive(state, overtaken())
+        state.send(state.retries[0].event)
+    effects = receive(state, overtaken())
+
+    assert [each.status for each in effects if isinstance(each, ResponseEnded)] == ["refused"]
+    assert [each.request_id for each in effects if isinstance(each, ResponseEnded)] == [sent["event_id"]]
+    assert not state.is_pending
+
+
+def test_the_refusal_of_the_response_to_a_turn_takes_no_other_away() -> None:
+    """Turn detection asks by itself, and its request has no name."""
+    state = hearing()
+    state.send({"type": "response.create"})
+    receive(state, created())
+    for event in (STARTED, STOPPED, COMMITTED, overtaken()):
+        receive(state, event)
+
+    assert state.retries == ()
+    assert [each.request_id for each in receive(state, done()) if isinstance(each, ResponseEnded)] != [""]
+    assert not state.is_pending
+
+
+def test_a_refusal_without_a_name_takes_no_answer_away_of_which_something_came() -> None:
+    """It is the endpoint's own doing, and the answer goes on."""
+    state = hearing(None)
+    state.send({"type": "response.create"})
+    receive(state, created())
+    where = {"response_id": "resp_1", "item_id": "item_resp_1", "content_index": 0}
+    receive(state, {"type": "response.output_text.delta", **where, "delta": "sa"})
+    receive(state, overtaken())
+
+    assert state.retries == ()
+    assert turns(state, done()) == ["said"]
+
+
+def asking(state: SessionState, text: str) -> tuple[str, str]:
+    """Ask a question; returns the ids of its two client events."""
+    content = [{"type": "input_text", "text": text}]
+    item = {"type": "message", "role": "user", "content": content}
+    question = state.send({"type": "conversation.item.create", "item": item})
+    return question["event_id"], state.send({"type": "response.create"})["event_id"]
+
+
+@pytest.mark.parametrize("param", [None, "item.content[0].text", "item"])
+def test_an_error_without_a_name_for_an_item_leaves_the_request_behind_it(param: str | None) -> None:
+    """Events are dealt with in their order: the answer still comes, and is not taken for the next one's."""
+    state = hearing(None)
+    question_id, request_id = asking(state, "one")
+    error = {"type": "x", "message": "no", "event_id": None, "param": param}
+    effects = receive(state, {"type": "error", "error": error})
+
+    assert [each.client_event_id for each in effects if isinstance(each, ErrorReported)] == [question_id]
+    assert state.conversation.items == ()
+    assert state.requested_by == request_id
+    ended = [*receive(state, created()), *receive(state, done())]
+    assert [each.request_id for each in ended if isinstance(each, ResponseEnded)] == [request_id]
+
+    _, next_id = asking(state, "two")
+    ended = [*receive(state, created("resp_2")), *receive(state, done("resp_2"))]
+    assert [each.request_id for each in ended if isinstance(each, ResponseEnded)] == [next_id]
+
+
+def test_an_endpoint_that_confirms_no_items_refuses_requests() -> None:
+    """Where an answer has come before its question was confirmed, an error without a name is about the request."""
+    state = hearing(None)
+    asking(state, "one")
+    receive(state, created())
+    receive(state, done())
+    _, request_id = asking(state, "two")
+    effects = receive(state, refusal())
+
+    assert [each.request_id for each in effects if isinstance(each, ResponseEnded)] == [request_id]
+    assert not state.is_pending
+
+
+def test_an_error_that_names_what_it_is_about_is_not_about_the_item() -> None:
+    """Its `param` says so."""
+    state = hearing(None)
+    _, request_id = asking(state, "one")
+    error = {"type": "x", "message": "no", "event_id": None, "param": "response.output_modalities"}
+    effects = receive(state, {"type": "error", "error": error})
+
+    assert [each.request_id for each in effects if isinstance(each, ResponseEnded)] == [request_id]

@@ -69,9 +69,10 @@ def test_a_pause_ends_a_stretch() -> None:
 
 def test_without_the_endpoints_clock_the_time_of_arrival_counts() -> None:
     """Where `elapsed_ms` is missing, the client's own clock says when a piece came."""
-    state = translating()
+    now_s = 0.0
+    state = SessionState(kind="translation", clock=lambda: now_s)
     for at_s, delta in ((10.0, "a"), (11.9, "b"), (13.9, "c")):
-        state.heard_at_s = at_s
+        now_s = at_s
         receive(state, heard(delta))
 
     assert said(state) == [("user", "ab", "completed"), ("user", "c", "in_progress")]

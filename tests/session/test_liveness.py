@@ -37,9 +37,51 @@ async def test_silence_in_the_middle_of_an_answer_is_a_loss() -> None:
         await session.say("Hello?")
         await session.wait_answered()
         assert [text for _, text in conversation(session)] == ["Hello?", "answer 1"]
-        assert "nothing came for 0.8 s" in logged(lines, "connection_lost")[0]["error"]
+        assert "nothing came of a pending answer for 0.8 s" in logged(lines, "connection_lost")[0]["error"]
         await anyio.sleep(1.2)
         assert len(peers) == 2
+
+
+async def test_heartbeats_are_no_answer() -> None:
+    """A gateway that is alive, before an endpoint that is not, is found out as silence is."""
+
+    async def beating(peer: Peer) -> None:
+        await peer.greet()
+        await asked(peer)
+        await peer.answer("one mom", item_id=own(peer, 1), end=False)
+        while True:
+            await peer.send({"type": "heartbeat"}, {"type": "rate_limits.updated", "rate_limits": []})
+            await anyio.sleep(0.02)
+
+    async with session_with(beating, attentive, stall_timeout_s=0.5) as (session, _, lines):
+        await session.say("Hello?")
+        await session.wait_answered()
+        assert [text for _, text in conversation(session)] == ["Hello?", "answer 1"]
+        assert "nothing came of a pending answer for 0.5 s" in logged(lines, "connection_lost")[0]["error"]
+
+
+@pytest.mark.parametrize("begins_first", [True, False])
+async def test_a_question_that_another_response_has_overtaken_is_answered_after_it(begins_first: bool) -> None:
+    """The endpoint began one of its own, such as for somebody who spoke, and refuses the request for ours."""
+
+    async def speaking_first(peer: Peer) -> None:
+        await peer.greet()
+        await asked(peer)
+        refused = {"type": "x", "code": "conversation_already_has_active_response", "message": "no", "event_id": None}
+        events = [
+            {"type": "response.created", "response": {"id": "resp_own"}},
+            {"type": "error", "error": refused},
+        ]
+        await peer.send(*(events if begins_first else events[::-1]))
+        await peer.end("something else", response_id="resp_own", item_id="item_own")
+        await answering(peer)
+
+    reconnect = {"initial_delay_s": 0.01}
+    async with session_with(speaking_first, reconnect=reconnect) as (session, peers, lines):
+        assert await session.ask("What is the time?") == "answer 1"
+        assert kinds(peers[0]).count("response.create") == 2
+        assert session.first_unanswered is None
+        assert logged(lines, "response_overtaken")
 
 
 async def test_a_peer_that_answers_no_ping_is_a_loss() -> None:

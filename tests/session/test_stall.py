@@ -1,6 +1,7 @@
 """An endpoint that goes silent in the middle of an answer."""
 
 import math
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ def watched(link: StillLink, until_s: float, events_s: tuple[float, ...] = ()) -
             return now_s
         if to_come and to_come[0] <= stall.next_s:
             now_s = to_come.pop(0)
-            link.state.heard_at_s = 1e9 + now_s
+            link.state.awaited_at_s = 1e9 + now_s
         else:
             assert stall.next_s > now_s
             now_s = stall.next_s
@@ -45,7 +46,7 @@ def test_silence_is_a_lost_connection(request_: dict[str, object]) -> None:
     assert "8 s" in link.failures[0].message
 
 
-def test_whatever_comes_begins_the_silence_anew() -> None:
+def test_whatever_comes_of_the_answer_begins_the_silence_anew() -> None:
     """An answer may take as long as it likes."""
     link = StillLink()
     link.state.send(CREATE)
@@ -90,3 +91,77 @@ def test_whatever_is_owed_is_waited_for_no_longer(owed: str) -> None:
         link.state.pending.turn = "committed"
 
     assert TIMEOUT_S <= watched(link, 100) <= TIMEOUT_S * 1.25
+
+
+ANSWERING = {"type": "response.created", "response": {"id": "resp_1"}}
+TYPED = {"id": "item_1", "type": "message", "role": "assistant"}
+ADDED = {"type": "response.output_item.added", "response_id": "resp_1", "item": TYPED}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "heartbeat"},
+        {"type": "rate_limits.updated", "rate_limits": []},
+        {"type": "session.updated", "session": {}},
+        {"type": "error", "error": {"type": "x", "message": "no", "event_id": "event_of_nobody"}},
+        {"type": "response.output_text.done", "response_id": "resp_other", "item_id": "item_other", "text": "?"},
+        {"type": "input_audio_buffer.speech_started", "item_id": "item_9", "audio_start_ms": 0},
+        {"type": "conversation.item.added", "item": {"id": "item_9", "type": "message", "role": "user"}},
+        {"type": "input_audio_buffer.committed", "item_id": "item_9"},
+        {"type": "heartbeat", "response_id": ["resp_1"], "item_id": {}},
+    ],
+    ids=lambda event: str(event["type"]),
+)
+def test_what_is_no_part_of_the_answer_is_no_sign_of_it(event: dict[str, Any]) -> None:
+    """However often it comes."""
+    state = StillLink().state
+    state.send(CREATE)
+    receive(state, ANSWERING)
+    assert state.brings_awaited(ANSWERING)
+
+    receive(state, event)
+    assert not state.brings_awaited(event)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        ADDED,
+        {"type": "response.function_call_arguments.delta", "response_id": "resp_1", "item_id": "item_2", "delta": "{"},
+        {"type": "response.mcp_call.in_progress", "item_id": "item_1", "output_index": 0},
+        {"type": "some.new.event", "response_id": "resp_1"},
+        {"type": "response.done", "response": {"id": "resp_1", "status": "completed"}},
+    ],
+    ids=lambda event: str(event["type"]),
+)
+def test_every_part_of_the_answer_is_a_sign_of_it(event: dict[str, Any]) -> None:
+    """Also where it brings neither text nor audio."""
+    state = StillLink().state
+    state.send(CREATE)
+    for before in (ANSWERING, ADDED):
+        receive(state, before)
+        state.brings_awaited(before)
+
+    receive(state, event)
+    assert state.brings_awaited(event)
+
+
+def test_what_becomes_of_a_commit_and_of_a_transcript_is_a_sign() -> None:
+    """Each of them once."""
+    state = StillLink().state
+    session = {"audio": {"input": {"turn_detection": None, "transcription": {"model": "m"}}}}
+    receive(state, {"type": "session.updated", "session": session})
+    state.send({"type": "input_audio_buffer.commit"})
+    kind = "conversation.item.input_audio_transcription"
+    of_item = {"item_id": "item_1", "content_index": 0}
+    transcript: list[dict[str, Any]] = [
+        {"type": f"{kind}.segment", **of_item, "text": "Hel"},
+        {"type": f"{kind}.completed", **of_item, "transcript": "Hello"},
+    ]
+    for event in ({"type": "input_audio_buffer.committed", "item_id": "item_1"}, *transcript):
+        receive(state, event)
+        assert state.brings_awaited(event), event
+    for event in transcript:
+        receive(state, event)
+        assert not state.brings_awaited(event), event
