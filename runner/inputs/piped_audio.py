@@ -51,7 +51,7 @@ class PipedInput(SessionInput):
         """Send what comes, silence after its end, and wait for the answers."""
         del flushed
         muted_by = playback if self._settings.mute_while_playing else None
-        async with Sender(session, rate=self._settings.rate, muted_by=muted_by) as sender:
+        async with Sender(session, rate=self._settings.rate, muted_by=muted_by, has_end=True) as sender:
             is_first = True
             async for _, pcm in self._pieces:
                 if is_first and pcm.startswith(_WAV):
@@ -64,8 +64,12 @@ class PipedInput(SessionInput):
                 msg = f"{_NAME} holds no audio"
                 raise InputError(msg)
             await sender.send_samples(b"", last=True)
-            silence_ms = self._settings.trailing_silence_ms
-            await sender.end(Pace(), trailing_silence_ms=silence_ms, name=_NAME, is_ahead=True)
+            await sender.end(
+                Pace(),
+                trailing_silence_ms=self._settings.trailing_silence_ms,
+                name=_NAME,
+                hearing_timeout_s=self._settings.hearing_timeout_s,
+            )
         await session.wait_idle()
         return "input-end"
 

@@ -69,7 +69,7 @@ class RecordedInput(SessionInput):
     async def _send(self, session: Session, file: RecordingFile) -> None:
         in_real_time = self._settings.pace == "real-time"
         pace = Pace(in_real_time=in_real_time)
-        async with Sender(session, rate=file.rate) as sender:
+        async with Sender(session, rate=file.rate, has_end=True) as sender:
             size_bytes = sender.frame_bytes if in_real_time else sender.form.size_bytes(_FAST_MS)
             async with (
                 read_ahead(_Encoded(file, sender).next, pieces=_AHEAD) as pieces,
@@ -83,8 +83,12 @@ class RecordedInput(SessionInput):
                             await sender.connected()
                         await sender.send(frame)
                         progress.advance(duration_s)
-            silence_ms = self._settings.trailing_silence_ms
-            await sender.end(pace, trailing_silence_ms=silence_ms, name=file.name, is_ahead=not in_real_time)
+            await sender.end(
+                pace,
+                trailing_silence_ms=self._settings.trailing_silence_ms,
+                name=file.name,
+                hearing_timeout_s=self._settings.hearing_timeout_s,
+            )
 
     def close(self) -> None:
         """Close the file."""

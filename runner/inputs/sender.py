@@ -9,8 +9,9 @@ import anyio
 
 from runner import logs
 from runner.audio.resampling import Resampler
-from runner.errors import InputError, RunnerError
+from runner.errors import InputError, ProtocolError, RunnerError
 from runner.inputs.pacing import Pace
+from runner.inputs.spoken_audio import SpokenAudio
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -28,8 +29,6 @@ _ECHO_S = 0.2
 _MOST_SILENCE_S = 10.0
 """Turn detection that goes by the meaning may need more silence than the profile's; after so much more the turn is
 committed by us, in seconds."""
-_ANSWER_S = 30.0
-"""How long the endpoint may take to deal with audio that was sent faster than it was spoken, in seconds."""
 _LEAVE_S = 0.5
 """How long the commit of a turn may take whose input was cancelled, in seconds."""
 
@@ -44,13 +43,18 @@ class Sender:
         session: A configured session.
         rate: Samples a second of what is sent.
         muted_by: The answers that the microphone may hear; silence is sent while they play. None sends all.
+        has_end: Whether the audio ends, so that all of it has to be heard then.
     """
 
-    def __init__(self, session: Session, *, rate: int, muted_by: PlayingAnswers | None = None) -> None:
+    def __init__(
+        self, session: Session, *, rate: int, muted_by: PlayingAnswers | None = None, has_end: bool = False
+    ) -> None:
         self.session = session
         self.form = session.state.configuration.input_format
         self._is_translated = session.state.kind == "translation"
         self._turn_bytes = 0
+        self._rate = rate
+        self._spoken = SpokenAudio(session) if has_end else None
         self._resampler = Resampler(rate, self.form.rate)
         self._muted_by = muted_by
         self._muted_until_s = 0.0
@@ -80,6 +84,8 @@ class Sender:
 
     def encoded(self, pcm: bytes, *, last: bool = False) -> bytes:
         """Samples in the session's format, as far as the resampler gives them yet; `last` brings the rest."""
+        if self._spoken:
+            self._spoken.take(pcm, self._rate)
         return self.form.encode(self._resampler.convert(pcm, last=last))
 
     async def send_samples(self, pcm: bytes, *, last: bool = False) -> None:
@@ -91,20 +97,23 @@ class Sender:
         if audio:
             self._turn_bytes += len(audio)
             await self.session.append_audio(audio)
+            if self._spoken:
+                self._spoken.sent(self.form.ms(len(audio)))
 
     async def connected(self) -> None:
         """Wait for a connection, so that audio which can wait is not dropped between two."""
         while self.session.link is None and not self.session.is_over:
             await self.session.changes.next()
 
-    async def end(self, pace: Pace, *, trailing_silence_ms: int, name: str, is_ahead: bool) -> None:
+    async def end(self, pace: Pace, *, trailing_silence_ms: int, name: str, hearing_timeout_s: float) -> None:
         """End the last turn: by silence where turn detection is on, else by a commit and a request for an answer.
 
         Args:
             pace: How fast silence is sent.
             trailing_silence_ms: Silence by which turn detection finds the end, in milliseconds.
             name: What messages call the input.
-            is_ahead: Whether the audio was sent faster than it was spoken, so that the endpoint may have to catch up.
+            hearing_timeout_s: How long turn detection may give no sign of what was said, beyond the time that it takes
+                to say it, in seconds.
 
         Raises:
             InputError: the turn is too short.
@@ -113,12 +122,15 @@ class Sender:
             await self._keep_silent(trailing_silence_ms / 1000, pace)
         elif self.session.state.configuration.detects_turns:
             await self._keep_silent(trailing_silence_ms / 1000, pace)
-            if is_ahead:
-                await self._caught_up()
+            await self._heard(hearing_timeout_s)
             await self._end_detected(name)
         else:
             await self.commit(name)
             await self.ask()
+        if self._spoken and self._spoken.lost_s:
+            lost_s = round(self._spoken.lost_s, 1)
+            logs.logger().error("audio_lost", input=name, lost_s=lost_s)
+            self.session.give_up(InputError(f"{lost_s} s of {name} went with a connection that had not heard them"))
 
     async def commit(self, name: str) -> None:
         """Make what was sent a turn.
@@ -154,26 +166,62 @@ class Sender:
             if self._is_speaking:
                 await self.session.send({"type": "input_audio_buffer.commit"})
 
-    async def _end_detected(self, name: str) -> None:
-        silence = Pace()
-        for _ in range(round(_MOST_SILENCE_S * 1000 / _FRAME_MS)):
-            if not self._is_speaking:
+    async def _heard(self, timeout_s: float) -> None:
+        """Wait until turn detection has come to the end of what was said, or gives no sign of it for too long.
+
+        Endpoints hear beside what they do: nothing that they confirm says that they have heard all that came before. A
+        turn that does not end gets more silence.
+        """
+        session, silence, sign, since_s = self.session, Pace(), (0, 0, ""), anyio.current_time()
+        while not session.is_over:
+            pending, now_s = session.state.pending, anyio.current_time()
+            if sign != (session.epoch, pending.settled, pending.turn):
+                sign, since_s = (session.epoch, pending.settled, pending.turn), now_s
+            left_s = since_s + self._unheard_s + (_MOST_SILENCE_S if self._is_speaking else timeout_s) - now_s
+            if self._is_speaking:
+                if left_s <= 0:
+                    break
+                await self._keep_silent(_FRAME_MS / 1000, silence)
+            elif session.link is None or session.state.is_pending:
+                await session.changes.next()
+                since_s = anyio.current_time()
+            elif (self._unheard_s or self._is_unplaced) and left_s > 0:
+                with anyio.move_on_after(left_s):
+                    await session.changes.next()
+            else:
                 break
-            await self._keep_silent(_FRAME_MS / 1000, silence)
+
+    async def _end_detected(self, name: str) -> None:
+        """End the turn that turn detection has not ended, and say what it has not heard."""
+        session, error = self.session, logs.logger().error
+        if session.is_over:
+            return
         if self._is_speaking:
-            await self.session.send({"type": "input_audio_buffer.commit"})
-            if self.session.state.configuration.answers_turns:
+            await session.send({"type": "input_audio_buffer.commit"})
+            if session.state.configuration.answers_turns:
                 # The endpoint answers by itself only the turns that its turn detection has ended.
                 await self.ask()
-        elif not any(item.role == "user" for item in self.session.state.conversation.items):
-            logs.logger().warning("nobody_heard", input=name)
+        elif not self._is_somebody_heard:
+            error("nobody_heard", input=name)
+            session.give_up(ProtocolError(f"turn detection has heard nobody in {name}"))
+        elif unheard_s := round(self._unheard_s, 1):
+            error("audio_unheard", input=name, unheard_s=unheard_s)
+            session.give_up(ProtocolError(f"turn detection has not heard the last {unheard_s} s of {name}"))
 
-    async def _caught_up(self) -> None:
-        """Wait until the endpoint has dealt with all that was sent: it confirms an update in its turn."""
-        with anyio.move_on_after(_ANSWER_S):
-            await self.session.update()
-            while not self.session.state.configuration.is_settled and not self.session.is_over:
-                await self.session.changes.next()
+    @property
+    def _unheard_s(self) -> float:
+        """How long it takes to hear what was said and not heard yet, in seconds; 0 where that is not known."""
+        return self._spoken.rest_s if self._spoken and not self._is_unplaced else 0.0
+
+    @property
+    def _is_unplaced(self) -> bool:
+        """Whether turn detection has heard somebody and never says where."""
+        return self._is_somebody_heard and not self._is_speaking and not self.session.state.pending.heard_ms
+
+    @property
+    def _is_somebody_heard(self) -> bool:
+        state = self.session.state
+        return bool(state.pending.turns) or any(item.role == "user" for item in state.conversation.items)
 
     @property
     def _is_speaking(self) -> bool:

@@ -8,7 +8,7 @@ from runner.settings.input import Input, MicrophoneInput, NoInput, StdinInput
 from runner.settings.output import SpeakerOutput, StdoutOutput
 from runner.settings.profile import RealtimeSettings, TranscriptionSettings
 
-_OF_AUDIO = ("rate", "trailing_silence_ms", "mute_while_playing")
+_OF_AUDIO = ("rate", "trailing_silence_ms", "hearing_timeout_s", "mute_while_playing")
 
 
 def text_into_audio(tables: Tables) -> Iterator[Finding]:

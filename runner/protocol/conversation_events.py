@@ -45,9 +45,9 @@ def _item_deleted(state: SessionState, event: JsonObject) -> list[Effect]:
 
 
 def _speech_started(state: SessionState, event: JsonObject) -> list[Effect]:
-    if state.configuration.detects_turns:
-        state.pending.turn = "speaking"
     item_id, audio_ms = optional_text(event, "item_id"), count(event, "audio_start_ms")
+    if state.configuration.detects_turns:
+        state.pending.hear("speaking", audio_ms)
     return [SpeechStarted(item_id, audio_ms, state.configuration.interrupts)]
 
 
@@ -56,8 +56,9 @@ def _speech_stopped(state: SessionState, event: JsonObject) -> list[Effect]:
     followed = state.configuration.answers_turns or (
         state.configuration.detects_turns and state.configuration.hearing.get("transcription")
     )
-    state.pending.turn = "stopped" if followed else "none"
-    return [SpeechStopped(optional_text(event, "item_id"), count(event, "audio_end_ms"))]
+    item_id, audio_ms = optional_text(event, "item_id"), count(event, "audio_end_ms")
+    state.pending.hear("stopped" if followed else "none", audio_ms)
+    return [SpeechStopped(item_id, audio_ms)]
 
 
 def _cleared(state: SessionState, _event: JsonObject) -> list[Effect]:

@@ -53,6 +53,10 @@ class Pending:
         """How far the turn is that turn detection hears."""
         self.uncommitted = False
         """Whether the input buffer holds audio that was neither committed nor cleared."""
+        self.heard_ms = 0
+        """How far turn detection has come in the audio that was sent on this connection, in milliseconds."""
+        self.turns = 0
+        """How many turns turn detection has heard on this connection."""
         self.settled = 0
         """How often the endpoint has begun, ended, refused or confirmed something of what it owes."""
         self._gave_up = False
@@ -200,10 +204,18 @@ class Pending:
         if own:
             self.requests.remove(own)
         self.settled += bool(own or self.turn == "stopped")
+        # Some servers tell of a turn only when it is over.
+        self.turns += own is None and self.turn == "none"
         if own is None or self.turn == "stopped":
             self.turn = "committed" if answered else "none"
         elif self.turn == "speaking":
             self.turn = "none"
+
+    def hear(self, turn: Turn, at_ms: int) -> None:
+        """Turn detection hears a turn begin or end, at this place in the audio, in milliseconds."""
+        self.turns += turn == "speaking"
+        self.turn = turn
+        self.heard_ms = max(self.heard_ms, at_ms)
 
     def drop_turn(self) -> None:
         """Turn detection hears no turn any more; the response to a committed one still comes."""

@@ -219,6 +219,10 @@ class Session:
         """Why the first request that got no answer got none."""
         return self._carriage.first_unanswered
 
+    def give_up(self, error: RunnerError) -> None:
+        """Note why something that was asked for, or said, will not be answered; the first such reason counts."""
+        self._carriage.give_up(error)
+
     def drain(self) -> None:
         """Take no more questions: `say`, `ask` and `respond` raise `IllegalEvent` from now on."""
         self._outbox.drain()

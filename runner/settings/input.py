@@ -10,6 +10,7 @@ from runner.api.strict import Section
 DeviceChoice = Annotated[int, Field(ge=0)] | Annotated[str, Field(min_length=1)]
 """An audio device by its number or by a part of its name, as `rt-run devices` shows them."""
 TrailingSilence = Annotated[int, Field(ge=0, le=60_000)]
+HearingTimeout = Annotated[float, Field(gt=0, le=3600)]
 
 
 class NoInput(Section):
@@ -31,6 +32,9 @@ class StdinInput(Section):
     """With `format = "audio"`: samples a second."""
     trailing_silence_ms: TrailingSilence = 1000
     """With `format = "audio"`: silence sent after the end, so that turn detection hears it, in milliseconds."""
+    hearing_timeout_s: HearingTimeout = 15.0
+    """With `format = "audio"`: how long turn detection may give no sign of what was said, beyond the time that it takes
+    to say it, in seconds; what it has not heard by then fails the run."""
     mute_while_playing: bool = False
     """With `format = "audio"`: send silence while an answer plays, where the microphone hears the speaker."""
 
@@ -46,6 +50,9 @@ class FileInput(Section):
     """`real-time`: as fast as it was spoken; `fast`: as fast as the endpoint takes it."""
     trailing_silence_ms: TrailingSilence = 1000
     """Silence sent after the end, so that turn detection hears it, in milliseconds."""
+    hearing_timeout_s: HearingTimeout = 15.0
+    """How long turn detection may give no sign of what was said, beyond the time that it takes to say it, in seconds;
+    what it has not heard by then fails the run."""
 
 
 class MicrophoneInput(Section):

@@ -148,31 +148,74 @@ async def _confirm(peer: Peer, event: dict[str, Any], number: int) -> None:
             await peer.answer("by hand")
 
 
+class _Ears:
+    """Turn detection: a turn ends by so much silence, and is answered."""
+
+    def __init__(self, peer: Peer, silence_s: float, *, answers: bool) -> None:
+        self._peer = peer
+        self._silence_s = silence_s
+        self._answers = answers
+        self.is_turn = False
+        self.number = 0
+        self._silent = self._heard_ms = 0
+
+    async def hear(self, pcm: bytes) -> None:
+        """Hear a piece of audio."""
+        for at in range(0, len(pcm), 960):
+            is_loud = any(pcm[at : at + 960])
+            self._heard_ms += 20
+            self._silent = 0 if is_loud else self._silent + 1
+            if is_loud and not self.is_turn:
+                self.is_turn, self.number = True, self.number + 1
+                started: dict[str, Any] = {"item_id": f"spoken_{self.number}", "audio_start_ms": self._heard_ms - 20}
+                await self._peer.send({"type": "input_audio_buffer.speech_started", **started})
+            elif self.is_turn and self._silent * 0.02 >= self._silence_s:
+                self.is_turn = False
+                stopped = {"item_id": f"spoken_{self.number}", "audio_end_ms": self._heard_ms}
+                await self._peer.send({"type": "input_audio_buffer.speech_stopped", **stopped})
+                await self._peer.send({"type": "input_audio_buffer.committed", "item_id": f"spoken_{self.number}"})
+                if self._answers:
+                    number = self.number
+                    await self._peer.answer(f"answer {number}", response_id=f"resp_{number}", item_id=f"item_{number}")
+
+
 def detecting(*, silence_s: float, answers: bool = True) -> Script:
     """Finds the turns in what it hears: they end by so much silence, and are answered."""
 
     async def script(peer: Peer) -> None:
         await peer.greet()
-        turn, silent, number = False, 0, 0
+        ears = _Ears(peer, silence_s, answers=answers)
         while (event := await peer.event()) is not None:
-            if event["type"] != "input_audio_buffer.append":
-                turn = turn and event["type"] != "input_audio_buffer.commit"
-                await _confirm(peer, event, number)
-                continue
-            pcm = base64.b64decode(event["audio"])
-            for at in range(0, len(pcm), 960):
-                is_loud = any(pcm[at : at + 960])
-                silent = 0 if is_loud else silent + 1
-                if is_loud and not turn:
-                    turn, number = True, number + 1
-                    started: dict[str, Any] = {"item_id": f"spoken_{number}", "audio_start_ms": 0}
-                    await peer.send({"type": "input_audio_buffer.speech_started", **started})
-                elif turn and silent * 0.02 >= silence_s:
-                    turn = False
-                    stopped = {"item_id": f"spoken_{number}", "audio_end_ms": 0}
-                    await peer.send({"type": "input_audio_buffer.speech_stopped", **stopped})
-                    await peer.send({"type": "input_audio_buffer.committed", "item_id": f"spoken_{number}"})
-                    if answers:
-                        await peer.answer(f"answer {number}", response_id=f"resp_{number}", item_id=f"item_{number}")
+            if event["type"] == "input_audio_buffer.append":
+                await ears.hear(base64.b64decode(event["audio"]))
+            else:
+                ears.is_turn = ears.is_turn and event["type"] != "input_audio_buffer.commit"
+                await _confirm(peer, event, ears.number)
+
+    return script
+
+
+def hearing_late(*, late_s: float, silence_s: float) -> Script:
+    """Finds the turns as `detecting` does, so much later than they come, and confirms everything else at once."""
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        ears = _Ears(peer, silence_s, answers=True)
+        coming, waiting = anyio.create_memory_object_stream[tuple[float, bytes]](math.inf)
+
+        async def hear() -> None:
+            async with waiting:
+                async for due_s, pcm in waiting:
+                    await anyio.sleep_until(due_s)
+                    await ears.hear(pcm)
+
+        async with anyio.create_task_group() as tasks, coming:
+            tasks.start_soon(hear)
+            while (event := await peer.event()) is not None:
+                if event["type"] == "input_audio_buffer.append":
+                    await coming.send((anyio.current_time() + late_s, base64.b64decode(event["audio"])))
+                else:
+                    await _confirm(peer, event, ears.number)
+            tasks.cancel_scope.cancel()
 
     return script

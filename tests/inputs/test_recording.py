@@ -9,20 +9,23 @@ import anyio
 import pytest
 
 from runner.audio.format import PCM, PCMU
-from runner.errors import EndpointUnreachable, InputError, ProfileError
+from runner.errors import EndpointUnreachable, InputError, ProfileError, ProtocolError
 from runner.inputs import sender
 from runner.inputs.recording import RecordedInput
 from runner.session.opening import open_session
 from runner.session.session import Session
 from runner.settings.input import FileInput
+from tests.helpers.endpoint_scripts import in_turn, persistent
 from tests.helpers.hearing_peers import (
     BY_HAND,
     PATIENCE_S,
     TURN_DETECTION,
+    all_ears,
     at_once,
     confirming,
     detecting,
     heard,
+    hearing_late,
     lost_session,
     others,
     pieces,
@@ -30,6 +33,7 @@ from tests.helpers.hearing_peers import (
     session_with,
     tone,
 )
+from tests.helpers.log_capture import captured_log
 from tests.helpers.peer import Peer, Script, profile_for, serving
 
 pytestmark = pytest.mark.anyio
@@ -39,10 +43,17 @@ ONE_LOOP = pytest.mark.parametrize("anyio_backend", ["asyncio"])
 
 
 async def fed(
-    path: Path, script: Script, *, pace: str = "fast", silence_ms: int = 100, **session: Any
+    path: Path,
+    script: Script,
+    *,
+    pace: str = "fast",
+    silence_ms: int = 100,
+    hearing_timeout_s: float = 20,
+    **session: Any,
 ) -> tuple[Peer, Session]:
     """Send a recording to a session to its end; returns the connection that heard it, and the session."""
-    settings = FileInput.model_validate({"kind": "file", "path": path, "pace": pace, "trailing_silence_ms": silence_ms})
+    times = {"trailing_silence_ms": silence_ms, "hearing_timeout_s": hearing_timeout_s}
+    settings = FileInput.model_validate({"kind": "file", "path": path, "pace": pace, **times})
     source = RecordedInput(settings, shows_progress=False)
     try:
         async with session_with(script, **session) as (opened, peers):
@@ -106,7 +117,7 @@ async def test_a_rate_that_needs_a_library_is_refused_before_anything_connects(
 @pytest.mark.parametrize("pace", ["real-time", "fast"])
 async def test_every_turn_of_a_recording_is_answered(tmp_path: Path, pace: str) -> None:
     """Turn detection finds them, and the last one ends in the silence that follows."""
-    pcm = tone(0.1) + bytes(PCM.size_bytes(100)) + tone(0.1)
+    pcm = tone(0.3) + bytes(PCM.size_bytes(200)) + tone(0.3)
     path = recording(tmp_path / "a.wav", pcm)
     _, session = await fed(path, detecting(silence_s=0.06), pace=pace, audio=TURN_DETECTION)
 
@@ -132,23 +143,134 @@ async def test_a_turn_that_does_not_end_is_ended_by_hand(tmp_path: Path, monkeyp
     assert others(peer) == ["input_audio_buffer.commit", "response.create"]
 
 
-async def test_the_end_of_a_fast_recording_waits_until_the_endpoint_has_caught_up(tmp_path: Path) -> None:
-    """What it hears late is answered all the same."""
+def answers(session: Session) -> list[str]:
+    """What the assistant said, in order."""
+    return [item.text for item in session.state.conversation.items if item.role == "assistant"]
 
-    async def slow(peer: Peer) -> None:
+
+QUESTION = tone(0.3) + bytes(PCM.size_bytes(200))
+
+
+@pytest.mark.parametrize("pace", ["fast", "real-time"])
+async def test_what_is_heard_late_is_answered(tmp_path: Path, pace: str) -> None:
+    """An endpoint hears beside what it does: ten questions, each heard half a second after it was sent."""
+    questions = 10 if pace == "fast" else 2
+    path = recording(tmp_path / "a.wav", QUESTION * questions)
+    script = hearing_late(late_s=0.5, silence_s=0.1)
+    peer, session = await fed(path, script, pace=pace, audio=TURN_DETECTION)
+
+    assert answers(session) == [f"answer {number}" for number in range(1, questions + 1)]
+    assert session.first_unanswered is None
+    assert others(peer) == []
+
+
+@ONE_LOOP
+@pytest.mark.parametrize("pcm", [tone(0.3), bytes(PCM.size_bytes(300))], ids=["said", "silent"])
+async def test_where_nobody_is_heard_the_recording_counts_as_unanswered(tmp_path: Path, pcm: bytes) -> None:
+    """After a time without a sign of it; at once where there was nothing to hear."""
+    timeout_s = 0.2 if any(pcm) else 3600.0
+    with captured_log() as lines:
+        path = recording(tmp_path / "a.wav", pcm)
+        _, session = await fed(path, all_ears, hearing_timeout_s=timeout_s, audio=TURN_DETECTION)
+
+    assert isinstance(session.first_unanswered, ProtocolError)
+    assert "turn detection has heard nobody" in session.first_unanswered.message
+    assert [each["event"] for each in lines if each["log_level"] == "error"] == ["nobody_heard"]
+
+
+@ONE_LOOP
+async def test_the_last_words_that_are_not_heard_count_as_unanswered(tmp_path: Path) -> None:
+    """What lies after the place that turn detection has reached; what lies before it is the endpoint's to judge."""
+
+    async def leaving_off(peer: Peer) -> None:
         await peer.greet()
-        await peer.until("session.update")
-        await peer.send({"type": "input_audio_buffer.speech_started", "item_id": "i", "audio_start_ms": 0})
-        await peer.send({"type": "session.updated", "session": {"type": "realtime", "audio": TURN_DETECTION}})
         await peer.until("input_audio_buffer.append")
-        await peer.send({"type": "input_audio_buffer.speech_stopped", "item_id": "i", "audio_end_ms": 100})
-        await peer.send({"type": "input_audio_buffer.committed", "item_id": "i"})
-        await peer.answer("in the end")
+        where: list[dict[str, Any]] = [{"audio_start_ms": 500}, {"audio_end_ms": 900}]
+        for kind, place in zip(("speech_started", "speech_stopped"), where, strict=True):
+            await peer.send({"type": f"input_audio_buffer.{kind}", "item_id": "spoken_1", **place})
+        await peer.send({"type": "input_audio_buffer.committed", "item_id": "spoken_1"})
+        await peer.answer("answer 1")
         await peer.to_the_end()
 
-    _, session = await fed(recording(tmp_path / "a.wav", tone(0.3)), slow, audio=TURN_DETECTION)
+    with captured_log() as lines:
+        path = recording(tmp_path / "a.wav", QUESTION * 4)
+        _, session = await fed(path, leaving_off, hearing_timeout_s=0.2, audio=TURN_DETECTION)
 
-    assert [item.text for item in session.state.conversation.items if item.role == "assistant"] == ["in the end"]
+    assert answers(session) == ["answer 1"]
+    assert isinstance(session.first_unanswered, ProtocolError)
+    assert [each["unheard_s"] for each in lines if each["event"] == "audio_unheard"] == [0.9]
+
+
+@ONE_LOOP
+async def test_an_endpoint_that_never_says_where_it_hears_is_believed(tmp_path: Path) -> None:
+    """Once it has been quiet for a while."""
+
+    async def placeless(peer: Peer) -> None:
+        await peer.greet()
+        await peer.until("input_audio_buffer.append")
+        for number in (1, 2):
+            await peer.send({"type": "input_audio_buffer.committed", "item_id": f"spoken_{number}"})
+            await peer.answer(f"answer {number}", response_id=f"resp_{number}", item_id=f"item_{number}")
+            await anyio.sleep(0.05)
+        await peer.to_the_end()
+
+    path = recording(tmp_path / "a.wav", QUESTION * 2)
+    _, session = await fed(path, placeless, hearing_timeout_s=0.5, audio=TURN_DETECTION)
+
+    assert answers(session) == ["answer 1", "answer 2"]
+    assert session.first_unanswered is None
+
+
+@ONE_LOOP
+async def test_what_goes_with_a_connection_unheard_counts_as_lost(tmp_path: Path) -> None:
+    """The next one knows nothing of it."""
+
+    async def losing(peer: Peer) -> None:
+        await peer.greet()
+        await peer.until("input_audio_buffer.append")
+
+    path = recording(tmp_path / "a.wav", QUESTION + tone(1))
+    settings = FileInput(kind="file", path=path, hearing_timeout_s=0.2, trailing_silence_ms=200)
+    source = RecordedInput(settings, shows_progress=False)
+    await source.open({})
+    scripts = in_turn(losing, detecting(silence_s=0.1))
+    with captured_log() as lines, anyio.fail_after(PATIENCE_S):
+        async with (
+            serving(scripts) as (port, _),
+            open_session(persistent(port, session={"audio": TURN_DETECTION})) as session,
+        ):
+            await source.feed(session, at_once, None)
+    source.close()
+
+    assert isinstance(session.first_unanswered, InputError)
+    assert [each["event"] for each in lines if each["log_level"] == "error"] == ["audio_lost"]
+
+
+@ONE_LOOP
+async def test_mu_law_is_sent_though_the_endpoint_shows_no_format(tmp_path: Path) -> None:
+    """What `session.updated` does not show is as it was asked for."""
+
+    async def saying_nothing(peer: Peer) -> None:
+        await peer.send({"type": "session.created", "session": {"id": "sess_1"}})
+        await peer.until("session.update")
+        await peer.send({"type": "session.updated", "session": {}})
+        while (event := await peer.event()) is not None:
+            await _confirmed(peer, event)
+
+    pytest.importorskip("soxr")
+    audio = {"input": {"turn_detection": "none", "format": {"type": "audio/pcmu"}}}
+    peer, _ = await fed(recording(tmp_path / "a.wav", tone(0.5)), saying_nothing, audio=audio)
+
+    assert abs(len(heard(peer)) - PCMU.rate // 2) <= 1
+    assert others(peer) == ["input_audio_buffer.commit", "response.create"]
+
+
+async def _confirmed(peer: Peer, event: dict[str, Any]) -> None:
+    match event["type"]:
+        case "input_audio_buffer.commit":
+            await peer.send({"type": "input_audio_buffer.committed", "item_id": "spoken_1"})
+        case "response.create":
+            await peer.answer("yes")
 
 
 async def test_a_transcription_is_only_committed(tmp_path: Path) -> None:

@@ -52,15 +52,15 @@ def test_a_recording_is_answered(tmp_path: Path) -> None:
     assert (ended.code, ended.stdout) == (0, "I heard 1.5 s of audio.\n")
 
 
-def test_where_nobody_is_heard_the_log_says_so(tmp_path: Path) -> None:
-    """A recording of silence is no failure, but hardly what was meant."""
+def test_a_recording_in_which_nobody_is_heard_fails_the_run(tmp_path: Path) -> None:
+    """A recording of silence is hardly what was meant."""
     path = recording(tmp_path / "a.wav", bytes(RATE))
     local(tmp_path, more=file_input(path))
 
     ended = run(tmp_path)
 
-    assert (ended.code, ended.stdout) == (0, "")
-    assert '"event": "nobody_heard"' in ended.stderr
+    assert (ended.code, ended.stdout) == (76, "")
+    assert ended.logged("nobody_heard")["input"].startswith("the recording")
 
 
 @pytest.mark.parametrize(
