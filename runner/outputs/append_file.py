@@ -1,5 +1,6 @@
 """Files that a session appends to: how they are opened, written whole, and brought to the disk."""
 
+import fcntl
 import os
 import select
 import stat
@@ -20,6 +21,27 @@ def open_append(path: Path) -> FileIO:
 def not_opened(what: str, error: Exception) -> OutputError:
     """The error that says why a file, such as `the journal x`, cannot be opened."""
     return OutputError(f"{what} cannot be opened: {reason_of(error)}")
+
+
+def lock(file: FileIO, what: str) -> None:
+    """Keep a file for this writer alone until it is closed; a pipe, a device and a file system without locks need none.
+
+    Args:
+        file: The open file.
+        what: What messages call it.
+
+    Raises:
+        OutputError: another writer has it, of this process or of another one.
+    """
+    if not is_regular(file):
+        return
+    try:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        msg = f"{what} is being written by another session"
+        raise OutputError(msg, hint="put {run_id} or {started} into its path, so that every run has its own") from None
+    except OSError:
+        return
 
 
 def put_all(file: FileIO, data: bytes | bytearray) -> None:

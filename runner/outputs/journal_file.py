@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from io import FileIO
 from pathlib import Path
 
+from runner.errors import OutputError
 from runner.journal.reading import part_path
-from runner.outputs.append_file import finish, is_regular, not_opened, open_append, put_all
+from runner.outputs.append_file import finish, is_regular, lock, not_opened, open_append, put_all
 
 _PIECE_BYTES = 1024 * 1024
 
@@ -20,19 +21,20 @@ class JournalFile:
         keep: How many files are kept, the one being written included.
 
     Raises:
-        OutputError: the file cannot be opened.
+        OutputError: the file cannot be opened, or another session writes it.
     """
 
     def __init__(self, path: Path, *, max_bytes: int, keep: int) -> None:
         self._path = path
+        self._name = f"the journal {path}"
         self._max_bytes = max_bytes
         self._keep = keep
         try:
-            self._file, self._size_bytes = _opened(path)
+            self._file, self._size_bytes = self._opened()
             if _is_cut(path):
                 self._put(b"\n")
         except (OSError, ValueError) as error:
-            raise not_opened(f"the journal {path}", error) from None
+            raise not_opened(self._name, error) from None
 
     def append(self, lines: Iterable[str]) -> None:
         """Write lines; raises `OSError`."""
@@ -65,19 +67,38 @@ class JournalFile:
     def _rotate(self) -> None:
         if not is_regular(self._file):
             return
-        self.finish()
         for number in range(self._keep - 1, 0, -1):
             older = part_path(self._path, number - 1)
             if older.exists():
                 older.replace(part_path(self._path, number))
         if self._keep == 1:
             self._path.unlink(missing_ok=True)
-        self._file, self._size_bytes = _opened(self._path)
+        # The old file stays locked until the new one is: nobody may come between the two.
+        before = self._file
+        self._file, self._size_bytes = self._opened()
+        finish(before)
+
+    def _opened(self) -> tuple[FileIO, int]:
+        while True:
+            file = open_append(self._path)
+            try:
+                lock(file, self._name)
+            except OutputError:
+                file.close()
+                raise
+            if not is_regular(file):
+                return file, 0
+            if _is_at(file, self._path):
+                return file, os.fstat(file.fileno()).st_size
+            # Another session has set it aside since it was opened.
+            file.close()
 
 
-def _opened(path: Path) -> tuple[FileIO, int]:
-    file = open_append(path)
-    return file, os.fstat(file.fileno()).st_size if is_regular(file) else 0
+def _is_at(file: FileIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _is_cut(path: Path) -> bool:

@@ -30,6 +30,8 @@
 | `insecure` | (warning) `http://` to another machine with `insecure`, or `insecure` without need |
 | `no-credential` | (warning) OpenAI or Azure without any credential |
 | `stdout-twice` | two outputs on standard output |
+| `outputs-share-file` | two outputs, or an output and the journal, with one path |
+| `tools-unanswered` | (warning) functions that the model may call, where nothing can answer it |
 | `no-first-response` | (warning) `until = "response-done"` where no response ever comes |
 | `cost-without-prices` | `max_cost` where nothing has a price |
 | `sessions-share-file` | several sessions and a file with neither `{session}` nor `{run_id}` in its path |
@@ -65,6 +67,7 @@ WARNINGS = frozenset(
         "no-first-response",
         "retry-without-history",
         "text-into-audio",
+        "tools-unanswered",
         "transcript-one-sided",
     }
 )
@@ -136,6 +139,8 @@ RULES = (
     Rule("insecure", rules_connection.insecure),
     Rule("no-credential", rules_connection.no_credential),
     Rule("stdout-twice", rules_session.stdout_twice),
+    Rule("outputs-share-file", rules_run.outputs_share_file),
+    Rule("tools-unanswered", rules_session.tools_unanswered),
     Rule("no-first-response", rules_session.no_first_response),
     Rule("cost-without-prices", rules_run.cost_without_prices),
     Rule("sessions-share-file", rules_run.sessions_share_file),

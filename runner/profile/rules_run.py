@@ -1,5 +1,6 @@
 """Rules about how a session lives on and what it may spend; `rules.py` has their codes."""
 
+import os.path
 import re
 from collections.abc import Iterator
 
@@ -28,6 +29,20 @@ def sessions_share_file(tables: Tables) -> Iterator[Finding]:
         path = at(tables.tree, key)
         if isinstance(path, str) and "{session}" not in path and "{run_id}" not in path:
             yield key, f"{tables.run.sessions} sessions would write this file", "put {session} into its name", "value"
+
+
+def outputs_share_file(tables: Tables) -> Iterator[Finding]:
+    """Two outputs, or an output and the journal, that would write into one file."""
+    keys: list[Key] = [("outputs", index, "path") for index in range(len(tables.outputs or ()))]
+    first: dict[str, str] = {}
+    for key in (*keys, ("journal", "path")):
+        path = at(tables.tree, key)
+        if not isinstance(path, str) or path.startswith("/dev/"):
+            continue
+        name = "the journal" if key[0] == "journal" else f"output {int(key[1]) + 1}"
+        other = first.setdefault(os.path.normpath(path), name)
+        if other != name:
+            yield key, f"{other} writes this file too", "give each a file of its own", "value"
 
 
 def reconnect_delays(tables: Tables) -> Iterator[Finding]:

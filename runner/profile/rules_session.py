@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from runner.profile.keys import Key, at, dotted
 from runner.profile.legacy_fields import GONE, MOVED, successor
 from runner.profile.tables import Finding, Tables, is_hosted, speaks_preview
+from runner.settings.input import answers_calls
 from runner.settings.profile import RealtimeSettings, TranscriptionSettings, TranslationSettings
 
 _NO_REASONING = re.compile(r"gpt-realtime(-1\.5|-mini)?(-\d{4}-\d{2}-\d{2})?|gpt-4o(-mini)?-realtime.*")
@@ -106,6 +107,17 @@ def stdout_twice(tables: Tables) -> Iterator[Finding]:
     places = [index for index, output in enumerate(tables.outputs or ()) if output.kind == "stdout"]
     for index in places[1:]:
         yield ("outputs", index, "kind"), "standard output is taken by another output", "remove one of them", "value"
+
+
+def tools_unanswered(tables: Tables) -> Iterator[Finding]:
+    """Functions that the model may call, where nothing runs them."""
+    tools = at(tables.tree, ("session", "tools"))
+    is_called = at(tables.tree, ("session", "tool_choice")) != "none"
+    if not isinstance(tools, list) or not is_called or tables.input is None or answers_calls(tables.input):
+        return
+    if any(isinstance(each, dict) and each.get("type", "function") == "function" for each in tools):
+        hint = 'answer with client events, input = { kind = "stdin", format = "events" }, or from a Python program'
+        yield ("session", "tools"), "nothing answers what the model calls", hint, "key"
 
 
 def no_first_response(tables: Tables) -> Iterator[Finding]:

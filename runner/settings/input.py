@@ -71,4 +71,9 @@ class MicrophoneInput(Section):
     system's default device."""
 
 
+def answers_calls(settings: "Input") -> bool:
+    """Whether what goes in can answer the functions that the model calls: only client events can."""
+    return isinstance(settings, StdinInput) and settings.format == "events"
+
+
 Input = Annotated[NoInput | StdinInput | FileInput | MicrophoneInput, Field(discriminator="kind")]

@@ -1,9 +1,12 @@
 """The writer of a journal: what it writes, where, when, and that it holds up nothing."""
 
 import base64
+import errno
+import fcntl
 import json
 import os
 import stat
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -290,3 +293,71 @@ async def test_a_line_is_json_for_every_tool(tmp_path: Path) -> None:
 
     (line,) = (tmp_path / "j").read_bytes().splitlines()
     assert set(json.loads(line)) == {"at_s", "direction", "epoch", "event"}
+
+
+HOLDER = """
+import fcntl, sys
+file = open(sys.argv[1], "ab")
+fcntl.flock(file, fcntl.LOCK_EX)
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+async def test_a_journal_has_one_writer(tmp_path: Path) -> None:
+    """A second one would set aside what the first is writing; the first goes on as if nothing had happened."""
+    path = tmp_path / "s.jsonl"
+    first = journal(path, unexpected)
+    with pytest.raises(OutputError, match="is being written by another session") as raised:
+        journal(path, unexpected)
+    assert "{run_id}" in raised.value.hint
+    assert raised.value.exit_code == 74
+    first.note({"type": "session.started"}, epoch=0)
+    await written(first)
+
+    await written(journal(path, unexpected))
+    assert [each.event["type"] for each in records(path)] == ["session.started"]
+
+
+async def test_a_journal_of_another_process_is_left_alone(tmp_path: Path) -> None:
+    """Until that has ended, however it did."""
+    path = tmp_path / "s.jsonl"
+    arguments = [sys.executable, "-c", HOLDER, str(path)]
+    async with await anyio.open_process(arguments) as other:
+        assert other.stdout is not None
+        assert await other.stdout.receive() == b"held\n"
+        with pytest.raises(OutputError, match="is being written by another session"):
+            journal(path, unexpected)
+        other.kill()
+    await written(journal(path, unexpected))
+
+
+async def test_a_journal_has_one_writer_also_after_it_was_set_aside(tmp_path: Path) -> None:
+    """The new file is the writer's as the old one was."""
+    path = tmp_path / "s.jsonl"
+    first = journal(path, unexpected, max_bytes=1 << 16, keep=3)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(first.run)
+        for number in range(8):
+            first.note(padding(number), epoch=0)
+        await until(lambda: len(list(parts(path))) == 3)
+        with pytest.raises(OutputError, match="is being written by another session"):
+            journal(path, unexpected)
+        first.close()
+    assert [each.event["number"] for each in records(path)][-1] == 7
+
+
+@pytest.mark.parametrize("error", [errno.ENOLCK, errno.EOPNOTSUPP])
+async def test_a_file_system_without_locks_takes_a_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int
+) -> None:
+    """Some network file systems know none."""
+
+    def refused(*_arguments: object) -> None:
+        raise OSError(error, os.strerror(error))
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    opened = journal(tmp_path / "s.jsonl", unexpected)
+    opened.note({"type": "session.started"}, epoch=0)
+    await written(opened)
+    assert len(records(tmp_path / "s.jsonl")) == 1

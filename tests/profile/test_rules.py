@@ -22,6 +22,7 @@ MICROPHONE = '[input]\nkind = "microphone"\n'
 SPEAKER = '[[outputs]]\nkind = "speaker"\n'
 TRANSCRIPT = '[[outputs]]\nkind = "transcript"\npath = "said.jsonl"\n'
 WAV = 'kind = "audio"\npath = "{session}.wav"\n'
+TOOLS = '[[session.tools]]\ntype = "function"\nname = "light"\n'
 MANY = "[run]\nsessions = 2\n"
 OUTPUT = '[[outputs]]\nkind = "events"\npath = "%s"\n'
 
@@ -88,6 +89,15 @@ BROKEN = [
     (OPENAI + '[input]\nkind = "none"\n[run]\nuntil = "response-done"\n', "no-first-response"),
     (OPENAI + "[run.limits]\nmax_cost = 1\n", "cost-without-prices"),
     (OPENAI + "[run.limits]\nmax_cost = 1\nprices = { input_text = 0 }\n", "cost-without-prices"),
+    (OPENAI + OUTPUT % "a.jsonl" + OUTPUT % "./a.jsonl", "outputs-share-file"),
+    (OPENAI + OUTPUT % "x/{session}.jsonl" + OUTPUT % "x//{session}.jsonl", "outputs-share-file"),
+    (OPENAI + TRANSCRIPT + OUTPUT % "said.jsonl", "outputs-share-file"),
+    (OPENAI + OUTPUT % "a.jsonl" + '[journal]\npath = "a.jsonl"\n', "outputs-share-file"),
+    (OPENAI + OUTPUT % "b/../a.jsonl" + '[journal]\npath = "a.jsonl"\n', "outputs-share-file"),
+    (OPENAI + TOOLS, "tools-unanswered"),
+    (OPENAI + FILE + TOOLS, "tools-unanswered"),
+    (OPENAI + MICROPHONE + TOOLS, "tools-unanswered"),
+    (OPENAI + '[input]\nkind = "none"\n' + TOOLS, "tools-unanswered"),
     (OPENAI + MANY + OUTPUT % "{profile}-{started}.jsonl", "sessions-share-file"),
     (OPENAI + MANY + '[journal]\npath = "journal.jsonl"\n', "sessions-share-file"),
     (OPENAI + "[run.reconnect]\ninitial_delay_s = 3\nmax_delay_s = 2\n", "reconnect-delays"),
@@ -155,6 +165,11 @@ FINE = [
     OPENAI + '[input]\nkind = "none"\n[run]\nuntil = "input-end"\n',
     OPENAI + "[run.limits]\nmax_cost = 1\nprices = { transcription_minute = 0.01 }\n",
     OPENAI + OUTPUT % "events.jsonl",
+    OPENAI + OUTPUT % "events.jsonl" + OUTPUT % "{session}.jsonl" + '[journal]\npath = "journal.jsonl"\n',
+    OPENAI + OUTPUT % "/dev/null" * 2,
+    OPENAI + '[input]\nkind = "stdin"\nformat = "events"\n' + TOOLS,
+    OPENAI + '[session]\ntool_choice = "none"\n' + TOOLS,
+    OPENAI + '[[session.tools]]\ntype = "mcp"\nserver_label = "s"\nserver_url = "https://s.example"\n',
     OPENAI + MANY + OUTPUT % "{session}.jsonl" + OUTPUT % "{run_id}.jsonl" + '[[outputs]]\nkind = "stdout"\n',
     OPENAI + MANY + '[journal]\npath = "{session}.jsonl"\n',
     OPENAI + "[run.reconnect]\ninitial_delay_s = 3\nmax_delay_s = 3\n",
