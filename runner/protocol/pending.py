@@ -87,6 +87,15 @@ class Pending:
         )
 
     @property
+    def left(self) -> dict[str, int]:
+        """How much of each kind is still to come, as keys of a log line."""
+        responses = len(self.active) + len(self.out_of_band) + len(self.to_retry)
+        responses += sum(each.kind != "commit" for each in self.requests)
+        commits = sum(each.kind == "commit" for each in self.requests) + (self.turn != "none")
+        counts = {"responses": responses, "turns": commits, "transcriptions": len(self.transcribing)}
+        return {name: count for name, count in counts.items() if count}
+
+    @property
     def requested_by(self) -> str:
         """The id of the `response.create` for the conversation that was not answered yet, or nothing."""
         return next((each.event_id for each in self.requests if each.kind == "response"), "")

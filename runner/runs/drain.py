@@ -34,6 +34,8 @@ async def drain(session: Session, *, reason: str, until_s: float, playback: "Pla
         logs.logger().warning("response_cancelled", reason=reason)
         await session.cancel()
         await _finished(session, by_s=cancel_at_s + farewell_s / 2)
+    if left := session.state.pending.left:
+        logs.logger().warning("left_pending", reason=reason, **left)
     await session.conclude(by_s=cancel_at_s + farewell_s / 2)
     if playback:
         with anyio.CancelScope(deadline=cancel_at_s):

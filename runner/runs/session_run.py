@@ -18,6 +18,7 @@ from runner.protocol.session_update import session_update
 from runner.runs.budget import Budget
 from runner.runs.drain import drain
 from runner.runs.life_cycle import LifeCycle, Phase, Report
+from runner.runs.losses import JUDGED_ENDS, losses
 from runner.runs.outcome import Outcome
 from runner.runs.shared import Shared
 from runner.runs.summary import sum_up
@@ -73,6 +74,7 @@ class SessionRun:
             self.stop("internal-error", RunnerError("a bug in rt-run, which the log traces"))
         finally:
             self._input.close()
+        self._judge_losses()
         code = self._exit_code()
         self._life.enter(Phase.ENDED, f"ended: {self._error.message if self._error else self._reason}")
         sum_up(
@@ -207,8 +209,6 @@ class SessionRun:
     async def _flush(self, flushing: anyio.CancelScope) -> None:
         """Write what has come, also where the grace period is over; only a second signal forgoes it."""
         await self._outputs.written(flushing, within_s=max(self._profile.run.grace_s, self._shared.flush_least_s))
-        if (late := self._outputs.unfinished) and self._life.forced_by is None:
-            self._error = self._error or OutputError(f"not everything could be written in time to {late}")
 
     def _note(self, kind: str, **details: Any) -> None:
         if self._outputs.journal:
@@ -220,11 +220,18 @@ class SessionRun:
         else:
             self.stop("output-failed", error)
 
+    def _judge_losses(self) -> None:
+        """Name what has reached nobody, and fail because of it where the run has ended as it was meant to."""
+        late = self._outputs.unfinished if self._life.forced_by is None else ""
+        for each in losses(self._session, self._profile.input, unwritten=late):
+            if self._error is None and (self._reason in JUDGED_ENDS or isinstance(each, OutputError)):
+                self._error = each
+            elif each is not self._error:
+                logs.logger().error("lost", exit_code=each.exit_code, **each.facts)
+
     def _exit_code(self) -> int:
         if self._life.forced_by is not None:
             return 128 + self._life.forced_by
-        if self._error is None and self._reason in {"input-end", "response-done"} and self._session is not None:
-            self._error = self._session.first_unanswered
         if self._error is not None:
             return self._error.exit_code
         return 0 if self._life.drained_by in {None, signal.SIGTERM} else 128 + self._life.drained_by

@@ -35,6 +35,8 @@ class Outbox:
         self._max_audio_age_s = max_audio_age_s
         self._waiting: WaitingAudio | None = None
         """The audio that the next connection gets before anything else, None while there is none."""
+        self.dropped_bytes = 0
+        """How much audio was dropped for its age, in bytes."""
         self._is_draining = False
         self._input_readers: list[Callable[[Audio], None]] = []
 
@@ -111,6 +113,7 @@ class Outbox:
         if self._carriage.link is None:
             return 0
         self._waiting = None
+        self.dropped_bytes += waiting.dropped_bytes
         self._carriage.changes.notify()
         return waiting.dropped_bytes
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from runner.errors import ProtocolError
 from runner.protocol.effects import Effect
 from runner.session.client_event import user_message
 from runner.session.outbox import Audio, Outbox
@@ -223,6 +224,11 @@ class Session:
         """Note why something that was asked for, or said, will not be answered; the first such reason counts."""
         self._carriage.give_up(error)
 
+    @property
+    def dropped_audio_bytes(self) -> int:
+        """How much audio was not sent because it had waited for a connection for too long, in bytes."""
+        return self._outbox.dropped_bytes
+
     def drain(self) -> None:
         """Take no more questions: `say`, `ask` and `respond` raise `IllegalEvent` from now on."""
         self._outbox.drain()
@@ -251,14 +257,17 @@ class Session:
             by_s: When to do without the rest, on the event loop's clock, in seconds.
         """
         carriage = self._carriage
-        if carriage.link is None or carriage.state.kind != "translation":
+        if (link := carriage.link) is None or carriage.state.kind != "translation":
             return
-        link = carriage.leave()
-        assert link is not None  # noqa: S101  # for the type checker
+        carriage.leave()
         await link.conclude(by_s)
-        if (lost := link.pump.failure) and not link.state.translation.is_concluded:
+        if link.state.translation.is_concluded:
+            return
+        if lost := link.pump.failure:
             link.note(closed_note(lost))
             carriage.end(lost)
+        else:
+            carriage.give_up(ProtocolError("the endpoint did not finish the translation"))
 
     async def abort(self) -> None:
         """Cut the connection without a farewell, whatever is being sent."""

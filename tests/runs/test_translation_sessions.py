@@ -14,7 +14,7 @@ import pytest
 from websockets.exceptions import InvalidState
 
 from runner.api.client_events import SessionClose
-from runner.errors import EndpointUnreachable, IllegalEvent
+from runner.errors import EndpointUnreachable, IllegalEvent, ProtocolError
 from runner.protocol.effects import AudioDelta, TextDelta, TurnEnded
 from runner.session import translation_close
 from runner.session.update import Update
@@ -208,6 +208,19 @@ async def test_an_endpoint_that_never_says_its_last_words_is_left(monkeypatch: p
         assert len(logged(lines, "last_words_missing")) == 1
         assert words.turns[-1][2] == "incomplete"
         monkeypatch.undo()
+
+
+async def test_last_words_that_never_come_count_as_unanswered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks for the end of a translation is owed it."""
+
+    async def silent(peer: Peer) -> None:
+        await greet(peer)
+        await peer.to_the_end()
+
+    monkeypatch.setattr(translation_close, "SILENCE_S", 0.1)
+    async with session_with(silent, session=TRANSLATION) as (session, _, _):
+        await session.conclude()
+        assert isinstance(session.first_unanswered, ProtocolError)
 
 
 async def test_a_translation_takes_no_questions() -> None:

@@ -1,0 +1,61 @@
+"""What was asked, said, heard or received and has reached nobody by the end of a run: the one place that knows it.
+
+Wherever something is lost, it is logged there and then, and noted; here it becomes one list, from which the run's
+exit code follows: 76, or the endpoint's own reason, for what the endpoint owed; 74 for what could not be sent or
+written; 78 for what the profile made impossible.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner.errors import InputError, OutputError, ProfileError, RunnerError
+from runner.settings.input import answers_calls
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runner.protocol.conversation import Conversation
+    from runner.session.session import Session
+    from runner.settings.input import Input
+
+JUDGED_ENDS = frozenset({"input-end", "response-done"})
+"""The ends of a run that promise that nothing is lost: its own. Who leaves or sends a signal cuts it off."""
+
+_MOST_NAMES = 5
+
+
+def losses(session: Session | None, given: Input, *, unwritten: str) -> Iterator[RunnerError]:
+    """What a run has lost, the first thing that was asked for first.
+
+    Args:
+        session: The run's session, None where none was opened.
+        given: The profile's input.
+        unwritten: The outputs that could not write all that they had taken, nothing where they could.
+    """
+    if unwritten:
+        yield OutputError(f"not everything could be written in time to {unwritten}")
+    if session is None:
+        return
+    if session.first_unanswered:
+        yield session.first_unanswered
+    if session.dropped_audio_bytes:
+        msg = f"{session.dropped_audio_bytes} bytes of audio waited for a connection for too long, and were not sent"
+        yield InputError(msg, hint="raise `run.reconnect.max_audio_age_s`")
+    if not answers_calls(given) and (names := _unanswered_calls(session.state.conversation)):
+        called = ", ".join(dict.fromkeys(names[:_MOST_NAMES]))
+        hint = 'answer with client events (input.format = "events"), or from a Python program'
+        yield ProfileError(f"the model has called {called}, and nothing in this profile can answer it", hint=hint)
+
+
+def _unanswered_calls(conversation: Conversation) -> list[str]:
+    """The functions that responses have called and nobody has given the output of."""
+    answered = {item.call_id for item in conversation.items if item.type == "function_call_output"}
+    return [
+        item.name
+        for item in conversation.items
+        if item.type == "function_call"
+        and item.response_id
+        and item.status == "completed"
+        and item.call_id not in answered
+    ]

@@ -1,0 +1,152 @@
+"""What reaches nobody is named, and fails the run."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import pytest
+
+from runner.errors import InputError, OutputError, ProfileError, ProtocolError
+from runner.runs.losses import losses
+from runner.settings.input import FileInput, NoInput, StdinInput
+from tests.helpers.command_process import Command, Ended, profile
+from tests.helpers.endpoint_scripts import asked, confirm, session_with
+from tests.helpers.hearing_peers import lost_session
+from tests.helpers.peer import Peer, Script, serving
+
+pytestmark = pytest.mark.anyio
+
+TEXT, EVENTS = StdinInput(kind="stdin"), StdinInput(kind="stdin", format="events")
+PROFILE = """
+[endpoint]
+kind = "custom"
+base_url = "http://127.0.0.1:{port}/v1"
+[model]
+name = "test"
+[session]
+output_modalities = ["text"]
+[[session.tools]]
+type = "function"
+name = "light"
+{more}
+"""
+
+
+def call(number: int = 1, **fields: Any) -> dict[str, Any]:
+    """A call of a function, as an item of a response."""
+    ids = {"id": f"item_call_{number}", "call_id": f"call_{number}"}
+    return {**ids, "type": "function_call", "name": "light", "arguments": "{}", "status": "completed", **fields}
+
+
+def calling(*items: dict[str, Any]) -> Script:
+    """Answers the first question with these items, and confirms whatever else comes."""
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        await asked(peer)
+        await peer.send({"type": "response.created", "response": {"id": "resp_1"}})
+        done = {"id": "resp_1", "status": "completed", "output": [*items]}
+        await peer.send({"type": "response.done", "response": done})
+        while (event := await peer.event()) is not None:
+            await confirm(peer, event)
+
+    return script
+
+
+MESSAGE = {
+    "id": "item_1",
+    "type": "message",
+    "role": "assistant",
+    "content": [{"type": "output_text", "text": "Well."}],
+}
+
+
+@pytest.mark.parametrize("items", [[call()], [MESSAGE, call()], [call(1), call(2)]], ids=["only", "with words", "two"])
+@pytest.mark.parametrize("given", [TEXT, NoInput(kind="none"), FileInput(kind="file", path=Path("a.wav"))])
+async def test_a_call_that_nothing_can_answer_is_the_profiles_fault(items: list[dict[str, Any]], given: Any) -> None:
+    """Whatever else the response says."""
+    async with session_with(calling(*items)) as (session, _, _):
+        await session.say("Light, please.")
+        await session.wait_answered()
+        (found,) = losses(session, given, unwritten="")
+
+    assert isinstance(found, ProfileError)
+    assert found.exit_code == 78
+    assert found.message == "the model has called light, and nothing in this profile can answer it"
+
+
+async def test_a_call_that_is_answered_or_could_be_is_no_loss() -> None:
+    """By client events on the input, by a Python program; and one that was cut short calls nothing."""
+    async with session_with(calling(call(1), call(2, status="incomplete"))) as (session, _, _):
+        await session.say("Light, please.")
+        await session.wait_answered()
+        assert list(losses(session, EVENTS, unwritten="")) == []
+
+        output = {"type": "function_call_output", "call_id": "call_1", "output": "on"}
+        sent = {await session.send({"type": "conversation.item.create", "item": output})}
+        while session.state.conversation.unconfirmed(sent):
+            await session.changes.next()
+        assert list(losses(session, TEXT, unwritten="")) == []
+
+
+async def test_everything_that_is_lost_is_told() -> None:
+    """What could not be written, what was not answered, and what could not be sent."""
+    async with lost_session(max_audio_age_s=0.02) as (session, _, returning):
+        await session.append_audio(bytes(4800))
+        await anyio.sleep(0.1)
+        returning.set()
+        while session.link is None:
+            await session.changes.next()
+        session.give_up(ProtocolError("no"))
+        found = list(losses(session, TEXT, unwritten="the file x"))
+
+    assert [type(each) for each in found] == [OutputError, ProtocolError, InputError]
+    assert "4800 bytes of audio" in found[-1].message
+
+
+async def test_a_run_without_a_session_has_lost_nothing_but_what_it_could_not_write() -> None:
+    """What kept it from opening is its error already."""
+    assert list(losses(None, TEXT, unwritten="")) == []
+    assert [each.exit_code for each in losses(None, TEXT, unwritten="the file x")] == [74]
+
+
+async def run(folder: Path, script: Script, lines: str, *, more: str = "") -> Ended:
+    """Run the command against an endpoint that follows a script, with these lines on standard input."""
+    async with serving(script) as (port, _):
+        name = profile(folder, PROFILE.format(port=port, more=more))
+        command = Command("--profile", name, folder=folder)
+        return await anyio.to_thread.run_sync(partial(command.end, lines))
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_run_that_loses_something_fails_and_names_it(tmp_path: Path) -> None:
+    """With the exit code of the first thing that was lost; the others are in the log."""
+
+    async def refusing(peer: Peer) -> None:
+        await peer.greet()
+        await asked(peer)
+        done = {"id": "resp_1", "status": "completed", "output": [call()]}
+        await peer.send({"type": "response.created", "response": {"id": "resp_1"}})
+        await peer.send({"type": "response.done", "response": done})
+        event = await asked(peer)
+        error = {"type": "invalid_request_error", "message": "not that", "event_id": event["event_id"]}
+        await peer.send({"type": "error", "error": error})
+        await peer.to_the_end()
+
+    ended = await run(tmp_path, refusing, "Light, please.\nAnd now?\n")
+
+    assert (ended.code, ended.stdout) == (76, "")
+    assert ended.logged("run_failed")["error"] == "not that"
+    assert ended.logged("lost")["exit_code"] == 78
+    assert "the model has called light" in ended.logged("lost")["error"]
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_run_whose_only_answer_is_a_call_fails(tmp_path: Path) -> None:
+    """It would have ended well, with nothing said and nothing logged."""
+    ended = await run(tmp_path, calling(call()), "Light, please.\n")
+
+    assert (ended.code, ended.stdout) == (78, "")
+    assert "the model has called light" in ended.logged("run_failed")["error"]
