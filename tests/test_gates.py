@@ -104,6 +104,21 @@ def test_the_walks_name_modules_that_exist(repository: Path) -> None:
         assert missing == [], document
 
 
+def test_every_loss_has_a_test(repository: Path) -> None:
+    """Each row of the table of losses names one that exists."""
+    text = (repository / "docs" / "reliability.md").read_text()
+    rows = re.findall(r"^\|.*\|$", _section(text, "What can be lost, and how its user learns of it"), re.MULTILINE)[2:]
+    named = [re.search(r"`(tests/[a-z_/]+\.py)::(test_[a-z_]+)` \|$", row) for row in rows]
+
+    assert [row for row, found in zip(rows, named, strict=True) if not found] == []
+    missing = [
+        found[0]
+        for found in named
+        if found and f"def {found[2]}(" not in (repository / found[1]).read_text().replace("async def", "def")
+    ]
+    assert missing == []
+
+
 def _project(repository: Path) -> dict[str, Any]:
     return tomllib.loads((repository / "pyproject.toml").read_text())
 

@@ -11,6 +11,7 @@ import anyio
 
 from runner import logs
 from runner.audio.playout import Heard, Playout
+from runner.errors import ProtocolError
 from runner.outputs.answer import Answer, content_index, duration_ms
 from runner.outputs.interruption import Cut, Interrupter, Interruption, note_heard
 from runner.outputs.session_output import Piece
@@ -185,6 +186,7 @@ class Playback:
             if not self._is_undecodable:
                 self._is_undecodable = True
                 logs.logger().warning("audio_undecodable", item_id=item_id)
+                self._session.give_up(ProtocolError("audio of an answer cannot be decoded, and was not heard"))
             return
         form = self._session.state.configuration.output_format
         pcm = answer.add(audio, form)

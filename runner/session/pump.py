@@ -15,6 +15,7 @@ from runner.protocol.effects import (
     Concluded,
     Effect,
     ErrorReported,
+    EventMalformed,
     Opened,
     ResponseEnded,
     ResponseRepeats,
@@ -36,6 +37,19 @@ MAX_MALFORMED_MESSAGES = 100
 
 _PIECES = frozenset({TextDelta, AudioDelta, TranscriptDelta})
 """Effects that bring a piece of a text or of audio and change nothing else."""
+
+_WORDS = frozenset(
+    {
+        "response.output_text.delta",
+        "response.output_audio.delta",
+        "response.output_audio_transcript.delta",
+        "conversation.item.input_audio_transcription.completed",
+        "session.input_transcript.delta",
+        "session.output_audio.delta",
+        "session.output_transcript.delta",
+    }
+)
+"""The types of the events that bring words or audio which no other event need bring."""
 
 Dialect = Callable[[JsonObject], JsonObject]
 Reader = Callable[[Update], None]
@@ -115,7 +129,9 @@ class Pump:
         self._publish(update)
         repeats = any(isinstance(each, ResponseRepeats) for each in effects)
         for effect in effects:
-            self._judge(effect, repeats=repeats)
+            # What could be read of a malformed event counts, and is an effect beside.
+            if len(effects) == 1 or type(effect) is not EventMalformed:
+                self._judge(effect, repeats=repeats)
         self._changes.notify()
 
     def read_by(self, readers: Sequence[Reader]) -> None:
@@ -173,6 +189,9 @@ class Pump:
                 effect_log.introduce(session_id)
             case TranscriptionEnded(error=RunnerError() as error) if self._state.kind == "transcription":
                 self.first_unanswered = self.first_unanswered or error
+            case EventMalformed(type=kind, problem=problem) if kind in _WORDS:
+                msg = f"an event of type {kind} cannot be read, and what it says is lost: {problem}"
+                self.first_unanswered = self.first_unanswered or ProtocolError(msg)
             case Concluded(was_asked=True):
                 self._end()
             case Concluded():

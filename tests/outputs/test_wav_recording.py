@@ -10,6 +10,7 @@ import anyio
 import anyio.to_thread
 import pytest
 
+from runner.errors import ProtocolError
 from runner.outputs.wav_file import HEADER_BYTES
 from tests.helpers.command_process import Command, profile
 from tests.helpers.endpoint_scripts import reached
@@ -134,6 +135,7 @@ async def test_what_cannot_be_decoded_is_left_out(tmp_path: Path) -> None:
     async with heard([wav(tmp_path / "o.wav")], script) as each:
         await reached(lambda: each.session.state.usage.responses)
         assert not each.failures
+        assert isinstance(each.session.first_unanswered, ProtocolError)
 
     assert tracks(tmp_path / "o.wav")[1][0].tobytes() == ramp(100)
 

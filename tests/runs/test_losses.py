@@ -12,7 +12,7 @@ from runner.errors import InputError, OutputError, ProfileError, ProtocolError
 from runner.runs.losses import losses
 from runner.settings.input import FileInput, NoInput, StdinInput
 from tests.helpers.command_process import Command, Ended, profile
-from tests.helpers.endpoint_scripts import asked, confirm, session_with
+from tests.helpers.endpoint_scripts import asked, confirm, logged, session_with
 from tests.helpers.hearing_peers import lost_session
 from tests.helpers.peer import Peer, Script, serving
 
@@ -89,6 +89,22 @@ async def test_a_call_that_is_answered_or_could_be_is_no_loss() -> None:
         while session.state.conversation.unconfirmed(sent):
             await session.changes.next()
         assert list(losses(session, TEXT, unwritten="")) == []
+
+
+async def test_an_answer_that_a_limit_cuts_is_what_came_of_it() -> None:
+    """The log says that it was cut."""
+
+    async def cut_short(peer: Peer) -> None:
+        await peer.greet()
+        await asked(peer)
+        await peer.answer("As far as", status="incomplete", status_details={"reason": "max_output_tokens"})
+        await peer.to_the_end()
+
+    async with session_with(cut_short) as (session, _, lines):
+        await session.say("Tell me everything.")
+        await session.wait_answered()
+        assert list(losses(session, TEXT, unwritten="")) == []
+        assert [each["reason"] for each in logged(lines, "response_incomplete")] == ["max_output_tokens"]
 
 
 async def test_everything_that_is_lost_is_told() -> None:

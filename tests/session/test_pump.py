@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic_core import from_json
 
 from runner import logs
-from runner.errors import AccessRefused, EndpointBusy, EndpointUnreachable, RunnerError, SessionRefused
+from runner.errors import AccessRefused, EndpointBusy, EndpointUnreachable, ProtocolError, RunnerError, SessionRefused
 from runner.session.opening import open_session
 from runner.session.pump import MAX_MALFORMED_MESSAGES
 from tests.helpers.log_capture import log_restored
@@ -144,6 +144,7 @@ async def test_what_cannot_be_read_is_logged_once(log: io.StringIO) -> None:
         with anyio.fail_after(20):
             await session.say("Hello")
             await session.wait_answered()
+            assert isinstance(session.first_unanswered, ProtocolError)
 
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
     malformed = [(line["type"], line["problem"]) for line in lines if line["event"] == "event_malformed"]
