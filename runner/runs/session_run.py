@@ -54,6 +54,8 @@ class SessionRun:
         self._life = LifeCycle(grace_s=loaded.profile.run.grace_s, report=report)
         self._error: RunnerError | None = None
         self._reason = ""
+        self._unwritten = ""
+        """The outputs that have not written in time all that they had taken."""
         self._input = make_input(loaded.profile, shared.stdin, is_alone=shared.runs == 1)
         self._outputs = Outputs([])
         self._session: Session | None = None
@@ -209,6 +211,7 @@ class SessionRun:
     async def _flush(self, flushing: anyio.CancelScope) -> None:
         """Write what has come, also where the grace period is over; only a second signal forgoes it."""
         await self._outputs.written(flushing, within_s=max(self._profile.run.grace_s, self._shared.flush_least_s))
+        self._unwritten = self._outputs.unfinished if self._life.forced_by is None else ""
 
     def _note(self, kind: str, **details: Any) -> None:
         if self._outputs.journal:
@@ -222,8 +225,7 @@ class SessionRun:
 
     def _judge_losses(self) -> None:
         """Name what has reached nobody, and fail because of it where the run has ended as it was meant to."""
-        late = self._outputs.unfinished if self._life.forced_by is None else ""
-        for each in losses(self._session, self._profile.input, unwritten=late):
+        for each in losses(self._session, self._profile.input, unwritten=self._unwritten):
             if self._error is None and (self._reason in JUDGED_ENDS or isinstance(each, OutputError)):
                 self._error = each
             elif each is not self._error:
