@@ -53,8 +53,8 @@ class Conversation:
     def __init__(self) -> None:
         self.by_id: dict[str, Item] = {}
         """The items by their ids; to be read only."""
-        self.confirms = True
-        """Whether the endpoint confirms the items that the client creates, as the API says, by all that is known."""
+        self.confirms: bool | None = None
+        """Whether the endpoint confirms the items that the client creates, as the API says; None while nobody knows."""
         self._order: list[str] = []
 
     def __len__(self) -> int:
@@ -100,7 +100,7 @@ class Conversation:
         if known.asked_by and self._precedes(known.id, previous_item_id):
             self._order.remove(known.id)
             self._place(known.id, previous_item_id)
-        self.confirms = self.confirms or bool(known.asked_by)
+        self.confirms = True if known.asked_by else self.confirms
         known.asked_by = known.asked_by if known.leaving else ""
         known.parts.update(read.parts)
         known.call_id, known.name = read.call_id or known.call_id, read.name or known.name

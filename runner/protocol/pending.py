@@ -1,38 +1,14 @@
 """What the endpoint has still to send: answers to the client's requests, and to the turns that it has detected."""
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Literal
 
+from runner.errors import RunnerError
 from runner.protocol.json_fields import JsonObject
-
-RequestKind = Literal["response", "out_of_band", "commit"]
-"""A response in the conversation, one out of band, or an `input_audio_buffer.commit`."""
+from runner.protocol.request import RESPONSE, Request, RequestKind
 
 Turn = Literal["none", "speaking", "stopped", "committed"]
 """How far turn detection is with the user's turn; `committed` while the response to it has not begun."""
-
-
-class Request(NamedTuple):
-    """One request of the client, or the one that turn detection made in its place."""
-
-    event_id: str
-    kind: RequestKind
-    event: JsonObject
-    """The client event, which a retry sends again."""
-    failures: int = 0
-    """How often it has failed for a temporary reason."""
-    retried_id: str = ""
-    """The `event_id` under which the client sent it first, where this is a retry."""
-    overtaken: int = 0
-    """How often it was refused because another response was in flight."""
-
-    @property
-    def first_id(self) -> str:
-        """The `event_id` under which the client sent it first."""
-        return self.retried_id or self.event_id
-
-
-RESPONSE: JsonObject = {"type": "response.create"}
 
 
 class Pending:
@@ -61,6 +37,7 @@ class Pending:
         """How often the endpoint has begun, ended, refused or confirmed something of what it owes."""
         self._gave_up = False
         self._doubtful: Request | None = None
+        self._doubted: tuple[str, RunnerError] | None = None
 
     @property
     def busy(self) -> bool:
@@ -200,6 +177,23 @@ class Pending:
                 self._doubtful = None
                 return asked
         return None
+
+    def doubt(self, error: RunnerError) -> None:
+        """An error without a name may be about the oldest request, though it is taken for another event's."""
+        self._doubted = (self.requested_by, error) if self.requested_by else None
+
+    @property
+    def is_doubted(self) -> bool:
+        """Whether the oldest request may have been refused already."""
+        return self._doubted is not None and self._doubted[0] == self.requested_by
+
+    def refuse_doubted(self) -> tuple[Request, RunnerError] | None:
+        """No response has come to the request that is in doubt; returns it with the error that was its refusal."""
+        if self._doubted is None or (asked := self.refused(self._doubted[0], "response.create")) is None:
+            return None
+        _, error = self._doubted
+        self._doubted = None
+        return asked, error
 
     def wait_for_other(self, asked: Request) -> None:
         """A request has to be sent again once the response is over that has overtaken it."""

@@ -44,6 +44,8 @@ def _reported(state: SessionState, event: JsonObject) -> list[Effect]:
             state.pending.wait_for_other(overtaken)
             return [*effects, ResponseRepeats("", error, overtaken.first_id)]
         return [*effects, ResponseEnded("", "refused", code, error, overtaken.first_id)]
+    if cause and details.get("event_id") != cause and not param and state.conversation.confirms is None:
+        state.pending.doubt(error)
     if asked := state.refuse(cause, cause_type):
         if isinstance(error, EndpointBusy) and asked.failures < state.max_response_retries:
             state.pending.repeat(asked)

@@ -13,9 +13,10 @@ from runner.protocol.configuration import Configuration
 from runner.protocol.conversation import Conversation
 from runner.protocol.effects import Effect, TranscriptionEnded, TurnEnded
 from runner.protocol.json_fields import JsonObject
-from runner.protocol.pending import Pending, Request, RequestKind
+from runner.protocol.pending import Pending
 from runner.protocol.rate_limits import RateLimits
 from runner.protocol.reported_once import ReportedOnce
+from runner.protocol.request import Request, RequestKind
 from runner.protocol.sent import Sent
 from runner.protocol.severity import OVERTAKEN
 from runner.protocol.translation import Translation
@@ -273,8 +274,7 @@ class SessionState:
     def cause(self, error: object) -> tuple[str, str]:
         """The id and the type of the client event that an `error` object is about, empty where that cannot be told.
 
-        Where it names none, it is about the oldest item that the endpoint has still to confirm: events are dealt with
-        in their order, so a request that was sent after the item waits still.
+        Where it names none, it is about the oldest item that is to be confirmed yet: events are dealt with in order.
         """
         found = self.sent.cause(error)
         if found != ("", "") or not isinstance(error, dict) or error.get("code") == OVERTAKEN:
@@ -282,7 +282,7 @@ class SessionState:
         created = self.conversation.first_unconfirmed(self.sent)
         param = error.get("param")
         is_about_item = isinstance(param, str) and param.split(".")[0] in {"item", "previous_item_id"}
-        if created and (is_about_item or (self.conversation.confirms and not param)):
+        if created and (is_about_item or (self.conversation.confirms is not False and not param)):
             return created, "conversation.item.create"
         return found
 

@@ -134,6 +134,15 @@ class Pump:
                 self._judge(effect, repeats=repeats)
         self._changes.notify()
 
+    def refuse_doubted(self) -> None:
+        """Take it that an error without a name refused the request that still waits, since nothing has come to it."""
+        if refused := self._state.pending.refuse_doubted():
+            asked, error = refused
+            ending = ResponseEnded("", "refused", error.code, error, asked.first_id)
+            self._publish(Update(None, [ending], time(), 0))
+            self._judge(ending, repeats=False)
+            self._changes.notify()
+
     def read_by(self, readers: Sequence[Reader]) -> None:
         """Hand updates to other readers from now on."""
         self._readers = readers

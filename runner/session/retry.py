@@ -13,7 +13,7 @@ from runner.session.backoff import bound_s
 from runner.session.link import NotSent
 
 if TYPE_CHECKING:
-    from runner.protocol.pending import Request
+    from runner.protocol.request import Request
     from runner.session.link import Link
     from runner.settings.continuity import Reconnect
 

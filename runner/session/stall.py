@@ -10,6 +10,9 @@ from runner.errors import EndpointUnreachable
 if TYPE_CHECKING:
     from runner.session.link import Link
 
+DOUBT_S = 5.0
+"""How long a request is waited for that an error without a name may have refused, in seconds."""
+
 _LOOKS = 4
 
 
@@ -42,8 +45,16 @@ class StallDetector:
             return
         if state.awaited_at_s != self._awaited_at_s or self._silent_since_s == math.inf:
             self._awaited_at_s, self._silent_since_s = state.awaited_at_s, now_s
-        if now_s >= self._silent_since_s + self._timeout_s:
+        timeout_s = min(self._timeout_s, DOUBT_S) if state.pending.is_doubted else self._timeout_s
+        if now_s >= self._silent_since_s + timeout_s:
+            self._end(is_doubted=state.pending.is_doubted)
+        elif now_s >= self.next_s or self.next_s >= now_s + timeout_s:
+            self.next_s = now_s + timeout_s / _LOOKS
+
+    def _end(self, *, is_doubted: bool) -> None:
+        if is_doubted:
+            self._silent_since_s = math.inf
+            self._link.pump.refuse_doubted()
+        else:
             msg = f"nothing came of a pending answer for {self._timeout_s:g} s"
             self._link.pump.fail(EndpointUnreachable(msg))
-        elif now_s >= self.next_s or self.next_s == math.inf:
-            self.next_s = now_s + self._timeout_s / _LOOKS

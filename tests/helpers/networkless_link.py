@@ -15,6 +15,7 @@ class StillLink:
 
     Attributes:
         is_lost: Whether nothing can be sent any more.
+        refused: How many requests were taken for refused, since nothing came to them.
     """
 
     state: SessionState = field(default_factory=SessionState)
@@ -22,13 +23,17 @@ class StillLink:
     clock_behind_s: float = 0.0
     epoch: int = 1
     is_lost: bool = False
+    refused: int = 0
     failures: list[RunnerError] = field(default_factory=list)
     sent: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def pump(self) -> Any:
         """What a connection is given up by."""
-        return SimpleNamespace(fail=self.failures.append)
+        return SimpleNamespace(fail=self.failures.append, refuse_doubted=self._refuse_doubted)
+
+    def _refuse_doubted(self) -> None:
+        self.refused += bool(self.state.pending.refuse_doubted())
 
     async def send(self, event: dict[str, Any]) -> None:
         """Send an event as far as the state allows it."""

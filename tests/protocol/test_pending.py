@@ -398,6 +398,25 @@ def test_an_error_without_a_name_for_an_item_leaves_the_request_behind_it(param:
     assert [each.request_id for each in ended if isinstance(each, ResponseEnded)] == [next_id]
 
 
+def test_a_request_is_in_doubt_where_nobody_knows_whether_items_are_confirmed() -> None:
+    """An error without a name may have been its refusal: its response, or time, will tell."""
+    state = hearing(None)
+    _, request_id = asking(state, "one")
+    receive(state, refusal())
+    doubts = [state.pending.is_doubted]
+    refused = state.pending.refuse_doubted()
+    assert refused is not None
+    assert (refused[0].first_id, refused[1].message) == (request_id, "no")
+    assert not state.is_pending
+
+    asking(state, "two")
+    receive(state, refusal())
+    doubts.append(state.pending.is_doubted)
+    receive(state, created())
+    assert [*doubts, state.pending.is_doubted] == [True, True, False]
+    assert state.pending.refuse_doubted() is None
+
+
 def test_an_endpoint_that_confirms_no_items_refuses_requests() -> None:
     """Where an answer has come before its question was confirmed, an error without a name is about the request."""
     state = hearing(None)

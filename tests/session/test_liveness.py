@@ -7,6 +7,7 @@ import anyio
 import pytest
 
 from runner.errors import EndpointBusy, ProtocolError, SessionRefused
+from runner.session import stall
 from tests.helpers.endpoint_scripts import (
     answering,
     asked,
@@ -82,6 +83,26 @@ async def test_a_question_that_another_response_has_overtaken_is_answered_after_
         assert kinds(peers[0]).count("response.create") == 2
         assert session.first_unanswered is None
         assert logged(lines, "response_overtaken")
+
+
+async def test_a_refusal_that_may_be_the_items_is_taken_for_the_requests_in_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where no response has come for a while; the connection lives, and the next question is answered."""
+
+    async def unnamed(peer: Peer) -> None:
+        await peer.greet()
+        await peer.until("response.create")
+        await peer.send({"type": "error", "error": {"type": "x", "message": "not that"}})
+        await answering(peer)
+
+    monkeypatch.setattr(stall, "DOUBT_S", 0.2)
+    async with session_with(unnamed) as (session, peers, _):
+        with pytest.raises(ProtocolError, match="not that"):
+            await session.ask("one")
+        assert await session.ask("two") == "answer 1"
+        assert len(peers) == 1
+        assert isinstance(session.first_unanswered, ProtocolError)
 
 
 async def test_a_peer_that_answers_no_ping_is_a_loss() -> None:

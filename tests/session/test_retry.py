@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from runner.protocol.pending import Request
 from runner.protocol.receive import receive
+from runner.protocol.request import Request
 from runner.session.retry import Retry
 from runner.settings.continuity import Reconnect
 from tests.helpers.networkless_link import StillLink

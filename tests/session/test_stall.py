@@ -7,7 +7,7 @@ import pytest
 
 from runner.errors import EndpointUnreachable
 from runner.protocol.receive import receive
-from runner.session.stall import StallDetector
+from runner.session.stall import DOUBT_S, StallDetector
 from tests.helpers.networkless_link import StillLink
 
 TIMEOUT_S = 8.0
@@ -165,3 +165,20 @@ def test_what_becomes_of_a_commit_and_of_a_transcript_is_a_sign() -> None:
     for event in transcript:
         receive(state, event)
         assert not state.brings_awaited(event), event
+
+
+def test_a_request_in_doubt_is_waited_for_a_few_seconds_only() -> None:
+    """Then the error without a name was its refusal; the connection lives on."""
+    link = StillLink()
+    link.state.send({"type": "conversation.item.create", "item": {"type": "message", "role": "user"}})
+    link.state.send(CREATE)
+    receive(link.state, {"type": "error", "error": {"type": "x", "message": "no"}})
+    stall = StallDetector(link.as_link(), 60)
+    now_s = 0.0
+    while not link.refused:
+        stall.look(now_s)
+        assert now_s < DOUBT_S * 1.5
+        now_s = max(now_s, min(stall.next_s, now_s + 1))
+
+    assert now_s >= DOUBT_S
+    assert link.failures == []
