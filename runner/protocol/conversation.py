@@ -86,6 +86,11 @@ class Conversation:
         """Whether nothing has come yet of what a response says."""
         return not any(item.text or item.audio_characters for item in self.of_responses({response_id}))
 
+    def is_void(self, response_id: str) -> bool:
+        """Whether a response has made nothing: no words, no audio, and no call of a tool."""
+        made = self.of_responses({response_id})
+        return not any(item.text or item.audio_characters or item.type != "message" for item in made)
+
     def ends_with_words(self, *, but: Container[Item]) -> bool:
         """Whether the last turn but these is the user's and its words are known, so that it can be answered anew."""
         last = next((item for item in reversed(self.items) if item.type == "message" and item not in but), None)

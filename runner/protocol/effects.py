@@ -76,6 +76,8 @@ class ResponseEnded:
     error: RunnerError | None = None
     request_id: str = ""
     """The `event_id` under which the client first sent the `response.create`; nothing where it sent none."""
+    loss: RunnerError | None = None
+    """Why a response that did not fail has not brought what was asked for: it is empty, or nobody cancelled it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """Server events of responses: how they change a session, pieces of answers first of all."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from runner.errors import EndpointBusy
+from runner.errors import EndpointBusy, ProtocolError, RunnerError
 from runner.protocol.conversation_events import finished
 from runner.protocol.effects import (
     AudioDelta,
@@ -14,7 +15,7 @@ from runner.protocol.effects import (
     make,
 )
 from runner.protocol.json_fields import BadField, JsonObject, count, optional_table, optional_text, table, tables, text
-from runner.protocol.severity import error_for_failure
+from runner.protocol.severity import error_for_failure, plain
 from runner.protocol.state import SessionState
 
 
@@ -79,6 +80,10 @@ def _audio_delta(state: SessionState, event: JsonObject) -> list[Effect]:
     if not type(item_id) is type(response_id) is type(audio) is str:
         item_id, response_id, audio = _piece(event)
     item = state.conversation.by_id.get(item_id)
+    if item is None and response_id in state.pending.active:
+        # Its announcement was lost.
+        item = state.conversation.put({"id": item_id, "type": "message", "role": "assistant"})
+        item.response_id = response_id
     if item is not None:
         item.audio_characters += len(audio)
     return [make(AudioDelta, (response_id, item_id, audio))]
@@ -115,10 +120,28 @@ def _response_done(state: SessionState, event: JsonObject) -> list[Effect]:
     state.usage.responses += 1
     request_id = asked.first_id if asked else ""
     ending = _ending(response_id, status, response.get("status_details"), request_id)
+    if in_conversation and request_id:
+        ending = replace(ending, loss=_loss(state, ending))
     if asked and isinstance(ending.error, EndpointBusy) and asked.failures < state.max_response_retries:
         state.pending.repeat(asked)
         return [*effects, ResponseRepeats(response_id, ending.error, request_id)]
     return [*effects, ending]
+
+
+_ASKED_FOR = frozenset({"client_cancelled", "turn_detected"})
+"""Why a response is cancelled that somebody wanted to end."""
+
+
+def _loss(state: SessionState, ending: ResponseEnded) -> RunnerError | None:
+    """Why a response that was asked for and did not fail has brought nothing, or not all."""
+    because = f" ({plain(ending.reason)})" if ending.reason else ""
+    match ending.status:
+        case "completed" | "incomplete" if state.conversation.is_void(ending.response_id):
+            return ProtocolError(f"the response is empty{because}", code=ending.reason)
+        case "cancelled" if ending.reason not in _ASKED_FOR and not state.configuration.detects_turns:
+            if not state.sent.has("response.cancel"):
+                return ProtocolError(f"the endpoint cancelled the response{because}", code=ending.reason)
+    return None
 
 
 def _ending(response_id: str, status: str, details: object, request_id: str) -> ResponseEnded:

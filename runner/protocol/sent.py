@@ -43,6 +43,10 @@ class Sent:
         if len(self._kinds) > _REMEMBERED_EVENTS:
             self._kinds.popitem(last=False)
 
+    def has(self, kind: str) -> bool:
+        """Whether the client has sent an event of this type lately."""
+        return kind in self._kinds.values()
+
     def cause(self, error: object) -> tuple[str, str]:
         """The id and the type of the client event that an `error` object names, empty where it names none."""
         event_id = error.get("event_id") if isinstance(error, dict) else None

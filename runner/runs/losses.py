@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.errors import InputError, OutputError, ProfileError, RunnerError
+from runner.errors import InputError, OutputError, ProfileError, ProtocolError, RunnerError
 from runner.settings.input import answers_calls
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from runner.protocol.conversation import Conversation
     from runner.session.session import Session
-    from runner.settings.input import Input
+    from runner.settings.profile import Profile
 
 JUDGED_ENDS = frozenset({"input-end", "response-done"})
 """The ends of a run that promise that nothing is lost: its own. Who leaves or sends a signal cuts it off."""
@@ -25,12 +25,12 @@ JUDGED_ENDS = frozenset({"input-end", "response-done"})
 _MOST_NAMES = 5
 
 
-def losses(session: Session | None, given: Input, *, unwritten: str) -> Iterator[RunnerError]:
+def losses(session: Session | None, profile: Profile, *, unwritten: str) -> Iterator[RunnerError]:
     """What a run has lost, the first thing that was asked for first.
 
     Args:
         session: The run's session, None where none was opened.
-        given: The profile's input.
+        profile: The run's profile.
         unwritten: The outputs that could not write all that they had taken, nothing where they could.
     """
     if unwritten:
@@ -42,10 +42,31 @@ def losses(session: Session | None, given: Input, *, unwritten: str) -> Iterator
     if session.dropped_audio_bytes:
         msg = f"{session.dropped_audio_bytes} bytes of audio waited for a connection for too long, and were not sent"
         yield InputError(msg, hint="raise `run.reconnect.max_audio_age_s`")
-    if not answers_calls(given) and (names := _unanswered_calls(session.state.conversation)):
+    yield from _unshown(session.state.conversation, profile)
+    if not answers_calls(profile.input) and (names := _unanswered_calls(session.state.conversation)):
         called = ", ".join(dict.fromkeys(names[:_MOST_NAMES]))
         hint = 'answer with client events (input.format = "events"), or from a Python program'
         yield ProfileError(f"the model has called {called}, and nothing in this profile can answer it", hint=hint)
+
+
+def _unshown(conversation: Conversation, profile: Profile) -> Iterator[RunnerError]:
+    """Answers of a kind that no output of the profile shows; none where it has no outputs at all."""
+    kinds = {each.kind if each.kind != "stdout" else each.format for each in profile.outputs}
+    if not kinds or "events" in kinds:
+        return
+    answers = [
+        item
+        for item in conversation.items
+        if item.type == "message" and item.role == "assistant" and item.response_id and item.status == "completed"
+    ]
+    unheard = sum(bool(item.audio_characters) and not item.text for item in answers)
+    if unheard and not any(each.plays_answers for each in profile.outputs):
+        hint = 'add an output that plays it, such as kind = "audio"'
+        yield ProfileError(f"{unheard} answers came as audio without words, and no output plays them", hint=hint)
+    unseen = sum(bool(item.text) and not item.audio_characters for item in answers)
+    if unseen and not kinds & {"text", "transcript"}:
+        hint = 'add an output that shows it, such as kind = "stdout"'
+        yield ProtocolError(f"{unseen} answers came as text without audio, and no output shows them", hint=hint)
 
 
 def _unanswered_calls(conversation: Conversation) -> list[str]:

@@ -225,7 +225,7 @@ class SessionRun:
 
     def _judge_losses(self) -> None:
         """Name what has reached nobody, and fail because of it where the run has ended as it was meant to."""
-        for each in losses(self._session, self._profile.input, unwritten=self._unwritten):
+        for each in losses(self._session, self._profile, unwritten=self._unwritten):
             if self._error is None and (self._reason in JUDGED_ENDS or isinstance(each, OutputError)):
                 self._error = each
             elif each is not self._error:

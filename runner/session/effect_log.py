@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from runner import logs
+from runner.errors import RunnerError
 from runner.protocol.effects import (
     Configured,
     Effect,
@@ -65,6 +66,8 @@ def _record_response(effect: Effect) -> None:
             log.warning("response_failed", response_id=response_id, error=error.message, code=error.code, repeats=True)
         case ResponseEnded(status="failed", response_id=response_id, error=error) if error:
             log.error("response_failed", response_id=response_id, error=error.message, code=error.code)
+        case ResponseEnded(response_id=response_id, loss=RunnerError() as error):
+            log.error("response_lost", response_id=response_id, error=error.message)
         case ResponseEnded(status="incomplete", response_id=response_id, reason=reason):
             log.warning("response_incomplete", response_id=response_id, reason=reason)
         case ResponseEnded(response_id=response_id, status=status):

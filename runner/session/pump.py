@@ -187,7 +187,7 @@ class Pump:
                     self.refusal = _refusal(error)
                 elif cause and weight != "harmless" and not repeats:
                     self.first_unanswered = self.first_unanswered or error
-            case ResponseEnded(status="failed" | "refused", error=error):
+            case ResponseEnded(loss=RunnerError() as error) | ResponseEnded(status="failed" | "refused", error=error):
                 self.first_unanswered = self.first_unanswered or error
             case _:
                 self._judge_by_kind(effect)

@@ -10,7 +10,7 @@ import pytest
 
 from runner.errors import InputError, OutputError, ProfileError, ProtocolError
 from runner.runs.losses import losses
-from runner.settings.input import FileInput, NoInput, StdinInput
+from runner.settings.profile import Profile
 from tests.helpers.command_process import Command, Ended, profile
 from tests.helpers.endpoint_scripts import asked, confirm, logged, session_with
 from tests.helpers.hearing_peers import lost_session
@@ -18,7 +18,14 @@ from tests.helpers.peer import Peer, Script, serving
 
 pytestmark = pytest.mark.anyio
 
-TEXT, EVENTS = StdinInput(kind="stdin"), StdinInput(kind="stdin", format="events")
+
+def profiled(**tables: Any) -> Profile:
+    """A profile with these tables."""
+    endpoint = {"kind": "custom", "base_url": "http://127.0.0.1:1/v1"}
+    return Profile.model_validate({"version": 1, "endpoint": endpoint, "model": {"name": "test"}, **tables})
+
+
+TEXT, EVENTS = profiled(), profiled(input={"kind": "stdin", "format": "events"})
 PROFILE = """
 [endpoint]
 kind = "custom"
@@ -64,13 +71,13 @@ MESSAGE = {
 
 
 @pytest.mark.parametrize("items", [[call()], [MESSAGE, call()], [call(1), call(2)]], ids=["only", "with words", "two"])
-@pytest.mark.parametrize("given", [TEXT, NoInput(kind="none"), FileInput(kind="file", path=Path("a.wav"))])
+@pytest.mark.parametrize("given", [{"kind": "stdin"}, {"kind": "none"}, {"kind": "file", "path": "a.wav"}])
 async def test_a_call_that_nothing_can_answer_is_the_profiles_fault(items: list[dict[str, Any]], given: Any) -> None:
     """Whatever else the response says."""
     async with session_with(calling(*items)) as (session, _, _):
         await session.say("Light, please.")
         await session.wait_answered()
-        (found,) = losses(session, given, unwritten="")
+        (found,) = losses(session, profiled(input=given), unwritten="")
 
     assert isinstance(found, ProfileError)
     assert found.exit_code == 78
@@ -88,6 +95,107 @@ async def test_a_call_that_is_answered_or_could_be_is_no_loss() -> None:
         sent = {await session.send({"type": "conversation.item.create", "item": output})}
         while session.state.conversation.unconfirmed(sent):
             await session.changes.next()
+        assert list(losses(session, TEXT, unwritten="")) == []
+
+
+SAID = {"response_id": "resp_1", "item_id": "item_1", "output_index": 0, "content_index": 0}
+AUDIO = {"type": "response.output_audio.delta", **SAID, "delta": "AAAA"}
+TEXT_DELTA = {"type": "response.output_text.delta", **SAID, "delta": "As far as"}
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "events", "loss"),
+    [
+        ("completed", "", [], "the response is empty"),
+        ("incomplete", "content_filter", [], "the response is empty (content_filter)"),
+        ("cancelled", "", [TEXT_DELTA], "the endpoint cancelled the response"),
+        ("cancelled", "turn_detected", [], ""),
+        ("completed", "", [AUDIO], ""),
+        ("completed", "", [TEXT_DELTA], ""),
+        ("incomplete", "max_output_tokens", [TEXT_DELTA], ""),
+    ],
+)
+async def test_an_answer_in_which_nothing_is_said_is_none(
+    status: str, reason: str, events: list[dict[str, Any]], loss: str
+) -> None:
+    """Nor is one that the endpoint cancels though nobody wanted it to."""
+
+    async def void(peer: Peer) -> None:
+        await peer.greet()
+        await asked(peer)
+        await peer.send({"type": "response.created", "response": {"id": "resp_1"}}, *events)
+        done = {"id": "resp_1", "status": status, "status_details": {"reason": reason}, "output": []}
+        await peer.send({"type": "response.done", "response": done})
+        await peer.to_the_end()
+
+    async with session_with(void) as (session, _, lines):
+        await session.say("Tell me everything.")
+        await session.wait_answered()
+        found = [(type(each), each.message) for each in losses(session, profiled(outputs=[]), unwritten="")]
+        assert found == ([(ProtocolError, loss)] if loss else [])
+        assert len(logged(lines, "response_lost")) == len(found)
+
+
+WAV = {"kind": "audio", "path": "a.wav"}
+STDOUT = {"kind": "stdout"}
+SHOWN = {"kind": "stdout", "format": "events"}
+SAMPLES = {"kind": "stdout", "format": "audio"}
+NOTED = {"kind": "transcript", "path": "said.jsonl"}
+
+
+@pytest.mark.parametrize(
+    ("event", "outputs", "code"),
+    [
+        (AUDIO, [STDOUT], 78),
+        (AUDIO, [NOTED], 78),
+        (AUDIO, [STDOUT, WAV], 0),
+        (AUDIO, [SHOWN], 0),
+        (AUDIO, [], 0),
+        (TEXT_DELTA, [WAV], 76),
+        (TEXT_DELTA, [SAMPLES], 76),
+        (TEXT_DELTA, [WAV, NOTED], 0),
+        (TEXT_DELTA, [STDOUT], 0),
+        (TEXT_DELTA, [{"kind": "events", "path": "events.jsonl"}], 0),
+    ],
+)
+async def test_an_answer_that_no_output_shows_is_a_loss(
+    event: dict[str, Any], outputs: list[dict[str, Any]], code: int
+) -> None:
+    """Audio without words where only text is shown, and text where only audio is played."""
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        await asked(peer)
+        await peer.send({"type": "response.created", "response": {"id": "resp_1"}}, event)
+        item = {"id": "item_1", "type": "message", "role": "assistant", "status": "completed"}
+        done = {"id": "resp_1", "status": "completed", "output": [item]}
+        await peer.send({"type": "response.done", "response": done})
+        await peer.to_the_end()
+
+    async with session_with(script) as (session, _, _):
+        await session.say("Well?")
+        await session.wait_answered()
+        found = [each.exit_code for each in losses(session, profiled(outputs=outputs), unwritten="")]
+        assert found == ([code] if code else [])
+
+
+async def test_a_response_that_the_client_cancels_is_no_loss() -> None:
+    """It wanted none of it any more."""
+
+    async def obeying(peer: Peer) -> None:
+        await peer.greet()
+        await asked(peer)
+        await peer.answer("As far as", end=False)
+        await peer.until("response.cancel")
+        await peer.end("As far as", status="cancelled")
+        await peer.to_the_end()
+
+    async with session_with(obeying) as (session, _, _):
+        await session.say("Tell me everything.")
+        while not session.state.in_flight:
+            await session.changes.next()
+        await session.cancel()
+        await session.wait_answered()
         assert list(losses(session, TEXT, unwritten="")) == []
 
 
