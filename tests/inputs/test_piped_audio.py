@@ -9,6 +9,7 @@ from typing import Any
 
 import anyio
 import anyio.lowlevel
+import anyio.to_thread
 import pytest
 
 from runner.errors import InputError, ProfileError
@@ -18,11 +19,13 @@ from runner.settings.input import StdinInput
 from tests.helpers.endpoint_scripts import reached
 from tests.helpers.hearing_peers import (
     BY_HAND,
+    TURN_DETECTION,
     PlayedAnswers,
     all_ears,
     at_once,
     confirming,
     heard,
+    hearing_late,
     lost_session,
     others,
     recording,
@@ -58,6 +61,25 @@ async def test_every_sample_of_a_pipe_arrives_however_it_is_cut() -> None:
 
     assert heard(peers[0]) == pcm
     assert others(peers[0]) == ["input_audio_buffer.commit", "response.create"]
+
+
+async def test_what_is_heard_late_of_a_pipe_is_answered() -> None:
+    """A program may write faster than anybody speaks, and an endpoint hears beside what it does."""
+    question = tone(0.3) + bytes(len(tone(0.2)))
+    script = hearing_late(late_s=0.5, silence_s=0.1)
+    async with (
+        session_with(script, audio=TURN_DETECTION) as (session, peers),
+        piped(trailing_silence_ms=200) as (source, sending),
+        anyio.create_task_group() as tasks,
+    ):
+        tasks.start_soon(source.feed, session, at_once, None)
+        for _ in range(3):
+            await anyio.to_thread.run_sync(os.write, sending, question)
+        os.close(sending)
+
+    assert [each.text for each in session.state.conversation.items] == ["answer 1", "answer 2", "answer 3"]
+    assert session.first_unanswered is None
+    assert others(peers[0]) == []
 
 
 async def test_a_pipe_that_held_nothing_is_an_error() -> None:
