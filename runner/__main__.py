@@ -44,6 +44,10 @@ def _complete_streams() -> None:
 def _end(code: int) -> None:
     import threading
 
+    if "runner.logs" in sys.modules:
+        from runner import logs
+
+        logs.finish()
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -1,6 +1,8 @@
 """Structured logs from which secrets are missing by construction.
 
-Every value of every log line, tracebacks included, passes `redact` on its way out.
+Every value of every log line, tracebacks included, passes `redact` on its way out, and is cut only then: a line is
+bounded whatever an endpoint sends. Lines that say the same again and again are counted (`log_repeats`). The command's
+lines are written by a thread (`log_writer`), so that nobody waits for who reads them.
 
 The command calls `configure` and gets lines on standard error. A program that uses the Python API finds the same lines
 under the name `rt_run` in its standard `logging`, each as one text: it sets level, handlers and format there, and
@@ -19,7 +21,10 @@ from typing import Any, Final, Literal, TextIO
 
 import structlog
 
-from runner.redaction import redact
+from runner.log_repeats import LineRepeats
+from runner.log_writer import LogWriter, StreamTarget
+from runner.redaction import excerpt
+from runner.standard_streams import STDERR, STDOUT, are_one_place, turns
 
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["auto", "console", "json"]
@@ -28,18 +33,35 @@ _NAME: Final = "rt_run"
 _CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 
 
-def _redacted(value: Any) -> Any:
+_FIRST_KEYS = ("timestamp", "level", "event", "profile", "run_id", "session_id")
+"""The keys that a line begins with, as far as it has them; the others stand in the order in which they were given."""
+_LONGEST_TEXT = 1000
+_LONGEST_ID = 128
+_LONGEST_TRACE = 20_000
+_MOST_ENTRIES = 1000
+_FLUSH_S = 1.0
+"""How long the end of the process waits for who reads the log, in seconds."""
+
+
+def _bounded(value: Any, longest: int = _LONGEST_TEXT) -> Any:
+    """A value without secrets, and cut where it is longer than a line may be."""
     match value:
         case str():
-            return redact(value)
+            return excerpt(value, longest)
         case bool() | int() | float() | None:
             return value
         case dict():
-            return {redact(str(key)): _redacted(each) for key, each in value.items()}
+            return {excerpt(str(key), _LONGEST_ID): _bounded(each) for key, each in [*value.items()][:_MOST_ENTRIES]}
         case list() | tuple() | set() | frozenset():
-            return [_redacted(each) for each in value]
+            return [_bounded(each) for each in [*value][:_MOST_ENTRIES]]
         case _:
-            return redact(str(value))
+            return excerpt(str(value), longest)
+
+
+def _longest(key: str) -> int:
+    if key == "exception":
+        return _LONGEST_TRACE
+    return _LONGEST_ID if key == "id" or key.endswith("_id") else _LONGEST_TEXT
 
 
 _context: ContextVar[Mapping[str, Any]] = ContextVar("rt_run_log_context", default=MappingProxyType({}))
@@ -53,6 +75,12 @@ def context() -> Mapping[str, Any]:
 def bind(**keys: Any) -> None:
     """Add keys to every later log line of this task and of the tasks that it starts."""
     _context.set({**_context.get(), **keys})
+
+
+def introduce(session_id: str) -> None:
+    """Add the id of the session to every later log line, unless they have that of its first connection already."""
+    if "session_id" not in context():
+        bind(session_id=session_id)
 
 
 @contextmanager
@@ -74,8 +102,24 @@ def _calm_line(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> Mu
     return {key: each.translate(_CONTROLS) if isinstance(each, str) else each for key, each in line.items()}
 
 
-def _redact_line(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    return {key: _redacted(value) for key, value in line.items()}
+def _bound_line(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    return {key: _bounded(value, _longest(key)) for key, value in line.items()}
+
+
+def _order(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    return {**{key: line[key] for key in _FIRST_KEYS if key in line}, **line}
+
+
+_repeats = LineRepeats()
+
+
+def _count_repeats(_logger: Any, method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    if method == "debug" or "repeats" in line:
+        return line
+    left_out = _repeats.take(line)
+    if left_out is None:
+        raise structlog.DropEvent
+    return {**line, "repeats": left_out} if left_out else line
 
 
 class _Stream:
@@ -97,6 +141,20 @@ class _Stream:
             return
 
 
+class _Queued:
+    """A text stream for structlog that hands its lines to the writer of the log."""
+
+    def __init__(self, writer: LogWriter, encoding: str) -> None:
+        self._writer = writer
+        self._encoding = encoding
+
+    def write(self, text: str) -> None:
+        self._writer.put(text.encode(self._encoding, "backslashreplace"))
+
+    def flush(self) -> None:
+        return
+
+
 def _handed_on() -> Any:
     """The logger of a program that has not called `configure`: it hands texts to the program's `logging`."""
     return structlog.wrap_logger(
@@ -104,8 +162,10 @@ def _handed_on() -> Any:
         processors=[
             structlog.stdlib.filter_by_level,
             _add_context,
+            _count_repeats,
             structlog.processors.format_exc_info,
-            _redact_line,
+            _bound_line,
+            _order,
             _one_text,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET),
@@ -121,36 +181,82 @@ def _one_text(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> str
 _logger = _handed_on()
 
 
+_writer: LogWriter | None = None
+_rendering: list[Any] = []
+"""What makes a text of a line, last of all."""
+
+
+def _line_of_dropped(count: int) -> bytes:
+    line: Any = {"event": "log_lines_dropped", "count": count}
+    for step in _rendering:
+        line = step(None, "warning", line)
+    return f"{line}\n".encode()
+
+
 def configure(*, level: Level = "info", format: Format = "auto", stream: TextIO | None = None) -> None:  # noqa: A002  # the setting's name
-    """Send all logs of at least `level` to `stream`, by default standard error; this is for the command.
+    """Send all logs of at least `level` to standard error, without waiting for its reader; this is for the command.
 
     Args:
         level: The least level that is written.
         format: `console` for people, `json` for machines, `auto` for the first on a terminal and the second elsewhere.
-        stream: Where to write.
+        stream: Where to write instead, at once.
     """
-    global _logger  # one process has one log
-    stream = stream or sys.stderr
+    global _logger, _writer, _rendering  # one process has one log
     people = for_people(format, stream)
+    shown = stream or sys.stderr
+    stamp = structlog.processors.TimeStamper(fmt="%H:%M:%S" if people else "iso", utc=not people)
     renderer: Any = (
-        structlog.dev.ConsoleRenderer(colors=_colors(stream), sort_keys=False, pad_event_to=0)
+        structlog.dev.ConsoleRenderer(colors=_colors(shown), sort_keys=False, pad_event_to=0)
         if people
         else structlog.processors.JSONRenderer()
     )
+    last = [structlog.processors.add_log_level, stamp, _order, *([_calm_line] if people else []), renderer]
+    _rendering = last
+    lines: Any
+    if stream is not None or not _is_descriptor(sys.stderr):
+        lines, _writer = _Stream(shown), None
+    else:
+        if _writer is None:
+            # Where both are one file without `O_APPEND`, each descriptor would write over what the other has written.
+            descriptor = STDOUT if are_one_place(STDOUT, STDERR) else STDERR
+            _writer = LogWriter(StreamTarget(descriptor, turns()), dropped=_line_of_dropped)
+        lines = _Queued(_writer, sys.stderr.encoding)
     _logger = structlog.wrap_logger(
-        structlog.WriteLogger(_Stream(stream)),  # type: ignore[arg-type]  # needs write and flush only
+        structlog.WriteLogger(lines),
         processors=[
             _add_context,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="%H:%M:%S" if people else "iso", utc=not people),
+            _count_repeats,
             structlog.processors.format_exc_info,
-            _redact_line,
-            *([_calm_line] if people else []),
-            renderer,
+            _bound_line,
+            *last,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         context_class=dict,
     ).bind()
+
+
+def tell(text: str) -> None:
+    """Write a text for people to standard error, after the lines of the log that came before it."""
+    if _writer is None:
+        sys.stderr.write(text)
+    else:
+        _writer.put(text.encode(sys.stderr.encoding, "backslashreplace"))
+
+
+def finish() -> None:
+    """Log what was counted instead of written, and wait for the reader of the log, in bounds."""
+    for line in _repeats.left_out():
+        _logger.warning(line.pop("event"), **line)
+    if _writer is not None:
+        _writer.flush(within_s=_FLUSH_S)
+
+
+def _is_descriptor(stream: TextIO) -> bool:
+    """Whether a stream is what the process has as standard error; a program may have put another in its place."""
+    try:
+        return stream.fileno() == STDERR
+    except (OSError, ValueError):
+        return False
 
 
 def for_people(format: Format, stream: TextIO | None = None) -> bool:  # noqa: A002  # the setting's name

@@ -121,3 +121,9 @@ def redact(text: str) -> str:
         if secret in text:
             text = text.replace(secret, MASK)
     return text
+
+
+def excerpt(text: str, longest: int) -> str:
+    """The text without secrets, and then cut after so many letters; cut first, it could keep a part of a secret."""
+    text = redact(text)
+    return text if len(text) <= longest else f"{text[:longest]}…"

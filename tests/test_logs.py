@@ -1,5 +1,7 @@
 """Where log lines go, and what a program that uses the Python API notices of them."""
 
+import io
+import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -102,3 +104,57 @@ async def test_keys_hold_for_a_block_or_a_task() -> None:
 
     assert seen == {name: {"run_id": "r1", "session": name} for name in ("a", "b", "inner", "outer")}
     assert logs.context() == {}
+
+
+def written(stream: io.StringIO) -> list[dict[str, Any]]:
+    """The lines of a log."""
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_keys_stand_in_one_order() -> None:
+    """Time, level, event and ids come first, whatever the order in which they were bound; then the rest as given."""
+    stream = io.StringIO()
+    logs.configure(format="json", stream=stream)
+    with logs.bound(epoch=2, session_id="s", run_id="r"), logs.bound(profile="p"):
+        logs.logger().info("one", zebra=1, ant=2)
+    with logs.bound(profile="p", run_id="r"), logs.bound(session_id="s", epoch=2):
+        logs.logger().info("two", zebra=1, ant=2)
+
+    first = ["timestamp", "level", "event", "profile", "run_id", "session_id", "epoch", "zebra", "ant"]
+    assert [list(line) for line in written(stream)] == [first, first]
+
+
+def test_a_line_is_bounded_whatever_it_is_about() -> None:
+    """Texts, ids, keys, lists and tracebacks are cut; numbers are not."""
+    stream = io.StringIO()
+    logs.configure(format="json", stream=stream)
+    huge = "x" * 10_000_000
+    with logs.bound(session_id=huge):
+        logs.logger().info("e", text=huge, id=huge, nested={huge: [huge] * 3}, many=["y"] * 5000, number=10**400)
+    logs.logger().error("f", exc_info=ValueError(huge))
+
+    line, traced = written(stream)
+    assert (len(line["session_id"]), len(line["id"]), len(line["text"])) == (129, 129, 1001)
+    assert [(len(key), [len(each) for each in value]) for key, value in line["nested"].items()] == [(129, [1001] * 3)]
+    assert (len(line["many"]), line["number"]) == (1000, 10**400)
+    assert len(traced["exception"]) < 21_000
+
+
+@pytest.mark.parametrize("place", range(980, 1001, 4))
+def test_a_secret_is_masked_before_a_line_is_cut(place: int) -> None:
+    """Wherever it stands, no part of it is left."""
+    stream = io.StringIO()
+    logs.configure(format="json", stream=stream)
+    redaction.hide("made-up-secret-of-a-test")
+    logs.logger().info("e", text="." * place + "made-up-secret-of-a-test")
+
+    assert "made" not in stream.getvalue()
+
+
+def test_the_first_session_id_stays() -> None:
+    """Later connections of a session do not rename its lines."""
+    with logs.bound(run_id="r"):
+        logs.introduce("first")
+        logs.introduce("second")
+
+        assert logs.context() == {"run_id": "r", "session_id": "first"}

@@ -15,14 +15,18 @@ Form = Literal["text", "json", "github"]
 def report(form: Form, errors: Sequence["Problem"], warnings: Sequence["Problem"] = ()) -> str:
     """The problems as lines of text, as one JSON list, or as GitHub annotations; empty only for text and GitHub."""
     if form == "json":
-        listed = [{**each._asdict(), "severity": "error"} for each in errors]
-        listed += [{**each._asdict(), "severity": "warning"} for each in warnings]
-        return json.dumps(listed, indent=2, ensure_ascii=False)
+        return json.dumps(listed(errors, warnings), indent=2, ensure_ascii=False)
     if form == "github":
         lines = [_annotation("error", each) for each in errors] + [_annotation("warning", each) for each in warnings]
         return "\n".join(lines)
     texts = [str(each._replace(file=plain_line(each.file))) for each in (*errors, *warnings)]
     return "\n".join([*texts[: len(errors)], *(f"warning: {text}" for text in texts[len(errors) :])])
+
+
+def listed(errors: Sequence["Problem"], warnings: Sequence["Problem"]) -> list[dict[str, object]]:
+    """The problems as JSON objects."""
+    listed: list[dict[str, object]] = [{**each._asdict(), "severity": "error"} for each in errors]
+    return listed + [{**each._asdict(), "severity": "warning"} for each in warnings]
 
 
 def _annotation(severity: str, problem: "Problem") -> str:

@@ -6,11 +6,12 @@ import gc
 from collections import Counter
 from collections.abc import Sequence
 from importlib.util import find_spec
+from typing import Any
 
 import anyio
 
 from runner import logs
-from runner.cli.failure import print_failure
+from runner.cli.failure import tell_failure
 from runner.errors import ProfileError, RunnerError
 from runner.profile import LoadedProfile, load_profile
 from runner.profile.problems import Problem, ProfileProblems
@@ -19,16 +20,15 @@ from runner.runs.outcome import Outcome, exit_code
 from runner.settings.input import StdinInput
 
 _REPORTED_FAILURES = 5
-"""So many different failures of several sessions are printed at the end; the log has all of them."""
+"""So many different failures of several sessions are printed at the end; a log in JSON has all of them."""
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the profiles that the command line names; returns the exit code."""
     logs.configure(level=_level(options, "info"), format=options.log_format or "auto")
     profiles, failures = _load(options)
-    for error in failures:
-        print_failure(error)
     if failures:
+        _refuse(failures, options)
         return failures[0].exit_code
     settings = profiles[0].profile.logging
     form = options.log_format or settings.format
@@ -100,8 +100,8 @@ def _run(profiles: Sequence[LoadedProfile], form: logs.Format) -> int:
     loop = profiles[0].profile.run.loop
     has_uvloop = loop != "asyncio" and find_spec("uvloop") is not None
     if loop == "uvloop" and not has_uvloop:
-        print_failure(ProfileError("`run.loop` is uvloop, which is not installed", hint="pip install 'rt-run[fast]'"))
-        return ProfileError.exit_code
+        error = ProfileError("`run.loop` is uvloop, which is not installed", hint="pip install 'rt-run[fast]'")
+        return tell_failure(error, form)
     # All that is imported stays to the end: no collection in the middle of an answer shall walk through it.
     gc.freeze()
     try:
@@ -113,23 +113,40 @@ def _run(profiles: Sequence[LoadedProfile], form: logs.Format) -> int:
     return exit_code(outcomes)
 
 
+def _refuse(failures: Sequence[RunnerError], options: argparse.Namespace) -> None:
+    """Print what is wrong with the profiles, or log all of it as one object."""
+    form: logs.Format = options.log_format or "auto"
+    if logs.for_people(form):
+        for error in failures:
+            tell_failure(error, form)
+    else:
+        tell_failure(failures[0], form, profile=", ".join(dict.fromkeys(options.profile)), others=failures[1:])
+
+
 def _report(outcomes: Sequence[Outcome], form: logs.Format) -> None:
-    """Print or log why sessions failed: one that several of a profile share once, the most frequent first."""
+    """Print or log why sessions failed: one that several of a profile share once, the most frequent first.
+
+    What is logged of several has the ids of the first of them.
+    """
     failed = {(each.profile, each.error.message): (each, each.error) for each in reversed(outcomes) if each.error}
     counts = Counter((each.profile, each.error.message) for each in outcomes if each.error)
     several = len(outcomes) > 1
-    for kind, count in counts.most_common(_REPORTED_FAILURES):
+    for_people = logs.for_people(form)
+    for kind, count in counts.most_common(_REPORTED_FAILURES if for_people else None):
         outcome, error = failed[kind]
-        if logs.for_people(form):
+        if for_people:
             whose = f"{count} session{'s' if count > 1 else ''} of {outcome.profile}: " if several else ""
-            print_failure(RunnerError(whose + error.message, hint=error.hint))
+            tell_failure(RunnerError(whose + error.message, hint=error.hint), form)
         else:
-            facts = {"error": error.message, "hint": error.hint, "code": error.code, "sessions": count * several}
-            facts = {key: value for key, value in facts.items() if value}
-            logs.logger().error("run_failed", profile=outcome.profile, **facts, exit_code=outcome.exit_code)
-    if logs.for_people(form) and len(counts) > _REPORTED_FAILURES:
+            ids: dict[str, Any] = {
+                "profile": outcome.profile,
+                "run_id": outcome.run_id,
+                "session_id": outcome.session_id,
+            }
+            tell_failure(error, form, **ids, sessions=count * several, exit_code=outcome.exit_code)
+    if for_people and len(counts) > _REPORTED_FAILURES:
         others = sum(count for _, count in counts.most_common()[_REPORTED_FAILURES:])
-        print_failure(RunnerError(f"{others} more sessions failed otherwise", hint="the log says how"))
+        tell_failure(RunnerError(f"{others} more sessions failed otherwise", hint="--log-format json says how"), form)
 
 
 async def _run_on_asyncio(profiles: Sequence[LoadedProfile]) -> list[Outcome]:

@@ -63,9 +63,21 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Serve until a signal comes; returns the exit code."""
+    from runner import logs
+    from runner.cli.failure import tell_failure
+    from runner.errors import RunnerError
+
+    level: logs.Level = "debug" if options.verbose else "warning" if options.quiet else "info"
+    logs.configure(level=level, format=options.log_format or "auto")
+    try:
+        return _run(options)
+    except RunnerError as error:
+        return tell_failure(error, options.log_format or "console")
+
+
+def _run(options: argparse.Namespace) -> int:
     import anyio
 
-    from runner import logs
     from runner.cli.fault_flags import with_faults
     from runner.errors import UsageError
     from runner.local.server.app import LocalApp
@@ -79,8 +91,6 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(
             msg, hint=f"such as {DEFAULT_LISTEN}; the endpoint checks no credential, so it stays on this machine"
         )
-    level: logs.Level = "debug" if options.verbose else "warning" if options.quiet else "info"
-    logs.configure(level=level, format=options.log_format or "auto")
     if options.speed is not None and not options.journal:
         msg = f"--speed {options.speed:g}: there is no journal to be played back"
         raise UsageError(msg, hint="name one with --journal")

@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import select
 import stat
 from functools import partial
 from io import FileIO
@@ -42,18 +41,6 @@ def lock(file: FileIO, what: str) -> None:
         raise OutputError(msg, hint="put {run_id} or {started} into its path, so that every run has its own") from None
     except OSError:
         return
-
-
-def put_all(file: FileIO, data: bytes | bytearray) -> None:
-    """Write all of it, however little the file takes at once; raises `OSError`."""
-    with memoryview(data) as whole:
-        start = 0
-        while start < len(whole):
-            written = file.write(whole[start:])
-            if written is None:
-                # A process that shares the descriptor has made it non-blocking.
-                select.select([], [file], [])
-            start += written or 0
 
 
 def is_regular(file: FileIO) -> bool:

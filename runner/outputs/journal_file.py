@@ -7,7 +7,8 @@ from pathlib import Path
 
 from runner.errors import OutputError
 from runner.journal.reading import part_path
-from runner.outputs.append_file import finish, is_regular, lock, not_opened, open_append, put_all
+from runner.outputs.append_file import finish, is_regular, lock, not_opened, open_append
+from runner.standard_streams import put_all
 
 _PIECE_BYTES = 1024 * 1024
 

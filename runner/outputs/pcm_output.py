@@ -45,7 +45,7 @@ class PcmOutput(Writer[bytes], Player):
         stdout.on_failure(fail)
         super().__init__(
             "standard output",
-            FileTarget(stdout.open(), b"".join, stdout.lock),
+            FileTarget(stdout.open(), b"".join, stdout.turns.put_text),
             max_queue_bytes=output.max_queue_bytes,
             fail=fail,
             broken=stdout.fail,

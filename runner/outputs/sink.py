@@ -15,6 +15,7 @@ from runner.outputs.text import AnswerLines, EventLines, TextLines
 from runner.outputs.writer import FileTarget, Writer
 from runner.session.update import Update
 from runner.settings.output import StdoutOutput
+from runner.standard_streams import put_all
 
 
 class Lines(Protocol):
@@ -59,7 +60,7 @@ class Sink(Writer[Update]):
             FileTarget(
                 file,
                 lambda updates: lines.render(updates).encode(errors="backslashreplace"),
-                shared.lock if shared else None,
+                shared.turns.put_text if shared else put_all,
             ),
             max_queue_bytes=max_queue_bytes,
             fail=fail,

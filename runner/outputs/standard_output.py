@@ -1,12 +1,12 @@
 """Standard output, which the sessions of a process share."""
 
-import threading
 from io import FileIO
 
 import anyio
 
 from runner.errors import RunnerError
 from runner.outputs.session_output import Fail
+from runner.standard_streams import STDOUT, turns
 
 
 class StandardOutput:
@@ -17,18 +17,19 @@ class StandardOutput:
 
     Attributes:
         threads: Lets one thread write at a time, so that a slow reader keeps no other output waiting for a thread.
-        lock: Held while a session writes; a thread that was abandoned may still do so.
+        turns: The turns of the sessions, and of the log where standard error is the same place; a thread that was
+            abandoned may still have its turn.
     """
 
     def __init__(self, *, is_shared: bool) -> None:
         self.is_shared = is_shared
         self.threads = anyio.CapacityLimiter(1)
-        self.lock = threading.Lock()
+        self.turns = turns()
         self._fails: list[Fail] = []
 
     def open(self) -> FileIO:
         """The descriptor as a file, which stays open when the file is closed."""
-        return FileIO(1, "wb", closefd=False)
+        return FileIO(STDOUT, "wb", closefd=False)
 
     def on_failure(self, fail: Fail) -> None:
         """Call `fail` when nothing can be written any more."""

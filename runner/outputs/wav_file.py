@@ -6,7 +6,8 @@ from io import FileIO
 from pathlib import Path
 
 from runner.errors import OutputError, reason_of
-from runner.outputs.append_file import finish, not_opened, put_all
+from runner.outputs.append_file import finish, not_opened
+from runner.standard_streams import put_all
 
 HEADER_BYTES = 44
 MAX_DATA_BYTES = 0xFFFFFFFF - HEADER_BYTES

@@ -1,7 +1,6 @@
 """An output that writes in a thread, behind a queue bounded in bytes, and reports an error once."""
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from io import FileIO
 from typing import Generic, Protocol, TypeVar
@@ -10,9 +9,10 @@ import anyio
 import anyio.to_thread
 
 from runner.errors import OutputError, RunnerError, reason_of
-from runner.outputs.append_file import finish, put_all
+from runner.outputs.append_file import finish
 from runner.outputs.session_output import Fail, Output
 from runner.session.queue import ByteQueue
+from runner.standard_streams import put_all
 
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
@@ -41,24 +41,22 @@ class FileTarget(Generic[T]):
     Args:
         file: The file, unbuffered.
         render: Makes bytes of items; called in the writer's thread.
-        lock: Held while the file is written to, where other writers share it.
+        put: Writes bytes to the file; in turn with others, where it is shared.
     """
 
     def __init__(
         self,
         file: FileIO,
         render: Callable[[Sequence[T]], bytes],
-        lock: AbstractContextManager[object] | None = None,
+        put: Callable[[FileIO, bytes], None] = put_all,
     ) -> None:
         self._file = file
         self._render = render
-        self._lock = lock or nullcontext()
+        self._put = put
 
     def write(self, items: Sequence[T]) -> None:
         """Write these items."""
-        data = self._render(items)
-        with self._lock:
-            put_all(self._file, data)
+        self._put(self._file, self._render(items))
 
     def finish(self) -> None:
         """Bring everything written to the disk, and close."""

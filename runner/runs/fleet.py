@@ -94,6 +94,10 @@ class _Fleet:
         self.outcomes.append(await run.execute())
 
     def _take_signal(self, number: signal.Signals) -> None:
+        with logs.bound(**(self._runs[0].context if self._is_one else {})):
+            self._end_runs(number)
+
+    def _end_runs(self, number: signal.Signals) -> None:
         if self._signal is not None:
             logs.logger().warning("forced", signal=number.name)
             for run in self._runs:

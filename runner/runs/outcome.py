@@ -16,6 +16,9 @@ class Outcome:
     """Why the run failed, None where it did not."""
     is_forced: bool
     """Whether a second signal or the end of the grace period cut the run short."""
+    run_id: str = ""
+    session_id: str = ""
+    """The id of its session, empty where none was opened."""
 
 
 def exit_code(outcomes: Sequence[Outcome]) -> int:

@@ -40,7 +40,7 @@ class SessionRun:
         report: Called with every change of its phase.
 
     Attributes:
-        context: The keys that every line of its log has.
+        context: The keys that every line of its log has, that of its session from its opening on.
     """
 
     def __init__(self, loaded: "LoadedProfile", number: int, shared: Shared, report: Report) -> None:
@@ -79,15 +79,18 @@ class SessionRun:
         self._judge_losses()
         code = self._exit_code()
         self._life.enter(Phase.ENDED, f"ended: {self._error.message if self._error else self._reason}")
-        sum_up(
-            self._session,
-            self._profile.run.limits,
-            reason=self._reason,
-            code=code,
-            error=self._error,
-            duration_s=anyio.current_time() - started_s,
-        )
-        return Outcome(self.context["profile"], code, self._error, self._life.forced_by is not None)
+        if self._session is not None:
+            sum_up(
+                self._session,
+                self._profile.run.limits,
+                reason=self._reason,
+                code=code,
+                error=self._error,
+                duration_s=anyio.current_time() - started_s,
+            )
+        is_forced = self._life.forced_by is not None
+        name, run_id, session_id = (self.context.get(key, "") for key in ("profile", "run_id", "session_id"))
+        return Outcome(name, code, self._error, is_forced, run_id, session_id)
 
     def drain(self, number: signal.Signals) -> None:
         """End because of a signal: what is in flight may finish within the grace period."""
@@ -140,6 +143,7 @@ class SessionRun:
             slots=self._shared.connecting,
         ) as session:
             self._session = session
+            self.context["session_id"] = session.id
             with logs.bound(session_id=session.id):
                 await self._live(session)
                 await self._drain(session)

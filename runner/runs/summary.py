@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner import logs
-from runner.protocol.usage import Usage
 
 if TYPE_CHECKING:
     from runner.errors import RunnerError
@@ -14,24 +13,24 @@ if TYPE_CHECKING:
 
 
 def sum_up(
-    session: Session | None, limits: Limits, *, reason: str, code: int, error: RunnerError | None, duration_s: float
+    session: Session, limits: Limits, *, reason: str, code: int, error: RunnerError | None, duration_s: float
 ) -> None:
     """Log how a run ended, and what it has used.
 
     Args:
-        session: The run's session, None where none was opened.
+        session: The run's session.
         limits: The profile's limits, with its prices.
         reason: Why the run ended.
         code: The run's exit code.
         error: Why the run failed, None where it did not.
         duration_s: How long the run took, in seconds.
     """
-    usage = session.usage if session else Usage()
+    usage = session.usage
     cost = {"cost": round(usage.cost(limits.prices), 6)} if limits.prices else {}
     failure = {"error": error.message, "code": error.code} if error else {}
     logs.logger().info(
         "session_closed",
-        session_id=session.id if session else "",
+        session_id=session.id,
         reason=reason,
         exit_code=code,
         duration_s=round(duration_s, 3),

@@ -20,12 +20,6 @@ from runner.protocol.rate_limits import RateLimitCrossed
 from runner.protocol.severity import OVERTAKEN
 
 
-def introduce(session_id: str) -> None:
-    """Add the id of the session to every later log line, unless they have that of its first connection already."""
-    if "session_id" not in logs.context():
-        logs.bind(session_id=session_id)
-
-
 def record(effects: Sequence[Effect]) -> None:
     """Log what deserves it; a streamed piece of text does not."""
     for effect in effects:

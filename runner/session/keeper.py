@@ -207,7 +207,9 @@ class Keeper:
     def _lost(self, link: Link) -> None:
         """Take in that a connection has ended, in the callback that ended it."""
         if self._carriage.is_carried_by(link) and link is not self._forced:
-            self._lose(link)
+            # This callback's context may be older than the session's id.
+            with logs.bound(session_id=self._carriage.id):
+                self._lose(link)
 
     def _lose(self, link: Link) -> None:
         """Deal with the end of the connection that carries the session, which the client has not asked for."""

@@ -5,6 +5,7 @@ from time import time
 
 from pydantic_core import from_json
 
+from runner import logs
 from runner.audio.playout import INTERRUPTION
 from runner.connect.changes import Changes
 from runner.connect.frames import BrokenFrames, not_utf8
@@ -195,7 +196,7 @@ class Pump:
     def _judge_by_kind(self, effect: Effect) -> None:
         match effect:
             case Opened(session_id=session_id):
-                effect_log.introduce(session_id)
+                logs.introduce(session_id)
             case TranscriptionEnded(error=RunnerError() as error) if self._state.kind == "transcription":
                 self.first_unanswered = self.first_unanswered or error
             case EventMalformed(type=kind, problem=problem) if kind in _WORDS:

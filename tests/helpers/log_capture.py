@@ -8,17 +8,19 @@ import structlog
 from structlog.testing import LogCapture
 
 from runner import logs, redaction
+from runner.log_repeats import LineRepeats
 
 
 @contextmanager
 def log_restored() -> Iterator[None]:
-    """Begin without secrets, and put back, after the block, the known secrets and where the log goes."""
-    before = logs._logger, redaction._secrets
+    """Begin without secrets or counts, and put back, after the block, the known secrets and where the log goes."""
+    before = logs._logger, logs._writer, redaction._secrets
+    logs._repeats = LineRepeats()
     redaction._secrets = redaction.Secrets()
     try:
         yield
     finally:
-        logs._logger, redaction._secrets = before
+        logs._logger, logs._writer, redaction._secrets = before
 
 
 @contextmanager

@@ -74,9 +74,10 @@ def test_a_profile_that_fails_leaves_the_other_alone(tmp_path: Path) -> None:
     ended = Command("-p", names[0], "-p", names[1], folder=tmp_path).end("Hello\n")
 
     assert (ended.code, ended.stdout) == (69, "You said: Hello\n")
-    assert [(line["profile"], line["exit_code"]) for line in closed(ended)] == [("away", 69), ("test", 0)]
+    assert [(line["profile"], line["exit_code"]) for line in closed(ended)] == [("test", 0)]
     assert ended.logged("sessions_ended")["failed"] == 1
-    assert ended.logged("run_failed")["profile"] == "away"
+    failed = ended.logged("run_failed")
+    assert (failed["profile"], failed["sessions"], len(failed["run_id"])) == ("away", 1, 12)
 
 
 def test_a_bug_is_its_own_sessions_only(tmp_path: Path) -> None:
@@ -168,7 +169,8 @@ def test_faults_of_all_profiles_are_told_at_once(tmp_path: Path) -> None:
     profile(tmp_path, '[endpoint]\nkind = "local"\nspeed = 1\n', name="one")
     profile(tmp_path, '[endpoint]\nkind = "nothing"\n', name="two")
 
-    ended = Command("-p", "one", "-p", "two", "-p", "three", "--set", "run.grace=1", folder=tmp_path).end()
+    named = ("-p", "one", "-p", "two", "-p", "three", "--set", "run.grace=1")
+    ended = Command(*named, "--log-format", "console", folder=tmp_path).end()
 
     assert ended.code == 78
     assert ended.stderr.count("one.toml:4") == 1
@@ -176,6 +178,43 @@ def test_faults_of_all_profiles_are_told_at_once(tmp_path: Path) -> None:
     assert ended.stderr.count("--set run.grace") == 1
     assert "three" in ended.stderr
     assert not ended.log
+
+
+@pytest.mark.parametrize("flags", [("--log-format", "json"), ()])
+def test_a_log_in_json_is_json_where_no_run_begins(tmp_path: Path, flags: tuple[str, ...]) -> None:
+    """Missing and faulty profiles are one object, with the problems as `check --output json` has them."""
+    profile(tmp_path, '[endpoint]\nkind = "local"\nspeed = 1\n', name="one")
+
+    ended = Command("-p", "one", "-p", "three", *flags, folder=tmp_path).end()
+
+    line = ended.logged("run_failed")
+    keys = {"file", "line", "column", "key", "problem", "hint", "code", "severity"}
+    assert (ended.code, len(ended.stderr.splitlines())) == (78, 1)
+    assert list(line)[:4] == ["timestamp", "level", "event", "profile"]
+    assert [set(each) for each in line["problems"]] == [keys] * 2
+    assert [(each["line"], each["key"], each["code"]) for each in line["problems"]] == [
+        (4, "endpoint.speed", "unknown-key"),
+        (0, "", "not-found"),
+    ]
+
+
+def test_a_session_has_its_ids_on_every_line(tmp_path: Path) -> None:
+    """From its opening on; the signal, a fault of the local endpoint and the failure are no exceptions."""
+    faults = (
+        '[[endpoint.faults]]\nkind = "drop"\nafter_s = 0.2\n[input]\nkind = "none"\n[run.reconnect]\nmax_attempts = 1'
+    )
+    name = profile(tmp_path, f'[endpoint]\nkind = "local"\n{faults}\n')
+    command = Command("-v", "-p", name, folder=tmp_path)
+    command.wait_for_log("session_resumed")
+    command.send_signal(signal.SIGTERM)
+    ended = command.end()
+
+    lines = ended.log[[each["event"] for each in ended.log].index("session_opened") :]
+    ids = [{key: line.get(key) for key in ("profile", "run_id", "session_id")} for line in lines]
+    assert {"fault_injected", "signal_received", "local_session_opened", "session_closed"} <= {
+        line["event"] for line in lines
+    }
+    assert [line for line, each in zip(lines, ids, strict=True) if each != ids[0] or None in each.values()] == []
 
 
 def test_what_only_the_process_has_comes_from_the_first_profile(tmp_path: Path) -> None:

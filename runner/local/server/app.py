@@ -134,9 +134,10 @@ class LocalApp:
             session = FaultySession(
                 engines, faults, kind=kind, model=model, expires_at=expires_at, is_deployment=is_deployment
             )
+        logs.introduce(session.id)
         logs.logger().info(
             "local_session_opened",
-            session_id=session.id,
+            id=session.id,
             kind=kind,
             model=model,
             simulated=engines.speech.simulated or engines.language_model is None,
@@ -154,7 +155,7 @@ class LocalApp:
             limit_s=limit_s,
         )
         await driver.run()
-        logs.logger().debug("local_session_closed", session_id=session.id)
+        logs.logger().debug("local_session_closed", id=session.id)
 
 
 async def _refuse_beta(send: Send) -> None:

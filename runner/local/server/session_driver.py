@@ -87,7 +87,7 @@ class SessionDriver:
                 self._end()
         except* (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError):
             # ASGI prescribes OSError for a client that has left; the stream raises anyio's errors.
-            logs.logger().info("client_lost", session_id=self._session.id)
+            logs.logger().info("client_lost")
 
     def _end(self) -> None:
         self._tasks.cancel_scope.cancel()

@@ -60,7 +60,7 @@ class LocalSession(ABC):
             client_event = read_event(document, self._event_types)
             return self._carry_out(str(document["type"]), client_event)
         except ApiError as error:
-            logs.logger().info("client_event_refused", session_id=self.id, code=error.code, param=error.param)
+            logs.logger().info("client_event_refused", code=error.code, param=error.param)
             return [error.event(event_id)]
 
     def expire(self, reason: str) -> list[ServerEvent]:

@@ -140,7 +140,7 @@ class TranslatingSession(LocalSession):
     def _speak_translation(self, words: str | None) -> list[ServerEvent]:
         if not words:
             # The endpoint invents nothing: a turn without a transcript is not translated.
-            logs.logger().info("turn_not_understood", session_id=self.id)
+            logs.logger().info("turn_not_understood")
             self._is_translating = False
             return self._translate_next()
         events = []
