@@ -124,6 +124,6 @@ def redact(text: str) -> str:
 
 
 def excerpt(text: str, longest: int) -> str:
-    """The text without secrets, and then cut after so many letters; cut first, it could keep a part of a secret."""
+    """The text without secrets, and then cut to so many letters; cut first, it could keep a part of a secret."""
     text = redact(text)
-    return text if len(text) <= longest else f"{text[:longest]}…"
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

@@ -184,7 +184,8 @@ LineInput.feed = noisy
             logged += process.stderr.read(65536)
     process.stdin.close()
     code = process.wait()
-    logged += b"".join(iter(lambda: process.stderr.read(65536), b""))
+    while more := process.stderr.read(65536):
+        logged += more
     command.release()
 
     lines = [json.loads(line) for line in logged.decode().splitlines()]

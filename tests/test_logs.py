@@ -134,13 +134,13 @@ def test_a_line_is_bounded_whatever_it_is_about() -> None:
     logs.logger().error("f", exc_info=ValueError(huge))
 
     line, traced = written(stream)
-    assert (len(line["session_id"]), len(line["id"]), len(line["text"])) == (129, 129, 1001)
-    assert [(len(key), [len(each) for each in value]) for key, value in line["nested"].items()] == [(129, [1001] * 3)]
+    assert (len(line["session_id"]), len(line["id"]), len(line["text"])) == (128, 128, 1000)
+    assert [(len(key), [len(each) for each in value]) for key, value in line["nested"].items()] == [(128, [1000] * 3)]
     assert (len(line["many"]), line["number"]) == (1000, 10**400)
     assert len(traced["exception"]) < 21_000
 
 
-@pytest.mark.parametrize("place", range(980, 1001, 4))
+@pytest.mark.parametrize("place", range(980, 1000, 4))
 def test_a_secret_is_masked_before_a_line_is_cut(place: int) -> None:
     """Wherever it stands, no part of it is left."""
     stream = io.StringIO()

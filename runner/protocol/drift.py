@@ -8,6 +8,7 @@ from typing import Any
 
 from runner.protocol.json_fields import JsonObject
 from runner.protocol.severity import plain
+from runner.redaction import excerpt
 
 _LONGEST_TEXT = 80
 _SECRET = frozenset({"authorization", "headers"})
@@ -171,4 +172,4 @@ def _brief(value: object) -> str:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"
+    return excerpt(text, _LONGEST_TEXT)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from runner.protocol.json_fields import BadField, JsonObject, count, number, text
 from runner.protocol.severity import plain
+from runner.redaction import excerpt
 
 LONGEST_WAIT_S = 300.0
 """No response waits longer for a limit to be reset, in seconds."""
@@ -87,5 +88,5 @@ def _read(entry: JsonObject) -> RateLimitCrossed:
         raise BadField("remaining", "a non-negative whole number")
     # A limit of 0 would be no service at all: an endpoint that sends it means that it has none.
     share = min(1.0, remaining / limit) if limit else 1.0
-    name = plain(text(entry, "name"))[:_LONGEST_NAME]
+    name = excerpt(plain(text(entry, "name")), _LONGEST_NAME)
     return RateLimitCrossed(name, limit, remaining, number(entry, "reset_seconds"), share)

@@ -2,6 +2,7 @@
 
 from runner.protocol.effects import Effect, EventMalformed, EventUnknown
 from runner.protocol.severity import plain
+from runner.redaction import excerpt
 
 _REMEMBERED = 256
 _LONGEST_TYPE = 128
@@ -17,7 +18,7 @@ class ReportedOnce:
 
     def unknown(self, kind: str) -> list[Effect]:
         """The endpoint has sent an event of an unknown type; each type is reported once."""
-        kind = kind[:_LONGEST_TYPE]
+        kind = excerpt(kind, _LONGEST_TYPE)
         if kind in self._unknown or len(self._unknown) >= _REMEMBERED:
             return []
         self._unknown |= {kind}

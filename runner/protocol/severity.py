@@ -17,6 +17,7 @@ from runner.errors import (
     RunnerError,
     SessionRefused,
 )
+from runner.redaction import excerpt
 
 Severity = Literal["harmless", "recoverable", "fatal"]
 Recovery = Literal["temporary", "expired", "hopeless"]
@@ -81,6 +82,9 @@ _INVALID_KEY = re.compile(
 _LEADING_STATUS = re.compile(r"(?:(?:HTTP|error|status)(?:[ _]code)?(?:/\d(?:\.\d)?)?:? )?(4\d\d)\b", re.IGNORECASE)
 """A status at the beginning of a text, as `404: no such model` or `HTTP 404`."""
 
+_LONGEST_WORDS = 1000
+"""The most letters of the endpoint's own words that a message repeats."""
+
 _HINTS: dict[str, str] = {
     "beta_api_shape_disabled": "the endpoint speaks the current protocol only: remove any OpenAI-Beta header",
     "insufficient_quota": "check the plan and billing of the account that the key belongs to",
@@ -94,6 +98,11 @@ _HINTS: dict[str, str] = {
 def plain(text: str) -> str:
     """The endpoint's words on one line and without control characters, which could forge a line or rewrite a screen."""
     return " ".join("".join(each if each.isprintable() else " " for each in text).split())
+
+
+def brief(text: str) -> str:
+    """The endpoint's words as `plain` has them, without secrets, and cut where they are long."""
+    return excerpt(plain(text), _LONGEST_WORDS)
 
 
 def severity(code: str | None, *, kind: str = "") -> Severity:
@@ -113,7 +122,7 @@ def error_for_code(code: str, message: str, *, kind: str = "") -> RunnerError:
         kind: The error's `type`, which counts where the code says nothing.
     """
     known = _known(code, kind)
-    return _CODE_ERRORS.get(known, ProtocolError)(plain(message), code=code or known, hint=_HINTS.get(known, ""))
+    return _CODE_ERRORS.get(known, ProtocolError)(brief(message), code=code or known, hint=_HINTS.get(known, ""))
 
 
 def error_for_failure(what: str, details: object) -> RunnerError:
@@ -127,7 +136,7 @@ def error_for_failure(what: str, details: object) -> RunnerError:
     code, kind, message = (
         each if isinstance(each := details.get(key), str) else "" for key in ("code", "type", "message")
     )
-    reason = plain(message) or code or kind or "the endpoint gives no reason"
+    reason = brief(message) or code or kind or "the endpoint gives no reason"
     return error_for_code(code, f"{what}: {reason}", kind=kind)
 
 
@@ -149,7 +158,7 @@ def error_for_close(close_code: int, reason: str) -> RunnerError:
         if close_code == 1006
         else f"the endpoint closed the session with {close_code}"
     )
-    message = f"{text}: {plain(reason)}" if reason else text
+    message = f"{text}: {brief(reason)}" if reason else text
     return kind(message, code=code, hint=_HINTS.get(code, ""), status=close_code)
 
 
@@ -187,7 +196,7 @@ def error_for_status(status: int, message: str, *, code: str = "", retry_after_s
         code: The endpoint's own error code, where its body had one.
         retry_after_s: The `Retry-After` header in seconds, where it was sent.
     """
-    text = f"the endpoint refused the session with HTTP {status}: {plain(message)}"
+    text = f"the endpoint refused the session with HTTP {status}: {brief(message)}"
     kind = _CODE_ERRORS.get(code) or _error_of_status(status)
     hint = _HINTS.get(code, "")
     if kind is EndpointBusy:

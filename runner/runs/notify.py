@@ -6,7 +6,12 @@ The protocol is that of sd_notify(3); without `NOTIFY_SOCKET` in the environment
 import os
 import socket
 
+from runner.protocol.severity import plain
+from runner.redaction import excerpt, redact
+
 _SEND_TIMEOUT_S = 1.0
+_LONGEST_STATUS = 200
+"""The most letters of a status."""
 
 
 def starting(status: str, *, within_s: float) -> None:
@@ -16,17 +21,19 @@ def starting(status: str, *, within_s: float) -> None:
         status: What is being done, in one line.
         within_s: How long it may take, in seconds; the endpoint's own bounds are shorter.
     """
-    _send(f"STATUS={status}\nEXTEND_TIMEOUT_USEC={int(within_s * 1e6)}")
+    _send(f"STATUS={_line(status)}\nEXTEND_TIMEOUT_USEC={int(within_s * 1e6)}")
 
 
 def ready(status: str) -> None:
     """Notify the service manager that the session is configured."""
-    _send(f"READY=1\nSTATUS={status}")
+    # By itself: a datagram that cannot be sent must not keep the unit from being ready.
+    _send("READY=1")
+    _send(f"STATUS={_line(status)}")
 
 
 def status(text: str) -> None:
     """Notify the service manager of the status, one line."""
-    _send(f"STATUS={text}")
+    _send(f"STATUS={_line(text)}")
 
 
 def stopping(text: str, *, within_s: float) -> None:
@@ -36,7 +43,12 @@ def stopping(text: str, *, within_s: float) -> None:
         text: Why, in one line.
         within_s: How long it may take, in seconds.
     """
-    _send(f"STOPPING=1\nSTATUS={text}\nEXTEND_TIMEOUT_USEC={int(within_s * 1e6)}")
+    _send(f"STOPPING=1\nSTATUS={_line(text)}\nEXTEND_TIMEOUT_USEC={int(within_s * 1e6)}")
+
+
+def _line(text: str) -> str:
+    """The text as one short line without secrets: with a line break in it, an endpoint could say more than a status."""
+    return excerpt(plain(redact(text)), _LONGEST_STATUS)
 
 
 def _send(message: str) -> None:
@@ -48,7 +60,7 @@ def _send(message: str) -> None:
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as connection:
             connection.settimeout(_SEND_TIMEOUT_S)
-            connection.sendto(message.encode(), address)
+            connection.sendto(message.encode(errors="replace"), address)
     except OSError:
         # A manager that does not listen is no reason to end a session.
         return

@@ -19,11 +19,13 @@ from runner.protocol.severity import (
     HARMLESS_CODES,
     error_for_close,
     error_for_code,
+    error_for_failure,
     error_for_status,
     recovery_of,
     refused_before_greeting,
     severity,
 )
+from runner.redaction import hide
 
 FATAL = [
     ("beta_api_shape_disabled", ProtocolError),
@@ -302,3 +304,18 @@ def test_a_profile_may_know_better(error: RunnerError, expected: str) -> None:
     }
 
     assert recovery_of(error, classified) == expected
+
+
+@pytest.mark.parametrize("place", range(980, 1001, 4))
+def test_words_are_masked_before_they_are_cut(place: int) -> None:
+    """An endpoint that echoes a key at the end of what a message repeats leaves no part of it there."""
+    hide("made-up-secret-of-a-test")
+    words = "." * place + "made-up-secret-of-a-test" + "x" * 10_000_000
+
+    errors = [
+        error_for_code("x", words),
+        error_for_failure("the response failed", {"message": words}),
+        error_for_close(1011, words),
+        error_for_status(400, words),
+    ]
+    assert all("made" not in each.message and len(each.message) < 1100 for each in errors)

@@ -11,6 +11,8 @@ import anyio
 import anyio.to_thread
 import pytest
 
+from runner import redaction
+from runner.runs import notify
 from tests.helpers.command_process import Command, local, profile
 from tests.helpers.peer import Peer, serving
 
@@ -171,3 +173,33 @@ def test_nobody_who_listens_is_no_reason_to_fail(address: str, tmp_path: Path) -
 async def _in_time(event: anyio.Event) -> None:
     with anyio.fail_after(WAIT_S):
         await event.wait()
+
+
+@pytest.mark.parametrize(
+    ("status", "line"),
+    [
+        ("session x\nWATCHDOG=trigger\nMAINPID=1 is open", "STATUS=session x WATCHDOG=trigger MAINPID=1 is open"),
+        ("x\x1b[2J\u2028y\udc80", "STATUS=x [2J y"),
+        ("." * 190 + "made-up-secret-of-a-test", "STATUS=" + "." * 190 + "[hidden]"),
+        ("x" * 300_000, "STATUS=" + "x" * 199 + "…"),
+    ],
+)
+def test_a_status_is_one_short_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: str, line: str) -> None:
+    """An endpoint's words in it notify of nothing else, hold no secret, and cannot keep READY=1 from its manager."""
+    redaction.hide("made-up-secret-of-a-test")
+    listening = Manager(str(tmp_path / "notify"))
+    monkeypatch.setenv("NOTIFY_SOCKET", listening.address)
+    notify.ready(status)
+    notify.starting(status, within_s=1)
+    notify.stopping(status, within_s=1)
+    notify.status(status)
+    received = [listening.socket.recv(65536).decode().split("\n") for _ in range(5)]
+    listening.socket.close()
+
+    assert received == [
+        ["READY=1"],
+        [line],
+        [line, "EXTEND_TIMEOUT_USEC=1000000"],
+        ["STOPPING=1", line, "EXTEND_TIMEOUT_USEC=1000000"],
+        [line],
+    ]
