@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import threading
-import wave
 from typing import TYPE_CHECKING, Any, Protocol
 
 from runner.errors import InputError, ProfileError, reason_of
+from runner.inputs.compressed_audio import is_joined, mpeg_duration_s
+from runner.inputs.wav_reader import open_wav
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_WIDTH = 2
+_RATES = range(1000, 768_001)
+"""The samples a second that a recording can have."""
+_SLACK_S = 0.25
+"""How much longer frames may last than what is read of them: encoders put silence around the sound."""
 
 
 class _Reader(Protocol):
@@ -50,11 +54,15 @@ class RecordingFile:
         if is_empty:
             msg = f"{self.name} is empty"
             raise InputError(msg)
-        self._reader = _plain(path) or _any(path, self.name)
-        if not self._reader.samples:
+        self._reader: _Reader = _opened(path, self.name)
+        if problem := self._problem():
             self._reader.close()
-            msg = f"{self.name} holds no audio"
-            raise InputError(msg)
+            raise InputError(f"{self.name} {problem}")
+
+    def _problem(self) -> str:
+        if not self._reader.samples:
+            return "holds no audio"
+        return "" if self.rate in _RATES else f"says that it has {self.rate} samples a second"
 
     @property
     def rate(self) -> int:
@@ -75,7 +83,7 @@ class RecordingFile:
         with self._lock:
             try:
                 return b"" if self._is_closed else self._reader.read(samples)
-            except (OSError, EOFError, RuntimeError, wave.Error) as error:
+            except (OSError, RuntimeError, ValueError) as error:
                 msg = f"{self.name} cannot be read to its end: {error}"
                 raise InputError(msg) from None
             finally:
@@ -92,38 +100,12 @@ class RecordingFile:
                 self._lock.release()
 
 
-def _plain(path: Path) -> _Reader | None:
-    """A reader for what the standard library can read, None for anything else."""
+def _opened(path: Path, name: str) -> _Reader:
     try:
-        file = wave.open(str(path), "rb")  # noqa: SIM115  # it is read later
-    except (wave.Error, EOFError, OSError):
-        return None
-    if file.getsampwidth() != _WIDTH or file.getnchannels() > 2 or file.getframerate() < 1:
-        file.close()
-        return None
-    return _Wave(file, path.stat().st_size)
-
-
-class _Wave:
-    """WAV of 16-bit samples, mono or stereo, without any library."""
-
-    def __init__(self, file: wave.Wave_read, size_bytes: int) -> None:
-        self._file = file
-        self._is_stereo = file.getnchannels() == 2
-        self.rate = file.getframerate()
-        # The header of a WAV that was written to a pipe does not know its length.
-        self.samples = min(file.getnframes(), size_bytes // (_WIDTH * file.getnchannels()))
-
-    def read(self, samples: int) -> bytes:
-        pcm = self._file.readframes(samples)
-        if self._is_stereo:
-            from runner.audio.samples import mono
-
-            return mono(pcm[: len(pcm) - len(pcm) % (2 * _WIDTH)])
-        return pcm[: len(pcm) - len(pcm) % _WIDTH]
-
-    def close(self) -> None:
-        self._file.close()
+        return open_wav(path, name) or _any(path, name)
+    except OSError as error:
+        msg = f"{name} cannot be read: {reason_of(error)}"
+        raise InputError(msg) from None
 
 
 def _any(path: Path, name: str) -> _Reader:
@@ -140,11 +122,26 @@ def _any(path: Path, name: str) -> _Reader:
             return False
 
     try:
-        return _Sound(Forward(str(path)))
+        sound = _Sound(Forward(str(path)))
     except (soundfile.LibsndfileError, OSError, RuntimeError) as error:
         reason = getattr(error, "error_string", str(error)).rstrip(".")
         msg = f"{name} is no audio that can be read: {reason}"
         raise InputError(msg, hint="WAV, FLAC, OGG and MP3 can") from None
+    if problem := _left_unread(path, sound):
+        sound.close()
+        raise InputError(f"{name} {problem}", hint="write it anew as one file: ffmpeg -i talk.mp3 whole.wav")
+    return sound
+
+
+def _left_unread(path: Path, sound: _Sound) -> str:
+    """What libsndfile would leave unread without a word."""
+    if sound.form == "MP3":
+        length_s, lasts_s = sound.samples / sound.rate, mpeg_duration_s(path)
+        if lasts_s > length_s + _SLACK_S:
+            return f"lasts {lasts_s:.1f} s, of which {length_s:.1f} s can be read: it does not say how long it is"
+    elif sound.form in {"OGG", "FLAC"} and is_joined(path, sound.form):
+        return "is more than one recording: another one begins where the first ends"
+    return ""
 
 
 class _Sound:
@@ -152,6 +149,7 @@ class _Sound:
 
     def __init__(self, file: Any) -> None:
         self._file = file
+        self.form = str(file.format)
         self.rate = int(file.samplerate)
         self.samples = int(file.frames)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from typing import TYPE_CHECKING
 
 from pydantic_core import from_json
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from runner.inputs.session_input import Flushed, InputEnd
     from runner.session.session import Session
     from runner.settings.input import StdinInput
+
+
+_PART_OF_NULS = 3
+"""A line of which one byte in so many is NUL is UTF-16: every letter of Latin has one there."""
 
 
 class LineInput(SessionInput):
@@ -70,6 +75,11 @@ async def _send_event(session: Session, number: int, line: str) -> None:
 
 
 def _text(number: int, line: bytes) -> str:
+    if number == 1:
+        line = line.removeprefix(BOM_UTF8)
+    if line.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) or line.count(0) * _PART_OF_NULS >= max(len(line), 2):
+        msg = f"stdin:{number}: UTF-16, and UTF-8 is expected"
+        raise InputError(msg, hint="convert it: iconv -f UTF-16 -t UTF-8")
     try:
         return line.decode()
     except UnicodeDecodeError as error:

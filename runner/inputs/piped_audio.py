@@ -10,12 +10,15 @@ import anyio.to_thread
 
 from runner.audio.resampling import Resampler
 from runner.errors import InputError
+from runner.inputs.compressed_audio import HEAD_BYTES, kind_of
 from runner.inputs.pacing import Pace
 from runner.inputs.sender import Sender
 from runner.inputs.session_input import SessionInput
 from runner.protocol.session_format import format_of
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from runner.inputs.answer_stop import PlayingAnswers
     from runner.inputs.broadcast import InputListener
     from runner.inputs.session_input import Flushed, InputEnd
@@ -24,8 +27,6 @@ if TYPE_CHECKING:
     from runner.settings.input import StdinInput
 
 _NAME = "standard input"
-_WAV = b"RIFF"
-"""How a WAV file begins; as samples it would be a click."""
 
 
 class PipedInput(SessionInput):
@@ -52,17 +53,9 @@ class PipedInput(SessionInput):
         del flushed
         muted_by = playback if self._settings.mute_while_playing else None
         async with Sender(session, rate=self._settings.rate, muted_by=muted_by, has_end=True) as sender:
-            is_first = True
-            async for _, pcm in self._pieces:
-                if is_first and pcm.startswith(_WAV):
-                    msg = f"{_NAME} is a WAV file, and raw samples are expected"
-                    raise InputError(msg, hint='read it with input.kind = "file", or convert it: sox talk.wav -t raw -')
-                is_first = False
+            async for pcm in _samples(self._pieces):
                 await sender.connected()
                 await sender.send_samples(pcm)
-            if is_first:
-                msg = f"{_NAME} holds no audio"
-                raise InputError(msg)
             await sender.send_samples(b"", last=True)
             await sender.end(
                 Pace(),
@@ -76,3 +69,32 @@ class PipedInput(SessionInput):
     def close(self) -> None:
         """Read no more samples."""
         self._pieces.close()
+
+
+async def _samples(pieces: InputListener) -> AsyncIterator[bytes]:
+    """The samples as they come, once their beginning is known not to be that of a file.
+
+    Raises:
+        InputError: They are a file, which as samples would be noise; or there are none.
+    """
+    head, is_known = b"", False
+    async for _, pcm in pieces:
+        head = pcm if is_known else head + pcm
+        if is_known or len(head) >= HEAD_BYTES:
+            if not is_known:
+                _refuse_file(head)
+            is_known = True
+            yield head
+    if not head:
+        msg = f"{_NAME} holds no audio"
+        raise InputError(msg)
+    if not is_known:
+        _refuse_file(head)
+        yield head
+
+
+def _refuse_file(head: bytes) -> None:
+    if kind := kind_of(head):
+        msg = f"{_NAME} is {kind}, and raw samples are expected"
+        hint = 'read it with input.kind = "file", or convert it: ffmpeg -i talk.wav -f s16le -ac 1 -ar 24000 -'
+        raise InputError(msg, hint=hint)

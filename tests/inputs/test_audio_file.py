@@ -1,5 +1,7 @@
 """Recordings of every kind become 16-bit samples of one channel."""
 
+import random
+import re
 import sys
 import threading
 import wave
@@ -144,3 +146,101 @@ def test_closing_does_not_pull_the_file_from_under_a_thread(tmp_path: Path) -> N
         reading.join(5)
         assert not reading.is_alive()
         assert file.read(1) == b""
+
+
+def joined(folder: Path, form: str) -> Path:
+    """Two recordings, one behind the other, as `cat` joins them."""
+    pieces = []
+    for number in range(2):
+        path = folder / f"{number}.{form}"
+        soundfile.write(path, np.sin(np.arange(48000) / (5 + number)) / 3, 24000)
+        pieces.append(path.read_bytes())
+    whole = folder / f"joined.{form}"
+    whole.write_bytes(b"".join(pieces))
+    return whole
+
+
+@pytest.mark.parametrize("form", ["mp3", "ogg", "flac", "wav"])
+def test_joined_recordings_are_refused_by_name(tmp_path: Path, form: str) -> None:
+    """Every reader would stop after the first, without a word."""
+    problem = rf"joined\.{form} (is more than one recording|lasts 4\.\d s, of which 2\.\d s)"
+    with pytest.raises(InputError, match=problem):
+        RecordingFile(joined(tmp_path, form))
+
+    single = RecordingFile(tmp_path / f"0.{form}")
+    single.close()
+    assert single.duration_s == pytest.approx(2, abs=0.1)
+
+
+def bare(folder: Path, samples: Any) -> Path:
+    """An MP3 of variable bit rate without the frame that says how long it is, as recorders of radio write it."""
+    from runner.inputs.compressed_audio import _mpeg_frame
+
+    path = folder / "bare.mp3"
+    soundfile.write(
+        path, samples, 24000, format="MP3", subtype="MPEG_LAYER_III", compression_level=0.6, bitrate_mode="VARIABLE"
+    )
+    data = path.read_bytes()
+    data = data[data.index(b"\xff\xf3") :]
+    frame = _mpeg_frame(data, 0)
+    assert frame
+    assert b"Xing" in data[: frame.size_bytes]
+    path.write_bytes(data[frame.size_bytes :])
+    return path
+
+
+@pytest.mark.parametrize("is_loud_first", [True, False])
+def test_an_mp3_that_does_not_say_how_long_it_is_is_read_whole_or_refused(
+    tmp_path: Path, *, is_loud_first: bool
+) -> None:
+    """Its length is guessed from its first frames, and reading stops there."""
+    noise, silence = np.random.default_rng(1).uniform(-0.5, 0.5, 120_000), np.zeros(120_000)
+    path = bare(tmp_path, np.concatenate([noise, silence] if is_loud_first else [silence, noise]))
+
+    try:
+        file = RecordingFile(path)
+    except InputError as error:
+        assert re.search(r"lasts 10\.\d s, of which \d\.\d s can be read", error.message)  # noqa: PT017
+    else:
+        assert len(whole(file)) / 48000 == pytest.approx(10, abs=0.25)
+
+
+def test_tags_around_the_frames_are_no_frames(tmp_path: Path) -> None:
+    """A cover with bytes that look like a frame does not make a recording longer."""
+    path = tmp_path / "x.mp3"
+    soundfile.write(path, np.sin(np.arange(48000) / 5) / 3, 24000)
+    cover = b"\xff\xf3\x84\xc4" * 5000
+    size = bytes(len(cover) >> shift & 0x7F for shift in (21, 14, 7, 0))
+    path.write_bytes(b"ID3\3\0\0" + size + cover + path.read_bytes() + b"TAG" + bytes(125))
+
+    assert RecordingFile(path).duration_s == pytest.approx(2, abs=0.1)
+
+
+@pytest.mark.parametrize("rate", [0, 1, 999, 1_000_000_000])
+def test_a_rate_that_no_recording_has_is_refused(tmp_path: Path, rate: int) -> None:
+    """It would take memory without end to read half a second of it."""
+    path = recording(tmp_path / "x.wav", tone(0.1))
+    data = bytearray(path.read_bytes())
+    data[24:28] = rate.to_bytes(4, "little")
+    path.write_bytes(data)
+
+    with pytest.raises(InputError, match=f"says that it has {rate} samples a second"):
+        RecordingFile(path)
+
+
+def test_damage_is_told_as_an_error_of_the_input(tmp_path: Path) -> None:
+    """Whatever is wrong in a file, and whoever reads it."""
+    chance = random.Random(1)  # noqa: S311
+    originals = []
+    for form in ("wav", "mp3", "ogg", "flac"):
+        soundfile.write(tmp_path / f"o.{form}", np.sin(np.arange(2400) / 5) / 3, 24000)
+        originals.append((tmp_path / f"o.{form}").read_bytes())
+    for _ in range(400):
+        data = bytearray(chance.choice(originals))
+        for _ in range(chance.randrange(1, 20)):
+            data[chance.randrange(min(len(data), 200))] = chance.randrange(256)
+        (tmp_path / "x").write_bytes(data)
+        try:
+            whole(RecordingFile(tmp_path / "x"))
+        except InputError:
+            continue

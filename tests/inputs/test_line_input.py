@@ -39,6 +39,24 @@ async def test_each_line_is_a_user_message_that_is_answered() -> None:
     assert not source.can_interrupt
 
 
+async def test_a_byte_order_mark_is_no_part_of_the_first_line() -> None:
+    """Files of Windows begin with one; elsewhere it is a letter like any other, and so is NUL."""
+    text = b"\xef\xbb\xbfone\r\n\xef\xbb\xbftwo\na\0b and c\n"
+    async with session_with(attentive) as (session, _), written(text) as (source, _):
+        await source.feed(session, at_once, None)
+
+    assert [said for who, said in conversation(session) if who == "user"] == ["one", "\ufefftwo", "a\0b and c"]
+
+
+async def test_an_event_may_follow_a_byte_order_mark() -> None:
+    """It is no fault of the JSON."""
+    event = b'\xef\xbb\xbf{"type": "response.create"}\r\n'
+    async with session_with(attentive) as (session, peers), written(event, format="events") as (source, _):
+        await source.feed(session, at_once, None)
+
+    assert others(peers[0]) == ["response.create"]
+
+
 async def test_each_line_is_a_client_event() -> None:
     """A response is asked for once the one before has ended, so that the endpoint does not refuse it."""
     event = b'{"type": "response.create"}\n'
@@ -57,6 +75,10 @@ async def test_each_line_is_a_client_event() -> None:
         ("events", b"\n[]", "stdin:2: not a client event"),
         ("events", b'{"type": 1}', "stdin:1: not a client event"),
         ("text", b"fine\n\xff\n", "stdin:2: not UTF-8 at byte 1"),
+        ("text", "Hello\n".encode("utf-16"), "stdin:1: UTF-16, and UTF-8 is expected"),
+        ("text", "Hello\n".encode("utf-16-le"), "stdin:1: UTF-16, and UTF-8 is expected"),
+        ("text", "Hello there, Zoë\n".encode("utf-16-be"), "stdin:1: UTF-16, and UTF-8 is expected"),
+        ("events", '{"type": "x"}\n'.encode("utf-16-le"), "stdin:1: UTF-16, and UTF-8 is expected"),
     ],
 )
 async def test_a_line_that_cannot_be_sent_is_an_error(form: str, line: bytes, problem: str) -> None:

@@ -103,6 +103,52 @@ async def test_a_wav_file_is_no_raw_audio(tmp_path: Path) -> None:
     assert others(peers[0]) == []
 
 
+MPEG_FRAME = b"\xff\xf3\x84\xc4" + bytes(188)
+ADTS_FRAME = b"\xff\xf1\x5c\x80\x0d\x1f\xfc" + bytes(97)
+FILES = {
+    "a WAV file": b"RF64\xff\xff\xff\xffWAVEds64",
+    "a FLAC file": b"fLaC\0\0\0\x22",
+    "an OGG file": b"OggS\0\2" + bytes(20),
+    "an MP3 file": b"ID3\3\0\0\0\0\0\x0a" + bytes(10),
+    "an MP3 file ": MPEG_FRAME * 4,
+    "an AAC file": ADTS_FRAME * 4,
+    "an MP4 file": b"\0\0\0\x20ftypM4A \0\0\0\0",
+    "a WebM or Matroska file": b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81",
+    "an AIFF file": b"FORM\0\1\0\0AIFFCOMM",
+    "an AU file": b".snd\0\0\0\x18\xff\xff\xff\xff",
+    "a CAF file": b"caff\0\1\0\0desc",
+    "an AMR file": b"#!AMR\n",
+}
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("name", FILES)
+async def test_a_file_is_no_raw_audio_however_it_is_cut(name: str) -> None:
+    """Compressed audio would be heard as noise; its beginning may come in small pieces, or be all that comes."""
+    async with session_with(confirming, audio=BY_HAND) as (session, peers), piped() as (source, sending):
+        if len(FILES[name]) > 100:
+            os.write(sending, FILES[name])
+        else:
+            for at in range(len(FILES[name])):
+                os.write(sending, FILES[name][at : at + 1])
+        os.close(sending)
+        with pytest.raises(InputError, match=f"standard input is {name.strip()}, and raw samples are expected"):
+            await source.feed(session, at_once, None)
+
+    assert heard(peers[0]) == b""
+
+
+@pytest.mark.parametrize("pcm", [b"\xff\xf3" * 3000, b"\xff\xf1\x5c\x80" * 2000, bytes(8000), tone(0.2)])
+async def test_samples_that_begin_like_a_frame_are_samples(pcm: bytes) -> None:
+    """What is quiet looks like the beginning of a frame."""
+    async with session_with(confirming, audio=BY_HAND) as (session, peers), piped() as (source, sending):
+        os.write(sending, pcm)
+        os.close(sending)
+        await source.feed(session, at_once, None)
+
+    assert heard(peers[0]) == pcm
+
+
 async def test_samples_of_a_rate_that_needs_a_library_are_refused_before_anything_connects(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
