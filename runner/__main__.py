@@ -1,5 +1,7 @@
 """The command `rt-run`; also `python -m runner`."""
 
+import codecs
+import contextlib
 import os
 import signal
 import sys
@@ -39,6 +41,20 @@ def _complete_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+    if sys.stdout.errors in {"strict", "surrogateescape"}:
+        codecs.register_error("rt-run-escape", _escape)
+        # Where it was made another file since it was opened, Python cannot tell its place.
+        with contextlib.suppress(OSError):
+            sys.stdout.reconfigure(errors="rt-run-escape")  # type: ignore[union-attr]  # it is what Python has opened
+
+
+def _escape(error: UnicodeError) -> tuple[str, int]:
+    """A letter that standard output does not take, as JSON and people read it."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
+    pairs = (int.from_bytes(units[at : at + 2]) for at in range(0, len(units), 2))
+    return "".join(f"\\u{each:04x}" for each in pairs), error.end
 
 
 def _end(code: int) -> None:

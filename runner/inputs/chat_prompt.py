@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
@@ -69,19 +68,7 @@ def _exit(application: Application[str]) -> None:
 def _prompt_session() -> PromptSession[str]:
     os.environ.setdefault("PROMPT_TOOLKIT_NO_CPR", "1")
     from prompt_toolkit import PromptSession
-    from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 
-    history: History
-    try:
-        path = _history_path()
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.touch(mode=0o600)
-        history = FileHistory(str(path))
-    except OSError:
-        history = InMemoryHistory()
-    return PromptSession(history=history)
+    from runner.inputs.chat_history import ChatHistory
 
-
-def _history_path() -> Path:
-    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return Path(state) / "rt-run" / "history"
+    return PromptSession(history=ChatHistory())

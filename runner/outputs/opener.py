@@ -61,8 +61,8 @@ async def open_outputs(
 
 
 def placeholders(profile: str, run_id: str, session: int = 1) -> dict[str, str]:
-    """The values that paths of outputs may contain, for a session that starts now."""
-    started = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    """The values that paths of outputs may contain, for a session that starts now: not two start in one microsecond."""
+    started = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     return {"profile": profile, "run_id": run_id, "session": str(session), "started": started}
 
 
@@ -88,7 +88,7 @@ def _opened(settings: OutputSettings, given: _Given) -> Output:
 
             return PcmOutput(settings, given.stdout, given.fail)
         case StdoutOutput():
-            return stdout_sink(settings, given.stdout, given.fail)
+            return stdout_sink(settings, given.stdout, given.fail, given.names)
         case EventsOutput(path=path, max_queue_bytes=most):
             return file_sink(given.path(path), EventLines(), max_queue_bytes=most, fail=given.fail)
         case TranscriptOutput(path=path, max_queue_bytes=most):

@@ -11,6 +11,7 @@ import anyio
 from runner.errors import OutputError
 from runner.outputs.session_output import Player
 from runner.outputs.writer import FileTarget, Writer
+from runner.standard_streams import STDERR, STDOUT, are_one_place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,13 +36,16 @@ class PcmOutput(Writer[bytes], Player):
         fail: Called once with what goes wrong.
 
     Raises:
-        OutputError: standard output is a terminal.
+        OutputError: standard output is a terminal, or where the log goes too.
     """
 
     def __init__(self, output: StdoutOutput, stdout: StandardOutput, fail: Fail) -> None:
         if sys.stdout.isatty():
             msg = "audio cannot be written to a terminal"
             raise OutputError(msg, hint="pipe standard output into a player or a file")
+        if are_one_place(STDOUT, STDERR):
+            msg = "audio cannot be written where the log goes: its lines would be heard"
+            raise OutputError(msg, hint="send standard error elsewhere, such as: 2>run.log")
         stdout.on_failure(fail)
         super().__init__(
             "standard output",

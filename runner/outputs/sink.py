@@ -1,7 +1,7 @@
 """Outputs that are text: each shows the updates of a session in its own way, in a file or on standard output."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import FileIO
 from pathlib import Path
 from typing import Protocol
@@ -87,13 +87,20 @@ def file_sink(path: Path, lines: Lines, *, max_queue_bytes: int, fail: Fail, not
     return Sink(name, file, lines, max_queue_bytes=max_queue_bytes, fail=fail, notes_playback=notes_playback)
 
 
-def stdout_sink(output: StdoutOutput, stdout: StandardOutput, fail: Fail) -> Sink:
-    """Show a session on standard output, as its settings say; when that breaks, every session learns of it."""
+def stdout_sink(output: StdoutOutput, stdout: StandardOutput, fail: Fail, names: Mapping[str, str]) -> Sink:
+    """Show a session on standard output, as its settings say; when that breaks, every session learns of it.
+
+    Args:
+        output: The settings.
+        stdout: What the sessions of the process share.
+        fail: Called once with what went wrong.
+        names: The session's `profile`, `run_id` and `session` (its number), which tell it apart where it is not alone.
+    """
     lines: Lines
     if output.format == "events":
-        lines = EventLines()
+        lines = EventLines({key: names[key] for key in ("profile", "run_id")} if stdout.is_shared else None)
     elif stdout.is_shared:
-        lines = AnswerLines(terminal=sys.stdout.isatty())
+        lines = AnswerLines(terminal=sys.stdout.isatty(), title=stdout.title(names["profile"], names["session"]))
     else:
         lines = TextLines(terminal=sys.stdout.isatty())
     stdout.on_failure(fail)

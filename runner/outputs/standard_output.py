@@ -1,5 +1,7 @@
 """Standard output, which the sessions of a process share."""
 
+from collections import Counter
+from collections.abc import Sequence
 from io import FileIO
 
 import anyio
@@ -14,6 +16,7 @@ class StandardOutput:
 
     Args:
         is_shared: Whether several sessions write to it; answers are then shown when they are whole.
+        profiles: The names of the profiles of these sessions, in the order of their numbers.
 
     Attributes:
         threads: Lets one thread write at a time, so that a slow reader keeps no other output waiting for a thread.
@@ -21,8 +24,9 @@ class StandardOutput:
             abandoned may still have its turn.
     """
 
-    def __init__(self, *, is_shared: bool) -> None:
+    def __init__(self, *, is_shared: bool, profiles: Sequence[str] = ()) -> None:
         self.is_shared = is_shared
+        self._sessions_of = Counter(profiles)
         self.threads = anyio.CapacityLimiter(1)
         self.turns = turns()
         self._fails: list[Fail] = []
@@ -30,6 +34,10 @@ class StandardOutput:
     def open(self) -> FileIO:
         """The descriptor as a file, which stays open when the file is closed."""
         return FileIO(STDOUT, "wb", closefd=False)
+
+    def title(self, profile: str, session: str) -> str:
+        """What tells a session apart from the others: its profile, and its number where the profile has several."""
+        return f"{profile}-{session}" if self._sessions_of[profile] > 1 else profile
 
     def on_failure(self, fail: Fail) -> None:
         """Call `fail` when nothing can be written any more."""

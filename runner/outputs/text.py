@@ -1,6 +1,7 @@
 """What outputs show of a session: its text or its events."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 
 from runner.protocol.effects import (
     Effect,
@@ -12,6 +13,7 @@ from runner.protocol.effects import (
     TranscriptionStarted,
     TurnEnded,
 )
+from runner.protocol.severity import plain
 from runner.session.update import Update
 
 _CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
@@ -91,10 +93,12 @@ class AnswerLines:
 
     Args:
         terminal: As for `TextLines`.
+        title: What every line begins with, so that sessions can be told apart; nothing where it is empty.
     """
 
-    def __init__(self, *, terminal: bool) -> None:
+    def __init__(self, *, terminal: bool, title: str = "") -> None:
         self._terminal = terminal
+        self._prefix = f"{plain(title)} | " if title else ""
         self._role = "assistant"
         self._queue = _TextQueue()
 
@@ -115,7 +119,8 @@ class AnswerLines:
             case TranscriptionStarted(item_id=item_id) if self._role == "user":
                 self._queue.begin(item_id)
             case TurnEnded(role=role, item_id=item_id, text=text) if role == self._role and text:
-                return [*self._queue.add(item_id, text), *self._queue.end(item_id)]
+                titled = "\n".join(f"{self._prefix}{line}" for line in text.split("\n"))
+                return [*self._queue.add(item_id, titled), *self._queue.end(item_id)]
             case TranscriptionEnded(item_id=item_id):
                 return self._queue.end(item_id)
             case _:
@@ -124,11 +129,19 @@ class AnswerLines:
 
 
 class EventLines:
-    """Every server event as one line of JSON."""
+    """Every server event as one line of JSON.
+
+    Args:
+        whose: Keys that stand before those of each event, so that sessions can be told apart.
+    """
+
+    def __init__(self, whose: Mapping[str, str] | None = None) -> None:
+        self._whose = f"{json.dumps(whose)[:-1]}, " if whose else ""
 
     def render(self, updates: Sequence[Update]) -> str:
         """The lines to write for these updates."""
-        return "".join(f"{update.line()}\n" for update in updates if update.event is not None)
+        lines = (update.line() for update in updates if update.event is not None)
+        return "".join(f"{self._whose}{line[1:]}\n" if self._whose else f"{line}\n" for line in lines)
 
 
 class _TextQueue:

@@ -6,7 +6,7 @@ from io import FileIO
 from pathlib import Path
 
 from runner.errors import OutputError, reason_of
-from runner.outputs.append_file import finish, not_opened
+from runner.outputs.append_file import finish, make_folder, not_opened
 from runner.standard_streams import put_all
 
 HEADER_BYTES = 44
@@ -35,12 +35,13 @@ class WavFile:
         self._channels = channels
         self._size_bytes = 0
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             self._file = FileIO(path, "x+", opener=_private)
         except (OSError, ValueError) as error:
             if isinstance(error, FileExistsError) and path.is_file():
                 msg = f"the recording {path} exists already and is not overwritten"
-                raise OutputError(msg, hint="put {started} into the path, so that every session has its own") from None
+                hint = "put {started} or {run_id} into the path, so that every session has its own"
+                raise OutputError(msg, hint=hint) from None
             reason = ValueError("it is no regular file") if path.exists() else error
             raise not_opened(f"the recording {path}", reason) from None
         try:

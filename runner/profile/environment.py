@@ -7,7 +7,7 @@ from typing import Any
 from runner.profile.keys import Key, at, redacted
 from runner.profile.layers import Layer
 from runner.profile.locate import DIRECTORY_VARIABLE
-from runner.profile.problems import Problem
+from runner.profile.problems import Problem, ProfileProblems
 from runner.profile.suggestion import MOST_GUESSES, nearest
 
 PREFIX = "RT_RUN_"
@@ -15,14 +15,18 @@ DELIMITER = "__"
 
 
 def environment_layer(environ: Mapping[str, str]) -> tuple[Layer, list[Problem]]:
-    """Read the settings in the environment; a variable that means no setting gives a warning."""
+    """Read the settings in the environment; a variable that means no setting gives a warning.
+
+    Raises:
+        ProfileProblems: The value of a variable is not UTF-8.
+    """
     data: dict[str, Any] = {}
     names: dict[tuple[str, ...], str] = {}
     warnings: list[Problem] = []
     ours = [name for name in environ if name.startswith(PREFIX) and name != DIRECTORY_VARIABLE]
     for name in sorted(ours, key=lambda each: (each.count(DELIMITER), each)):
         key = tuple(name.removeprefix(PREFIX).lower().split(DELIMITER))
-        found, value = _value(name, key, environ[name])
+        found, value = _value(name, key, _text(name, environ[name]))
         if not found:
             warnings.append(_ignored(name, key, may_guess=len(warnings) < MOST_GUESSES))
         elif place(data, key, value):
@@ -30,6 +34,14 @@ def environment_layer(environ: Mapping[str, str]) -> tuple[Layer, list[Problem]]
         else:
             warnings.append(Problem(name, 0, 0, "", "contradicts another variable and is ignored", code="environment"))
     return Layer("environment", data, Path.cwd(), names=names), warnings
+
+
+def _text(name: str, value: str) -> str:
+    """The text of a variable, which is UTF-8 whatever the locale says."""
+    try:
+        return value.encode(errors="surrogateescape").decode()
+    except UnicodeError:
+        raise ProfileProblems([Problem(redacted(name), 0, 0, "", "is not UTF-8", code="not-utf8")]) from None
 
 
 def _value(name: str, key: tuple[str, ...], text: str) -> tuple[bool, Any]:

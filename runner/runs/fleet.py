@@ -57,7 +57,7 @@ class _Fleet:
         shared = Shared(
             runs=len(each_run),
             stdin=self._stdin,
-            stdout=StandardOutput(is_shared=len(each_run) > 1),
+            stdout=StandardOutput(is_shared=len(each_run) > 1, profiles=[loaded.name for loaded in each_run]),
             opening=anyio.Semaphore(OPENING_AT_ONCE),
             connecting=anyio.Semaphore(OPENING_AT_ONCE),
             flush_least_s=flush_least_s,

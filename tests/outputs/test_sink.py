@@ -169,7 +169,8 @@ async def test_standard_output_that_breaks_is_reported_to_all(capfd: pytest.Capt
     """Each session hears of it once, also those that were not writing; the descriptor stays open."""
     failures: list[list[RunnerError]] = [[], [], []]
     stdout = StandardOutput(is_shared=True)
-    sinks = [stdout_sink(StdoutOutput(kind="stdout", format="events"), stdout, each.append) for each in failures]
+    names = {"profile": "p", "run_id": "r", "session": "1"}
+    sinks = [stdout_sink(StdoutOutput(kind="stdout", format="events"), stdout, each.append, names) for each in failures]
     await write(sinks[0], update(1))
     stdout.fail(OutputClosed("gone"))
     stdout.fail(OutputClosed("gone"))

@@ -177,3 +177,21 @@ def test_events_are_one_line_each() -> None:
 
     assert shown.count("\n") == 1
     assert json.loads(shown) == event
+
+
+def test_lines_of_many_sessions_say_whose_they_are() -> None:
+    """Every line of an answer does, and the name of a profile cannot rewrite the screen or forge a line."""
+    ended = update(TurnEnded("assistant", "one\ntwo", "i", "completed"))
+
+    assert AnswerLines(terminal=False, title="a-2").render([ended]) == "a-2 | one\na-2 | two\n"
+    assert AnswerLines(terminal=True, title="x\x1b[2J\ny").render([ended]) == "x [2J y | one\nx [2J y | two\n"
+
+
+def test_events_of_many_sessions_say_whose_they_are() -> None:
+    """Their keys come first; an event stays the object that it is."""
+    lines = EventLines({"profile": "a", "run_id": "r"})
+    event = Update({"type": "session.created", "session": {"id": "s"}}, (), 0.0, 1)
+
+    assert [json.loads(line) for line in lines.render([event, event]).splitlines()] == [
+        {"profile": "a", "run_id": "r", "type": "session.created", "session": {"id": "s"}}
+    ] * 2

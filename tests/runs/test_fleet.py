@@ -50,7 +50,9 @@ def test_every_session_gets_every_question(tmp_path: Path) -> None:
     ended = Command("-p", local(tmp_path), *sessions(20), folder=tmp_path).end("Hello\nWhat is new?")
 
     assert ended.code == 0
-    assert Counter(ended.stdout.splitlines()) == {"You said: Hello": 20, "You said: What is new?": 20}
+    assert Counter(ended.stdout.splitlines()) == {
+        f"test-{number} | You said: {text}": 1 for number in range(1, 21) for text in ("Hello", "What is new?")
+    }
     assert [line["session"] for line in closed(ended)] == list(range(1, 21))
     assert ended.logged("sessions_ended")["total"] == 20
     assert ended.logged("sessions_ended")["exit_codes"] == {"0": 20}
@@ -73,7 +75,7 @@ def test_a_profile_that_fails_leaves_the_other_alone(tmp_path: Path) -> None:
 
     ended = Command("-p", names[0], "-p", names[1], folder=tmp_path).end("Hello\n")
 
-    assert (ended.code, ended.stdout) == (69, "You said: Hello\n")
+    assert (ended.code, ended.stdout) == (69, "test | You said: Hello\n")
     assert [(line["profile"], line["exit_code"]) for line in closed(ended)] == [("test", 0)]
     assert ended.logged("sessions_ended")["failed"] == 1
     failed = ended.logged("run_failed")
@@ -99,7 +101,7 @@ SessionRun._watch = broken
 
     log = [json.loads(line) for line in stderr.splitlines()]
     traced = [line for line in log if line["event"] == "internal_error"]
-    assert (command.process.returncode, stdout) == (70, b"You said: Hello\n" * 2)
+    assert (command.process.returncode, stdout) == (70, b"test-1 | You said: Hello\ntest-3 | You said: Hello\n")
     assert [line["session"] for line in traced] == [2]
     assert "ZeroDivisionError" in traced[0]["exception"]
     assert [line["exit_codes"] for line in log if line["event"] == "sessions_ended"] == [{"0": 2, "70": 1}]
@@ -114,7 +116,10 @@ def test_a_signal_drains_all(tmp_path: Path, number: signal.Signals, code: int) 
     command.send_signal(number)
     ended = command.end()
 
-    assert (ended.code, ended.stdout) == (code, f"You said: {QUESTION}" * 5)
+    assert ended.code == code
+    assert sorted(ended.stdout.splitlines()) == [
+        f"test-{number} | You said: {QUESTION.strip()}" for number in range(1, 6)
+    ]
     assert [(line["reason"], line["exit_code"]) for line in closed(ended)] == [("signal", code)] * 5
     for each in range(1, 6):
         events = [json.loads(line)["type"] for line in (tmp_path / "said" / f"{each}.jsonl").read_text().splitlines()]
@@ -142,7 +147,11 @@ def test_lines_of_two_sessions_never_mix(tmp_path: Path) -> None:
     brief = ("--set", 'endpoint.script=[{match="x", reply="ok"}]')
     ended = Command("-p", local(tmp_path, more=more), *sessions(5), *brief, folder=tmp_path).end(f"{'x' * 80_000}\n")
 
-    types = Counter(json.loads(line)["type"] for line in ended.stdout.splitlines())
+    events = [json.loads(line) for line in ended.stdout.splitlines()]
+    types = Counter(event["type"] for event in events)
+    opened = {line["run_id"] for line in ended.log if line["event"] == "session_opened"}
+    assert {(event["profile"], event["run_id"]) for event in events} == {("test", run_id) for run_id in opened}
+    assert list(events[0])[:3] == ["profile", "run_id", "type"]
     assert ended.code == 0
     assert types["response.done"] == types["session.created"] == 5
 
