@@ -191,3 +191,13 @@ async def test_sox_reads_what_comes_out_to_the_sample(tmp_path: Path) -> None:
         )
 
     assert int(counted.stdout) == len(ramp(700)) // 2
+
+
+async def test_samples_and_the_log_do_not_share_a_pipe(tmp_path: Path) -> None:
+    """A line of the log would be heard, and after one of odd length everything else would be noise."""
+    name = profile(tmp_path, PROFILE.format(port=9, pace="fast", grace_s=1))
+    command = Command("--profile", name, folder=tmp_path, before="import os; os.dup2(1, 2)")
+    ended = await anyio.to_thread.run_sync(command.end)
+
+    assert ended.code == 74
+    assert "audio cannot be written where the log goes" in ended.stdout
