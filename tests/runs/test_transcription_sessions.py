@@ -83,7 +83,9 @@ async def test_a_transcription_is_a_filter(tmp_path: Path, sessions: int) -> Non
     ended = await run(tmp_path, dictated, 3, sessions=sessions)
 
     assert (ended.code, ended.stderr) == (0, "")
-    assert sorted(ended.stdout.splitlines()) == sorted(["Hello there.", "How are you?", "Well, well."] * sessions)
+    starts = [""] if sessions == 1 else [f"test-{number} | " for number in range(1, sessions + 1)]
+    turns = ("Hello there.", "How are you?", "Well, well.")
+    assert sorted(ended.stdout.splitlines()) == sorted(start + turn for start in starts for turn in turns)
     if sessions == 1:
         assert ended.stdout == "Hello there.\nHow are you?\nWell, well.\n"
 
