@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import threading
 from collections.abc import Sequence
 from io import FileIO
@@ -194,6 +195,36 @@ LineInput.feed = noisy
     assert (answer, code) == (b"You said: Hello\n", 0)
     assert noise == list(range(len(noise)))
     assert told == ([3000 - len(noise)] if is_read else [])
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_a_signal_ends_a_session_whose_log_nobody_reads(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    """The answer in flight is whole, and the process ends without a second signal."""
+    before = """
+from runner import logs
+from runner.inputs.line_input import LineInput
+feed = LineInput.feed
+
+async def noisy(self, *given):
+    for number in range(3000):
+        logs.logger().warning("noise", number=number, text="x" * 100)
+    return await feed(self, *given)
+
+LineInput.feed = noisy
+"""
+    command = Command("-p", local(tmp_path, interval_ms=50), folder=tmp_path, before=before)
+    process = command.process
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write(b"one two three four five six\n")
+    begun = process.stdout.read(1)
+    command.send_signal(number)
+    answer = begun + b"".join(process.stdout)
+    ended = process.wait()
+    process.stdin.close()
+    command.release()
+
+    assert (answer, ended) == (b"You said: one two three four five six\n", code)
 
 
 def test_text_and_log_of_the_command_share_a_pipe_line_by_line(tmp_path: Path) -> None:
