@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         SessionEnded,
         SpeechStarted,
         SpeechStopped,
+        TextCorrected,
         TextDelta,
         TranscriptDelta,
         TranscriptionEnded,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         TurnEnded,
     )
     from runner.protocol.rate_limits import RateLimitCrossed
+    from runner.protocol.side_fields import FieldUnreadable
     from runner.protocol.usage import Usage
     from runner.session.opening import open_session
     from runner.session.pump import Reader
@@ -63,6 +65,7 @@ _HOMES = {
         "SessionEnded",
         "SpeechStarted",
         "SpeechStopped",
+        "TextCorrected",
         "TextDelta",
         "TranscriptDelta",
         "TranscriptionEnded",
@@ -71,6 +74,7 @@ _HOMES = {
         "TurnEnded",
     ),
     "runner.protocol.rate_limits": ("RateLimitCrossed",),
+    "runner.protocol.side_fields": ("FieldUnreadable",),
     "runner.protocol.usage": ("Usage",),
     "runner.session.opening": ("open_session",),
     "runner.session.pump": ("Reader",),
@@ -88,6 +92,7 @@ __all__ = [
     "ErrorReported",
     "EventMalformed",
     "EventUnknown",
+    "FieldUnreadable",
     "LoadedProfile",
     "Opened",
     "Played",
@@ -104,6 +109,7 @@ __all__ = [
     "SpeechStarted",
     "SpeechStopped",
     "Subscription",
+    "TextCorrected",
     "TextDelta",
     "TranscriptDelta",
     "TranscriptionEnded",

@@ -9,7 +9,8 @@ from pydantic_core import from_json
 
 from runner.errors import InputError
 from runner.inputs.session_input import SessionInput
-from runner.protocol.state import out_of_band
+from runner.protocol.json_text import dumps_strict
+from runner.protocol.request import out_of_band
 
 if TYPE_CHECKING:
     from runner.inputs.answer_stop import PlayingAnswers
@@ -62,7 +63,8 @@ class LineInput(SessionInput):
 
 async def _send_event(session: Session, number: int, line: str) -> None:
     try:
-        event = from_json(line)
+        event = from_json(line, allow_inf_nan=False)
+        dumps_strict(event)
     except ValueError as error:
         msg = f"stdin:{number}: not JSON: {error}"
         raise InputError(msg) from None

@@ -9,6 +9,7 @@ from runner.journal.record import audio_bytes
 from runner.journal.rows import Row, Rows
 from runner.journal.user_side import said
 from runner.protocol.json_fields import JsonObject, count, optional_table, optional_text, table, tables, text
+from runner.protocol.side_fields import SideFields
 from runner.protocol.usage import Usage
 
 _CALLS: Final = frozenset({"function_call", "mcp_call"})
@@ -154,7 +155,7 @@ class Answers:
             self.failures += 1
             error = optional_table(details, "error")
             facts["error"] = optional_text(error, "message") or optional_text(error, "code")
-        self.usage.add(usage)
+        self.usage.add(usage, SideFields())
         if usage:
             cached = count(optional_table(usage, "input_token_details"), "cached_tokens")
             facts |= {"input_tokens": count(usage, "input_tokens"), "cached_tokens": cached}

@@ -13,6 +13,7 @@ from runner.protocol.configuration import Configuration
 from runner.protocol.drift import differences
 from runner.protocol.json_fields import BadField, JsonObject, optional_table, optional_text, table
 from runner.protocol.session_format import format_of
+from runner.protocol.side_fields import SideFields
 from runner.protocol.translation import Moment, moment_of
 
 _REMEMBERED_EVENTS: Final = 65536
@@ -38,6 +39,7 @@ class Timeline:
     def __init__(self) -> None:
         self.header = Header()
         self._rows = Rows()
+        self._side = SideFields()
         self._speech = user_side.UserSpeech(self._rows)
         self._answers = assistant_side.Answers(self._rows)
         self._sent: OrderedDict[str, tuple[str, float]] = OrderedDict()
@@ -208,7 +210,7 @@ class Timeline:
     def translated(self, event: JsonObject) -> None:
         """A piece of a translation, which knows no turns; after a pause it begins a new row."""
         who: Who = "user" if "input" in event["type"] else "assistant"
-        now = moment_of(event, self._rows.now_s)
+        now = moment_of(event, self._rows.now_s, self._side)
         row, last = self._streams.get(who, (None, now))
         if row is None or now.follows_pause(last):
             row = self._rows.add(who, "")

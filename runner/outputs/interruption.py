@@ -18,7 +18,7 @@ from runner.session.link import Link, NotSent
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from runner.protocol.conversation import Item
+    from runner.protocol.item import Item
     from runner.protocol.json_fields import JsonObject
     from runner.session.session import Session
 

@@ -28,9 +28,12 @@ from runner.session.update import Update
 
 if TYPE_CHECKING:
     from runner.outputs.session_output import DevicePlayer, Player
-    from runner.protocol.conversation import Item
+    from runner.protocol.item import Item
     from runner.session.pump import Reader
     from runner.session.session import Session
+
+MAX_ANSWERS = 1024
+"""How many answers that are not over are remembered; the oldest counts as heard when there are more."""
 
 _LEAST_WAIT_S = 0.01
 _MOST_WAIT_S = 0.05
@@ -141,6 +144,8 @@ class Playback:
 
     def _unheard(self, item_id: str, response_id: str, content_index: int = 0) -> Cut:
         self._stopped_items[item_id] = response_id, 0
+        if len(self._stopped_items) > MAX_ANSWERS:
+            del self._stopped_items[next(iter(self._stopped_items))]
         return Cut(item_id, 0, content_index, self._session.epoch if self._session else 0)
 
     def _cut(self, cuts: Sequence[Cut], responses: frozenset[str]) -> None:
@@ -179,6 +184,9 @@ class Playback:
         answer = self._answers.get(item_id)
         if answer is None:
             answer = self._answers[item_id] = Answer(response_id, content_index(update), self._session.epoch)
+            if len(self._answers) > MAX_ANSWERS:
+                oldest = next(iter(self._answers))
+                self._emit_whole(oldest, self._answers[oldest])
             self._changed.set()
         try:
             audio = delta.decode()

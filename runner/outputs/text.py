@@ -16,6 +16,11 @@ from runner.protocol.effects import (
 from runner.protocol.severity import plain
 from runner.session.update import Update
 
+MAX_STREAMS = 1024
+"""How many texts are remembered that are not over; the oldest counts as over when there are more."""
+MAX_WAITING_CHARACTERS = 4 * 1024 * 1024
+"""How much text waits for the end of the one being shown; when it is more, that one counts as over."""
+
 _CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 
 
@@ -55,6 +60,8 @@ class TextLines:
             case TextDelta(response_id=response_id, item_id=item_id, text=text):
                 # A translation knows no responses.
                 self._streamed[item_id] = response_id or item_id
+                if len(self._streamed) > MAX_STREAMS:
+                    del self._streamed[next(iter(self._streamed))]
                 return self._queue.add(response_id or item_id, text)
             case TurnEnded(role="assistant", item_id=item_id, text=text) if item_id not in self._streamed:
                 return [*self._queue.add(item_id, text), *self._queue.end(item_id)]
@@ -71,9 +78,11 @@ class TextLines:
     def _heard(self, effect: Effect) -> list[str]:
         match effect:
             case TranscriptionStarted(item_id=item_id):
-                self._queue.begin(item_id)
+                return self._queue.begin(item_id)
             case TranscriptDelta(item_id=item_id, text=text):
                 self._streamed[item_id] = self._streamed.get(item_id, "") + text
+                if len(self._streamed) > MAX_STREAMS:
+                    del self._streamed[next(iter(self._streamed))]
                 return self._queue.add(item_id, text)
             case TurnEnded(role="user", item_id=item_id, text=text):
                 streamed = self._streamed.pop(item_id, "")
@@ -117,7 +126,7 @@ class AnswerLines:
             case Opened(kind=kind):
                 self._role = "user" if kind == "transcription" else "assistant"
             case TranscriptionStarted(item_id=item_id) if self._role == "user":
-                self._queue.begin(item_id)
+                return self._queue.begin(item_id)
             case TurnEnded(role=role, item_id=item_id, text=text) if role == self._role and text:
                 titled = "\n".join(f"{self._prefix}{line}" for line in text.split("\n"))
                 return [*self._queue.add(item_id, titled), *self._queue.end(item_id)]
@@ -151,16 +160,24 @@ class _TextQueue:
         self._waiting: dict[str, list[str]] = {}
         """What was not shown yet of each stream, in order; the first is the one being shown."""
         self._over: set[str] = set()
+        self._waiting_characters = 0
         self._is_midway = False
 
-    def begin(self, name: str) -> None:
-        """Keep the next place for a stream, unless it has one."""
-        self._waiting.setdefault(name, [])
+    def begin(self, name: str) -> list[str]:
+        """Keep the next place for a stream, unless it has one; returns what is to be shown now."""
+        return self.add(name, "")
 
     def add(self, name: str, text: str) -> list[str]:
         """Add to a stream; returns what is to be shown now."""
-        self._waiting.setdefault(name, []).append(text)
-        return self._next()
+        waiting = self._waiting.setdefault(name, [])
+        if text:
+            waiting.append(text)
+            self._waiting_characters += len(text)
+        shown = self._next()
+        while len(self._waiting) > MAX_STREAMS or self._waiting_characters > MAX_WAITING_CHARACTERS:
+            self._over.add(next(iter(self._waiting)))
+            shown += self._next()
+        return shown
 
     def end(self, name: str) -> list[str]:
         """Nothing more comes of a stream; returns what is to be shown now."""
@@ -178,6 +195,7 @@ class _TextQueue:
         while self._waiting:
             name = next(iter(self._waiting))
             pieces += self._waiting[name]
+            self._waiting_characters -= sum(map(len, self._waiting[name]))
             self._is_midway = self._is_midway or bool(self._waiting[name])
             self._waiting[name] = []
             if name not in self._over:

@@ -19,7 +19,7 @@ from runner.protocol.effects import (
     Truncated,
     TurnEnded,
 )
-from runner.protocol.json_text import dumps_strict
+from runner.protocol.json_text import dumps, dumps_strict, loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 MAX_TURNS = 1024
 """How many unfinished turns are remembered; when there are more, the oldest is written as it is."""
 
+_FINISHING = (Played, Truncated, TurnEnded)
+"""Effects after which a turn may be written."""
 _NAMES = {"user": "User", "assistant": "Assistant", "system": "System"}
 
 
@@ -70,7 +72,9 @@ class Transcript:
             if isinstance(effect, SessionEnded):
                 yield from self._written(everything=True)
                 self._turns.clear()
-        yield from self._written()
+        if len(self._turns) > MAX_TURNS or any(isinstance(each, _FINISHING) for each in update.effects):
+            # Turns that nobody ends, such as speech that is not transcribed, cost the other updates nothing.
+            yield from self._written()
 
     def _note(self, effect: Effect, at_s: float) -> None:
         match effect:
@@ -124,7 +128,8 @@ def _line(turn: _Turn, ended: TurnEnded) -> str:
     line: dict[str, Any] = {"time": _time(turn).isoformat(timespec="milliseconds"), "role": ended.role, "text": text}
     line |= {"status": status, "item_id": ended.item_id, **turn.facts}
     if ended.logprobs:
-        line["logprobs"] = list(ended.logprobs)
+        # They are as the endpoint sent them, and may hold numbers that JSON lacks.
+        line["logprobs"] = loads(dumps(list(ended.logprobs)))
     return dumps_strict(line, separators=(", ", ": ")) + "\n"
 
 

@@ -1,60 +1,33 @@
 """The conversation of a session, in text: the items that the endpoint holds, and a next connection has to get."""
 
 from collections.abc import Container, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
 
 from runner.protocol.effects import Effect, TurnEnded
-from runner.protocol.json_fields import BadField, JsonObject, optional_text, tables, text
+from runner.protocol.item import Item, SnapshotPieces, is_snapshots, read_item
+from runner.protocol.json_fields import BadField, JsonObject
+from runner.protocol.side_fields import SideFields
 
 MAX_ITEMS = 4096
 """How many items are remembered; the oldest are forgotten first."""
 
-_MAX_CONTENT_INDEX = 1024
 _ROOT = "root"
 
 
-@dataclass(slots=True, eq=False)
-class Item:
-    """One item of the conversation, with the text of its content parts; the same one whatever its id becomes."""
-
-    id: str
-    type: str
-    role: str
-    parts: dict[int, list[str]] = field(default_factory=dict)
-    """Text or transcript by content index, in the pieces in which it came."""
-    status: Literal["in_progress", "completed", "incomplete"] = "in_progress"
-    is_announced: bool = False
-    """Whether the end of this turn was already reported."""
-    call_id: str = ""
-    """Of a function's call and of its output: what joins the two."""
-    name: str = ""
-    """Of a function's call: which function."""
-    response_id: str = ""
-    """The response that this item is a part of, while it is being made."""
-    asked_by: str = ""
-    """The id of the client event that creates or removes this item, until the endpoint has confirmed it."""
-    audio_characters: int = 0
-    """How much audio has come of this item, in characters of base64."""
-    heard_ms: int | None = None
-    """Where the audio was cut, in milliseconds; None where all of it counts as heard."""
-    leaving: bool = False
-    """Whether the client has asked for its removal."""
-
-    @property
-    def text(self) -> str:
-        """The whole item's text, its parts in order."""
-        return "".join(piece for index in sorted(self.parts) for piece in self.parts[index])
-
-
 class Conversation:
-    """The items in the order in which the endpoint placed them; one for all connections of a session."""
+    """The items in the order in which the endpoint placed them; one for all connections of a session.
 
-    def __init__(self) -> None:
+    Args:
+        side: Reads the side fields of items.
+    """
+
+    def __init__(self, side: SideFields | None = None) -> None:
+        self._side = side or SideFields()
         self.by_id: dict[str, Item] = {}
         """The items by their ids; to be read only."""
         self.confirms: bool | None = None
         """Whether the endpoint confirms the items that the client creates, as the API says; None while nobody knows."""
+        self.sends_snapshots = False
+        """Whether a whole text has shown that the pieces of this endpoint repeat what came before."""
         self._order: list[str] = []
 
     def __len__(self) -> int:
@@ -98,7 +71,7 @@ class Conversation:
 
     def put(self, item: JsonObject, previous_item_id: str | None = None) -> Item:
         """Take in an item as an event describes it, new or known; raises `BadField` where it has no id."""
-        read = _read(item)
+        read = read_item(item, self._side)
         known = self.by_id.get(read.id) or self._own(read)
         if known is None:
             return self._add(read, previous_item_id)
@@ -107,7 +80,7 @@ class Conversation:
             self._place(known.id, previous_item_id)
         self.confirms = True if known.asked_by else self.confirms
         known.asked_by = known.asked_by if known.leaving else ""
-        known.parts.update(read.parts)
+        known.take_whole(read)
         known.call_id, known.name = read.call_id or known.call_id, read.name or known.name
         # A turn that was reported as incomplete stays so, also when a later connection gets it completed.
         if read.status != "in_progress" and not known.is_announced:
@@ -121,14 +94,14 @@ class Conversation:
         the client sends now remains.
         """
         try:
-            read = _read(item)
+            read = read_item(item, SideFields())
         except BadField:
             return
         known = self.by_id.get(read.id)
         if known is None:
             known = self._add(read, previous_item_id)
         else:
-            known.parts = read.parts
+            known.parts, known.wholes = {}, read.wholes
             if known.heard_ms is not None:
                 known.heard_ms, known.audio_characters = None, 0
         known.asked_by = asked_by
@@ -159,24 +132,50 @@ class Conversation:
         for item in [*self.of_responses(response_ids), *gone]:
             self.remove(item.id)
 
-    def append(self, item_id: str, content_index: int, delta: str, *, whole: bool = False) -> Item:
-        """Add a piece of text to a part of an item, or replace the part by its `whole` text; returns the item.
+    def append(self, item_id: str, content_index: int, piece: str) -> tuple[Item, str]:
+        """Add a piece of text to a part of an item; returns the item, and what of the piece is new.
 
         A piece of an item that was never announced makes the item, since the announcement may have been lost.
         """
-        if content_index > _MAX_CONTENT_INDEX:
-            raise BadField("content_index", f"at most {_MAX_CONTENT_INDEX}")
-        item = self.by_id.get(item_id) or self.put({"id": item_id, "type": "message", "role": "assistant"})
-        if whole:
-            item.parts[content_index] = [delta]
-        else:
-            item.parts.setdefault(content_index, []).append(delta)
-        return item
+        item = self.message(item_id)
+        pieces = item.parts.get(content_index)
+        if pieces is None:
+            pieces = item.parts[content_index] = SnapshotPieces() if self.sends_snapshots else []
+        return item, pieces.add(piece) if isinstance(pieces, SnapshotPieces) else _added(pieces, piece)
+
+    def message(self, item_id: str, role: str = "assistant") -> Item:
+        """The item with this id, a new message where there is none."""
+        return self.by_id.get(item_id) or self.put({"id": item_id, "type": "message", "role": role})
+
+    def end_turn(self, item: Item, logprobs: Sequence[JsonObject] = ()) -> list[Effect]:
+        """The end of a turn, reported once; none of an item without words.
+
+        What its pieces have left out, or said otherwise, comes right before it.
+        """
+        if item.is_announced or item.type != "message" or not item.text:
+            return []
+        item.is_announced = True
+        if item.status == "in_progress":
+            item.status = "completed"
+        corrections = item.corrections()
+        self.sends_snapshots = self.sends_snapshots or is_snapshots(corrections)
+        return [*corrections, TurnEnded(item.role, item.text, item.id, item.status, logprobs)]
+
+    def name(self, item: Item, name: str) -> None:
+        """The endpoint names an item that had none: what it says about this name is about the item."""
+        item.name_at_end = name
+        self.by_id[name] = item
 
     def remove(self, item_id: str) -> None:
         """Forget an item; unknown ids are ignored."""
-        if self.by_id.pop(item_id, None) is not None:
-            self._order.remove(item_id)
+        item = self.by_id.get(item_id)
+        if item is not None:
+            self._order.remove(item.id)
+            self._forget(item)
+
+    def _forget(self, item: Item) -> None:
+        del self.by_id[item.id]
+        self.by_id.pop(item.name_at_end, None)
 
     def _own(self, read: Item) -> Item | None:
         """The item of the client that the endpoint has just confirmed under another id, if it did that."""
@@ -203,7 +202,7 @@ class Conversation:
         self.by_id[item.id] = item
         self._place(item.id, previous_item_id)
         if len(self._order) > MAX_ITEMS:
-            del self.by_id[self._order.pop(0)]
+            self._forget(self.by_id[self._order.pop(0)])
         return item
 
     def _place(self, item_id: str, previous_item_id: str | None) -> None:
@@ -215,27 +214,6 @@ class Conversation:
             self._order.append(item_id)
 
 
-def _read(item: JsonObject) -> Item:
-    """An item as an event describes it; raises `BadField` where it has no id or cannot be read."""
-    kind, status = optional_text(item, "type"), item.get("status")
-    if kind in {"function_call", "function_call_output"}:
-        texts = [optional_text(item, "arguments") or optional_text(item, "output")]
-    else:
-        texts = [optional_text(part, "text") or optional_text(part, "transcript") for part in tables(item, "content")]
-    read = Item(text(item, "id"), kind, optional_text(item, "role"))
-    read.parts = {index: [each] for index, each in enumerate(texts) if each}
-    read.call_id, read.name = optional_text(item, "call_id"), optional_text(item, "name")
-    match status:
-        case "completed" | "incomplete":
-            read.status = status
-    return read
-
-
-def turn_ended(item: Item, logprobs: Sequence[JsonObject] = ()) -> list[Effect]:
-    """The end of a turn, reported once; none of an item without words."""
-    if item.is_announced or item.type != "message" or not item.text:
-        return []
-    item.is_announced = True
-    if item.status == "in_progress":
-        item.status = "completed"
-    return [TurnEnded(item.role, item.text, item.id, item.status, logprobs)]
+def _added(pieces: list[str], piece: str) -> str:
+    pieces.append(piece)
+    return piece

@@ -1,25 +1,28 @@
 """Server events of items, of the input buffer and of transcription: how they change a session."""
 
-from runner.protocol.conversation import turn_ended
 from runner.protocol.effects import (
     Effect,
     SpeechStarted,
     SpeechStopped,
+    TextCorrected,
     TranscriptDelta,
     TranscriptionEnded,
     TranscriptionStarted,
     Truncated,
+    TurnEnded,
 )
 from runner.protocol.history import heard
-from runner.protocol.json_fields import JsonObject, count, optional_table, optional_text, table, tables, text
+from runner.protocol.item import corrections, part_index
+from runner.protocol.json_fields import BadField, JsonObject, identifier, optional_text, table, text
 from runner.protocol.severity import error_for_failure
 from runner.protocol.state import SessionState
+from runner.protocol.transcripts import MAX_TRANSCRIPTS
 
 
 def _item_placed(state: SessionState, event: JsonObject) -> list[Effect]:
-    previous = optional_text(event, "previous_item_id") or None
+    previous = state.side.identifier(event, "previous_item_id") or None
     item = state.conversation.put(table(event, "item"), previous)
-    return turn_ended(item) if item.role != "assistant" else []
+    return state.conversation.end_turn(item) if item.role != "assistant" else []
 
 
 def _item_done(state: SessionState, event: JsonObject) -> list[Effect]:
@@ -27,16 +30,20 @@ def _item_done(state: SessionState, event: JsonObject) -> list[Effect]:
 
 
 def _truncated(state: SessionState, event: JsonObject) -> list[Effect]:
-    item = state.conversation.get(text(event, "item_id"))
+    item = state.conversation.get(identifier(event, "item_id"))
     if item is None:
         return []
-    item.heard_ms = count(event, "audio_end_ms")
+    heard_ms = state.side.whole(event, "audio_end_ms")
+    # Where the endpoint does not say, what we have asked for holds.
+    item.heard_ms = item.heard_ms if heard_ms is None else heard_ms
+    if item.heard_ms is None:
+        return []
     words = heard(item, state.configuration.output_format)
     return [Truncated(item.id, item.heard_ms, "".join(words[index] for index in sorted(words)))]
 
 
 def _item_deleted(state: SessionState, event: JsonObject) -> list[Effect]:
-    item_id = text(event, "item_id")
+    item_id = identifier(event, "item_id")
     state.conversation.remove(item_id)
     if item_id not in state.pending.transcribing:
         return []
@@ -45,7 +52,7 @@ def _item_deleted(state: SessionState, event: JsonObject) -> list[Effect]:
 
 
 def _speech_started(state: SessionState, event: JsonObject) -> list[Effect]:
-    item_id, audio_ms = optional_text(event, "item_id"), count(event, "audio_start_ms")
+    item_id, audio_ms = state.side.identifier(event, "item_id"), state.side.whole(event, "audio_start_ms") or 0
     if state.configuration.detects_turns:
         state.pending.hear("speaking", audio_ms)
     return [SpeechStarted(item_id, audio_ms, state.configuration.interrupts)]
@@ -56,7 +63,7 @@ def _speech_stopped(state: SessionState, event: JsonObject) -> list[Effect]:
     followed = state.configuration.answers_turns or (
         state.configuration.detects_turns and state.configuration.hearing.get("transcription")
     )
-    item_id, audio_ms = optional_text(event, "item_id"), count(event, "audio_end_ms")
+    item_id, audio_ms = state.side.identifier(event, "item_id"), state.side.whole(event, "audio_end_ms") or 0
     state.pending.hear("stopped" if followed else "none", audio_ms)
     return [SpeechStopped(item_id, audio_ms)]
 
@@ -70,15 +77,24 @@ def _committed(state: SessionState, event: JsonObject) -> list[Effect]:
     state.pending.commit(answered=state.configuration.answers_turns)
     if not state.configuration.hearing.get("transcription"):
         return []
-    item_id = optional_text(event, "item_id")
-    state.pending.transcribing.add(item_id)
+    item_id = state.side.identifier(event, "item_id")
+    if len(state.pending.transcribing) < MAX_TRANSCRIPTS:
+        state.pending.transcribing.add(item_id)
     return [TranscriptionStarted(item_id)] if item_id else []
 
 
 def _transcription_failed(state: SessionState, event: JsonObject) -> list[Effect]:
-    item_id = text(event, "item_id")
+    item_id = _transcribed_item(state, event)
     _transcribed(state, item_id)
+    state.transcripts.end(item_id)
     return [TranscriptionEnded(item_id, error_for_failure("the transcription failed", event.get("error")))]
+
+
+def _transcribed_item(state: SessionState, event: JsonObject) -> str:
+    """The item whose audio was transcribed; where the endpoint does not say, the only one that waits for it."""
+    waiting = state.pending.transcribing
+    item_id = state.side.identifier(event, "item_id") or (next(iter(waiting)) if len(waiting) == 1 else "")
+    return item_id or f"heard_{next(state.sent.numbers):06d}"
 
 
 def _transcribed(state: SessionState, item_id: str) -> None:
@@ -87,20 +103,37 @@ def _transcribed(state: SessionState, item_id: str) -> None:
         state.pending.turn = "none"
 
 
-def _transcript_delta(_state: SessionState, event: JsonObject) -> list[Effect]:
-    return [TranscriptDelta(text(event, "item_id"), optional_text(event, "delta"))]
+def _transcript_delta(state: SessionState, event: JsonObject) -> list[Effect]:
+    item_id, piece = event.get("item_id"), event.get("delta")
+    if not type(item_id) is type(piece) is str:
+        waiting = state.pending.transcribing
+        item_id = state.side.identifier(event, "item_id") or (next(iter(waiting)) if len(waiting) == 1 else "")
+        piece = optional_text(event, "delta")
+        if not item_id:
+            raise BadField("item_id", "a string")
+    state.transcripts.add(item_id, piece)
+    return [*state.side.report(event["type"]), TranscriptDelta(item_id, piece)]
 
 
 def _transcript(state: SessionState, event: JsonObject) -> list[Effect]:
-    item_id = text(event, "item_id")
+    item_id = _transcribed_item(state, event)
+    pieces = state.transcripts.end(item_id)
+    # Some servers say null for silence, and some have said it all in pieces.
+    transcript = "".join(pieces) if event.get("transcript") is None else text(event, "transcript")
     _transcribed(state, item_id)
-    transcript = text(event, "transcript")
-    state.usage.add_transcription(optional_table(event, "usage"))
-    if state.conversation.get(item_id) is None:
-        # The item was not announced; that these are the user's words is known all the same.
-        state.conversation.put({"id": item_id, "type": "message", "role": "user"})
-    item = state.conversation.append(item_id, count(event, "content_index"), transcript, whole=True)
-    return [*turn_ended(item, tuple(tables(event, "logprobs"))), TranscriptionEnded(item_id)]
+    state.usage.add_transcription(state.side.table(event, "usage"), state.side)
+    logprobs = tuple(state.side.tables(event, "logprobs"))
+    # The item may not have been announced; that these are the user's words is known all the same.
+    item = state.conversation.message(item_id, "user")
+    ended = TranscriptionEnded(item_id)
+    if item.is_announced and transcript.strip() not in item.text:
+        # Some servers write down one turn in several transcripts.
+        item.end_part(len(item.texts), transcript)
+        return [TurnEnded(item.role, transcript, item_id, "completed", logprobs), ended]
+    if transcript:
+        item.end_part(part_index(event, state.side), transcript)
+    wrong = [each for each in corrections(pieces, transcript, item_id, "") if isinstance(each, TextCorrected)]
+    return [*wrong, *state.conversation.end_turn(item, logprobs), ended]
 
 
 def finished(state: SessionState, incoming: JsonObject) -> list[Effect]:
@@ -108,7 +141,7 @@ def finished(state: SessionState, incoming: JsonObject) -> list[Effect]:
     item = state.conversation.put(incoming)
     if item.status == "in_progress":
         item.status = "completed"
-    return turn_ended(item)
+    return state.conversation.end_turn(item)
 
 
 CONVERSATION_ROUTES = {

@@ -2,11 +2,12 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
 from runner.protocol.json_fields import JsonObject
+from runner.protocol.session_format import DIRECTIONS, format_of, unusable_rate
 from runner.protocol.severity import plain
 from runner.redaction import excerpt
 
@@ -75,7 +76,16 @@ def differences(asked: JsonObject, effective: JsonObject) -> list[Drift]:
     """
     kind = asked.get("type")
     shown = _SHOWN_IN.get(kind, {}) if isinstance(kind, str) else {}
-    return list(_in_object("", asked, effective, {**_SHOWN, **shown}))
+    found = list(_in_object("", asked, effective, {**_SHOWN, **shown}))
+    return [*found, *_unusable_rates(effective, {each.path for each in found})]
+
+
+def _unusable_rates(effective: JsonObject, found: Set[str]) -> Iterator[Drift]:
+    """The rates that no audio has: 24 kHz is used instead, whether or not a rate was asked for."""
+    for direction in DIRECTIONS:
+        path = f"audio.{direction}.format.rate"
+        if path not in found and (rate := unusable_rate(effective, direction)) is not None:
+            yield Drift(path, format_of({}, direction).rate, rate)
 
 
 def _in_object(path: str, asked: JsonObject, effective: JsonObject, shown: _Shown) -> Iterator[Drift]:

@@ -10,6 +10,7 @@ from runner.protocol.audio_append import decoded
 from runner.protocol.json_fields import JsonObject
 from runner.protocol.rate_limits import RateLimitCrossed
 from runner.protocol.severity import Severity
+from runner.protocol.side_fields import FieldUnreadable
 
 make = tuple.__new__
 """Makes a named tuple of the hot path in half the time of its constructor, which goes through its fields' names."""
@@ -205,6 +206,15 @@ class EventMalformed:
     problem: str
 
 
+@dataclass(frozen=True, slots=True)
+class TextCorrected:
+    """The whole text of a turn is not what its pieces were; a `TurnEnded` with the whole text follows."""
+
+    item_id: str
+    reason: Literal["pieces missing", "pieces repeat what came before", "other words"]
+    """In the first case what is missing follows as one more piece."""
+
+
 Effect = (
     Opened
     | Configured
@@ -227,4 +237,6 @@ Effect = (
     | ErrorReported
     | EventUnknown
     | EventMalformed
+    | FieldUnreadable
+    | TextCorrected
 )

@@ -1,11 +1,12 @@
 """Server events by type: the table that says which of them change a session, and how."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 from runner.api.session_types import SessionType
 from runner.protocol.conversation_events import CONVERSATION_ROUTES
 from runner.protocol.effects import Effect
-from runner.protocol.json_fields import JsonObject, tables
+from runner.protocol.json_fields import JsonObject
+from runner.protocol.preview import PREVIEW_NAMES
 from runner.protocol.response_events import RESPONSE_ROUTES
 from runner.protocol.session_events import SESSION_ROUTES
 from runner.protocol.state import SessionState
@@ -15,16 +16,33 @@ Route = Callable[[SessionState, JsonObject], list[Effect]]
 
 
 def _rate_limits(state: SessionState, event: JsonObject) -> list[Effect]:
-    return [*state.rate_limits.update(tables(event, "rate_limits"), state.clock())]
+    return [*state.rate_limits.update(state.side.tables(event, "rate_limits"), state.clock())]
 
 
-ROUTES: dict[str, Route] = {
-    **CONVERSATION_ROUTES,
-    **RESPONSE_ROUTES,
-    **SESSION_ROUTES,
-    "rate_limits.updated": _rate_limits,
-}
+def _reporting(route: Route) -> Route:
+    """The same function, which also reports the side fields that it could not read."""
+
+    def reporting(state: SessionState, event: JsonObject) -> list[Effect]:
+        effects = route(state, event)
+        return [*unread, *effects] if (unread := state.side.report(event["type"])) else effects
+
+    return reporting
+
+
+def _table(*tables: Mapping[str, Route]) -> dict[str, Route]:
+    """One table of all: every event that brings no piece reports its side fields, pieces do where they look at them."""
+    return {
+        kind: route if kind.endswith(".delta") else _reporting(route)
+        for table in tables
+        for kind, route in table.items()
+    }
+
+
+ROUTES = _table(CONVERSATION_ROUTES, RESPONSE_ROUTES, SESSION_ROUTES, {"rate_limits.updated": _rate_limits})
 """The events that change the state of a conversation or a transcription."""
+
+_ROUTES_OF_ALL_NAMES = {**ROUTES, **{old: ROUTES[name] for old, name in PREVIEW_NAMES.items() if name in ROUTES}}
+"""The same, with the names of the preview protocol, which some servers use beside the current one."""
 
 KNOWN_TYPES = frozenset(ROUTES) | {
     "conversation.created",
@@ -39,7 +57,6 @@ KNOWN_TYPES = frozenset(ROUTES) | {
     "output_audio_buffer.started",
     "output_audio_buffer.stopped",
     "response.content_part.added",
-    "response.content_part.done",
     "response.function_call_arguments.delta",
     "response.function_call_arguments.done",
     "response.mcp_call.completed",
@@ -51,14 +68,23 @@ KNOWN_TYPES = frozenset(ROUTES) | {
 }
 """All 46 server events of the current protocol; any other is passed on, and named once in the log."""
 
-_TRANSLATION: dict[str, Route] = {**SESSION_ROUTES, **TRANSLATION_ROUTES}
+_WORDS = frozenset(
+    kind
+    for kind in (*ROUTES, *TRANSLATION_ROUTES)
+    if kind.startswith("response.") or kind.endswith((".delta", ".input_audio_transcription.completed"))
+)
+BRINGS_WORDS = _WORDS | {old for old, name in PREVIEW_NAMES.items() if name in _WORDS}
+"""The events whose meaning is what somebody says; where it cannot be read, something is lost."""
+
+_KNOWN_NAMES = KNOWN_TYPES | PREVIEW_NAMES.keys()
+_TRANSLATION = _table(SESSION_ROUTES, TRANSLATION_ROUTES)
 
 
 def routes_of(kind: SessionType) -> dict[str, Route]:
     """The events that change the state of a session of this kind."""
-    return _TRANSLATION if kind == "translation" else ROUTES
+    return _TRANSLATION if kind == "translation" else _ROUTES_OF_ALL_NAMES
 
 
 def known_types(kind: SessionType) -> Collection[str]:
     """The server events of a session of this kind."""
-    return _TRANSLATION if kind == "translation" else KNOWN_TYPES
+    return _TRANSLATION if kind == "translation" else _KNOWN_NAMES

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from unicodedata import east_asian_width
 
 from runner.audio.format import PCM, AudioFormat
-from runner.protocol.conversation import Conversation, Item
+from runner.protocol.conversation import Conversation
+from runner.protocol.item import Item
 from runner.protocol.json_fields import JsonObject
 from runner.settings.continuity import History
 
@@ -42,7 +43,7 @@ def replay(conversation: Conversation, bounds: History, *, audio_format: AudioFo
 
 def heard(item: Item, audio_format: AudioFormat) -> dict[int, str]:
     """The text of an item by content index, without the part that was cut off unheard."""
-    texts = {index: "".join(item.parts[index]) for index in sorted(item.parts)}
+    texts = item.texts
     if item.heard_ms is None or not item.audio_characters:
         return texts
     audio_ms = audio_format.ms(max(1, item.audio_characters * 3 // 4))

@@ -26,6 +26,14 @@ def text(event: JsonObject, key: str) -> str:
     return value
 
 
+def identifier(event: JsonObject, key: str) -> str:
+    """The id under `key`, which some servers write as a number; raises `BadField` for anything else."""
+    value = event.get(key)
+    if type(value) is int or (type(value) is float and value.is_integer()):
+        return str(int(value))
+    return text(event, key)
+
+
 def optional_text(event: JsonObject, key: str) -> str:
     """The string under `key`, or an empty one where it is missing or null; raises `BadField` for anything else."""
     return "" if event.get(key) is None else text(event, key)
@@ -59,9 +67,10 @@ def count(event: JsonObject, key: str) -> int:
     value = event.get(key)
     if value is None:
         return 0
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 63:
+    is_whole = type(value) is int or (type(value) is float and value.is_integer())
+    if not is_whole or not 0 <= value < 1 << 63:
         raise BadField(key, "a non-negative whole number")
-    return value
+    return int(value)
 
 
 def number(event: JsonObject, key: str) -> float:

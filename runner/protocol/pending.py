@@ -4,11 +4,16 @@ from collections.abc import Callable
 from typing import Literal
 
 from runner.errors import RunnerError
+from runner.protocol.ended_responses import EndedResponses
 from runner.protocol.json_fields import JsonObject
-from runner.protocol.request import RESPONSE, Request, RequestKind
+from runner.protocol.request import RESPONSE, Request, RequestKind, conversation_of
 
 Turn = Literal["none", "speaking", "stopped", "committed"]
 """How far turn detection is with the user's turn; `committed` while the response to it has not begun."""
+
+
+MAX_RESPONSES = 1024
+"""How many responses can be in flight, in the conversation and out of band; the oldest are forgotten first."""
 
 
 class Pending:
@@ -35,6 +40,8 @@ class Pending:
         """How many turns turn detection has heard on this connection."""
         self.settled = 0
         """How often the endpoint has begun, ended, refused or confirmed something of what it owes."""
+        self.ended = EndedResponses()
+        """The responses that are over, so that nothing begins one anew."""
         self._gave_up = False
         self._doubtful: Request | None = None
         self._doubted: tuple[str, RunnerError] | None = None
@@ -97,21 +104,37 @@ class Pending:
 
     def begin(self, response_id: str, response: JsonObject) -> None:
         """A response has begun: one that the client requested, or turn detection."""
-        if response_id not in self.active and response_id not in self.out_of_band:
+        is_late = response_id in self.ended and not self._expected()
+        if response_id not in self.active and response_id not in self.out_of_band and not is_late:
+            self.ended.discard(response_id)
             asked = self._claim(response)
-            (self.out_of_band if asked.kind == "out_of_band" else self.active)[response_id] = asked
+            flying = self.out_of_band if asked.kind == "out_of_band" else self.active
+            flying[response_id] = asked
+            if len(flying) > MAX_RESPONSES:
+                del flying[next(iter(flying))]
+
+    def begins_unannounced(self, response_id: str) -> bool:
+        """Whether a piece of this response is the first that is heard of it, and something is to be answered."""
+        is_known = response_id in self.active or response_id in self.out_of_band or response_id in self.ended
+        return bool(response_id) and not is_known and bool(self._expected())
+
+    def sole_response(self) -> str:
+        """The only response in flight, of the conversation if it has any; nothing where there are several."""
+        flying = self.active or self.out_of_band
+        return next(iter(flying)) if len(flying) == 1 else ""
 
     def end(self, response_id: str, response: JsonObject) -> Request | None:
         """A response is over; returns the request that it answers, None where no request or turn awaited it.
 
         The end counts even where the beginning was lost: the request would otherwise stay pending for ever.
         """
+        self.ended.add(response_id)
         for flying in (self.active, self.out_of_band):
             if response_id in flying:
                 self.settled += 1
                 return flying.pop(response_id)
         expected = self._expected()
-        if not expected or (_conversation(response) is None and "out_of_band" not in expected):
+        if not expected or (conversation_of(response) is None and "out_of_band" not in expected):
             return None
         return self._claim(response)
 
@@ -259,7 +282,7 @@ class Pending:
         The API names the conversation, or says null out of band; some servers leave the field out or fill it in for
         every response. The request therefore decides, and the field where that leaves a choice.
         """
-        expected, conversation = self._expected(), _conversation(response)
+        expected, conversation = self._expected(), conversation_of(response)
         kind: RequestKind = "out_of_band" if conversation is None else "response"
         if expected and (kind not in expected or conversation == ""):
             kind = expected[0]
@@ -275,9 +298,3 @@ class Pending:
             if answers_turn:
                 self.turn = "none"
         return found or Request("", kind, RESPONSE)
-
-
-def _conversation(response: JsonObject) -> str | None:
-    """The conversation that a response names: None where it says null, nothing where it does not say."""
-    conversation = response.get("conversation_id", "")
-    return conversation if conversation is None or isinstance(conversation, str) else ""

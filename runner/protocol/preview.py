@@ -8,7 +8,7 @@ from typing import Any
 
 from runner.protocol.json_fields import JsonObject
 
-_EVENTS = {
+PREVIEW_NAMES = {
     "response.text.delta": "response.output_text.delta",
     "response.text.done": "response.output_text.done",
     "response.audio.delta": "response.output_audio.delta",
@@ -18,6 +18,7 @@ _EVENTS = {
     "transcription_session.updated": "session.updated",
     "transcription_session.created": "session.created",
 }
+"""The names of server events in the preview protocol, with those of the current one."""
 _FLAT_FORMATS = {"audio/pcm": "pcm16", "audio/pcmu": "g711_ulaw", "audio/pcma": "g711_alaw"}
 _FORMATS = {flat: {"type": name} for name, flat in _FLAT_FORMATS.items()} | {
     "pcm16": {"type": "audio/pcm", "rate": 24000}
@@ -53,12 +54,19 @@ def to_preview(event: JsonObject) -> JsonObject:
     return event
 
 
+def current_session(session: JsonObject) -> JsonObject:
+    """A session object in the words of the current protocol, of whichever protocol it is."""
+    if "audio" in session or not _FLAT_FIELDS & session.keys():
+        return session
+    return _nested_session(session, transcription=session.get("object") == _TRANSCRIPTION)
+
+
 def from_preview(event: JsonObject) -> JsonObject:
     """A server event of the preview protocol in the words of the current one; unknown events come back as they are."""
     kind = event.get("type")
     if not isinstance(kind, str):
         return event
-    event = {**event, "type": _EVENTS.get(kind, kind)}
+    event = {**event, "type": PREVIEW_NAMES.get(kind, kind)}
     if isinstance(session := event.get("session"), dict):
         transcription = kind.startswith("transcription_session") or session.get("object") == _TRANSCRIPTION
         event["session"] = _nested_session(session, transcription=transcription)

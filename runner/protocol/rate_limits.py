@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from runner.protocol.json_fields import BadField, JsonObject, count, number, text
+from runner.protocol.json_fields import BadField, JsonObject, count, text
 from runner.protocol.severity import plain
 from runner.redaction import excerpt
+from runner.protocol.side_fields import SideFields
 
 LONGEST_WAIT_S = 300.0
 """No response waits longer for a limit to be reset, in seconds."""
@@ -42,9 +43,14 @@ class _Limit(NamedTuple):
 
 
 class RateLimits:
-    """The latest state of each rate limit."""
+    """The latest state of each rate limit.
 
-    def __init__(self) -> None:
+    Args:
+        side: Reads the entries; one without a name or without what remains is left out.
+    """
+
+    def __init__(self, side: SideFields | None = None) -> None:
+        self._side = side or SideFields()
         self._limits: dict[str, _Limit] = {}
 
     def update(self, limits: list[JsonObject], at_s: float) -> list[RateLimitCrossed]:
@@ -57,12 +63,12 @@ class RateLimits:
         Returns:
             The limits of which no more than 20 %, 5 % or nothing remains and this was not said before, and those that
             have recovered above 20 % since.
-
-        Raises:
-            BadField: An entry is malformed; nothing has changed.
         """
         crossed = []
-        for incoming in [_read(each) for each in limits[:_MOST_LIMITS]]:
+        for entry in limits[:_MOST_LIMITS]:
+            incoming = _read(entry, self._side)
+            if incoming is None:
+                continue
             before = self._limits.pop(incoming.name, None)
             reported_thresholds = before.reported_thresholds if before else 0
             now = sum(incoming.share <= threshold for threshold in _THRESHOLDS)
@@ -82,11 +88,16 @@ class RateLimits:
         return max([0.0, *waits])
 
 
-def _read(entry: JsonObject) -> RateLimitCrossed:
-    limit, remaining = count(entry, "limit"), count(entry, "remaining")
+def _read(entry: JsonObject, side: SideFields) -> RateLimitCrossed | None:
+    try:
+        name, remaining = excerpt(plain(text(entry, "name")), _LONGEST_NAME), count(entry, "remaining")
+    except BadField as bad:
+        side.note(str(bad))
+        return None
     if entry.get("remaining") is None:
-        raise BadField("remaining", "a non-negative whole number")
+        side.note("`remaining` is not a non-negative whole number")
+        return None
+    limit = side.count(entry, "limit")
     # A limit of 0 would be no service at all: an endpoint that sends it means that it has none.
     share = min(1.0, remaining / limit) if limit else 1.0
-    name = excerpt(plain(text(entry, "name")), _LONGEST_NAME)
-    return RateLimitCrossed(name, limit, remaining, number(entry, "reset_seconds"), share)
+    return RateLimitCrossed(name, limit, remaining, side.number(entry, "reset_seconds"), share)

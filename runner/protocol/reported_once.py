@@ -25,7 +25,7 @@ class ReportedOnce:
         return [EventUnknown(plain(kind))]
 
     def malformed(self, kind: str, problem: str) -> list[Effect]:
-        """An event cannot be read; each problem of a type is reported once."""
+        """An event cannot be read; each problem of a type is reported once; an empty type is no event at all."""
         if (kind, problem) in self._malformed or len(self._malformed) >= _REMEMBERED:
             return []
         self._malformed |= {(kind, problem)}
@@ -34,5 +34,6 @@ class ReportedOnce:
     def harmless(self, code: str) -> bool:
         """The endpoint has sent a harmless error; returns whether it is the first with this code."""
         is_new = code not in self._harmless
-        self._harmless |= {code}
+        if len(self._harmless) < _REMEMBERED:
+            self._harmless |= {code}
         return is_new

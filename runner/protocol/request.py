@@ -1,6 +1,6 @@
-"""A request of the client that the endpoint has to answer."""
+"""The requests of the client, and whether they are of the conversation or out of band."""
 
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from runner.protocol.json_fields import JsonObject
 
@@ -28,4 +28,17 @@ class Request(NamedTuple):
         return self.retried_id or self.event_id
 
 
-RESPONSE: JsonObject = {"type": "response.create"}
+RESPONSE: Final[JsonObject] = {"type": "response.create"}
+"""What turn detection asks for in the place of the client."""
+
+
+def out_of_band(event: JsonObject) -> bool:
+    """Whether this `response.create` asks for a response outside the conversation, which may run beside another."""
+    response = event.get("response")
+    return isinstance(response, dict) and response.get("conversation") == "none"
+
+
+def conversation_of(response: JsonObject) -> str | None:
+    """The conversation that a response names: None where it says null, nothing where it does not say."""
+    conversation = response.get("conversation_id", "")
+    return conversation if conversation is None or isinstance(conversation, str) else ""

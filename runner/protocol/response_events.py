@@ -1,9 +1,10 @@
 """Server events of responses: how they change a session, pieces of answers first of all."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from runner.errors import EndpointBusy, ProtocolError, RunnerError
+from runner.protocol.conversation import Conversation
 from runner.protocol.conversation_events import finished
 from runner.protocol.effects import (
     AudioDelta,
@@ -11,17 +12,22 @@ from runner.protocol.effects import (
     ResponseEnded,
     ResponseRepeats,
     ResponseStarted,
+    TextCorrected,
     TextDelta,
     make,
 )
-from runner.protocol.json_fields import BadField, JsonObject, count, optional_table, optional_text, table, tables, text
+from runner.protocol.item import Item, part_index
+from runner.protocol.json_fields import BadField, JsonObject, identifier, optional_text, table
 from runner.protocol.severity import error_for_failure, plain
 from runner.protocol.state import SessionState
 
 
 def _response_created(state: SessionState, event: JsonObject) -> list[Effect]:
     response = table(event, "response")
-    response_id = text(response, "id")
+    return _begin(state, identifier(response, "id"), response)
+
+
+def _begin(state: SessionState, response_id: str, response: JsonObject) -> list[Effect]:
     state.pending.begin(response_id, response)
     request_id = state.request_of(response_id)
     if request_id and state.conversation.first_unconfirmed(state.sent):
@@ -31,25 +37,70 @@ def _response_created(state: SessionState, event: JsonObject) -> list[Effect]:
 
 
 def _response_id(state: SessionState, event: JsonObject) -> str:
-    """The response in the conversation that an event is a part of, nothing where it is out of band or not known."""
-    response_id = optional_text(event, "response_id")
-    return response_id if response_id in state.pending.active else ""
+    """The response that an event is a part of; the only one in flight where it does not say."""
+    return state.side.identifier(event, "response_id") or state.pending.sole_response()
+
+
+def _place(state: SessionState, event: JsonObject) -> tuple[str, str]:
+    """The response and the item that a piece is a part of, where it does not say the only ones that can be meant."""
+    item_id, response_id = state.side.identifier(event, "item_id"), state.side.identifier(event, "response_id")
+    if not response_id:
+        item = state.conversation.get(item_id) or state.aside.get(item_id)
+        response_id = (item.response_id if item else "") or state.pending.sole_response()
+    if not item_id:
+        made = state.conversation.of_responses({response_id}) or state.aside.of_responses({response_id})
+        item_id = made[-1].id if made else response_id and _stand_in(response_id)
+    if not item_id:
+        raise BadField("item_id", "a string")
+    return response_id, item_id
+
+
+def _home(state: SessionState, response_id: str) -> Conversation | None:
+    """Where the items of a response stand; what it says out of band never becomes part of the conversation."""
+    if response_id in state.pending.active:
+        return state.conversation
+    return state.aside if response_id in state.pending.out_of_band else None
+
+
+def _begin_unannounced(state: SessionState, response_id: str) -> list[Effect]:
+    """Begin the response that an event is a part of, where its own beginning was lost or is never sent."""
+    return _begin(state, response_id, {}) if state.pending.begins_unannounced(response_id) else []
+
+
+def _stand_in(response_id: str) -> str:
+    """The name of the item that a response says something in, until the endpoint names it."""
+    return f"item_of_{response_id}"
+
+
+def _put(home: Conversation, response_id: str, incoming: JsonObject) -> Item:
+    """Take in an item of a response; it may be the one that pieces without a name have made."""
+    name = identifier(incoming, "id")
+    nameless = home.get(_stand_in(response_id))
+    if nameless is not None and home.get(name) is None and incoming.get("type", "message") == "message":
+        home.name(nameless, name)
+    item = home.put(incoming)
+    item.response_id = response_id
+    return item
 
 
 def _output_item_added(state: SessionState, event: JsonObject) -> list[Effect]:
-    if response_id := _response_id(state, event):
-        state.conversation.put(table(event, "item")).response_id = response_id
-    return []
+    incoming, response_id = table(event, "item"), _response_id(state, event)
+    begun = _begin_unannounced(state, response_id)
+    home = _home(state, response_id)
+    if home is not None:
+        _put(home, response_id, incoming)
+    return begun
 
 
 def _output_item_done(state: SessionState, event: JsonObject) -> list[Effect]:
     incoming, response_id = table(event, "item"), _response_id(state, event)
-    if response_id:
-        state.conversation.put(incoming).response_id = response_id
-    elif state.conversation.get(text(incoming, "id")) is None:
-        # What a response says out of band never becomes part of the conversation.
-        return []
-    return finished(state, incoming)
+    begun = _begin_unannounced(state, response_id)
+    home = _home(state, response_id)
+    if home is not None:
+        _put(home, response_id, incoming)
+    if home is state.aside or (home is None and state.conversation.get(identifier(incoming, "id")) is None):
+        return begun
+    return [*begun, *finished(state, incoming)]
 
 
 def _delta(state: SessionState, event: JsonObject) -> list[Effect]:
@@ -67,56 +118,100 @@ def _delta(state: SessionState, event: JsonObject) -> list[Effect]:
 
 
 def _first_delta(state: SessionState, event: JsonObject) -> list[Effect]:
-    item_id, response_id, delta = _piece(event)
-    known = item_id in state.conversation.by_id
-    if known or response_id in state.pending.active:
-        item = state.conversation.append(item_id, count(event, "content_index"), delta)
-        item.response_id = item.response_id if known else response_id
-    return [TextDelta(response_id, item_id, delta)]
+    delta, (response_id, item_id) = _words(event, "delta"), _place(state, event)
+    index = part_index(event, state.side)
+    begun = _begin_unannounced(state, response_id)
+    home = state.conversation if item_id in state.conversation.by_id else _home(state, response_id)
+    if home is not None:
+        item, delta = home.append(item_id, index, delta)
+        item.response_id = item.response_id or response_id
+    # A piece that says nothing new is none.
+    pieces = [TextDelta(response_id, item_id, delta)] if delta or not event.get("delta") else []
+    late = _late(state, event) if delta and response_id in state.pending.ended else []
+    return [*state.side.report(event["type"]), *late, *begun, *pieces]
+
+
+def _late(state: SessionState, event: JsonObject) -> list[Effect]:
+    return state.reported_once.malformed(event["type"], "it came after the end of its response")
+
+
+def _words(event: JsonObject, key: str) -> str:
+    """The words of an event; some servers write null where nothing is said."""
+    if key not in event:
+        raise BadField(key, "a string")
+    return optional_text(event, key)
 
 
 def _audio_delta(state: SessionState, event: JsonObject) -> list[Effect]:
     item_id, response_id, audio = event.get("item_id"), event.get("response_id"), event.get("delta")
-    if not type(item_id) is type(response_id) is type(audio) is str:
-        item_id, response_id, audio = _piece(event)
-    item = state.conversation.by_id.get(item_id)
-    if item is None and response_id in state.pending.active:
-        # Its announcement was lost.
-        item = state.conversation.put({"id": item_id, "type": "message", "role": "assistant"})
-        item.response_id = response_id
-    if item is not None:
+    if type(item_id) is type(response_id) is type(audio) is str:
+        item = state.conversation.by_id.get(item_id)
+        if item is not None:
+            item.audio_characters += len(audio)
+            return [make(AudioDelta, (response_id, item_id, audio))]
+    return _first_audio(state, event)
+
+
+def _first_audio(state: SessionState, event: JsonObject) -> list[Effect]:
+    audio, (response_id, item_id) = _words(event, "delta"), _place(state, event)
+    begun = _begin_unannounced(state, response_id)
+    home = _home(state, response_id)
+    if home is not None:
+        item = home.message(item_id)
+        item.response_id = item.response_id or response_id
         item.audio_characters += len(audio)
-    return [make(AudioDelta, (response_id, item_id, audio))]
-
-
-def _piece(event: JsonObject) -> tuple[str, str, str]:
-    """The fields of a delta, checked one by one."""
-    return text(event, "item_id"), optional_text(event, "response_id"), text(event, "delta")
+    return [*state.side.report(event["type"]), *begun, AudioDelta(response_id, item_id, audio)]
 
 
 def _whole(key: str) -> Callable[[SessionState, JsonObject], list[Effect]]:
     def route(state: SessionState, event: JsonObject) -> list[Effect]:
-        item_id = text(event, "item_id")
-        if state.conversation.get(item_id) is not None:
-            state.conversation.append(item_id, count(event, "content_index"), text(event, key), whole=True)
-        return []
+        words, (response_id, item_id) = _words(event, key), _place(state, event)
+        return _end_part(state, event, words, response_id, item_id)
 
     return route
 
 
+def _part_done(state: SessionState, event: JsonObject) -> list[Effect]:
+    part = state.side.table(event, "part")
+    words = state.side.text(part, "text") or state.side.text(part, "transcript")
+    if not words:
+        return []
+    response_id, item_id = _place(state, event)
+    item = state.conversation.get(item_id) or state.aside.get(item_id)
+    known = item.texts.get(part_index(event, state.side), "") if item else ""
+    # The event before, which ended the text of the part, has said it already, in one piece or in several.
+    return [] if words.strip() in known else _end_part(state, event, words, response_id, item_id)
+
+
+def _end_part(state: SessionState, event: JsonObject, words: str, response_id: str, item_id: str) -> list[Effect]:
+    index, known = part_index(event, state.side), state.conversation.get(item_id)
+    begun = _begin_unannounced(state, response_id)
+    if words and response_id in state.pending.ended and not (known and words in known.text):
+        return _late(state, event)
+    home = state.conversation if known else _home(state, response_id)
+    if home is not None and words:
+        item = home.message(item_id)
+        item.response_id = item.response_id or response_id
+        item.end_part(index, words)
+    return begun
+
+
 def _response_done(state: SessionState, event: JsonObject) -> list[Effect]:
     response = table(event, "response")
-    response_id, status = text(response, "id"), text(response, "status")
+    response_id = state.side.identifier(response, "id") or _response_id(state, event)
+    if not response_id:
+        raise BadField("id", "a string")
+    status = state.side.text(response, "status") or "completed"
+    output = state.side.tables(response, "output")
+    is_new = response_id not in state.pending.ended
     asked = state.pending.end(response_id, response)
     in_conversation = asked is not None and asked.kind == "response"
     effects: list[Effect] = []
-    try:
-        state.usage.add(optional_table(response, "usage"))
-        for each in tables(response, "output") if in_conversation else ():
-            state.conversation.put(each).response_id = response_id
-            effects += finished(state, each)
-    except BadField as bad:
-        effects += state.malformed("response.done", str(bad))
+    if asked is not None or is_new:
+        is_aside = asked.kind == "out_of_band" if asked else response.get("conversation_id", "") is None
+        home = state.aside if is_aside else state.conversation
+        effects = _output(state, home, response_id, output, is_whole=status == "completed")
+    state.usage.add(state.side.table(response, "usage"), state.side)
     state.usage.responses += 1
     request_id = asked.first_id if asked else ""
     ending = _ending(response_id, status, response.get("status_details"), request_id)
@@ -144,6 +239,33 @@ def _loss(state: SessionState, ending: ResponseEnded) -> RunnerError | None:
     return None
 
 
+def _output(
+    state: SessionState, home: Conversation, response_id: str, output: Sequence[JsonObject], *, is_whole: bool
+) -> list[Effect]:
+    """What a response has said by its end: the items that it names, and those of which only pieces have come."""
+    effects: list[Effect] = []
+    named = ""
+    for each in output:
+        try:
+            named += _put(home, response_id, each).text
+            effects += finished(state, each) if home is state.conversation else ()
+        except BadField as bad:
+            effects += state.reported_once.malformed("response.done", str(bad))
+    for item in home.of_responses({response_id}):
+        if home is state.aside:
+            home.remove(item.id)
+            if item.text and not item.pieces:
+                effects += [TextCorrected(item.id, "pieces missing"), TextDelta(response_id, item.id, item.text)]
+            else:
+                effects += item.corrections()
+        elif not item.is_announced and item.role == "assistant" and (item.text not in named or not named):
+            # Some servers name their items otherwise at the end.
+            if item.status == "in_progress":
+                item.status = "completed" if is_whole else "incomplete"
+            effects += home.end_turn(item)
+    return effects
+
+
 def _ending(response_id: str, status: str, details: object, request_id: str) -> ResponseEnded:
     details = details if isinstance(details, dict) else {}
     reason, failure = details.get("reason"), details.get("error")
@@ -165,6 +287,7 @@ RESPONSE_ROUTES = {
     "response.output_audio.delta": _audio_delta,
     "response.output_audio_transcript.delta": _delta,
     "response.output_audio_transcript.done": _whole("transcript"),
+    "response.content_part.done": _part_done,
     "response.done": _response_done,
 }
 """The events of responses, in the conversation and out of band."""

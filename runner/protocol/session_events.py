@@ -3,25 +3,37 @@
 from runner.errors import EndpointBusy
 from runner.protocol import severity
 from runner.protocol.effects import Configured, Effect, ErrorReported, Opened, ResponseEnded, ResponseRepeats
-from runner.protocol.json_fields import JsonObject, count, optional_text, table, text
+from runner.protocol.json_fields import JsonObject
+from runner.protocol.preview import current_session
+from runner.protocol.session_format import DIRECTIONS, format_problem
 from runner.protocol.state import SessionState
 
 MAX_OVERTAKEN = 10
 """After so many responses that were in flight before it in a row, a request is given up."""
 
 
+def _session(state: SessionState, event: JsonObject) -> JsonObject:
+    """The session object of an event; some servers have the preview protocol's, whatever they are asked in."""
+    session = current_session(state.side.table(event, "session"))
+    for direction in DIRECTIONS:
+        if problem := format_problem(session, direction):
+            state.side.note(problem)
+    return session
+
+
 def _opened(state: SessionState, event: JsonObject) -> list[Effect]:
-    session = table(event, "session")
-    state.session_id, state.expires_at = optional_text(session, "id"), count(session, "expires_at")
+    session = _session(state, event)
+    state.session_id = state.side.identifier(session or event, "id")
+    state.expires_at = state.side.whole(session, "expires_at") or 0
     state.configuration.report(session)
     state.greeted = True
     return [Opened(state.session_id, state.expires_at, state.kind)]
 
 
 def _configured(state: SessionState, event: JsonObject) -> list[Effect]:
-    session = table(event, "session")
+    session = _session(state, event) or state.configuration.reported
     state.configuration.confirm(session)
-    state.expires_at = count(session, "expires_at") or state.expires_at
+    state.expires_at = state.side.whole(session, "expires_at") or state.expires_at
     if not state.configuration.detects_turns:
         state.pending.drop_turn()
     if state.phase != "closed":
@@ -29,11 +41,23 @@ def _configured(state: SessionState, event: JsonObject) -> list[Effect]:
     return [Configured(session)]
 
 
+def _details(state: SessionState, event: JsonObject) -> JsonObject:
+    """What an error event says; some servers write it as plain text, or beside the event's type."""
+    error = event.get("error")
+    if isinstance(error, dict):
+        return dict(error)
+    if error is not None and not isinstance(error, str):
+        state.side.note("`error` is not an object")
+    beside: JsonObject = {key: event[key] for key in ("message", "code", "param") if key in event}
+    return {**beside, "message": error} if isinstance(error, str) else beside
+
+
 def _reported(state: SessionState, event: JsonObject) -> list[Effect]:
-    details = table(event, "error")
-    message, code, kind = text(details, "message"), optional_text(details, "code"), optional_text(details, "type")
+    details = _details(state, event)
+    code, kind = state.side.identifier(details, "code"), state.side.text(details, "type")
+    message = state.side.text(details, "message") or code or kind or "the endpoint gives no reason"
     cause, cause_type = state.cause(details)
-    if param := optional_text(details, "param"):
+    if param := state.side.identifier(details, "param"):
         message = f"{message} (at `{param}`)"
     error = severity.error_for_code(code, message, kind=kind)
     weight = severity.severity(code, kind=kind)

@@ -18,6 +18,7 @@ from runner.errors import (
     SessionRefused,
 )
 from runner.redaction import excerpt
+from runner.protocol.side_fields import SideFields
 
 Severity = Literal["harmless", "recoverable", "fatal"]
 Recovery = Literal["temporary", "expired", "hopeless"]
@@ -132,10 +133,9 @@ def error_for_failure(what: str, details: object) -> RunnerError:
         what: What failed, such as `the response failed`.
         details: The endpoint's `error` object, or whatever stood in its place.
     """
-    details = details if isinstance(details, dict) else {}
-    code, kind, message = (
-        each if isinstance(each := details.get(key), str) else "" for key in ("code", "type", "message")
-    )
+    details = details if isinstance(details, dict) else {"message": details}
+    side = SideFields()
+    code, kind, message = side.identifier(details, "code"), side.text(details, "type"), side.text(details, "message")
     reason = brief(message) or code or kind or "the endpoint gives no reason"
     return error_for_code(code, f"{what}: {reason}", kind=kind)
 

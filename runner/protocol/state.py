@@ -16,9 +16,11 @@ from runner.protocol.json_fields import JsonObject
 from runner.protocol.pending import Pending
 from runner.protocol.rate_limits import RateLimits
 from runner.protocol.reported_once import ReportedOnce
-from runner.protocol.request import Request, RequestKind
+from runner.protocol.request import Request, RequestKind, out_of_band
 from runner.protocol.sent import Sent
 from runner.protocol.severity import OVERTAKEN
+from runner.protocol.side_fields import SideFields
+from runner.protocol.transcripts import Transcripts
 from runner.protocol.translation import Translation
 from runner.protocol.usage import Usage
 
@@ -59,9 +61,14 @@ class SessionState:
         self.session_id = ""
         self.expires_at = 0
         self.configuration: Configuration = Configuration(before.configuration if before else None)
-        self.conversation: Conversation = before.conversation if before else Conversation()
+        self.side: SideFields = before.side if before else SideFields()
+        self.conversation: Conversation = before.conversation if before else Conversation(self.side)
+        self.aside = Conversation(self.side)
+        """What responses out of band have said so far, until they are over."""
+        self.transcripts = Transcripts()
+        """What has come so far of the transcripts of the user's audio."""
         self.usage: Usage = before.usage if before else Usage()
-        self.rate_limits: RateLimits = before.rate_limits if before else RateLimits()
+        self.rate_limits: RateLimits = before.rate_limits if before else RateLimits(self.side)
         self.pending = Pending()
         """What the endpoint has still to send."""
         self.unanswered: list[Request] = []
@@ -242,10 +249,6 @@ class SessionState:
             case _:
                 pass
 
-    def malformed(self, kind: str, problem: str) -> list[Effect]:
-        """Report an event that cannot be read, each problem of a type once; an empty type is no event at all."""
-        return self.reported_once.malformed(kind, problem)
-
     def close(self) -> list[Effect]:
         """End the connection, and report as incomplete the turns that were still being said."""
         self.phase = "closed"
@@ -292,9 +295,3 @@ class SessionState:
             self.conversation.refuse(cause)
             self.configuration.refuse(cause)
         return self.pending.refused(cause, cause_type)
-
-
-def out_of_band(event: JsonObject) -> bool:
-    """Whether this `response.create` asks for a response outside the conversation, which may run beside another."""
-    response = event.get("response")
-    return isinstance(response, dict) and response.get("conversation") == "none"

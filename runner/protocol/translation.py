@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Final, Literal, NamedTuple
 
-from runner.protocol import json_fields
-from runner.protocol.conversation import Conversation, turn_ended
+from runner.protocol.conversation import Conversation
 from runner.protocol.effects import Effect
-from runner.protocol.json_fields import JsonObject, text
+from runner.protocol.json_fields import JsonObject
+from runner.protocol.side_fields import SideFields
 
 AUDIO_ITEM: Final = "translation"
 """Under which name all audio of a translation comes; words have their stretch's."""
@@ -34,9 +34,9 @@ class Moment(NamedTuple):
         return self.elapsed_ms - before.elapsed_ms >= PAUSE_S * 1000
 
 
-def moment_of(event: JsonObject, at_s: float) -> Moment:
+def moment_of(event: JsonObject, at_s: float, side: SideFields) -> Moment:
     """When a piece came; `at_s` is the client's own time, in seconds."""
-    return Moment(None if event.get("elapsed_ms") is None else json_fields.count(event, "elapsed_ms"), at_s)
+    return Moment(side.whole(event, "elapsed_ms"), at_s)
 
 
 @dataclass(slots=True)
@@ -69,19 +69,15 @@ class Translation:
         """Whether the endpoint has sent `session.closed` because the client asked for it."""
         return self.is_leaving and self.is_over
 
-    def add(
-        self, conversation: Conversation, at_s: float, side: Side, event: JsonObject
-    ) -> tuple[list[Effect], str, str]:
+    def add(self, conversation: Conversation, now: Moment, side: Side, words: str) -> tuple[list[Effect], str, str]:
         """Add a piece; returns the end of the stretch before, if a pause has ended it, and the piece with its item.
 
         Args:
             conversation: Where the stretches stand as items.
-            at_s: When the piece came, by the client's clock, in seconds.
+            now: When the piece came.
             side: Whose words they are.
-            event: The event that brought it.
+            words: The piece.
         """
-        words = text(event, "delta")
-        now = moment_of(event, at_s)
         stretch, effects = self._running.get(side), []
         if stretch is not None and now.follows_pause(stretch.last):
             effects, stretch = self.end(conversation, side), None
@@ -104,7 +100,7 @@ class Translation:
         if item is None:
             return []
         item.status = status
-        return turn_ended(item)
+        return conversation.end_turn(item)
 
     def break_off(self, conversation: Conversation) -> list[Effect]:
         """The connection is over, which ends the stretches of both sides."""

@@ -3,17 +3,23 @@
 from runner.protocol.effects import AudioDelta, Concluded, Effect, TextDelta, TranscriptDelta, make
 from runner.protocol.json_fields import JsonObject, text
 from runner.protocol.state import SessionState
-from runner.protocol.translation import AUDIO_ITEM
+from runner.protocol.translation import AUDIO_ITEM, Side, moment_of
 
 
 def _heard(state: SessionState, event: JsonObject) -> list[Effect]:
-    effects, item_id, words = state.translation.add(state.conversation, state.clock(), "user", event)
+    effects, item_id, words = _added(state, "user", event)
     return [*effects, TranscriptDelta(item_id, words)]
 
 
 def _spoken(state: SessionState, event: JsonObject) -> list[Effect]:
-    effects, item_id, words = state.translation.add(state.conversation, state.clock(), "assistant", event)
+    effects, item_id, words = _added(state, "assistant", event)
     return [*effects, TextDelta("", item_id, words)]
+
+
+def _added(state: SessionState, side: Side, event: JsonObject) -> tuple[list[Effect], str, str]:
+    words, now = text(event, "delta"), moment_of(event, state.clock(), state.side)
+    effects, item_id, words = state.translation.add(state.conversation, now, side, words)
+    return [*state.side.report(event["type"]), *effects], item_id, words
 
 
 def _audio(_state: SessionState, event: JsonObject) -> list[Effect]:

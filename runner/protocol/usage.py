@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, fields
 
-from runner.protocol.json_fields import JsonObject, count, number, optional_table
+from runner.protocol.json_fields import JsonObject
+from runner.protocol.side_fields import SideFields
 from runner.settings.limits import Prices
 
 
@@ -35,15 +36,15 @@ class Usage:
         """Tokens of audio, in both directions, transcriptions included."""
         return self.input_audio_tokens + self.output_audio_tokens + self.transcription_audio_tokens
 
-    def add(self, usage: JsonObject) -> None:
-        """Add the `usage` object of one response; raises `BadField` and changes nothing where it is malformed."""
-        incoming = optional_table(usage, "input_token_details")
-        input_tokens, output_tokens = count(usage, "input_tokens"), count(usage, "output_tokens")
-        cached_tokens = count(incoming, "cached_tokens")
-        read = _modalities(incoming, total=input_tokens)
-        written = _modalities(optional_table(usage, "output_token_details"), total=output_tokens)
-        details = optional_table(incoming, "cached_tokens_details")
-        cached = _modalities(details, total=0) if details else _shared_out(cached_tokens, read)
+    def add(self, usage: JsonObject, side: SideFields) -> None:
+        """Add the `usage` object of one response."""
+        incoming = side.table(usage, "input_token_details")
+        input_tokens, output_tokens = side.count(usage, "input_tokens"), side.count(usage, "output_tokens")
+        cached_tokens = side.count(incoming, "cached_tokens")
+        read = _modalities(side, incoming, total=input_tokens)
+        written = _modalities(side, side.table(usage, "output_token_details"), total=output_tokens)
+        details = side.table(incoming, "cached_tokens_details")
+        cached = _modalities(side, details, total=0) if details else _shared_out(cached_tokens, read)
         self._add(
             Usage(
                 input_tokens=input_tokens or sum(read),
@@ -60,16 +61,16 @@ class Usage:
             )
         )
 
-    def add_transcription(self, usage: JsonObject) -> None:
-        """Add the `usage` object of one transcription, in tokens or in seconds; raises as `add` does."""
-        details = optional_table(usage, "input_token_details")
-        read = count(usage, "input_tokens")
+    def add_transcription(self, usage: JsonObject, side: SideFields) -> None:
+        """Add the `usage` object of one transcription, in tokens or in seconds."""
+        details = side.table(usage, "input_token_details")
+        read = side.count(usage, "input_tokens")
         self._add(
             Usage(
                 transcription_input_tokens=read,
-                transcription_audio_tokens=count(details, "audio_tokens") if details else read,
-                transcription_output_tokens=count(usage, "output_tokens"),
-                transcription_s=number(usage, "seconds"),
+                transcription_audio_tokens=side.count(details, "audio_tokens") if details else read,
+                transcription_output_tokens=side.count(usage, "output_tokens"),
+                transcription_s=side.number(usage, "seconds"),
             )
         )
 
@@ -103,8 +104,8 @@ _Modalities = tuple[int, int, int]
 """Tokens of text, audio and images."""
 
 
-def _modalities(details: JsonObject, *, total: int) -> _Modalities:
-    found = count(details, "text_tokens"), count(details, "audio_tokens"), count(details, "image_tokens")
+def _modalities(side: SideFields, details: JsonObject, *, total: int) -> _Modalities:
+    found = side.count(details, "text_tokens"), side.count(details, "audio_tokens"), side.count(details, "image_tokens")
     return found if any(found) else (total, 0, 0)
 
 

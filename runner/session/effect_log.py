@@ -14,10 +14,12 @@ from runner.protocol.effects import (
     ResponseEnded,
     ResponseRepeats,
     ResponseStarted,
+    TextCorrected,
     TranscriptionEnded,
 )
 from runner.protocol.rate_limits import RateLimitCrossed
 from runner.protocol.severity import OVERTAKEN
+from runner.protocol.side_fields import FieldUnreadable
 
 
 def record(effects: Sequence[Effect]) -> None:
@@ -40,6 +42,10 @@ def _record(effect: Effect) -> None:
             log.info("event_unknown", type=kind)
         case EventMalformed(type=kind, problem=problem):
             log.warning("event_malformed", type=kind, problem=problem)
+        case FieldUnreadable(type=kind, problem=problem):
+            log.warning("field_unreadable", type=kind, problem=problem)
+        case TextCorrected(item_id=item_id, reason=reason):
+            log.warning("text_corrected", item_id=item_id, reason=reason)
         case TranscriptionEnded(item_id=item_id, error=error) if error:
             log.warning("transcription_failed", item_id=item_id, error=error.message, code=error.code)
         case RateLimitCrossed(name=name, limit=limit, remaining=remaining, reset_s=reset_s):

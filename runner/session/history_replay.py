@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from runner.connect.changes import Changes
-    from runner.protocol.conversation import Item
+    from runner.protocol.item import Item
     from runner.protocol.json_fields import JsonObject
     from runner.protocol.state import SessionState
     from runner.session.pump import Pump

@@ -25,6 +25,7 @@ from runner.protocol.effects import (
     TranscriptionEnded,
     make,
 )
+from runner.protocol.event_table import BRINGS_WORDS
 from runner.protocol.json_fields import JsonObject
 from runner.protocol.json_text import repaired
 from runner.protocol.receive import receive
@@ -38,19 +39,6 @@ MAX_MALFORMED_MESSAGES = 100
 
 _PIECES = frozenset({TextDelta, AudioDelta, TranscriptDelta})
 """Effects that bring a piece of a text or of audio and change nothing else."""
-
-_WORDS = frozenset(
-    {
-        "response.output_text.delta",
-        "response.output_audio.delta",
-        "response.output_audio_transcript.delta",
-        "conversation.item.input_audio_transcription.completed",
-        "session.input_transcript.delta",
-        "session.output_audio.delta",
-        "session.output_transcript.delta",
-    }
-)
-"""The types of the events that bring words or audio which no other event need bring."""
 
 Dialect = Callable[[JsonObject], JsonObject]
 Reader = Callable[[Update], None]
@@ -70,7 +58,7 @@ class Pump:
     Attributes:
         failure: What ended the connection before we did.
         refusal: Why the endpoint refused the session's configuration, if it did.
-        first_unanswered: Why the first request that got no answer got none.
+        first_unanswered: Why the first request that got no answer got none, or not all of it.
     """
 
     def __init__(
@@ -130,9 +118,7 @@ class Pump:
         self._publish(update)
         repeats = any(isinstance(each, ResponseRepeats) for each in effects)
         for effect in effects:
-            # What could be read of a malformed event counts, and is an effect beside.
-            if len(effects) == 1 or type(effect) is not EventMalformed:
-                self._judge(effect, repeats=repeats)
+            self._judge(effect, repeats=repeats)
         self._changes.notify()
 
     def refuse_doubted(self) -> None:
@@ -166,7 +152,7 @@ class Pump:
 
     def _take_malformed(self) -> None:
         self._malformed += 1
-        effect_log.record(self._state.malformed("", "a message is not a JSON object"))
+        effect_log.record(self._state.reported_once.malformed("", "a message is not a JSON object"))
         if self._malformed >= MAX_MALFORMED_MESSAGES:
             self.fail(ProtocolError(f"{MAX_MALFORMED_MESSAGES} messages in a row were no JSON objects"))
 
@@ -199,7 +185,7 @@ class Pump:
                 logs.introduce(session_id)
             case TranscriptionEnded(error=RunnerError() as error) if self._state.kind == "transcription":
                 self.first_unanswered = self.first_unanswered or error
-            case EventMalformed(type=kind, problem=problem) if kind in _WORDS:
+            case EventMalformed(type=kind, problem=problem) if kind in BRINGS_WORDS:
                 msg = f"an event of type {kind} cannot be read, and what it says is lost: {problem}"
                 self.first_unanswered = self.first_unanswered or ProtocolError(msg)
             case Concluded(was_asked=True):

@@ -72,6 +72,9 @@ async def test_each_line_is_a_client_event() -> None:
     ("form", "line", "problem"),
     [
         ("events", b"{oops", "stdin:1: not JSON"),
+        ("events", b'{"type": "x", "number": NaN}', "stdin:1: not JSON"),
+        ("events", b'{"type": "x", "number": 1e999}', "stdin:1: not JSON"),
+        ("events", b'{"type": "\\ud800", "number": -Infinity}', "stdin:1: not JSON"),
         ("events", b"\n[]", "stdin:2: not a client event"),
         ("events", b'{"type": 1}', "stdin:1: not a client event"),
         ("text", b"fine\n\xff\n", "stdin:2: not UTF-8 at byte 1"),

@@ -3,7 +3,7 @@
 import json
 
 from runner.errors import ProtocolError
-from runner.outputs.text import AnswerLines, EventLines, TextLines
+from runner.outputs.text import MAX_STREAMS, AnswerLines, EventLines, TextLines
 from runner.protocol.effects import (
     Effect,
     Opened,
@@ -20,6 +20,19 @@ from runner.session.update import Update
 def update(*effects: Effect) -> Update:
     """An update that means this."""
     return Update({"type": "x"}, effects, 0.0, 1)
+
+
+def test_numbers_that_json_lacks_are_null_beside_half_a_character() -> None:
+    """Every line is JSON, whatever the endpoint has sent."""
+    event = {"type": "x", "nan": float("nan"), "inf": [float("inf")], "half": "\ud800"}
+    line = EventLines().render([Update(event, [], 0.0, 1)])
+
+    assert json.loads(line, parse_constant=lambda _: "no JSON") == {
+        "type": "x",
+        "nan": None,
+        "inf": [None],
+        "half": "\ud800",
+    }
 
 
 def test_an_answer_streams_and_ends_its_line() -> None:
@@ -195,3 +208,25 @@ def test_events_of_many_sessions_say_whose_they_are() -> None:
     assert [json.loads(line) for line in lines.render([event, event]).splitlines()] == [
         {"profile": "a", "run_id": "r", "type": "session.created", "session": {"id": "s"}}
     ] * 2
+
+
+def test_texts_that_never_end_are_bounded() -> None:
+    """The oldest counts as over when there are too many, or too much waits for it; nothing is left out."""
+    lines = TextLines(terminal=False)
+    shown = lines.render([update(TextDelta(f"r{number}", f"i{number}", f"{number} ")) for number in range(3000)])
+    assert shown.splitlines() == [f"{number} " for number in range(3000 - MAX_STREAMS + 1)]
+
+    lines = TextLines(terminal=False)
+    shown = lines.render([update(TextDelta("a", "a", "A"))])
+    shown += lines.render([update(TextDelta("b", "b", "x" * 1_000_000)) for _ in range(10)])
+    assert shown == "A\n" + "x" * 10_000_000
+
+
+def test_speech_that_is_never_written_down_keeps_no_memory_of_its_places() -> None:
+    """Only so many transcripts keep their place."""
+    lines = TextLines(terminal=False)
+    lines.render([update(Opened("s", 0, "transcription"))])
+    lines.render([update(TranscriptionStarted(f"i{number}")) for number in range(3000)])
+
+    assert lines.render([update(TurnEnded("user", "late", "i1", "completed"))]) == ""
+    assert lines.render([Update(None, [], 0.0, 0)]) == "late\n"

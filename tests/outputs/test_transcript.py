@@ -1,6 +1,7 @@
 """What a transcript shows of updates."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from runner.outputs.transcript import MAX_TURNS, Transcript
@@ -146,3 +147,33 @@ def test_half_a_character_is_an_escape() -> None:
     (line,) = lines(Transcript().render([update(TurnEnded("user", "a\ud83d", "u", "completed"))]))
 
     assert line["text"] == "a\ud83d"
+
+
+def test_turns_that_nobody_ends_cost_nothing() -> None:
+    """Speech of a session that writes nothing down: no later piece looks at it, and it is forgotten in time."""
+
+    class Counted(Transcript):
+        """Counts how often the turns are looked at."""
+
+        looks = 0
+
+        def _written(self, *, everything: bool = False) -> Iterator[str]:
+            self.looks += 1
+            return super()._written(everything=everything)
+
+    transcript = Counted()
+    transcript.render([update(SpeechStarted(f"u{number}", 0, True)) for number in range(MAX_TURNS)])
+    transcript.render([update(TextDelta("r", "u1", "x"))] * 1000)
+
+    assert transcript.looks == 0
+    assert [each["text"] for each in lines(transcript.render([update(ANSWER[2])]))] == ["All of it"]
+    transcript.render([update(SpeechStarted(f"v{number}", 0, True)) for number in range(MAX_TURNS)])
+    assert len(transcript._turns) == MAX_TURNS
+
+
+def test_log_probabilities_that_are_no_numbers_are_null() -> None:
+    """Every line is JSON."""
+    turn = TurnEnded("user", "Hi", "u", "completed", ({"token": "\ud800", "logprob": float("-inf")},))
+    (line,) = lines(Transcript().render([update(turn)]))
+
+    assert line["logprobs"] == [{"token": "\ud800", "logprob": None}]

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from runner.protocol import conversation
-from runner.protocol.conversation import Conversation, Item
+from runner.protocol.conversation import Conversation
+from runner.protocol.item import Item
 from runner.protocol.json_fields import BadField
 
 
@@ -147,7 +148,7 @@ def test_a_turn_that_was_told_keeps_its_end(is_announced: bool) -> None:
     assert item.status == ("incomplete" if is_announced else "completed")
 
 
-@pytest.mark.parametrize("item", [{}, {"id": 5}, {"id": "i", "content": [1]}, {"id": "i", "call_id": 5}])
+@pytest.mark.parametrize("item", [{}, {"id": None}, {"id": 5.5}, {"id": []}])
 def test_what_cannot_be_read_is_no_item(item: dict[str, Any]) -> None:
     """Ours is left to the endpoint to refuse; the endpoint's is malformed."""
     made = Conversation()

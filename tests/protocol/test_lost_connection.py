@@ -222,6 +222,7 @@ def test_an_item_that_we_create_has_an_id(given: dict[str, Any]) -> None:
         ({"audio": {"output": {"format": "pcm16"}}}, "audio/pcm"),
         ({"audio": {"output": {"format": {"type": 5}}}}, "audio/pcm"),
         ({"audio": []}, "audio/pcm"),
+        ({"output_audio_format": "g711_ulaw"}, "audio/pcmu"),
     ],
 )
 def test_the_format_of_the_audio(session: dict[str, Any], expected: str) -> None:

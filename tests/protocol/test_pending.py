@@ -290,7 +290,7 @@ def test_an_unreadable_end_of_one_response_leaves_the_other() -> None:
 
     receive(state, {"type": "response.done", "response": {"id": "resp_2", "status": 5}})
     assert ([*state.pending.active], [*state.pending.out_of_band]) == (["resp_1"], [])
-    receive(state, {"type": "response.done", "response": {"id": 5}})
+    receive(state, {"type": "response.done", "response": {"id": []}})
     assert not state.is_pending
 
 

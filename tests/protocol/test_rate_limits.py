@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.protocol.json_fields import BadField
 from runner.protocol.rate_limits import LONGEST_WAIT_S, RateLimitCrossed, RateLimits
+from runner.protocol.side_fields import SideFields
 
 
 def entry(remaining: Any = 100, *, name: Any = "tokens", limit: Any = 100, reset_s: Any = 10) -> dict[str, Any]:
@@ -64,14 +64,14 @@ def test_each_limit_is_followed_by_its_name() -> None:
         entry(reset_s=float("inf")),
     ],
 )
-def test_a_malformed_entry_changes_nothing(bad: dict[str, Any]) -> None:
-    """Nor do the good entries beside it."""
-    limits = RateLimits()
-    with pytest.raises(BadField):
-        limits.update([entry(0), bad], 0)
+def test_what_cannot_be_read_of_an_entry_is_left_out_and_reported(bad: dict[str, Any]) -> None:
+    """The good entries beside it count."""
+    side = SideFields()
+    limits = RateLimits(side)
 
-    assert limits.wait_s(0) == 0
-    assert len(limits.update([entry(0)], 0)) == 1
+    assert "good" in [each.name for each in limits.update([entry(0, name="good"), bad], 0)]
+    assert limits.wait_s(0) == 10
+    assert len(side.report("rate_limits.updated")) == 1
 
 
 def test_a_limit_of_nothing_is_none() -> None:

@@ -246,15 +246,12 @@ def test_an_unknown_type_is_named_once() -> None:
     [
         {},
         {"type": 3},
-        {"type": "error"},
-        {"type": "error", "error": {"message": 5}},
-        {"type": "session.created", "session": []},
         {"type": "response.created", "response": {"id": None}},
+        {"type": "response.created"},
         {**DELTA, "delta": 1},
-        {**DELTA, "delta": "x", "content_index": -1},
-        {**DELTA, "delta": "x", "content_index": 1 << 70},
-        {"type": "conversation.item.added", "item": {"id": "i", "content": [1]}},
-        {"type": "rate_limits.updated", "rate_limits": {}},
+        {**DELTA},
+        {"type": "conversation.item.added", "item": {"content": []}},
+        {"type": "response.output_text.done", "response_id": "resp_1", "text": {}},
     ],
 )
 def test_a_malformed_event_is_reported_not_raised(event: dict[str, Any]) -> None:
@@ -269,11 +266,10 @@ def test_a_malformed_event_is_reported_not_raised(event: dict[str, Any]) -> None
 def test_what_is_malformed_is_reported_once_for_each_problem() -> None:
     """Thousands of broken pieces of one kind are one line in the log."""
     state = ready()
-    broken = [{**DELTA, "delta": 1}, {**DELTA, "delta": "x", "item_id": 2}, {"type": 3}] * 1000
+    broken = [{**DELTA, "delta": 1}, {**DELTA, "delta": [], "item_id": 2}, {"type": 3}] * 1000
 
     assert [each for event in broken for each in receive(state, event)] == [
         EventMalformed(DELTA["type"], "`delta` is not a string"),
-        EventMalformed(DELTA["type"], "`item_id` is not a string"),
         EventMalformed("", "`type` is not a string"),
     ]
 
@@ -282,7 +278,7 @@ def test_what_is_malformed_is_reported_up_to_a_bound() -> None:
     """Nothing that an endpoint makes up fills the memory."""
     state = ready()
 
-    assert sum(len(state.malformed("x", str(number))) for number in range(1000)) == 256
+    assert sum(len(state.reported_once.malformed("x", str(number))) for number in range(1000)) == 256
 
 
 def test_a_long_answer_costs_no_more_for_each_piece() -> None:
@@ -310,7 +306,7 @@ def test_an_unreadable_end_still_ends_the_response() -> None:
     state.send({"type": "response.create"})
     receive(state, created())
 
-    effects = receive(state, {"type": "response.done", "response": {"id": 7}})
+    effects = receive(state, {"type": "response.done", "response": 7})
 
     assert isinstance(effects[1], ResponseEnded)
     assert effects[1].status == "failed"

@@ -171,8 +171,6 @@ def test_events_of_other_kinds_pass_through() -> None:
     "event",
     [
         {**spoken(""), "delta": None},
-        {**heard("a"), "elapsed_ms": -1},
-        {**heard("a"), "elapsed_ms": "soon"},
         {"type": "session.output_audio.delta", "delta": 1},
     ],
 )

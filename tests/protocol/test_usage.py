@@ -1,13 +1,12 @@
 """Tokens, seconds and money."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.protocol.json_fields import BadField
+from runner.protocol.side_fields import SideFields
 from runner.protocol.usage import Usage
 from runner.settings.limits import Prices
 
@@ -37,9 +36,9 @@ def used(*responses: dict[str, Any], transcriptions: tuple[dict[str, Any], ...] 
     """What these responses and transcriptions used."""
     usage = Usage()
     for each in responses:
-        usage.add(each)
+        usage.add(each, SideFields())
     for each in transcriptions:
-        usage.add_transcription(each)
+        usage.add_transcription(each, SideFields())
     return usage
 
 
@@ -99,41 +98,44 @@ def test_a_transcription_without_details_is_audio() -> None:
 
 
 @pytest.mark.parametrize(
-    "bad",
+    ("bad", "expected"),
     [
-        {**FULL, "output_tokens": -1},
-        {**FULL, "output_tokens": 1 << 63},
-        {**FULL, "input_token_details": []},
-        {**FULL, "output_token_details": {"audio_tokens": "30"}},
-        {**FULL, "input_token_details": {"cached_tokens_details": {"text_tokens": True}}},
+        ({**FULL, "output_tokens": -1}, {}),
+        ({**FULL, "output_tokens": 1 << 63}, {}),
+        ({**FULL, "input_tokens": "100"}, {}),
+        ({**FULL, "output_tokens": 50.5}, {}),
+        ({**FULL, "input_token_details": []}, {"input_text_tokens": 100, "input_audio_tokens": 0}),
+        ({**FULL, "output_token_details": {"text_tokens": 20, "audio_tokens": "30"}}, {"output_audio_tokens": 0}),
     ],
 )
-def test_a_malformed_response_changes_nothing(bad: dict[str, Any]) -> None:
-    """All or nothing."""
-    usage = used(FULL)
-    before = replace(usage)
+def test_what_cannot_be_read_of_a_usage_counts_as_absent(bad: dict[str, Any], expected: dict[str, int]) -> None:
+    """The rest is added up, and the field is reported."""
+    usage, side = Usage(), SideFields()
+    usage.add(bad, side)
 
-    with pytest.raises(BadField):
-        usage.add(bad)
-    assert usage == before
+    assert {name: getattr(usage, name) for name in expected} == expected
+    assert (usage.input_tokens, usage.output_tokens) == (100, 50)
+    assert len(side.report("response.done")) == 1
 
 
-@pytest.mark.parametrize(
-    "bad",
-    [
-        {**TOKENS, "output_tokens": 1.5},
-        {**TOKENS, "input_token_details": 7},
-        *({"type": "duration", "seconds": value} for value in (-0.1, "1", True, float("nan"), float("inf"), 1 << 63)),
-    ],
-)
-def test_a_malformed_transcription_changes_nothing(bad: dict[str, Any]) -> None:
-    """All or nothing here too."""
-    usage = used(transcriptions=(TOKENS,))
-    before = replace(usage)
+def test_numbers_that_are_whole_are_whole() -> None:
+    """JSON knows no whole numbers: 100.0 is 100."""
+    usage = used(
+        {**FULL, "input_tokens": 100.0, "output_tokens": 5e1}, transcriptions=({**TOKENS, "input_tokens": 22.0},)
+    )
 
-    with pytest.raises(BadField):
-        usage.add_transcription(bad)
-    assert usage == before
+    assert (usage.input_tokens, usage.output_tokens, usage.transcription_input_tokens) == (100, 50, 22)
+    assert all(type(amount) is int for amount in usage.as_log().values())
+
+
+@pytest.mark.parametrize("value", [-0.1, "1", True, float("nan"), float("inf"), 1 << 63, [], {}])
+def test_seconds_that_cannot_be_read_are_none(value: Any) -> None:
+    """A transcription is counted by what can be read."""
+    usage, side = Usage(), SideFields()
+    usage.add_transcription({**TOKENS, "seconds": value}, side)
+
+    assert (usage.transcription_s, usage.transcription_input_tokens) == (0, 22)
+    assert len(side.report("x")) == 1
 
 
 @pytest.mark.parametrize(
