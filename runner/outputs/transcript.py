@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from runner.protocol.effects import (
@@ -59,6 +60,7 @@ class Transcript:
     def __init__(self, *, markdown: bool = False, is_played: bool = False) -> None:
         self._write: Callable[[_Turn, TurnEnded], str] = _paragraph if markdown else _line
         self._is_played = is_played
+        self._numbers = count(1)
         self._turns: dict[str, _Turn] = {}
         """The turns that are not written yet, in the order in which they began."""
 
@@ -96,9 +98,20 @@ class Transcript:
                 self._turns[item_id].heard_words = text
             case TurnEnded(item_id=item_id):
                 turn = self._turn(item_id)
+                if turn.ended is not None:
+                    turn = self._again(item_id, turn)
                 turn.ended, turn.ended_at_s = effect, at_s
             case _:
                 pass
+
+    def _again(self, item_id: str, before: _Turn) -> _Turn:
+        """Another turn with the id of one that is not written yet, which waits no longer for what was heard of it."""
+        before.is_heard = True
+        name = f"{item_id} {next(self._numbers)}"
+        self._turns = {name if each is before else key: each for key, each in self._turns.items()}
+        turn = self._turn(item_id)
+        turn.has_audio = before.has_audio
+        return turn
 
     def _turn(self, item_id: str) -> _Turn:
         return self._turns.setdefault(item_id, _Turn())

@@ -158,6 +158,7 @@ class Conversation:
         if item.status == "in_progress":
             item.status = "completed"
         corrections = item.corrections()
+        item.end()
         self.sends_snapshots = self.sends_snapshots or is_snapshots(corrections)
         return [*corrections, TurnEnded(item.role, item.text, item.id, item.status, logprobs)]
 
@@ -165,6 +166,16 @@ class Conversation:
         """The endpoint names an item that had none: what it says about this name is about the item."""
         item.name_at_end = name
         self.by_id[name] = item
+
+    def rename(self, item: Item) -> None:
+        """Give an item that is over a name of its own: the endpoint uses its id for another one."""
+        name = f"{item.id}_{len(self._order)}"
+        while name in self.by_id:
+            name += "_"
+        self._order[self._order.index(item.id)] = name
+        self._forget(item)
+        self.by_id[name] = item
+        item.id, item.name_at_end = name, ""
 
     def remove(self, item_id: str) -> None:
         """Forget an item; unknown ids are ignored."""

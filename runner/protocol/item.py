@@ -113,6 +113,10 @@ class Item:
             text = before.text + text if is_next else text
         self.wholes[index] = WholeText(text, len(pieces), is_ended=True)
 
+    def end(self) -> None:
+        """Keep the texts without their pieces, of which no more come."""
+        self.wholes, self.parts = {index: WholeText(text, 0) for index, text in self.texts.items()}, {}
+
     def corrections(self) -> list[Effect]:
         """What a reader of the pieces has to know at the end: what is missing, or that they were wrong."""
         return corrections(self.pieces, self.text, self.id, self.response_id)

@@ -16,8 +16,9 @@ from runner.protocol.effects import (
     TextDelta,
     make,
 )
-from runner.protocol.item import Item, part_index
+from runner.protocol.item import part_index
 from runner.protocol.json_fields import BadField, JsonObject, identifier, optional_text, table
+from runner.protocol.response_items import forget_names, free_name, home_of, item_of, place_of, put, response_of
 from runner.protocol.severity import error_for_failure, plain
 from runner.protocol.state import SessionState
 
@@ -29,6 +30,7 @@ def _response_created(state: SessionState, event: JsonObject) -> list[Effect]:
 
 def _begin(state: SessionState, response_id: str, response: JsonObject) -> list[Effect]:
     state.pending.begin(response_id, response)
+    forget_names(state.conversation, response_id)
     request_id = state.request_of(response_id)
     if request_id and state.conversation.first_unconfirmed(state.sent):
         # The question came before its request, and was not confirmed before its answer.
@@ -36,68 +38,26 @@ def _begin(state: SessionState, response_id: str, response: JsonObject) -> list[
     return [ResponseStarted(response_id, request_id)]
 
 
-def _response_id(state: SessionState, event: JsonObject) -> str:
-    """The response that an event is a part of; the only one in flight where it does not say."""
-    return state.side.identifier(event, "response_id") or state.pending.sole_response()
-
-
-def _place(state: SessionState, event: JsonObject) -> tuple[str, str]:
-    """The response and the item that a piece is a part of, where it does not say the only ones that can be meant."""
-    item_id, response_id = state.side.identifier(event, "item_id"), state.side.identifier(event, "response_id")
-    if not response_id:
-        item = state.conversation.get(item_id) or state.aside.get(item_id)
-        response_id = (item.response_id if item else "") or state.pending.sole_response()
-    if not item_id:
-        made = state.conversation.of_responses({response_id}) or state.aside.of_responses({response_id})
-        item_id = made[-1].id if made else response_id and _stand_in(response_id)
-    if not item_id:
-        raise BadField("item_id", "a string")
-    return response_id, item_id
-
-
-def _home(state: SessionState, response_id: str) -> Conversation | None:
-    """Where the items of a response stand; what it says out of band never becomes part of the conversation."""
-    if response_id in state.pending.active:
-        return state.conversation
-    return state.aside if response_id in state.pending.out_of_band else None
-
-
 def _begin_unannounced(state: SessionState, response_id: str) -> list[Effect]:
     """Begin the response that an event is a part of, where its own beginning was lost or is never sent."""
     return _begin(state, response_id, {}) if state.pending.begins_unannounced(response_id) else []
 
 
-def _stand_in(response_id: str) -> str:
-    """The name of the item that a response says something in, until the endpoint names it."""
-    return f"item_of_{response_id}"
-
-
-def _put(home: Conversation, response_id: str, incoming: JsonObject) -> Item:
-    """Take in an item of a response; it may be the one that pieces without a name have made."""
-    name = identifier(incoming, "id")
-    nameless = home.get(_stand_in(response_id))
-    if nameless is not None and home.get(name) is None and incoming.get("type", "message") == "message":
-        home.name(nameless, name)
-    item = home.put(incoming)
-    item.response_id = response_id
-    return item
-
-
 def _output_item_added(state: SessionState, event: JsonObject) -> list[Effect]:
-    incoming, response_id = table(event, "item"), _response_id(state, event)
+    incoming, response_id = table(event, "item"), response_of(state, event)
     begun = _begin_unannounced(state, response_id)
-    home = _home(state, response_id)
+    home = home_of(state, response_id)
     if home is not None:
-        _put(home, response_id, incoming)
+        put(home, response_id, incoming)
     return begun
 
 
 def _output_item_done(state: SessionState, event: JsonObject) -> list[Effect]:
-    incoming, response_id = table(event, "item"), _response_id(state, event)
+    incoming, response_id = table(event, "item"), response_of(state, event)
     begun = _begin_unannounced(state, response_id)
-    home = _home(state, response_id)
+    home = home_of(state, response_id)
     if home is not None:
-        _put(home, response_id, incoming)
+        put(home, response_id, incoming)
     if home is state.aside or (home is None and state.conversation.get(identifier(incoming, "id")) is None):
         return begun
     return [*begun, *finished(state, incoming)]
@@ -118,21 +78,30 @@ def _delta(state: SessionState, event: JsonObject) -> list[Effect]:
 
 
 def _first_delta(state: SessionState, event: JsonObject) -> list[Effect]:
-    delta, (response_id, item_id) = _words(event, "delta"), _place(state, event)
+    delta, (response_id, item_id) = _words(event, "delta"), place_of(state, event)
     index = part_index(event, state.side)
     begun = _begin_unannounced(state, response_id)
-    home = state.conversation if item_id in state.conversation.by_id else _home(state, response_id)
+    home = home_of(state, response_id)
+    if home is not None:
+        free_name(home, response_id, item_id)
+    late = _late(state, event, response_id, item_id) if delta else []
+    home = state.conversation if item_id in state.conversation.by_id else home
     if home is not None:
         item, delta = home.append(item_id, index, delta)
         item.response_id = item.response_id or response_id
     # A piece that says nothing new is none.
     pieces = [TextDelta(response_id, item_id, delta)] if delta or not event.get("delta") else []
-    late = _late(state, event) if delta and response_id in state.pending.ended else []
     return [*state.side.report(event["type"]), *late, *begun, *pieces]
 
 
-def _late(state: SessionState, event: JsonObject) -> list[Effect]:
-    return state.reported_once.malformed(event["type"], "it came after the end of its response")
+def _late(state: SessionState, event: JsonObject, response_id: str, item_id: str) -> list[Effect]:
+    """Report words that come once it was reported what their turn is; they are in no transcript."""
+    item = state.conversation.get(item_id)
+    if response_id in state.pending.ended:
+        return state.reported_once.malformed(event["type"], "it came after the end of its response")
+    if item is not None and item.is_announced and item.response_id:
+        return state.reported_once.malformed(event["type"], "it came after the end of its item")
+    return []
 
 
 def _words(event: JsonObject, key: str) -> str:
@@ -153,19 +122,18 @@ def _audio_delta(state: SessionState, event: JsonObject) -> list[Effect]:
 
 
 def _first_audio(state: SessionState, event: JsonObject) -> list[Effect]:
-    audio, (response_id, item_id) = _words(event, "delta"), _place(state, event)
+    audio, (response_id, item_id) = _words(event, "delta"), place_of(state, event)
     begun = _begin_unannounced(state, response_id)
-    home = _home(state, response_id)
+    home = home_of(state, response_id)
     if home is not None:
-        item = home.message(item_id)
-        item.response_id = item.response_id or response_id
+        item = item_of(home, response_id, item_id)
         item.audio_characters += len(audio)
     return [*state.side.report(event["type"]), *begun, AudioDelta(response_id, item_id, audio)]
 
 
 def _whole(key: str) -> Callable[[SessionState, JsonObject], list[Effect]]:
     def route(state: SessionState, event: JsonObject) -> list[Effect]:
-        words, (response_id, item_id) = _words(event, key), _place(state, event)
+        words, (response_id, item_id) = _words(event, key), place_of(state, event)
         return _end_part(state, event, words, response_id, item_id)
 
     return route
@@ -176,7 +144,7 @@ def _part_done(state: SessionState, event: JsonObject) -> list[Effect]:
     words = state.side.text(part, "text") or state.side.text(part, "transcript")
     if not words:
         return []
-    response_id, item_id = _place(state, event)
+    response_id, item_id = place_of(state, event)
     item = state.conversation.get(item_id) or state.aside.get(item_id)
     known = item.texts.get(part_index(event, state.side), "") if item else ""
     # The event before, which ended the text of the part, has said it already, in one piece or in several.
@@ -184,21 +152,22 @@ def _part_done(state: SessionState, event: JsonObject) -> list[Effect]:
 
 
 def _end_part(state: SessionState, event: JsonObject, words: str, response_id: str, item_id: str) -> list[Effect]:
-    index, known = part_index(event, state.side), state.conversation.get(item_id)
-    begun = _begin_unannounced(state, response_id)
-    if words and response_id in state.pending.ended and not (known and words in known.text):
-        return _late(state, event)
-    home = state.conversation if known else _home(state, response_id)
+    index, begun = part_index(event, state.side), _begin_unannounced(state, response_id)
+    home = home_of(state, response_id)
+    if home is not None:
+        free_name(home, response_id, item_id)
+    known = state.conversation.get(item_id)
+    if words and not (known and words in known.text) and (late := _late(state, event, response_id, item_id)):
+        return late
+    home = state.conversation if known else home
     if home is not None and words:
-        item = home.message(item_id)
-        item.response_id = item.response_id or response_id
-        item.end_part(index, words)
+        item_of(home, response_id, item_id).end_part(index, words)
     return begun
 
 
 def _response_done(state: SessionState, event: JsonObject) -> list[Effect]:
     response = table(event, "response")
-    response_id = state.side.identifier(response, "id") or _response_id(state, event)
+    response_id = state.side.identifier(response, "id") or response_of(state, event)
     if not response_id:
         raise BadField("id", "a string")
     status = state.side.text(response, "status") or "completed"
@@ -247,7 +216,7 @@ def _output(
     named = ""
     for each in output:
         try:
-            named += _put(home, response_id, each).text
+            named += put(home, response_id, each).text
             effects += finished(state, each) if home is state.conversation else ()
         except BadField as bad:
             effects += state.reported_once.malformed("response.done", str(bad))

@@ -64,6 +64,8 @@ class OddEndpoint:
         self.begins = [each for each in ("response", "item", "part") if chance.random() < 0.75]
         """Which events announce what follows."""
         self.names_item = chance.random() < 0.85
+        self.has_one_name = chance.random() < 0.15
+        """Whether every response and every item has the same id as the one before."""
         self.names_response = chance.random() < 0.85
         self.oddity = chance.choice([0.0, 0.2, 0.8])
         """How likely a side field is odd."""
@@ -196,5 +198,7 @@ class OddEndpoint:
         return {**event, "type": BETA.get(event["type"], event["type"])} if self.is_beta else event
 
     def _id(self, kind: str) -> Any:
+        if self.has_one_name and "response" in self.begins:
+            return f"{kind}_1"
         self._number += 1
         return self._number if self.has_numbers else f"{kind}_{self._number}"

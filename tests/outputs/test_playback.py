@@ -2,12 +2,21 @@
 
 import base64
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import pytest
 
+from runner.audio.playout import Heard
+from runner.outputs.playback import MAX_ANSWERS, Playback
+from runner.outputs.session_output import Piece, Player
+from runner.protocol.effects import AudioDelta, Effect, Played
+from runner.session.carriage import Carriage
+from runner.session.outbox import Outbox
+from runner.session.session import Session
+from runner.session.update import Update
 from tests.helpers.endpoint_scripts import reached
 from tests.helpers.peer import Peer
 from tests.helpers.spoken_session import barge_in, ended, heard, obey, ramp, sent, speak, transcript, wav
@@ -134,3 +143,26 @@ async def test_half_a_sample_waits_for_its_other_half(tmp_path: Path) -> None:
         await reached(lambda: len(lines(said)) == 1)
 
     assert file.read_bytes()[44:] == pcm
+
+
+class Silent:
+    """A player that plays nothing."""
+
+    def play(self, piece: Piece) -> None:
+        """Drop a piece."""
+
+    def cut(self, heard: Sequence[Heard]) -> None:
+        """Have nothing to drop."""
+
+
+@pytest.mark.parametrize("anyio_backend", ["trio"], indirect=True)
+async def test_answers_that_never_end_are_bounded() -> None:
+    """The oldest count as heard."""
+    carriage = Carriage(anyio.current_time())
+    reported: list[Effect] = []
+    playback = Playback([cast("Player", Silent())], listeners=[lambda update: reported.extend(update.effects)])
+    playback.begin(Session(carriage, Outbox(carriage, max_audio_age_s=1)))
+    for number in range(MAX_ANSWERS + 10):
+        playback.take(Update({}, [AudioDelta(f"r{number}", f"i{number}", "AAAA")], 0.0, 1))
+
+    assert [each.item_id for each in reported if isinstance(each, Played)] == [f"i{number}" for number in range(10)]

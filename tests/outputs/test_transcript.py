@@ -177,3 +177,12 @@ def test_log_probabilities_that_are_no_numbers_are_null() -> None:
     (line,) = lines(Transcript().render([update(turn)]))
 
     assert line["logprobs"] == [{"token": "\ud800", "logprob": None}]
+
+
+def test_two_turns_with_one_id_are_two() -> None:
+    """Some servers have one name for all items; nothing that was said is left out."""
+    transcript = Transcript(is_played=True)
+    again = TurnEnded("assistant", "More", "a", "completed")
+    text = transcript.render([update(*ANSWER), update(AudioDelta("r", "a", "AAAA"), again), update(SessionEnded())])
+
+    assert [each["text"] for each in lines(text)] == ["All of it", "More"]

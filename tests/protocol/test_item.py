@@ -119,6 +119,32 @@ def test_a_response_that_nothing_announces_begins_with_its_first_piece() -> None
     assert not state.pending.active
 
 
+def test_what_comes_after_the_end_of_its_item_is_late() -> None:
+    """The turn was reported without it; the same words again are nothing new."""
+    item = {"id": "i", "type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Hello"}]}
+    done = {"type": "response.output_item.done", "response_id": "r", "item": item}
+
+    effects = told(SessionState(), *pieces("Hel", "lo"), done, whole("Hello"))
+    assert not any(isinstance(each, EventMalformed) for each in effects)
+    for more in (pieces(" again")[0], whole("Hello again")):
+        effects = told(SessionState(), *pieces("Hel", "lo"), done, more)
+        assert [each.problem for each in effects if isinstance(each, EventMalformed)] == [
+            "it came after the end of its item"
+        ]
+
+
+@pytest.mark.parametrize("is_announced", [True, False])
+@pytest.mark.parametrize("way", [pieces("Hel", "lo"), [whole("Hello")]])
+def test_ids_that_come_again_are_other_answers(way: list[dict[str, Any]], is_announced: bool) -> None:
+    """Some servers have one id for all of them; the conversation keeps every answer."""
+    state = SessionState()
+    item = {"id": "i", "type": "message", "role": "assistant", "content": []}
+    added = [{"type": "response.output_item.added", "response_id": "r", "item": item}] if is_announced else []
+
+    assert [turns(told(state, *added, *way)) for _ in range(3)] == [["Hello"]] * 3
+    assert [each.text for each in state.conversation.items] == ["Hello"] * 3
+
+
 @pytest.mark.parametrize(
     "events",
     [
