@@ -186,7 +186,8 @@ class Conversation:
 
     def _forget(self, item: Item) -> None:
         del self.by_id[item.id]
-        self.by_id.pop(item.name_at_end, None)
+        if item.name_at_end:
+            self.by_id.pop(item.name_at_end, None)
 
     def _own(self, read: Item) -> Item | None:
         """The item of the client that the endpoint has just confirmed under another id, if it did that."""

@@ -183,3 +183,14 @@ def test_the_last_turn_can_be_answered_where_it_is_the_users_and_has_words() -> 
 
     assert not made.ends_with_words(but=[])
     assert made.ends_with_words(but=said)
+
+
+def test_an_item_whose_id_is_empty_stays_when_another_goes() -> None:
+    """An id is whatever the endpoint sends, also nothing at all."""
+    made = Conversation()
+    made.append("", 0, "piece")
+    made.put(message("a"))
+
+    made.remove("a")
+
+    assert order(made) == [""]
