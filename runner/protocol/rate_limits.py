@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from runner.protocol.json_fields import BadField, JsonObject, count, text
 from runner.protocol.severity import plain
-from runner.redaction import excerpt
 from runner.protocol.side_fields import SideFields
+from runner.redaction import excerpt
 
 LONGEST_WAIT_S = 300.0
 """No response waits longer for a limit to be reset, in seconds."""

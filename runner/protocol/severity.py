@@ -17,8 +17,8 @@ from runner.errors import (
     RunnerError,
     SessionRefused,
 )
-from runner.redaction import excerpt
 from runner.protocol.side_fields import SideFields
+from runner.redaction import excerpt
 
 Severity = Literal["harmless", "recoverable", "fatal"]
 Recovery = Literal["temporary", "expired", "hopeless"]
