@@ -85,6 +85,8 @@ _LEADING_STATUS = re.compile(r"(?:(?:HTTP|error|status)(?:[ _]code)?(?:/\d(?:\.\
 
 _LONGEST_WORDS = 1000
 """The most letters of the endpoint's own words that a message repeats."""
+_MOST_READ = 20_000
+"""How much of a text is looked at for those: what is printable is found letter by letter."""
 
 _HINTS: dict[str, str] = {
     "beta_api_shape_disabled": "the endpoint speaks the current protocol only: remove any OpenAI-Beta header",
@@ -98,12 +100,14 @@ _HINTS: dict[str, str] = {
 
 def plain(text: str) -> str:
     """The endpoint's words on one line and without control characters, which could forge a line or rewrite a screen."""
-    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
+    if not text.isprintable():
+        text = "".join(each if each.isprintable() else " " for each in text)
+    return " ".join(text.split())
 
 
 def brief(text: str) -> str:
     """The endpoint's words as `plain` has them, without secrets, and cut where they are long."""
-    return excerpt(plain(text), _LONGEST_WORDS)
+    return excerpt(plain(excerpt(text, _MOST_READ)), _LONGEST_WORDS)
 
 
 def severity(code: str | None, *, kind: str = "") -> Severity:
