@@ -10,6 +10,8 @@ import sys
 from contextlib import suppress
 from typing import Any
 
+from pydantic import BaseModel
+
 _REQUEST_BYTES = 1 << 20
 _FILES = 4
 
@@ -41,6 +43,12 @@ def _import_all() -> None:
         # What needs an extra that is not installed.
         with suppress(ImportError, OSError):
             importlib.import_module(module.name)
+    models = BaseModel.__subclasses__()
+    for model in models:
+        models += model.__subclasses__()
+        if model.__module__.startswith("runner."):
+            # Else each command would build the validators of those that it uses.
+            model.model_rebuild()
 
 
 def _watch(request: dict[str, Any], files: list[int]) -> None:
