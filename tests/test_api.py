@@ -29,7 +29,7 @@ def test_the_public_names_are_these() -> None:
         "RateLimitCrossed",
         "Reader",
         "ResponseEnded",
-        "ResponseRepeats",
+        "ResponseRetried",
         "ResponseStarted",
         "RunnerError",
         "Session",

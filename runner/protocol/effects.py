@@ -82,7 +82,7 @@ class ResponseEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class ResponseRepeats:
+class ResponseRetried:
     """A response has failed for a reason that may pass, and the client will retry it."""
 
     response_id: str
@@ -222,7 +222,7 @@ Effect = (
     | TextDelta
     | AudioDelta
     | ResponseEnded
-    | ResponseRepeats
+    | ResponseRetried
     | SessionEnded
     | RateLimitCrossed
     | TurnEnded

@@ -10,7 +10,7 @@ from runner.protocol.effects import (
     AudioDelta,
     Effect,
     ResponseEnded,
-    ResponseRepeats,
+    ResponseRetried,
     ResponseStarted,
     TextCorrected,
     TextDelta,
@@ -188,7 +188,7 @@ def _response_done(state: SessionState, event: JsonObject) -> list[Effect]:
         ending = replace(ending, loss=_loss(state, ending))
     if asked and isinstance(ending.error, EndpointBusy) and asked.failures < state.max_response_retries:
         state.pending.repeat(asked)
-        return [*effects, ResponseRepeats(response_id, ending.error, request_id)]
+        return [*effects, ResponseRetried(response_id, ending.error, request_id)]
     return [*effects, ending]
 
 

@@ -2,7 +2,7 @@
 
 from runner.errors import EndpointBusy
 from runner.protocol import severity
-from runner.protocol.effects import Configured, Effect, ErrorReported, Opened, ResponseEnded, ResponseRepeats
+from runner.protocol.effects import Configured, Effect, ErrorReported, Opened, ResponseEnded, ResponseRetried
 from runner.protocol.json_fields import JsonObject
 from runner.protocol.preview import current_session
 from runner.protocol.session_format import DIRECTIONS, format_problem
@@ -66,14 +66,14 @@ def _reported(state: SessionState, event: JsonObject) -> list[Effect]:
     if code == severity.OVERTAKEN and (overtaken := state.pending.overtaken(cause, state.conversation.is_silent)):
         if overtaken.overtaken < MAX_OVERTAKEN:
             state.pending.wait_for_other(overtaken)
-            return [*effects, ResponseRepeats("", error, overtaken.first_id)]
+            return [*effects, ResponseRetried("", error, overtaken.first_id)]
         return [*effects, ResponseEnded("", "refused", code, error, overtaken.first_id)]
     if cause and details.get("event_id") != cause and not param and state.conversation.confirms is None:
         state.pending.doubt(error)
     if asked := state.refuse(cause, cause_type):
         if isinstance(error, EndpointBusy) and asked.failures < state.max_response_retries:
             state.pending.repeat(asked)
-            return [*effects, ResponseRepeats("", error, asked.first_id)]
+            return [*effects, ResponseRetried("", error, asked.first_id)]
         effects.append(ResponseEnded("", "refused", code, error, asked.first_id))
     return effects
 

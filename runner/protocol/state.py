@@ -35,7 +35,7 @@ class SessionState:
             session's and go on, as do the numbers of the client events and the configuration that was asked for.
         kind: What kind of session was asked for.
         max_response_retries: How often a response that failed for a temporary reason is asked for again.
-        asks_again: Whether requests that the end of the connection leaves without an answer are to be sent again.
+        retries_lost: Whether requests that the end of the connection leaves without an answer are to be sent again.
         clock: The client's clock, which rate limits and pauses are measured by, in seconds.
     """
 
@@ -45,7 +45,7 @@ class SessionState:
         *,
         kind: SessionType = "realtime",
         max_response_retries: int = 0,
-        asks_again: bool = False,
+        retries_lost: bool = False,
         clock: Callable[[], float] = float,
     ) -> None:
         self.kind: SessionType = kind
@@ -77,7 +77,7 @@ class SessionState:
         """The words of a translation that are being said."""
         self.sent: Sent = Sent(before.sent if before else None)
         self.reported_once: ReportedOnce = before.reported_once if before else ReportedOnce()
-        self._asks_again = asks_again
+        self._asks_again = retries_lost
         self._settled = 0
 
     @property
@@ -257,8 +257,10 @@ class SessionState:
         answerable = self.conversation.ends_with_words(but=said)
         again: list[Request] = []
         for each in self.pending.break_off():
-            repeats = self._asks_again and each.failures < self.max_response_retries and (each.event_id or answerable)
-            (again if repeats else self.unanswered).append(each)
+            is_retried = (
+                self._asks_again and each.failures < self.max_response_retries and (each.event_id or answerable)
+            )
+            (again if is_retried else self.unanswered).append(each)
         effects: list[Effect] = self.translation.break_off(self.conversation)
         if self.kind == "transcription":
             lost = EndpointUnreachable("the connection ended before what was said was written down")

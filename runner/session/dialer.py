@@ -167,7 +167,7 @@ class Dialer:
             self._carriage.state,
             kind=self._profile.session.type,
             max_response_retries=self._settings.max_response_retries,
-            asks_again=self._settings.reconnect.response_in_flight == "retry",
+            retries_lost=self._settings.reconnect.response_in_flight == "retry",
             clock=anyio.current_time,
         )
 

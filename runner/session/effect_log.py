@@ -12,7 +12,7 @@ from runner.protocol.effects import (
     EventUnknown,
     Opened,
     ResponseEnded,
-    ResponseRepeats,
+    ResponseRetried,
     ResponseStarted,
     TextCorrected,
     TranscriptionEnded,
@@ -60,10 +60,10 @@ def _record_response(effect: Effect) -> None:
     match effect:
         case ResponseStarted(response_id=response_id):
             log.debug("response_started", response_id=response_id)
-        case ResponseRepeats(error=error) if error.code == OVERTAKEN:
+        case ResponseRetried(error=error) if error.code == OVERTAKEN:
             log.info("response_overtaken", error=error.message)
-        case ResponseRepeats(response_id=response_id, error=error):
-            log.warning("response_failed", response_id=response_id, error=error.message, code=error.code, repeats=True)
+        case ResponseRetried(response_id=response_id, error=error):
+            log.warning("response_failed", response_id=response_id, error=error.message, code=error.code, retried=True)
         case ResponseEnded(status="failed", response_id=response_id, error=error) if error:
             log.error("response_failed", response_id=response_id, error=error.message, code=error.code)
         case ResponseEnded(response_id=response_id, loss=RunnerError() as error):

@@ -19,7 +19,7 @@ from runner.protocol.effects import (
     EventMalformed,
     Opened,
     ResponseEnded,
-    ResponseRepeats,
+    ResponseRetried,
     TextDelta,
     TranscriptDelta,
     TranscriptionEnded,
@@ -116,9 +116,9 @@ class Pump:
         if self._state.brings_awaited(event):
             self._state.awaited_at_s = now_s
         self._publish(update)
-        repeats = any(isinstance(each, ResponseRepeats) for each in effects)
+        is_retried = any(isinstance(each, ResponseRetried) for each in effects)
         for effect in effects:
-            self._judge(effect, repeats=repeats)
+            self._judge(effect, is_retried=is_retried)
         self._changes.notify()
 
     def refuse_doubted(self) -> None:
@@ -127,7 +127,7 @@ class Pump:
             asked, error = refused
             ending = ResponseEnded("", "refused", error.code, error, asked.first_id)
             self._publish(Update(None, [ending], time(), 0))
-            self._judge(ending, repeats=False)
+            self._judge(ending, is_retried=False)
             self._changes.notify()
 
     def read_by(self, readers: Sequence[Reader]) -> None:
@@ -156,7 +156,7 @@ class Pump:
         if self._malformed >= MAX_MALFORMED_MESSAGES:
             self.fail(ProtocolError(f"{MAX_MALFORMED_MESSAGES} messages in a row were no JSON objects"))
 
-    def _judge(self, effect: Effect, *, repeats: bool) -> None:
+    def _judge(self, effect: Effect, *, is_retried: bool) -> None:
         match effect:
             case ErrorReported(severity="fatal", error=error):
                 self.fail(error)
@@ -172,7 +172,7 @@ class Pump:
                     self._last_error = error
                 if self._state.phase == "configuring" and cause in {"session.update", ""}:
                     self.refusal = _refusal(error)
-                elif cause and weight != "harmless" and not repeats:
+                elif cause and weight != "harmless" and not is_retried:
                     self.first_unanswered = self.first_unanswered or error
             case ResponseEnded(loss=RunnerError() as error) | ResponseEnded(status="failed" | "refused", error=error):
                 self.first_unanswered = self.first_unanswered or error
@@ -206,7 +206,7 @@ class Pump:
             effects = self._state.close()
             self._publish(Update(None, effects, time(), 0))
             for effect in effects:
-                self._judge(effect, repeats=False)
+                self._judge(effect, is_retried=False)
             self._ended()
         self._changes.notify()
 

@@ -11,7 +11,7 @@ from runner.protocol.effects import (
     Effect,
     ErrorReported,
     ResponseEnded,
-    ResponseRepeats,
+    ResponseRetried,
     ResponseStarted,
     TextDelta,
     TurnEnded,
@@ -95,7 +95,7 @@ class Reply:
         match effect:
             case ResponseStarted(response_id=response_id, request_id=self.request_id):
                 self._begin(response_id)
-            case ResponseRepeats(request_id=self.request_id):
+            case ResponseRetried(request_id=self.request_id):
                 self._begin("")
             case TextDelta(response_id=response_id, item_id=item_id, text=text) if response_id:
                 if response_id != self._response_id:

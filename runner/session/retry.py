@@ -53,7 +53,7 @@ class Retry:
         if now_s < self.next_s:
             return False
         self.next_s, self._asked = math.inf, None
-        logs.logger().info("response_repeated", failures=asked.failures, epoch=self._link.epoch)
+        logs.logger().info("response_retried", failures=asked.failures, epoch=self._link.epoch)
         # Where the connection is lost, or turn detection was first, the request is still to be retried.
         with suppress(NotSent, IllegalEvent):
             await self._link.send(asked.event)

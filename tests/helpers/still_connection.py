@@ -96,7 +96,7 @@ async def still_link(
     connection: StillConnection, changes: Changes | None = None, *, epoch: int = 1, **options: Any
 ) -> Link:
     """A real link on a still connection, which has listened to the endpoint's greeting."""
-    state = options.pop("state", None) or SessionState(asks_again=True, max_response_retries=2)
+    state = options.pop("state", None) or SessionState(retries_lost=True, max_response_retries=2)
     options.setdefault("lost", lambda _link: None)
     link = Link(connection.as_websocket(), state, changes or Changes(), epoch=epoch, **options)
     await link.pump.listen()

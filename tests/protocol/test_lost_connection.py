@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from runner.protocol.effects import ResponseEnded, ResponseRepeats, TurnEnded
+from runner.protocol.effects import ResponseEnded, ResponseRetried, TurnEnded
 from runner.protocol.receive import receive
 from runner.protocol.state import SessionState
 from tests.protocol.test_pending import ASIDE, COMMITTED, STARTED, STOPPED, VAD, created, done
@@ -13,9 +13,9 @@ CREATE = {"type": "response.create"}
 DELTA = {"type": "response.output_text.delta", "item_id": "item_1", "content_index": 0, "delta": "Hel"}
 
 
-def state(detection: dict[str, Any] | None = None, *, retries: int = 2, asks_again: bool = True) -> SessionState:
+def state(detection: dict[str, Any] | None = None, *, retries: int = 2, retries_lost: bool = True) -> SessionState:
     """A configured session that asks again."""
-    made = SessionState(max_response_retries=retries, asks_again=asks_again)
+    made = SessionState(max_response_retries=retries, retries_lost=retries_lost)
     update = {"type": "realtime", "audio": {"input": {"turn_detection": detection}}}
     made.send({"type": "session.update", "session": update})
     receive(made, {"type": "session.updated", "session": update})
@@ -59,7 +59,7 @@ def test_all_that_was_asked_for_is_owed() -> None:
 
 def test_where_nothing_is_asked_again_all_is_unanswered() -> None:
     """And the half that was said stays, as it was heard."""
-    lost = state(asks_again=False)
+    lost = state(retries_lost=False)
     half(lost)
 
     assert lost.close() == [TurnEnded("assistant", "Hel", "item_1", "incomplete")]
@@ -116,7 +116,7 @@ def test_a_turn_is_answered_anew_if_its_words_are_known(words: str, begun: bool)
 def test_the_end_of_another_connection_ends_no_answer_of_this_one() -> None:
     """Two overlap while one takes over from the other, and the conversation is one."""
     old = state()
-    new = SessionState(old, asks_again=True, max_response_retries=2)
+    new = SessionState(old, retries_lost=True, max_response_retries=2)
     half(new)
 
     assert old.close() == []
@@ -176,9 +176,9 @@ def test_a_moment_is_quiet_when_nothing_would_be_lost() -> None:
     assert [*moments, detecting.quiet] == [True, False]
 
 
-@pytest.mark.parametrize(("code", "repeats"), [("server_error", True), ("invalid_value", False)])
+@pytest.mark.parametrize(("code", "is_retried"), [("server_error", True), ("invalid_value", False)])
 @pytest.mark.parametrize("refused", [True, False])
-def test_a_response_that_fails_for_a_while_is_asked_again(code: str, repeats: bool, refused: bool) -> None:
+def test_a_response_that_fails_for_a_while_is_asked_again(code: str, is_retried: bool, refused: bool) -> None:
     """Refused or begun, as often as is allowed; a lasting failure is reported at once."""
     here = state()
     for failures in range(3):
@@ -190,8 +190,8 @@ def test_a_response_that_fails_for_a_while_is_asked_again(code: str, repeats: bo
             receive(here, created())
             details = {"type": "failed", "error": error}
             effects = receive(here, done(status="failed", output=[], status_details=details))
-        if repeats and failures < 2:
-            assert isinstance(effects[-1], ResponseRepeats)
+        if is_retried and failures < 2:
+            assert isinstance(effects[-1], ResponseRetried)
             assert again(here) == [(CREATE, failures + 1)]
             assert (here.busy, here.pending.occupied) == (True, False)
         else:

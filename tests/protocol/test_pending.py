@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from runner.protocol.effects import ErrorReported, ResponseEnded, ResponseRepeats, TurnEnded
+from runner.protocol.effects import ErrorReported, ResponseEnded, ResponseRetried, TurnEnded
 from runner.protocol.receive import receive
 from runner.protocol.state import SessionState
 
@@ -315,7 +315,7 @@ def test_a_request_that_another_response_has_overtaken_is_sent_again_after_it(
     for event in (OWN, refused) if begins_first else (refused, OWN):
         effects = receive(state, event)
         if event is refused:
-            assert [each.request_id for each in effects if isinstance(each, ResponseRepeats)] == [sent["event_id"]]
+            assert [each.request_id for each in effects if isinstance(each, ResponseRetried)] == [sent["event_id"]]
 
     assert [each.first_id for each in state.retries] == [sent["event_id"]]
     in_the_way = [state.occupied]

@@ -60,7 +60,7 @@ class Dials:
         if isinstance(outcome, RunnerError):
             raise outcome
         before = self.carriage.state if self.carriage.id else None
-        state = SessionState(before, asks_again=True, max_response_retries=2)
+        state = SessionState(before, retries_lost=True, max_response_retries=2)
         link = await still_link(outcome, self.carriage.changes, epoch=len(self.opened), lost=lost, state=state)
         self.links.append(link)
         return link

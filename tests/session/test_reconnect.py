@@ -67,7 +67,7 @@ async def test_a_question_survives_the_loss_of_its_connection() -> None:
     (lost,), (resumed,) = logged(lines, "connection_lost"), logged(lines, "session_resumed")
     assert (lost["epoch"], lost["recovery"]) == (1, "temporary")
     assert (resumed["epoch"], resumed["items"]) == (2, 2)
-    assert [each["failures"] for each in logged(lines, "response_repeated")] == [1]
+    assert [each["failures"] for each in logged(lines, "response_retried")] == [1]
 
 
 async def test_a_response_in_flight_is_dropped_where_the_profile_says_so() -> None:
