@@ -146,6 +146,8 @@ class Writer(Output, Generic[T]):
                 self._waiting_bytes = 0
                 if not self._failed:
                     await self._in_turn(partial(self._target.write, items))
+                # They are held no longer, however long the interval.
+                del items
                 self._queue.done()
                 with anyio.move_on_after(self._interval_s):
                     await self._hurry.wait()

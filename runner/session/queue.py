@@ -58,7 +58,7 @@ class ByteQueue(Generic[T]):
     async def get_all(self) -> list[T]:
         """Wait for items and take all of them; an empty list is the end. Cancelling it loses nothing.
 
-        What was taken counts until the next call: a reader that hangs still holds it.
+        What was taken counts until it is dealt with, or until the next call: a reader that hangs still holds it.
         """
         self._taken_bytes = 0
         while not self._waiting and not self._closed:
@@ -72,6 +72,7 @@ class ByteQueue(Generic[T]):
 
     def done(self) -> None:
         """Say that everything taken so far is dealt with."""
+        self._taken_bytes = 0
         if not self._waiting:
             self._drained.set()
 

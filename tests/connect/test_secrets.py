@@ -221,8 +221,12 @@ async def test_what_a_command_leaves_behind_is_not_waited_for(script: str, expec
 async def test_a_command_that_is_given_up_leaves_nothing_behind(script: str, tmp_path: Path) -> None:
     """All that it has started is killed with it, or every attempt would leave one more."""
     child = tmp_path / "child"
-    with pytest.raises(SecretError, match="took longer"):
-        await resolved(command=["sh", "-c", script % child], timeout_s=0.5)
+    for timeout_s in (0.5, 2, 8):
+        with pytest.raises(SecretError, match="took longer"):
+            await resolved(command=["sh", "-c", script % child], timeout_s=timeout_s)
+        # On a busy machine a shell may not have come so far.
+        if child.exists() and child.read_text():
+            break
 
     with anyio.fail_after(PROMPT_S):
         while _is_running(int(child.read_text())):  # noqa: ASYNC110  # a process of others has no event

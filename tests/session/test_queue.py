@@ -71,3 +71,16 @@ async def test_drained_waits_for_what_was_taken_to_be_dealt_with() -> None:
     queue.done()
     with anyio.fail_after(1):
         await queue.drained()
+
+
+async def test_what_is_dealt_with_counts_no_longer() -> None:
+    """A writer that waits for its interval holds nothing, and has its whole bound for what comes meanwhile."""
+    queue: ByteQueue[int] = ByteQueue(2 * ITEM_BYTES)
+    queue.put(1, 0)
+    queue.put(2, 0)
+    await queue.get_all()
+
+    queue.done()
+
+    assert queue.put(3, 0)
+    assert queue.put(4, 0)
