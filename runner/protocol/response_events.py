@@ -227,8 +227,8 @@ def _output(
                 effects += [TextCorrected(item.id, "pieces missing"), TextDelta(response_id, item.id, item.text)]
             else:
                 effects += item.corrections()
-        elif not item.is_announced and item.role == "assistant" and (item.text not in named or not named):
-            # Some servers name their items otherwise at the end.
+        elif not item.is_announced and (item.role != "assistant" or item.text not in named or not named):
+            # Some servers name their items otherwise at the end, or name none: what is no message ends here too.
             if item.status == "in_progress":
                 item.status = "completed" if is_whole else "incomplete"
             effects += home.end_turn(item)

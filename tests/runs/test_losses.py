@@ -268,9 +268,29 @@ async def test_a_run_that_loses_something_fails_and_names_it(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_a_run_whose_only_answer_is_a_call_fails(tmp_path: Path) -> None:
-    """It would have ended well, with nothing said and nothing logged."""
-    ended = await run(tmp_path, calling(call()), "Light, please.\n")
+async def test_a_call_that_only_its_beginning_tells_of_is_a_call(tmp_path: Path) -> None:
+    """Some servers end neither the item nor the list of them."""
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        await asked(peer)
+        await peer.send({"type": "response.created", "response": {"id": "resp_1"}})
+        begun = call(status="in_progress", arguments="")
+        await peer.send({"type": "response.output_item.added", "response_id": "resp_1", "item": begun})
+        await peer.send({"type": "response.done", "response": {"id": "resp_1", "status": "completed"}})
+        await peer.to_the_end()
+
+    ended = await run(tmp_path, script, "Light, please.\n")
+
+    assert (ended.code, ended.stdout) == (78, "")
+    assert "the model has called light" in ended.logged("run_failed")["error"]
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("status", ["completed", None, 7], ids=str)
+async def test_a_run_whose_only_answer_is_a_call_fails(tmp_path: Path, status: Any) -> None:
+    """It would have ended well, with nothing said and nothing logged; some servers give a call no status."""
+    ended = await run(tmp_path, calling(call(status=status)), "Light, please.\n")
 
     assert (ended.code, ended.stdout) == (78, "")
     assert "the model has called light" in ended.logged("run_failed")["error"]
