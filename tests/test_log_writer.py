@@ -15,6 +15,20 @@ from runner.log_writer import LogWriter, StreamTarget
 from runner.standard_streams import LineTurns, put_all
 from tests.helpers.command_process import Command, local
 
+NOISY = """
+from runner import logs
+from runner.inputs.line_input import LineInput
+feed = LineInput.feed
+
+async def noisy(self, *given):
+    for number in range(3000):
+        logs.logger().warning("noise", number=number, text="x" * 100)
+    return await feed(self, *given)
+
+LineInput.feed = noisy
+"""
+"""Has the command log far more than a pipe holds, before it reads its input."""
+
 COUNT = 10_000
 LONG_S = 60.0
 
@@ -158,20 +172,12 @@ def test_log_lines_and_answers_in_one_place_are_all_whole(tmp_path: Path, kind: 
 @pytest.mark.parametrize("is_read", [True, False])
 def test_standard_error_that_nobody_reads_holds_up_nothing(tmp_path: Path, *, is_read: bool) -> None:
     """A session goes on and ends behind a pipe that is full; whoever reads it then finds whole lines and the count."""
-    before = """
+    before = f"""
+{NOISY}
 from functools import partial
-from runner import log_writer, logs
-from runner.inputs.line_input import LineInput
+from runner import log_writer
 logs.LogWriter = partial(log_writer.LogWriter, max_queue_bytes=100_000)
 logs._FLUSH_S = 0.1
-feed = LineInput.feed
-
-async def noisy(self, *given):
-    for number in range(3000):
-        logs.logger().warning("noise", number=number, text="x" * 100)
-    return await feed(self, *given)
-
-LineInput.feed = noisy
 """
     command = Command("-p", local(tmp_path), folder=tmp_path, before=before)
     process = command.process
@@ -200,19 +206,7 @@ LineInput.feed = noisy
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
 def test_a_signal_ends_a_session_whose_log_nobody_reads(tmp_path: Path, number: signal.Signals, code: int) -> None:
     """The answer in flight is whole, and the process ends without a second signal."""
-    before = """
-from runner import logs
-from runner.inputs.line_input import LineInput
-feed = LineInput.feed
-
-async def noisy(self, *given):
-    for number in range(3000):
-        logs.logger().warning("noise", number=number, text="x" * 100)
-    return await feed(self, *given)
-
-LineInput.feed = noisy
-"""
-    command = Command("-p", local(tmp_path, interval_ms=50), folder=tmp_path, before=before)
+    command = Command("-p", local(tmp_path, interval_ms=50), folder=tmp_path, before=NOISY)
     process = command.process
     assert process.stdin
     assert process.stdout
