@@ -68,15 +68,22 @@ class JournalFile:
     def _rotate(self) -> None:
         if not is_regular(self._file):
             return
-        for number in range(self._keep - 1, 0, -1):
+        for number in range(self._keep - 1, 1, -1):
             older = part_path(self._path, number - 1)
             if older.exists():
                 older.replace(part_path(self._path, number))
-        if self._keep == 1:
-            self._path.unlink(missing_ok=True)
-        # The old file stays locked until the new one is: nobody may come between the two.
-        before = self._file
-        self._file, self._size_bytes = self._opened()
+        following = self._path.with_name(f"{self._path.name}.next")
+        file = open_append(following)
+        try:
+            # It is locked before it gets the journal's name, so that nobody comes between the two.
+            lock(file, self._name)
+            if self._keep > 1:
+                _name_aside(self._path, part_path(self._path, 1))
+            following.replace(self._path)
+        except BaseException:
+            file.close()
+            raise
+        before, self._file, self._size_bytes = self._file, file, 0
         finish(before)
 
     def _opened(self) -> tuple[FileIO, int]:
@@ -93,6 +100,16 @@ class JournalFile:
                 return file, os.fstat(file.fileno()).st_size
             # Another session has set it aside since it was opened.
             file.close()
+
+
+def _name_aside(path: Path, aside: Path) -> None:
+    """Give a file another name, beside its own where the file system can do that; one that has gone needs none."""
+    if path.exists():
+        aside.unlink(missing_ok=True)
+        try:
+            aside.hardlink_to(path)
+        except OSError:
+            path.replace(aside)
 
 
 def _is_at(file: FileIO, path: Path) -> bool:

@@ -7,6 +7,7 @@ import json
 import os
 import stat
 import sys
+import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 from runner.errors import InputError, OutputError, RunnerError
 from runner.journal.reading import parts, read_journal
 from runner.journal.record import Record
+from runner.outputs.journal_file import JournalFile
 from runner.outputs.journal_writer import JournalWriter
 from runner.settings.journal import JournalSettings
 
@@ -344,6 +346,52 @@ async def test_a_journal_has_one_writer_also_after_it_was_set_aside(tmp_path: Pa
             journal(path, unexpected)
         first.close()
     assert [each.event["number"] for each in records(path)][-1] == 7
+
+
+def test_nobody_comes_between_two_files_of_a_journal(tmp_path: Path) -> None:
+    """Whoever tries while one is set aside for the next is refused, and the journal's own writer never is."""
+    path, ended, taken = tmp_path / "s.jsonl", threading.Event(), []
+
+    def intrude() -> None:
+        while not ended.is_set():
+            try:
+                other = JournalFile(path, max_bytes=100, keep=3)
+            except OutputError:
+                continue
+            taken.append(other)
+            other.close()
+
+    file = JournalFile(path, max_bytes=100, keep=3)
+    intruder = threading.Thread(target=intrude)
+    intruder.start()
+    try:
+        for number in range(500):
+            file.append([f"{number} {'x' * 80}"])
+    finally:
+        ended.set()
+        intruder.join()
+        file.close()
+
+    assert taken == []
+    assert [each.read_text().split()[0] for each in sorted(tmp_path.iterdir())] == ["499", "498", "497"]
+
+
+@pytest.mark.parametrize("keep", [1, 3])
+def test_a_file_system_without_hard_links_takes_a_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: int
+) -> None:
+    """Some network file systems know none; the files are the same."""
+
+    def refused(*_arguments: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", refused)
+    file = JournalFile(tmp_path / "s.jsonl", max_bytes=100, keep=keep)
+    for number in range(5):
+        file.append([f"{number} {'x' * 80}"])
+    file.finish()
+
+    assert [each.read_text().split()[0] for each in sorted(tmp_path.iterdir())] == ["4", "3", "2"][:keep]
 
 
 @pytest.mark.parametrize("error", [errno.ENOLCK, errno.EOPNOTSUPP])
