@@ -11,7 +11,6 @@ import anyio
 
 from runner.audio.playout import INTERRUPTION
 from runner.errors import RunnerError
-from runner.protocol.effects import Truncated
 from runner.protocol.history import heard
 from runner.session.link import Link, NotSent
 
@@ -51,20 +50,6 @@ class Interruption(NamedTuple):
     """The responses that were in flight."""
 
 
-def note_heard(session: Session | None, item_id: str, heard_ms: int) -> Truncated:
-    """Note in the conversation what was heard, whatever becomes of the connection and whatever the endpoint does.
-
-    Returns:
-        The words that were heard, as far as they are known by now; none of what was said out of band.
-    """
-    item = session.state.conversation.get(item_id) if session else None
-    if item is None or session is None:
-        return Truncated(item_id, heard_ms, "")
-    item.heard_ms = heard_ms
-    words = heard(item, session.state.configuration.output_format)
-    return Truncated(item_id, heard_ms, "".join(words[index] for index in sorted(words)))
-
-
 class Interrupter:
     """Reports one interruption to the endpoint.
 
@@ -75,7 +60,7 @@ class Interrupter:
     Args:
         session: The session.
         link: The connection that carries it.
-        interruption: What was stopped; `note_heard` has noted it.
+        interruption: What was stopped; the conversation has it noted how much was heard.
     """
 
     def __init__(self, session: Session, link: Link, interruption: Interruption) -> None:
@@ -111,7 +96,6 @@ class Interrupter:
     async def _replace(self, item: Item, cut: Cut) -> None:
         """Put what was heard in the place of an answer that the connection knows as text."""
         conversation = self._link.state.conversation
-        item.heard_ms = cut.heard_ms
         words = heard(item, self._link.state.configuration.output_format)
         content = [{"type": "output_text", "text": words[index]} for index in sorted(words) if words[index]]
         place = conversation.items.index(item)

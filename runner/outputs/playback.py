@@ -13,7 +13,7 @@ from runner import logs
 from runner.audio.playout import Heard, Playout
 from runner.errors import ProtocolError
 from runner.outputs.answer import Answer, content_index, duration_ms
-from runner.outputs.interruption import Cut, Interrupter, Interruption, note_heard
+from runner.outputs.interruption import Cut, Interrupter, Interruption
 from runner.outputs.session_output import Piece
 from runner.protocol.effects import (
     AudioDelta,
@@ -22,8 +22,10 @@ from runner.protocol.effects import (
     ResponseEnded,
     SessionEnded,
     SpeechStarted,
+    Truncated,
     TurnEnded,
 )
+from runner.protocol.history import note_heard
 from runner.session.update import Update
 
 if TYPE_CHECKING:
@@ -100,7 +102,7 @@ class Playback:
                     stopped = self._stopped_items.items()
                     self._stopped_items = {item: each for item, each in stopped if each[0] != response_id}
                 case TurnEnded(role="assistant", item_id=item_id) if item_id in self._stopped_items:
-                    self._emit([note_heard(self._session, item_id, self._stopped_items[item_id][1])])
+                    self._emit([self._note_heard(item_id, self._stopped_items[item_id][1])])
                 case SpeechStarted(interrupts=True):
                     self.interrupt()
                 case SessionEnded():
@@ -248,8 +250,14 @@ class Playback:
         self._emit([Played(item_id, round(answer.received_ms), is_whole=True)])
 
     def _emit_cut(self, item_id: str, heard_ms: int) -> None:
-        words = note_heard(self._session, item_id, heard_ms)
-        self._emit([Played(item_id, heard_ms, is_whole=False), words])
+        self._emit([Played(item_id, heard_ms, is_whole=False), self._note_heard(item_id, heard_ms)])
+
+    def _note_heard(self, item_id: str, heard_ms: int) -> Truncated:
+        """Note in the conversation what was heard, whatever becomes of the connection."""
+        item = self._session.state.conversation.get(item_id) if self._session else None
+        if item is None or self._session is None:
+            return Truncated(item_id, heard_ms, "")
+        return note_heard(item, heard_ms, self._session.state.configuration.output_format)
 
     def _leave(self) -> None:
         """End with the session: what was not heard by now can only be heard from a file."""

@@ -8,10 +8,9 @@ from runner.protocol.effects import (
     TranscriptDelta,
     TranscriptionEnded,
     TranscriptionStarted,
-    Truncated,
     TurnEnded,
 )
-from runner.protocol.history import heard
+from runner.protocol.history import note_heard
 from runner.protocol.item import corrections, part_index
 from runner.protocol.json_fields import BadField, JsonObject, identifier, optional_text, table, text
 from runner.protocol.severity import error_for_failure
@@ -35,11 +34,8 @@ def _truncated(state: SessionState, event: JsonObject) -> list[Effect]:
         return []
     heard_ms = state.side.whole(event, "audio_end_ms")
     # Where the endpoint does not say, what we have asked for holds.
-    item.heard_ms = item.heard_ms if heard_ms is None else heard_ms
-    if item.heard_ms is None:
-        return []
-    words = heard(item, state.configuration.output_format)
-    return [Truncated(item.id, item.heard_ms, "".join(words[index] for index in sorted(words)))]
+    heard_ms = item.heard_ms if heard_ms is None else heard_ms
+    return [] if heard_ms is None else [note_heard(item, heard_ms, state.configuration.output_format)]
 
 
 def _item_deleted(state: SessionState, event: JsonObject) -> list[Effect]:

@@ -5,6 +5,7 @@ from unicodedata import east_asian_width
 
 from runner.audio.format import PCM, AudioFormat
 from runner.protocol.conversation import Conversation
+from runner.protocol.effects import Truncated
 from runner.protocol.item import Item
 from runner.protocol.json_fields import JsonObject
 from runner.settings.continuity import History
@@ -54,6 +55,13 @@ def heard(item: Item, audio_format: AudioFormat) -> dict[int, str]:
         kept[index] = text if len(text) <= left else _whole_words(text, left)
         left = max(0, left - len(text))
     return kept
+
+
+def note_heard(item: Item, heard_ms: int, audio_format: AudioFormat) -> Truncated:
+    """Note in an item how much of it was heard; the effect has the words of that part, as far as they are known."""
+    item.heard_ms = heard_ms
+    words = heard(item, audio_format)
+    return Truncated(item.id, heard_ms, "".join(words[index] for index in sorted(words)))
 
 
 def _whole_words(text: str, length: int) -> str:
