@@ -2,7 +2,8 @@
 
 import signal
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import TYPE_CHECKING
 
 import anyio
@@ -28,22 +29,46 @@ OPENING_AT_ONCE = 50
 enough that each is answered well within its timeout and no endpoint takes it for an attack."""
 
 
-async def run_profiles(profiles: "Sequence[LoadedProfile]", *, flush_least_s: float = FLUSH_LEAST_S) -> list[Outcome]:
+Companion = Callable[["Fleet"], AbstractAsyncContextManager[None]]
+"""Makes what is there for as long as the runs are, such as the control socket."""
+
+
+async def run_profiles(
+    profiles: "Sequence[LoadedProfile]", *, companions: Sequence[Companion] = (), flush_least_s: float = FLUSH_LEAST_S
+) -> list[Outcome]:
     """Run all sessions of these profiles to their ends, which SIGTERM and SIGINT bring about.
+
+    Args:
+        profiles: At least one; each has `run.sessions` sessions.
+        companions: Entered before the first session is opened, and left after the last has ended.
+        flush_least_s: How long the outputs may at least take to write what has come, in seconds.
+
+    Raises:
+        RunnerError: A companion cannot be had.
+
+    Returns:
+        How each session ended, in the order of their ends.
+    """
+    fleet = Fleet(profiles, flush_least_s)
+    async with AsyncExitStack() as stack:
+        for companion in companions:
+            await stack.enter_async_context(companion(fleet))
+        await fleet.execute()
+    return fleet.outcomes
+
+
+class Fleet:
+    """The runs of a process.
 
     Args:
         profiles: At least one; each has `run.sessions` sessions.
         flush_least_s: How long the outputs may at least take to write what has come, in seconds.
 
-    Returns:
-        How each session ended, in the order of their ends.
+    Attributes:
+        runs: All of them, in the order of their numbers.
+        outcomes: How those ended that have ended, in the order of their ends.
     """
-    fleet = _Fleet(profiles, flush_least_s)
-    await fleet.execute()
-    return fleet.outcomes
 
-
-class _Fleet:
     def __init__(self, profiles: "Sequence[LoadedProfile]", flush_least_s: float) -> None:
         each_run = [loaded for loaded in profiles for _ in range(loaded.profile.run.sessions)]
         inputs = [loaded.profile.input for loaded in profiles]
@@ -63,13 +88,14 @@ class _Fleet:
             flush_least_s=flush_least_s,
         )
         self._notices = Notices(len(each_run), within_s=grace_s + flush_least_s)
-        self._runs = [
+        self.runs = [
             SessionRun(loaded, number, shared, self._notices.note) for number, loaded in enumerate(each_run, 1)
         ]
 
     async def execute(self) -> None:
+        """Run all of them to their ends."""
         if self._is_one:
-            logs.bind(**self._runs[0].context)
+            logs.bind(**self.runs[0].context)
         else:
             from runner.runs import open_files
 
@@ -80,7 +106,7 @@ class _Fleet:
             tasks.start_soon(self._stdin.run)
             tasks.start_soon(self._notices.run)
             async with anyio.create_task_group() as runs:
-                for run in self._runs:
+                for run in self.runs:
                     runs.start_soon(self._execute, run)
             tasks.cancel_scope.cancel()
         if not self._is_one:
@@ -88,25 +114,25 @@ class _Fleet:
 
     @property
     def _is_one(self) -> bool:
-        return len(self._runs) == 1
+        return len(self.runs) == 1
 
     async def _execute(self, run: SessionRun) -> None:
         self.outcomes.append(await run.execute())
 
     def _take_signal(self, number: signal.Signals) -> None:
-        with logs.bound(**(self._runs[0].context if self._is_one else {})):
+        with logs.bound(**(self.runs[0].context if self._is_one else {})):
             self._end_runs(number)
 
     def _end_runs(self, number: signal.Signals) -> None:
         if self._signal is not None:
             logs.logger().warning("forced", signal=number.name)
-            for run in self._runs:
+            for run in self.runs:
                 run.force(number)
-        elif number != signal.SIGINT or not any(run.interrupt() for run in self._runs):
+        elif number != signal.SIGINT or not any(run.interrupt() for run in self.runs):
             self._signal = number
             logs.logger().info("signal_received", signal=number.name)
             self._notices.leave()
-            for run in self._runs:
+            for run in self.runs:
                 run.drain(number)
 
     def _sum_up(self) -> None:

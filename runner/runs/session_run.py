@@ -40,33 +40,40 @@ class SessionRun:
         report: Called with every change of its phase.
 
     Attributes:
+        number: As above.
         context: The keys that every line of its log has, that of its session from its opening on.
+        profile: What it runs by.
+        session: Its session, None before it is open.
+        input: What goes in.
+        outputs: What comes out.
+        started_s: When it began, on the event loop's clock, in seconds.
     """
 
     def __init__(self, loaded: "LoadedProfile", number: int, shared: Shared, report: Report) -> None:
         run_id = uuid.uuid4().hex[:12]
+        self.number = number
         self.context: dict[str, Any] = {"profile": loaded.name, "run_id": run_id}
         if shared.runs > 1:
             self.context["session"] = number
         self._names = placeholders(loaded.name, run_id, number)
-        self._profile = loaded.profile
+        self.profile = loaded.profile
         self._shared = shared
         self._life = LifeCycle(grace_s=loaded.profile.run.grace_s, report=report)
         self._error: RunnerError | None = None
         self._reason = ""
         self._unwritten = ""
         """The outputs that have not written in time all that they had taken."""
-        self._input = make_input(loaded.profile, shared.stdin, is_alone=shared.runs == 1)
-        self._outputs = Outputs([])
-        self._session: Session | None = None
+        self.input = make_input(loaded.profile, shared.stdin, is_alone=shared.runs == 1)
+        self.outputs = Outputs([])
+        self.session: Session | None = None
         self._budget: Budget | None = None
+        self.started_s = anyio.current_time()
         self._answered = anyio.Event()
         self._tasks: anyio.abc.TaskGroup
 
     async def execute(self) -> Outcome:
         """Run to the end, which `drain`, `stop`, the input, the endpoint or the profile bring about."""
         logs.bind(**self.context)
-        started_s = anyio.current_time()
         try:
             async with anyio.create_task_group() as self._tasks:
                 await self._serve()
@@ -75,22 +82,27 @@ class SessionRun:
             logs.logger().exception("internal_error")
             self.stop("internal-error", RunnerError("a bug in rt-run, which the log traces"))
         finally:
-            self._input.close()
+            self.input.close()
         self._judge_losses()
         code = self._exit_code()
         self._life.enter(Phase.ENDED, f"ended: {self._error.message if self._error else self._reason}")
-        if self._session is not None:
+        if self.session is not None:
             sum_up(
-                self._session,
-                self._profile.run.limits,
+                self.session,
+                self.profile.run.limits,
                 reason=self._reason,
                 code=code,
                 error=self._error,
-                duration_s=anyio.current_time() - started_s,
+                duration_s=anyio.current_time() - self.started_s,
             )
         is_forced = self._life.forced_by is not None
         name, run_id, session_id = (self.context.get(key, "") for key in ("profile", "run_id", "session_id"))
         return Outcome(name, code, self._error, is_forced, run_id, session_id)
+
+    @property
+    def phase(self) -> str:
+        """Its phase, in small letters."""
+        return self._life.phase.name.lower()
 
     def drain(self, number: signal.Signals) -> None:
         """End because of a signal: what is in flight may finish within the grace period."""
@@ -110,8 +122,8 @@ class SessionRun:
 
     def interrupt(self) -> bool:
         """Cancel the answer in flight of a chat; False says that there is none."""
-        if self._input.can_interrupt:
-            self._tasks.start_soon(self._input.interrupt)
+        if self.input.can_interrupt:
+            self._tasks.start_soon(self.input.interrupt)
             return True
         return False
 
@@ -119,40 +131,40 @@ class SessionRun:
         try:
             with self._life.enter(Phase.OPENING):
                 async with self._shared.opening:
-                    asked = session_update(self._profile)["session"]
-                    await self._input.open(asked)
-                    self._outputs = await open_outputs(
-                        self._profile, self._names, self._fail, self._shared.stdout, asked=asked
+                    asked = session_update(self.profile)["session"]
+                    await self.input.open(asked)
+                    self.outputs = await open_outputs(
+                        self.profile, self._names, self._fail, self._shared.stdout, asked=asked
                     )
-                self._outputs.start(self._tasks)
+                self.outputs.start(self._tasks)
                 await self._with_session()
         except RunnerError as error:
             self.stop("failed", error)
         finally:
             flushing = self._life.enter(Phase.FLUSHING)
             self._note("session.ended", reason=self._reason)
-            self._outputs.close()
+            self.outputs.close()
         await self._flush(flushing)
 
     async def _with_session(self) -> None:
         self._note("session.started", **self.context)
         async with kept_session(
-            self._profile,
-            readers=[*self._outputs.readers, self._watch],
-            recorder=self._outputs.journal,
+            self.profile,
+            readers=[*self.outputs.readers, self._watch],
+            recorder=self.outputs.journal,
             slots=self._shared.connecting,
         ) as session:
-            self._session = session
+            self.session = session
             self.context["session_id"] = session.id
             with logs.bound(session_id=session.id):
                 await self._live(session)
                 await self._drain(session)
 
     async def _live(self, session: Session) -> None:
-        self._outputs.begin(session)
-        endpoint = self._profile.endpoint.kind
+        self.outputs.begin(session)
+        endpoint = self.profile.endpoint.kind
         logs.logger().info("session_opened", endpoint=endpoint, model=session.state.effective.get("model"))
-        limits = self._profile.run.limits
+        limits = self.profile.run.limits
         with self._life.enter(Phase.LIVE, f"session {session.id} is open"):
             async with anyio.create_task_group() as work:
                 work.start_soon(self._until_over, session)
@@ -163,10 +175,10 @@ class SessionRun:
                     work.start_soon(self._budget.watch)
 
     async def _feed(self, session: Session) -> None:
-        playback = self._outputs.playback
+        playback = self.outputs.playback
         try:
-            reason = await self._input.feed(session, self._outputs.flushed, playback)
-            if reason == "user-left" or self._profile.run.until != "signal":
+            reason = await self.input.feed(session, self.outputs.flushed, playback)
+            if reason == "user-left" or self.profile.run.until != "signal":
                 # The endpoint still interprets what was said last to a translation, and the user hears the answers.
                 await session.conclude()
                 if reason == "input-end" and playback:
@@ -180,7 +192,7 @@ class SessionRun:
     def _watch(self, update: Update) -> None:
         if self._budget is not None:
             self._budget.take(update)
-        if self._profile.run.until == "response-done" and any(
+        if self.profile.run.until == "response-done" and any(
             isinstance(each, ResponseEnded) for each in update.effects
         ):
             self._answered.set()
@@ -188,8 +200,8 @@ class SessionRun:
 
     async def _until_heard(self) -> None:
         await self._answered.wait()
-        if self._outputs.playback:
-            await self._outputs.playback.finished()
+        if self.outputs.playback:
+            await self.outputs.playback.finished()
         self.stop("response-done")
 
     async def _until_over(self, session: Session) -> None:
@@ -197,29 +209,29 @@ class SessionRun:
         self.stop("endpoint")
 
     def _refuse_questions(self) -> None:
-        if self._session is not None:
-            self._session.drain()
+        if self.session is not None:
+            self.session.drain()
 
     async def _drain(self, session: Session) -> None:
         logs.logger().debug("session_draining", reason=self._reason)
         with self._life.enter(Phase.DRAINING, f"draining: {self._reason}") as draining:
-            self._input.close()
+            self.input.close()
             until_s = self._life.grace_ends_s
-            await drain(session, reason=self._reason, until_s=until_s, playback=self._outputs.playback)
+            await drain(session, reason=self._reason, until_s=until_s, playback=self.outputs.playback)
         if draining.cancelled_caught:
             if self._life.forced_by is None:
-                logs.logger().warning("grace_expired", grace_s=self._profile.run.grace_s)
+                logs.logger().warning("grace_expired", grace_s=self.profile.run.grace_s)
                 self._life.expire()
             await session.abort()
 
     async def _flush(self, flushing: anyio.CancelScope) -> None:
         """Write what has come, also where the grace period is over; only a second signal forgoes it."""
-        await self._outputs.written(flushing, within_s=max(self._profile.run.grace_s, self._shared.flush_least_s))
-        self._unwritten = self._outputs.unfinished if self._life.forced_by is None else ""
+        await self.outputs.written(flushing, within_s=max(self.profile.run.grace_s, self._shared.flush_least_s))
+        self._unwritten = self.outputs.unfinished if self._life.forced_by is None else ""
 
     def _note(self, kind: str, **details: Any) -> None:
-        if self._outputs.journal:
-            self._outputs.journal.note({"type": kind, **details}, epoch=0)
+        if self.outputs.journal:
+            self.outputs.journal.note({"type": kind, **details}, epoch=0)
 
     def _fail(self, error: RunnerError) -> None:
         if isinstance(error, OutputClosed):
@@ -229,7 +241,7 @@ class SessionRun:
 
     def _judge_losses(self) -> None:
         """Name what has reached nobody, and fail because of it where the run has ended as it was meant to."""
-        for each in losses(self._session, self._profile, unwritten=self._unwritten):
+        for each in losses(self.session, self.profile, unwritten=self._unwritten):
             if self._error is None and (self._reason in JUDGED_ENDS or isinstance(each, OutputError)):
                 self._error = each
             elif each is not self._error:

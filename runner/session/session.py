@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from runner.errors import ProtocolError
 from runner.protocol.effects import Effect
 from runner.session.client_event import user_message
+from runner.session.conclusion import conclude
 from runner.session.outbox import Audio, Outbox
 from runner.session.recorder import closed_note
 from runner.session.reply import Reply
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from runner.protocol.usage import Usage
     from runner.session.carriage import Carriage
     from runner.session.link import Link
+    from runner.session.pump import Reader
 
 
 class Session:
@@ -138,11 +139,8 @@ class Session:
         """
         params = {**(response.model_dump(mode="json", exclude_unset=True) if response else {}), **fields}
         event = {"type": "response.create", **({"response": params} if params else {})}
-        if params.get("conversation") == "none":
-            await self._outbox.send(event)
-            return
-        async with self._turn:
-            await self._outbox.ask(event)
+        send = self._outbox.send if params.get("conversation") == "none" else self.send_in_turn
+        await send(event)
 
     async def cancel(self) -> None:
         """Cancel the response in flight and those to be retried; without any nothing happens."""
@@ -237,6 +235,19 @@ class Session:
         """Ask `is_playing` whether an answer is being heard; a connection is then replaced only where it must be."""
         self._carriage.play_by(is_playing)
 
+    async def send_in_turn(self, *events: Mapping[str, Any]) -> None:
+        """Send client events that ask for a response, right after each other, once all asked for before are over."""
+        async with self._turn:
+            await self._outbox.ask(*events)
+
+    def add_reader(self, read: Reader) -> None:
+        """Call `read`, which must not wait, with each update from now on."""
+        self._carriage.add_reader(read)
+
+    def remove_reader(self, read: Reader) -> None:
+        """Call `read` no longer."""
+        self._carriage.remove_reader(read)
+
     def read_input(self, read: Callable[[Audio], None]) -> None:
         """Call `read`, which must not wait, with the audio that goes in, in the session's input format."""
         self._outbox.read_input(read)
@@ -256,18 +267,7 @@ class Session:
         Args:
             by_s: When to do without the rest, on the event loop's clock, in seconds.
         """
-        carriage = self._carriage
-        if (link := carriage.link) is None or carriage.state.kind != "translation":
-            return
-        carriage.leave()
-        await link.conclude(by_s)
-        if link.state.translation.is_concluded:
-            return
-        if lost := link.pump.failure:
-            link.note(closed_note(lost))
-            carriage.end(lost)
-        else:
-            carriage.give_up(ProtocolError("the endpoint did not finish the translation"))
+        await conclude(self._carriage, by_s)
 
     async def abort(self) -> None:
         """Cut the connection without a farewell, whatever is being sent."""
@@ -292,8 +292,7 @@ class Session:
 
     async def _say(self, text: str, question: JsonObject, request: JsonObject) -> None:
         create = {"type": "conversation.item.create", "item": user_message(text), **question}
-        async with self._turn:
-            await self._outbox.ask(create, {"type": "response.create", **request})
+        await self.send_in_turn(create, {"type": "response.create", **request})
 
     async def _wait(self, is_reached: Callable[[], bool]) -> None:
         while not (is_reached() or self._carriage.is_over):
