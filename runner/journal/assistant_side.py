@@ -8,7 +8,8 @@ from runner.audio.format import PCM
 from runner.journal.record import audio_bytes
 from runner.journal.rows import Row, Rows
 from runner.journal.user_side import said
-from runner.protocol.json_fields import JsonObject, count, optional_table, optional_text, table, tables, text
+from runner.protocol.json_fields import JsonObject, identifier, table, text
+from runner.protocol.session_events import error_details
 from runner.protocol.side_fields import SideFields
 from runner.protocol.usage import Usage
 
@@ -35,13 +36,14 @@ class Answers:
         failures: How many responses failed.
     """
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: Rows, side: SideFields) -> None:
         self.form = PCM
         self.usage = Usage()
         self.firsts_s: list[float] = []
         self.spoken_s = 0.0
         self.failures = 0
         self._rows = rows
+        self._side = side
         self._requests: list[tuple[str, float]] = []
         self._turn_at_s: float | None = None
         self._open: dict[str, _Answer] = {}
@@ -55,7 +57,7 @@ class Answers:
 
     def requested(self, event: JsonObject) -> None:
         """The client asks for a response."""
-        self._requests.append((optional_text(event, "event_id"), self._rows.now_s))
+        self._requests.append((self._side.identifier(event, "event_id"), self._rows.now_s))
 
     def refused(self, event_id: str) -> None:
         """The endpoint has answered a client event with an error, perhaps a request for a response."""
@@ -71,13 +73,13 @@ class Answers:
 
     def began(self, event: JsonObject) -> None:
         """A response has begun."""
-        self._answer(text(table(event, "response"), "id"))
+        self._answer(identifier(table(event, "response"), "id"))
 
     def piece(self, event: JsonObject) -> None:
         """A piece of a response has come, of whatever kind."""
-        answer = self._answer(text(event, "response_id"))
+        answer = self._answer(self._side.identifier(event, "response_id") or next(iter(self._open), ""))
         row, kind = answer.row, event["type"]
-        self._items[optional_text(event, "item_id")] = row
+        self._items[self._side.identifier(event, "item_id")] = row
         if answer.asked_at_s is not None and "first_s" not in row.facts:
             row.facts["first_s"] = self._rows.since_s(answer.asked_at_s)
             self.firsts_s.append(row.facts["first_s"])
@@ -93,26 +95,26 @@ class Answers:
     def ended(self, event: JsonObject) -> None:
         """A response is over."""
         response = table(event, "response")
-        response_id = text(response, "id")
+        response_id = identifier(response, "id")
         answer = self._answer(response_id)
         del self._open[response_id]
-        for item in tables(response, "output"):
+        for item in self._side.tables(response, "output"):
             self._call(item)
-            self._items[optional_text(item, "id")] = answer.row
-            if optional_text(item, "type") == "function_call":
-                answer.row.facts.setdefault("calls", []).append(optional_text(item, "name"))
-        answer.row.text = answer.row.text or " ".join(map(said, tables(response, "output"))).strip()
+            self._items[self._side.identifier(item, "id")] = answer.row
+            if self._side.text(item, "type") == "function_call":
+                answer.row.facts.setdefault("calls", []).append(self._side.text(item, "name"))
+        answer.row.text = answer.row.text or self._said(response)
         self._sum_up(answer, response)
 
     def truncated(self, event: JsonObject) -> None:
         """The client reports how much of an answer was heard before the user interrupted it."""
-        if row := self._items.get(text(event, "item_id")):
-            row.facts["heard_s"] = count(event, "audio_end_ms") / 1000
+        if row := self._items.get(identifier(event, "item_id")):
+            row.facts["heard_s"] = (self._side.whole(event, "audio_end_ms") or 0) / 1000
             row.facts["status"] = "interrupted"
 
     def returned(self, item: JsonObject) -> bool:
         """The client returns the output of a tool; False where that is known already."""
-        call_id, output = optional_text(item, "call_id"), optional_text(item, "output")
+        call_id, output = self._side.identifier(item, "call_id"), self._side.text(item, "output")
         row, called_at_s = self._calls.get(call_id, (None, 0.0))
         if row is None:
             self._calls[call_id] = self._rows.add("tool", "", output=output), self._rows.now_s
@@ -135,31 +137,35 @@ class Answers:
         return self._open[response_id]
 
     def _call(self, item: JsonObject) -> None:
-        if optional_text(item, "type") not in _CALLS:
+        if self._side.text(item, "type") not in _CALLS:
             return
-        call_id = optional_text(item, "call_id") or optional_text(item, "id")
+        call_id = self._side.identifier(item, "call_id") or self._side.identifier(item, "id")
         if call_id not in self._calls:
-            call = f"{optional_text(item, 'name')}({optional_text(item, 'arguments')})"
-            error = optional_text(optional_table(item, "error"), "message")
-            row = self._rows.add("tool", call, output=optional_text(item, "output"), error=error)
+            call = f"{self._side.text(item, 'name')}({self._side.text(item, 'arguments')})"
+            error = self._side.text(error_details(item, self._side), "message")
+            row = self._rows.add("tool", call, output=self._side.text(item, "output"), error=error)
             self._calls[call_id] = row, self._rows.now_s
 
+    def _said(self, response: JsonObject) -> str:
+        """What the response says, all its messages together."""
+        return " ".join(said(item, self._side) for item in self._side.tables(response, "output")).strip()
+
     def _sum_up(self, answer: _Answer, response: JsonObject) -> None:
-        details, usage = optional_table(response, "status_details"), optional_table(response, "usage")
-        status, reason = optional_text(response, "status"), optional_text(details, "reason")
+        details, usage = self._side.table(response, "status_details"), self._side.table(response, "usage")
+        status, reason = self._side.text(response, "status"), self._side.text(details, "reason")
         self._finish(answer, "interrupted" if reason == "turn_detected" else status)
         facts = answer.row.facts
         if status in {"failed", "incomplete"} and reason:
             facts["reason"] = reason
         if status == "failed":
             self.failures += 1
-            error = optional_table(details, "error")
-            facts["error"] = optional_text(error, "message") or optional_text(error, "code")
-        self.usage.add(usage, SideFields())
+            error = error_details(details, self._side)
+            facts["error"] = self._side.text(error, "message") or self._side.identifier(error, "code")
+        self.usage.add(usage, self._side)
         if usage:
-            cached = count(optional_table(usage, "input_token_details"), "cached_tokens")
-            facts |= {"input_tokens": count(usage, "input_tokens"), "cached_tokens": cached}
-            facts["output_tokens"] = count(usage, "output_tokens")
+            cached = self._side.count(self._side.table(usage, "input_token_details"), "cached_tokens")
+            facts |= {"input_tokens": self._side.count(usage, "input_tokens"), "cached_tokens": cached}
+            facts["output_tokens"] = self._side.count(usage, "output_tokens")
 
     def _finish(self, answer: _Answer, status: str) -> None:
         facts = answer.row.facts

@@ -11,7 +11,8 @@ from runner.journal.record import Record, audio_bytes
 from runner.journal.rows import Header, Row, Rows, Summary, Who
 from runner.protocol.configuration import Configuration
 from runner.protocol.drift import differences
-from runner.protocol.json_fields import BadField, JsonObject, optional_table, optional_text, table
+from runner.protocol.json_fields import BadField, JsonObject, table
+from runner.protocol.session_events import error_details
 from runner.protocol.session_format import format_of
 from runner.protocol.side_fields import SideFields
 from runner.protocol.translation import Moment, moment_of
@@ -34,14 +35,14 @@ def timelines(records: Iterable[Record]) -> Iterator["Timeline"]:
 
 
 class Timeline:
-    """One session, built record by record; events that cannot be read are left out."""
+    """One session, built record by record; events whose meaning cannot be read are left out."""
 
     def __init__(self) -> None:
         self.header = Header()
         self._rows = Rows()
         self._side = SideFields()
-        self._speech = user_side.UserSpeech(self._rows)
-        self._answers = assistant_side.Answers(self._rows)
+        self._speech = user_side.UserSpeech(self._rows, self._side)
+        self._answers = assistant_side.Answers(self._rows, self._side)
         self._sent: OrderedDict[str, tuple[str, float]] = OrderedDict()
         self._streams: dict[Who, tuple[Row, Moment]] = {}
         self._configuration: dict[int, Configuration] = {}
@@ -93,7 +94,7 @@ class Timeline:
         if isinstance(kind, str):
             with suppress(BadField):
                 {"in": self._receive, "out": self._send, "note": self._note}[record.direction](kind, record.event)
-                if item_id := optional_text(optional_table(record.event, "item"), "id"):
+                if item_id := self._side.identifier(self._side.table(record.event, "item"), "id"):
                     self._items.add(item_id)
 
     def _receive(self, kind: str, event: JsonObject) -> None:
@@ -111,13 +112,13 @@ class Timeline:
             own(self, event)
 
     def _send(self, kind: str, event: JsonObject) -> None:
-        self._sent[optional_text(event, "event_id")] = kind, self._rows.now_s
+        self._sent[self._side.identifier(event, "event_id")] = kind, self._rows.now_s
         if len(self._sent) > _REMEMBERED_EVENTS:
             self._sent.popitem(last=False)
         if kind == "conversation.item.create":
             self._create(table(event, "item"))
         elif kind == "session.update":
-            self._configured.ask(optional_text(event, "event_id"), table(event, "session"))
+            self._configured.ask(self._side.identifier(event, "event_id"), table(event, "session"))
         elif route := user_side.OUT_ROUTES.get(kind):
             route(self._speech, event)
         elif reply := assistant_side.OUT_ROUTES.get(kind):
@@ -129,7 +130,7 @@ class Timeline:
         plain = {key: note[key] for key in shown if key not in _SHOWN_BY_TEXT}
         match kind:
             case "session.started":
-                self.header.profile = optional_text(note, "profile")
+                self.header.profile = self._side.text(note, "profile")
             case "connection.opened":
                 self._connection["note"] = plain
             case "connection.closed":
@@ -161,15 +162,15 @@ class Timeline:
         self._restoring, self._restored, self._lost = follows, 0, False
 
     def _create(self, item: JsonObject) -> None:
-        kind, role = optional_text(item, "type"), optional_text(item, "role")
+        kind, role = self._side.text(item, "type"), self._side.text(item, "role")
         known = kind == "function_call"
         if kind == "function_call_output":
             known = not self._answers.returned(item)
         elif kind == "message":
             who: Who = "assistant" if role == "assistant" else "system" if role == "system" else "user"
-            known = optional_text(item, "id") in self._items
+            known = self._side.identifier(item, "id") in self._items
             if not (known and self._restoring):
-                self._rows.add(who, user_side.said(item))
+                self._rows.add(who, user_side.said(item, self._side))
         if known and self._restoring:
             self._restored += 1
             self._connection["restored_items"] = self._restored
@@ -177,9 +178,9 @@ class Timeline:
     def greeted(self, event: JsonObject) -> None:
         """The endpoint has greeted the client with `session.created`."""
         session = table(event, "session")
-        session_id = optional_text(session, "id")
+        session_id = self._side.identifier(session, "id")
         self.header.session_id = self.header.session_id or session_id
-        self.header.model = self.header.model or optional_text(session, "model")
+        self.header.model = self.header.model or self._side.text(session, "model")
         self._connection["session_id"] = session_id
         self._use_formats(session)
 
@@ -193,14 +194,14 @@ class Timeline:
 
     def failed(self, event: JsonObject) -> None:
         """The endpoint reports an error."""
-        details = table(event, "error")
-        event_id = optional_text(details, "event_id")
+        details = error_details(event, self._side)
+        event_id = self._side.identifier(details, "event_id")
         cause, cause_at_s = self._sent.get(event_id, ("", 0.0)) if event_id else ("", 0.0)
         self._rows.add(
             "error",
-            optional_text(details, "message"),
-            code=optional_text(details, "code"),
-            param=optional_text(details, "param"),
+            self._side.text(details, "message"),
+            code=self._side.identifier(details, "code"),
+            param=self._side.identifier(details, "param"),
             cause=cause,
             cause_at_s=self._rows.offset_s(cause_at_s) if cause else None,
         )
@@ -214,7 +215,7 @@ class Timeline:
         row, last = self._streams.get(who, (None, now))
         if row is None or now.follows_pause(last):
             row = self._rows.add(who, "")
-        row.text += optional_text(event, "delta")
+        row.text += self._side.text(event, "delta")
         self._streams[who] = row, now
 
     def translated_audio(self, event: JsonObject) -> None:

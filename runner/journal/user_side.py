@@ -6,7 +6,9 @@ from typing import Final
 from runner.audio.format import PCM
 from runner.journal.record import audio_bytes
 from runner.journal.rows import Row, Rows
-from runner.protocol.json_fields import JsonObject, optional_text, table, tables, text
+from runner.protocol.json_fields import JsonObject, identifier, text
+from runner.protocol.session_events import error_details
+from runner.protocol.side_fields import SideFields
 
 _PARTS: Final = {"input_image": "[image]", "input_audio": "[audio]", "output_audio": "[audio]", "audio": "[audio]"}
 
@@ -19,10 +21,11 @@ class UserSpeech:
         heard_s: How much audio was sent, in seconds.
     """
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: Rows, side: SideFields) -> None:
         self.form = PCM
         self.heard_s = 0.0
         self._rows = rows
+        self._side = side
         self._spoken: dict[str, Row] = {}
         self._ended_at_s: dict[str, float] = {}
         self._waiting_s = 0.0
@@ -39,18 +42,18 @@ class UserSpeech:
 
     def started(self, event: JsonObject) -> None:
         """Turn detection hears that the user begins to speak."""
-        self._spoken[optional_text(event, "item_id")] = self._rows.add("user", "")
+        self._spoken[self._side.identifier(event, "item_id")] = self._rows.add("user", "")
 
     def stopped(self, event: JsonObject) -> None:
         """Turn detection hears that the user has finished speaking."""
-        item_id = optional_text(event, "item_id")
+        item_id = self._side.identifier(event, "item_id")
         self._ended_at_s[item_id] = self._rows.now_s
         if row := self._spoken.get(item_id):
             row.facts["spoke_s"] = round(self._rows.offset_s(self._rows.now_s) - row.at_s, 3)
 
     def committed(self, event: JsonObject) -> None:
         """The endpoint has made an item of the audio."""
-        item_id = optional_text(event, "item_id")
+        item_id = self._side.identifier(event, "item_id")
         if item_id not in self._spoken:
             self._spoken[item_id] = self._rows.add("user", "", audio_s=round(self._waiting_s, 3))
             self._ended_at_s[item_id] = self._rows.now_s
@@ -58,7 +61,7 @@ class UserSpeech:
 
     def transcribed(self, event: JsonObject) -> None:
         """The endpoint has transcribed an item."""
-        item_id = text(event, "item_id")
+        item_id = identifier(event, "item_id")
         row = self._spoken.get(item_id) or self._rows.add("user", "")
         row.text = text(event, "transcript")
         if item_id in self._ended_at_s:
@@ -66,17 +69,17 @@ class UserSpeech:
 
     def not_transcribed(self, event: JsonObject) -> None:
         """The endpoint cannot transcribe an item."""
-        message = optional_text(table(event, "error"), "message")
-        if row := self._spoken.get(text(event, "item_id")):
+        message = self._side.text(error_details(event, self._side), "message")
+        if row := self._spoken.get(identifier(event, "item_id")):
             row.facts["error"] = message
 
 
-def said(item: JsonObject) -> str:
+def said(item: JsonObject, side: SideFields) -> str:
     """The text of a message item; what is no text is named in brackets."""
     pieces = []
-    for part in tables(item, "content"):
-        spoken = optional_text(part, "text") or optional_text(part, "transcript")
-        pieces.append(spoken or _PARTS.get(optional_text(part, "type"), ""))
+    for part in side.tables(item, "content"):
+        spoken = side.text(part, "text") or side.text(part, "transcript")
+        pieces.append(spoken or _PARTS.get(side.text(part, "type"), ""))
     return " ".join(filter(None, pieces))
 
 

@@ -6,6 +6,7 @@ from runner.protocol.effects import Configured, Effect, ErrorReported, Opened, R
 from runner.protocol.json_fields import JsonObject
 from runner.protocol.preview import current_session
 from runner.protocol.session_format import DIRECTIONS, format_problem
+from runner.protocol.side_fields import SideFields
 from runner.protocol.state import SessionState
 
 MAX_OVERTAKEN = 10
@@ -41,19 +42,19 @@ def _configured(state: SessionState, event: JsonObject) -> list[Effect]:
     return [Configured(session)]
 
 
-def _details(state: SessionState, event: JsonObject) -> JsonObject:
+def error_details(event: JsonObject, side: SideFields) -> JsonObject:
     """What an error event says; some servers write it as plain text, or beside the event's type."""
     error = event.get("error")
     if isinstance(error, dict):
         return dict(error)
     if error is not None and not isinstance(error, str):
-        state.side.note("`error` is not an object")
+        side.note("`error` is not an object")
     beside: JsonObject = {key: event[key] for key in ("message", "code", "param") if key in event}
     return {**beside, "message": error} if isinstance(error, str) else beside
 
 
 def _reported(state: SessionState, event: JsonObject) -> list[Effect]:
-    details = _details(state, event)
+    details = error_details(event, state.side)
     code, kind = state.side.identifier(details, "code"), state.side.text(details, "type")
     message = state.side.text(details, "message") or code or kind or "the endpoint gives no reason"
     cause, cause_type = state.cause(details)

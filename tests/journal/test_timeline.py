@@ -46,7 +46,7 @@ class Tape:
         item = {"type": "message", "role": "user", "content": content, **({"id": item_id} if item_id else {})}
         self.went(at_s, "conversation.item.create", item=item)
 
-    def ended(self, at_s: float, response_id: str, **response: Any) -> None:
+    def ended(self, at_s: float, response_id: str | int, **response: Any) -> None:
         """The end of a response."""
         self.came(at_s, "response.done", response={"id": response_id, "status": "completed", **response})
 
@@ -353,6 +353,29 @@ RECORDS = st.lists(
         EVENTS,
     )
 )
+
+
+def test_side_fields_that_cannot_be_read_hide_no_row() -> None:
+    """Ids that are numbers, usage of another shape, an error as plain text: what happened is shown all the same."""
+    tape = Tape()
+    tape.came(0, "session.created", session={"id": 7, "model": ["m"]})
+    tape.came(0.1, "input_audio_buffer.speech_started", item_id=1, audio_start_ms=0.5)
+    tape.came(0.5, "input_audio_buffer.speech_stopped", item_id=1)
+    tape.came(0.6, "conversation.item.input_audio_transcription.completed", item_id=1, transcript="Hi", usage="free")
+    tape.came(1, "response.created", response={"id": 2, "status": ["in_progress"]})
+    tape.came(1.2, "response.output_text.delta", delta="Hel", item_id={})
+    tape.came(1.3, "response.output_text.delta", response_id=2.0, delta="lo", item_id=3)
+    tape.came(1.4, "error", error="out of luck", event_id=[])
+    tape.went(1.5, "conversation.item.truncate", item_id=3, content_index=0, audio_end_ms=500.5)
+    tape.ended(2, 2, usage={"input_tokens": "9", "output_tokens": 3.0}, status_details="fine", output=[5])
+    tape.ended(3, 4, status="failed", status_details={"reason": 1, "error": "no words left"})
+
+    assert tape.timeline().header.session_id == "7"
+    assert [(row.text, row.facts["spoke_s"]) for row in tape.rows("user")] == [("Hi", 0.4)]
+    answer, failed = tape.rows("assistant")
+    assert (answer.text, answer.facts["heard_s"], answer.facts["output_tokens"]) == ("Hello", 0.5, 3)
+    assert failed.facts["error"] == "no words left"
+    assert [row.text for row in tape.rows("error")] == ["out of luck"]
 
 
 @given(RECORDS)
