@@ -1,16 +1,14 @@
 """A reference to a secret → the secret, which is hidden from logs before any other code gets it."""
 
-import contextlib
 import os
 import re
-import signal
-import subprocess
 from pathlib import Path
 
 import anyio
 import anyio.to_thread
 
 from runner import redaction
+from runner.child_process import run_program
 from runner.errors import SecretError, reason_of
 from runner.profile.keys import is_key_shaped
 from runner.settings.secret import CommandSecret, CredentialSecret, EnvSecret, FileSecret, SecretRef
@@ -112,70 +110,21 @@ async def _from_command(reference: CommandSecret) -> str:
     program = reference.command[0]
     try:
         with anyio.fail_after(reference.timeout_s):
-            output, exit_code = await _run(reference.command)
+            # What it leaves behind, such as the agent of a password manager, goes on.
+            ended = await run_program(reference.command, longest_bytes=MAX_SECRET_BYTES, ends_group=False)
     except TimeoutError:
         msg = f"the secret's command {program} took longer than {reference.timeout_s:g} s"
         raise SecretError(msg) from None
     except (OSError, ValueError) as error:
         msg = f"the secret's command {program} cannot be started: {reason_of(error)}"
         raise SecretError(msg) from None
-    if exit_code and len(output) <= MAX_SECRET_BYTES:
-        msg = f"the secret's command {program} failed with exit code {exit_code}"
+    if ended.is_cut:
+        msg = f"the output of the secret's command {program} is longer than {MAX_SECRET_BYTES} bytes"
+        raise SecretError(msg)
+    if ended.exit_code:
+        msg = f"the secret's command {program} failed with exit code {ended.exit_code}"
         raise SecretError(msg, hint="run it by hand to see why")
-    return _decoded(output, f"the output of the secret's command {program}")
-
-
-async def _run(command: list[str]) -> tuple[bytes, int]:
-    """Output and exit code of a command.
-
-    It is over when it ends, whoever has inherited its output and keeps it open; one that is given up is killed together
-    with all that it has started.
-    """
-    reading, writing = os.pipe()
-    os.set_blocking(reading, False)
-    output = bytearray()
-    try:
-        try:
-            process = await anyio.open_process(
-                command, stdin=subprocess.DEVNULL, stdout=writing, stderr=subprocess.DEVNULL, start_new_session=True
-            )
-        finally:
-            os.close(writing)
-        try:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(_collect, reading, output, tasks.cancel_scope)
-                await process.wait()
-                tasks.cancel_scope.cancel()
-        finally:
-            if process.returncode is None:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(process.pid, signal.SIGKILL)
-            with anyio.CancelScope(shield=True):
-                exit_code = await process.wait()
-        with contextlib.suppress(BlockingIOError):
-            _read_on(reading, output)
-    finally:
-        os.close(reading)
-    return bytes(output), exit_code
-
-
-async def _collect(reading: int, output: bytearray, enough: anyio.CancelScope) -> None:
-    """Read a pipe until nothing holds its other end, or more has come than a secret can have."""
-    while len(output) <= MAX_SECRET_BYTES:
-        await anyio.wait_readable(reading)
-        try:
-            _read_on(reading, output)
-        except BlockingIOError:
-            continue
-        if len(output) <= MAX_SECRET_BYTES:
-            return
-    enough.cancel()
-
-
-def _read_on(reading: int, output: bytearray) -> None:
-    """Read what a pipe holds, up to its end or to more than a secret can have; raises `BlockingIOError` before both."""
-    while len(output) <= MAX_SECRET_BYTES and (part := os.read(reading, MAX_SECRET_BYTES)):
-        output += part
+    return _decoded(ended.output, f"the output of the secret's command {program}")
 
 
 def _decoded(content: bytes, what: str) -> str:

@@ -29,6 +29,8 @@ def _judged(url: HttpUrl) -> HttpUrl:
 
 BaseUrl = Annotated[HttpUrl, BeforeValidator(_written_as_http), AfterValidator(_judged)]
 """An `https://` address, or on loopback `http://`; `wss://` and `ws://` mean the same."""
+WebUrl = Annotated[HttpUrl, AfterValidator(_judged)]
+"""An `https://` or `http://` address."""
 
 
 def _with_tls(url: HttpUrl) -> HttpUrl:

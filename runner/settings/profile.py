@@ -12,6 +12,7 @@ from runner.settings.input import Input, StdinInput
 from runner.settings.journal import JournalSettings
 from runner.settings.output import OutputSettings, StdoutOutput
 from runner.settings.run_settings import LoggingSettings, RunSettings
+from runner.settings.tool import ToolSettings
 
 
 class ModelSettings(Section):
@@ -80,6 +81,8 @@ class Profile(Section):
     """With what; a transcription session and a call's sideband have none."""
     session: SessionSettings = Field(default_factory=RealtimeSettings)
     """How the session behaves, in the API's own words."""
+    tools: list[ToolSettings] = []
+    """What the model may call, and how it is run."""
     input: Input = Field(default_factory=lambda: StdinInput(kind="stdin"))
     """What goes in."""
     outputs: list[OutputSettings] = Field(default_factory=_standard_output)

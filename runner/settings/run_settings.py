@@ -7,6 +7,7 @@ from pydantic import Field
 from runner.api.strict import Section
 from runner.settings.continuity import History, Reconnect, Rollover
 from runner.settings.limits import Limits
+from runner.settings.tool import ToolUse
 
 
 class RunSettings(Section):
@@ -36,6 +37,8 @@ class RunSettings(Section):
     """How much of the conversation is replayed on a new connection."""
     limits: Limits = Field(default_factory=Limits)
     """What the session may spend."""
+    tools: ToolUse = Field(default_factory=ToolUse)
+    """What holds for all tools."""
 
 
 class LoggingSettings(Section):

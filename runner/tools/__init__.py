@@ -1,0 +1,1 @@
+"""What the model may call: a call's arguments in, a text out, without knowledge of sessions."""

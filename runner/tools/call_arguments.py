@@ -1,0 +1,88 @@
+"""The arguments of a call: JSON that fits the schema of the tool, or a text that tells the model what is wrong."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pydantic_core import from_json
+
+if TYPE_CHECKING:
+    from runner.tools.tool_source import JsonObject
+
+_LONGEST_CHARACTERS = 1024 * 1024
+_MOST_PROBLEMS = 5
+_LONGEST_PROBLEM = 300
+
+
+class UnfitArguments(Exception):
+    """The model has called a tool with arguments that it does not take; the text tells the model why."""
+
+
+class ArgumentSchema:
+    """The schema of a tool's arguments.
+
+    Args:
+        schema: A JSON Schema; nothing that it refers to outside itself is fetched.
+    """
+
+    def __init__(self, schema: JsonObject) -> None:
+        self.schema = schema
+
+    @cached_property
+    def _validator(self) -> Any:
+        from jsonschema import Draft202012Validator
+        from jsonschema.validators import validator_for
+        from referencing import Registry
+
+        kind = validator_for(self.schema, default=Draft202012Validator)
+        return kind(self.schema, registry=Registry())
+
+    def read(self, text: str) -> JsonObject:
+        """The arguments in a text; nothing at all means none.
+
+        Raises:
+            UnfitArguments: They are no JSON object, or do not fit the schema.
+        """
+        if len(text) > _LONGEST_CHARACTERS:
+            raise UnfitArguments(f"The arguments are longer than {_LONGEST_CHARACTERS} characters.")
+        try:
+            arguments = from_json(text, allow_inf_nan=False) if text.strip() else {}
+        except ValueError:
+            raise UnfitArguments("The arguments are not valid JSON. Call again with one JSON object.") from None
+        if not isinstance(arguments, dict):
+            raise UnfitArguments("The arguments are not a JSON object. Call again with one JSON object.")
+        if problems := self._problems(arguments):
+            raise UnfitArguments("\n".join(["The arguments do not fit the schema of the tool:", *problems]))
+        return arguments
+
+    def _problems(self, arguments: JsonObject) -> list[str]:
+        from itertools import islice
+
+        from referencing.exceptions import Unresolvable
+
+        try:
+            found = list(islice(self._validator.iter_errors(arguments), _MOST_PROBLEMS))
+        except Unresolvable as error:
+            return [f"- the schema refers to {error.ref}, which is not in it"]
+        except RecursionError:
+            return ["- the schema refers to itself without end"]
+        return [f"- {_place(each.absolute_path)}{_cut(each.message)}" for each in found]
+
+
+def _place(path: Any) -> str:
+    place = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in path).removeprefix(".")
+    return f"{_cut(place)}: " if place else ""
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_PROBLEM else f"{text[:_LONGEST_PROBLEM]}…"
+
+
+def argument_names(text: str) -> list[str]:
+    """The names of the arguments in a text, none where it holds none."""
+    try:
+        arguments = from_json(text)
+    except ValueError:
+        return []
+    return list(arguments) if isinstance(arguments, dict) else []

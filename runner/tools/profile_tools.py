@@ -1,0 +1,50 @@
+"""The tools that a profile declares, each as a source of one tool."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from runner.settings.tool import CommandRun
+from runner.tools.tool_source import NO_ARGUMENTS, CallAnswer, OfferedTool
+
+if TYPE_CHECKING:
+    from runner.settings.profile import Profile
+    from runner.settings.tool import ToolSettings
+    from runner.tools.tool_source import JsonObject, ToolSource
+
+
+def profile_sources(profile: Profile) -> list[ToolSource]:
+    """The sources of all tools that a profile declares; each kind is imported where one is of it."""
+    return [_source(each) for each in profile.tools]
+
+
+def _source(settings: ToolSettings) -> ToolSource:
+    match settings.run:
+        case CommandRun() as run:
+            from runner.tools.command_tool import CommandTool
+
+            return CommandTool(settings, run)
+    return ClientTool(settings)
+
+
+class ClientTool:
+    """A tool whose calls are answered by whoever uses the session."""
+
+    def __init__(self, settings: ToolSettings) -> None:
+        self._settings = settings
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        """Nothing needs to be open."""
+        yield
+
+    def tools(self) -> Sequence[OfferedTool]:
+        """The one tool."""
+        each = self._settings
+        return [OfferedTool(each.name, each.description or "", each.parameters or NO_ARGUMENTS, each, is_client=True)]
+
+    async def call(self, name: str, arguments: JsonObject) -> CallAnswer:
+        """Never asked for: the toolbox does not run such calls."""
+        raise NotImplementedError(name)

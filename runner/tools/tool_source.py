@@ -1,0 +1,65 @@
+"""Where tools come from: what a source offers, and what comes of a call."""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from runner.settings.tool import CallSettings
+
+JsonObject = dict[str, Any]
+NO_ARGUMENTS: JsonObject = {"type": "object", "properties": {}, "additionalProperties": False}
+"""The schema of a tool that takes no arguments."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedTool:
+    """A tool as the model is offered it, with the limits of its calls."""
+
+    name: str
+    """What the model calls it; one name is offered once."""
+    description: str
+    parameters: JsonObject
+    """JSON Schema of its arguments."""
+    settings: CallSettings
+    is_client: bool = False
+    """Whether its calls are answered elsewhere, by whoever uses the session."""
+
+    @property
+    def definition(self) -> JsonObject:
+        """The tool as `session.tools` takes it."""
+        described = {"description": self.description} if self.description else {}
+        return {"type": "function", "name": self.name, **described, "parameters": self.parameters}
+
+
+@dataclass(frozen=True, slots=True)
+class CallAnswer:
+    """What a source answers to a call: a text for the model."""
+
+    text: str
+    is_failed: bool = False
+    """Whether the call has failed; the text says why."""
+    may_pass: bool = False
+    """Whether the same call may succeed later."""
+    is_cut: bool = False
+    """Whether the text is only the beginning of the result."""
+
+
+class ToolSource(Protocol):
+    """Some tools, and who runs them."""
+
+    def serving(self) -> AbstractAsyncContextManager[None]:
+        """Be there for calls for the length of the block; it is entered and left in one task.
+
+        What opens slowly, or can be lost, comes and goes within the block: its tools are offered when they are known,
+        and calls of them are answered meanwhile. A `RunnerError` says that the source can never be opened.
+        """
+        ...
+
+    def tools(self) -> Sequence[OfferedTool]:
+        """The tools that are offered now."""
+        ...
+
+    async def call(self, name: str, arguments: JsonObject) -> CallAnswer:
+        """Run one call, whose arguments fit the schema; it is cancelled when its time is up."""
+        ...

@@ -1,0 +1,192 @@
+"""The tools of a session: what is offered to the model, and its calls, run within their limits."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.abc
+
+from runner import logs
+from runner.redaction import redact
+from runner.task_groups import body_task_group
+from runner.tools.call_arguments import ArgumentSchema, UnfitArguments, argument_names
+from runner.tools.output_text import cut
+from runner.tools.tool_result import Outcome, ToolResult
+from runner.tools.tool_source import CallAnswer
+
+if TYPE_CHECKING:
+    from runner.tools.tool_source import JsonObject, OfferedTool, ToolSource
+
+_FIRST_RETRY_S = 0.25
+_MOST_NAMES = 20
+
+
+@asynccontextmanager
+async def open_toolbox(sources: Sequence[ToolSource]) -> AsyncIterator[Toolbox]:
+    """Open sources of tools beside each other, and serve calls until the block ends; no call outlives it."""
+    async with body_task_group() as tasks:
+        toolbox = Toolbox(sources)
+        toolbox.open(tasks)
+        yield toolbox
+
+
+class Toolbox:
+    """What the model may call, from all sources; `call` always has an answer for it.
+
+    Approval, and what is done with an answer, are the caller's.
+
+    Args:
+        sources: Where the tools come from; of two tools with one name the first is offered.
+    """
+
+    def __init__(self, sources: Sequence[ToolSource]) -> None:
+        self._sources = sources
+        self._slots: dict[str, anyio.Semaphore] = {}
+        self._schemas: dict[str, ArgumentSchema] = {}
+        self._opened: list[anyio.Event] = []
+        self._failure: Exception | None = None
+
+    def open(self, tasks: anyio.abc.TaskGroup) -> None:
+        """Begin to open the sources, in tasks that serve them until the group is cancelled."""
+        for source in self._sources:
+            opened = anyio.Event()
+            self._opened.append(opened)
+            tasks.start_soon(self._serve, source, opened)
+
+    async def ready(self) -> None:
+        """Wait until every source is open.
+
+        Raises:
+            RunnerError: One can never be opened.
+        """
+        for opened in self._opened:
+            await opened.wait()
+        if self._failure:
+            raise self._failure
+
+    async def _serve(self, source: ToolSource, opened: anyio.Event) -> None:
+        try:
+            async with source.serving():
+                opened.set()
+                await anyio.sleep_forever()
+        except Exception as error:
+            if opened.is_set():
+                raise
+            self._failure = self._failure or error
+        finally:
+            opened.set()
+
+    def offered(self) -> list[OfferedTool]:
+        """The tools that the model may call now, each name once."""
+        return [tool for tool, _ in self._by_name().values()]
+
+    def definitions(self) -> list[JsonObject]:
+        """The tools as `session.tools` takes them."""
+        return [tool.definition for tool in self.offered()]
+
+    def find(self, name: str) -> OfferedTool | None:
+        """The tool with this name, with the settings of its calls; None where none is offered."""
+        found = self._by_name().get(name)
+        return found[0] if found else None
+
+    def _by_name(self) -> dict[str, tuple[OfferedTool, ToolSource]]:
+        found: dict[str, tuple[OfferedTool, ToolSource]] = {}
+        for source in self._sources:
+            for tool in source.tools():
+                found.setdefault(tool.name, (tool, source))
+        return found
+
+    async def call(self, name: str, arguments_text: str, call_id: str) -> ToolResult:
+        """Run one call; only cancellation is raised.
+
+        Args:
+            name: What the model has called.
+            arguments_text: The arguments, as it has written them.
+            call_id: The call's id, for the log.
+        """
+        began_s = anyio.current_time()
+        found = self._by_name().get(name)
+        if found is None or found[0].is_client:
+            result = ToolResult(self._unknown(name), "unknown", attempts=0)
+        else:
+            result = await self._run(*found, arguments_text)
+        result = dataclasses.replace(result, duration_s=anyio.current_time() - began_s)
+        _log(found[0] if found else None, name, arguments_text, call_id, result)
+        return result
+
+    def _unknown(self, name: str) -> str:
+        names = [tool.name for tool in self.offered() if not tool.is_client]
+        there_are = f"There are: {', '.join(names[:_MOST_NAMES])}." if names else "There are no tools."
+        return f"There is no tool {name[:64]!r}. {there_are}"
+
+    async def _run(self, tool: OfferedTool, source: ToolSource, arguments_text: str) -> ToolResult:
+        try:
+            arguments = self._schema(tool).read(arguments_text)
+        except UnfitArguments as unfit:
+            return ToolResult(str(unfit), "invalid", attempts=0)
+        limits = tool.settings
+        slots = self._slots.setdefault(tool.name, anyio.Semaphore(limits.concurrency))
+        with anyio.move_on_after(limits.timeout_s) as waiting:
+            await slots.acquire()
+        if waiting.cancelled_caught:
+            text = f"The tool was busy with other calls for {limits.timeout_s:g} s, and this one was not run."
+            return ToolResult(text, "busy", attempts=0)
+        attempts = 0
+        answer: CallAnswer | None = None
+        try:
+            with anyio.move_on_after(limits.timeout_s):
+                while True:
+                    attempts += 1
+                    answer = None
+                    answer = await _attempt(source, tool.name, arguments)
+                    if not (answer.may_pass and attempts <= limits.retries):
+                        break
+                    await anyio.sleep(_FIRST_RETRY_S * 2 ** (attempts - 1))
+        finally:
+            slots.release()
+        if answer is None:
+            text = f"The tool gave no result within {limits.timeout_s:g} s and was stopped."
+            return ToolResult(text, "timed-out", attempts=attempts)
+        output, is_cut = cut(redact(answer.text), limits.max_output_bytes, is_cut=answer.is_cut)
+        return ToolResult(output, "failed" if answer.is_failed else "ok", is_cut=is_cut, attempts=attempts)
+
+    def _schema(self, tool: OfferedTool) -> ArgumentSchema:
+        known = self._schemas.get(tool.name)
+        if known is None or known.schema is not tool.parameters:
+            known = self._schemas[tool.name] = ArgumentSchema(tool.parameters)
+        return known
+
+
+async def _attempt(source: ToolSource, name: str, arguments: JsonObject) -> CallAnswer:
+    try:
+        return await source.call(name, arguments)
+    except Exception as error:  # noqa: BLE001  # whatever it is, the model needs an answer and the session goes on
+        logs.logger().error("tool_broken", tool=name, exc_info=error)
+        return CallAnswer("The tool failed because of an internal error.", is_failed=True)
+
+
+_IS_FINE: frozenset[Outcome] = frozenset({"ok"})
+
+
+def _log(tool: OfferedTool | None, name: str, arguments_text: str, call_id: str, result: ToolResult) -> None:
+    """Log the end of a call, with as much of it as the tool's settings let be seen."""
+    shows = tool.settings.log if tool else "redacted"
+    facts: dict[str, object] = {
+        "tool": name[:64],
+        "call_id": call_id,
+        "outcome": result.outcome,
+        "duration_ms": round(result.duration_s * 1000),
+        "attempts": result.attempts,
+    }
+    if shows == "full":
+        facts |= {"arguments": arguments_text, "output": result.output}
+    elif shows == "redacted":
+        facts |= {"arguments": argument_names(arguments_text), "output_characters": len(result.output)}
+    if result.is_cut:
+        facts["is_cut"] = True
+    log = logs.logger().info if result.outcome in _IS_FINE else logs.logger().warning
+    log("tool_called", **facts)

@@ -1,0 +1,1 @@
+"""Tools: real programs, real servers, real functions."""
