@@ -2,9 +2,9 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, HttpUrl
+from pydantic import AfterValidator, Field, HttpUrl, JsonValue, model_validator
 
 from runner.api.strict import Section
 from runner.settings.base_url import BaseUrl
@@ -115,13 +115,36 @@ class CustomEndpoint(Network):
     """Join a running SIP or WebRTC call as its sideband."""
 
 
+class ScriptedCall(Section):
+    """One call of a function, as the local endpoint's script makes it."""
+
+    name: Annotated[str, Field(min_length=1)]
+    """The function; one that the session does not offer is called all the same, as models do at times."""
+    arguments: dict[str, JsonValue] | str = {}
+    """The arguments; groups of the match stand in their texts as in `reply`. A text is sent as it is, JSON or not."""
+
+
 class ScriptedReply(Section):
     """One row of the local endpoint's script."""
 
-    match: Annotated[str, Field(min_length=1), AfterValidator(_pattern)]
+    match: Annotated[str, Field(min_length=1), AfterValidator(_pattern)] | None = None
     """A regular expression, searched in the user's text without regard to case."""
-    reply: str
-    """The answer; `\\1` or `\\g<name>` stand for groups of the match."""
+    output: Annotated[str, Field(min_length=1), AfterValidator(_pattern)] | None = None
+    """The same, searched in the outputs of the functions that were called last; the row answers these."""
+    reply: str = ""
+    """The answer, said before the calls; `\\1` or `\\g<name>` stand for groups of the match."""
+    calls: list[ScriptedCall] = []
+    """The functions that the answer calls."""
+
+    @model_validator(mode="after")
+    def _answers_one_thing(self) -> Self:
+        if (self.match is None) == (self.output is None):
+            msg = "a row of the script has one of `match` and `output`"
+            raise ValueError(msg)
+        if not (self.calls or "reply" in self.model_fields_set):
+            msg = "a row of the script has a `reply`, `calls`, or both"
+            raise ValueError(msg)
+        return self
 
 
 class RulesBrain(Section):
@@ -150,7 +173,7 @@ class LocalEndpoint(Section):
     """`simulated`: turns are found by loudness, and the voice is a pattern of tones, the only one that is understood;
     `models`: real speech both ways, in English; needs `pip install rt-run[local]`."""
     script: list[ScriptedReply] = []
-    """Replies by pattern, first match wins; what matches none is echoed."""
+    """Replies and calls by pattern, first match wins; what matches none is echoed."""
     session_limit_s: Annotated[float, Field(gt=0, le=86400)] = 3600.0
     """After this time the session ends as hosted ones do: close 1001, in seconds."""
     delta_interval_ms: Annotated[float, Field(ge=0, le=10000)] = 15.0

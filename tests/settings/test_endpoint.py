@@ -111,3 +111,9 @@ def test_the_local_endpoint_needs_no_network(refused: Refused) -> None:
 def test_the_local_endpoint_refuses(refused: Refused, table: dict[str, Any], errors: dict[str, str]) -> None:
     """A mistake in a script is found where it is written, not when a user says something."""
     assert refused(Endpoint, {"kind": "local", **table}) == errors
+
+
+@pytest.mark.parametrize("row", [{"reply": "a"}, {"match": "a", "output": "b", "reply": "c"}, {"match": "a"}])
+def test_a_row_of_the_script_answers_one_thing(refused: Refused, row: dict[str, str]) -> None:
+    """It answers the user's text or outputs, and it says or calls something."""
+    assert refused(Endpoint, {"kind": "local", "script": [row]}) == {"local.script.0": "value_error"}

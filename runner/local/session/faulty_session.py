@@ -66,9 +66,6 @@ class _FailingResponse(Response):
         self.can_advance = True
         self._error = {"type": fault.type, "code": fault.code, "message": fault.message}
 
-    def begin(self) -> list[ServerEvent]:
-        return [server_event("response.created", response=self._view("in_progress"))]
-
     def advance(self) -> list[ServerEvent]:
         return self._end("failed", error=self._error)
 

@@ -5,10 +5,10 @@ from runner.local.speech.replies import PromptSummary
 
 
 def prompt_of(items: list[StoredItem]) -> PromptSummary:
-    """Summarize these items for the rules: the last user message, and the function outputs after it."""
+    """Summarize these items for the rules: the last user message, and the last function outputs after it."""
     last = next((index for index in reversed(range(len(items))) if items[index].item.get("role") == "user"), None)
     rest = items if last is None else items[last + 1 :]
-    outputs = tuple(stored.item["output"] for stored in rest if stored.item["type"] == "function_call_output")
+    outputs = tuple(_last_outputs(rest))
     if last is None:
         return PromptSummary(outputs=outputs)
     content = items[last].item["content"]
@@ -20,6 +20,17 @@ def prompt_of(items: list[StoredItem]) -> PromptSummary:
         images=sum(part["type"] == "input_image" for part in content),
         outputs=outputs,
     )
+
+
+def _last_outputs(items: list[StoredItem]) -> list[str]:
+    """The outputs of the functions that were called last, in the order of their calls' answers."""
+    outputs: list[str] = []
+    for stored in reversed(items):
+        if stored.item["type"] == "function_call_output":
+            outputs.insert(0, stored.item["output"])
+        elif outputs:
+            break
+    return outputs
 
 
 def messages_of(items: list[StoredItem], instructions: str) -> list[dict[str, str]]:

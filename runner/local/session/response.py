@@ -1,22 +1,29 @@
 """One response and the events that stream it, piece by piece, to its end."""
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from itertools import repeat
-from typing import Any, Literal
-
-import pybase64
+from typing import Any, Final, Literal
 
 from runner.local.session.identifiers import new_id
-from runner.local.session.item_store import MS_PER_OUTPUT_TOKEN, ItemStore, StoredItem, Tokens
+from runner.local.session.item_store import MS_PER_OUTPUT_TOKEN, ItemStore, Tokens
+from runner.local.session.output_call import OutputCall
+from runner.local.session.output_item import OutputItem
+from runner.local.session.output_message import OutputMessage
 from runner.local.session.response_request import ResponseRequest
 from runner.local.session.server_event import ServerEvent, server_event
+from runner.local.speech.replies import Call
 from runner.local.speech.tones import pieces
 
 Ending = Literal["completed", "cancelled", "incomplete", "failed"]
 
+_CHARACTERS_PER_TOKEN: Final = 4
+_PIECE_CHARACTERS: Final = 24
+"""The length of a piece of a call's arguments."""
+
 
 class Response:
-    """A response; its text and audio are streamed at once, or piece by piece as a worker thread makes them.
+    """A response: what it says, and then what it calls, at once or piece by piece as a worker thread makes it.
 
     Args:
         request: What the response is to be.
@@ -36,41 +43,51 @@ class Response:
         self.request = request
         self._conversation = conversation
         self._pieces: Iterator[tuple[str, bytes]] = iter(())
-        self._texts: list[str] = []
+        self._calls: deque[Call] = deque()
+        self._arguments: deque[str] = deque()
+        """The pieces of the arguments of the last call that are still to come."""
+        self._output: list[OutputItem] = []
+        self._message: OutputMessage | None = None
+        self._call: OutputCall | None = None
         self._text_tokens = 0
         self._audio_tokens = 0
-        self._audio_bytes = 0
-        message = {"id": new_id("item"), "object": "realtime.item", "type": "message", "status": "in_progress"}
-        self.stored_item = StoredItem({**message, "role": "assistant", "content": []})
-        self._previous_item_id: str | None = None
-        self._text_name = "output_audio_transcript" if request.audio_format else "output_text"
 
     def begin(self) -> list[ServerEvent]:
-        """The response begins; returns its events up to the first piece."""
-        if self._conversation:
-            self._previous_item_id = self._conversation.insert(self.stored_item)
-        item = self._item()
-        part = {"type": "audio", "transcript": ""} if self.request.audio_format else {"type": "text", "text": ""}
-        return [
-            server_event("response.created", response=self._view("in_progress")),
-            self._event("response.output_item.added", item=item),
-            *self._if_in_conversation("conversation.item.added", item),
-            self._content_event("response.content_part.added", part=part),
-        ]
+        """The response begins; returns its first event."""
+        return [server_event("response.created", response=self._view("in_progress"))]
 
-    def stream(self, spoken_pieces: Iterator[tuple[str, bytes]]) -> None:
-        """Stream pieces of text with their 16-bit samples, one piece for each `advance`."""
-        self._pieces = spoken_pieces
+    def stream(
+        self, spoken_pieces: Iterator[tuple[str, bytes]] | None, calls: Sequence[Call] = ()
+    ) -> list[ServerEvent]:
+        """Stream pieces of text with their 16-bit samples, and then calls, one piece for each `advance`.
+
+        Args:
+            spoken_pieces: What it says; None where it only calls.
+            calls: What it calls.
+
+        Returns:
+            The events that announce the message.
+        """
+        self._calls.extend(calls)
         self.can_advance = True
+        if spoken_pieces is None:
+            return []
+        self._pieces = spoken_pieces
+        return self._begin_message()
 
-    def stream_text(self, text: str) -> None:
-        """Stream a text without audio."""
-        self.stream(zip(pieces(text), repeat(b"")))
+    def stream_text(self, text: str, calls: Sequence[Call] = ()) -> list[ServerEvent]:
+        """Stream a text without audio, and then calls."""
+        return self.stream(zip(pieces(text), repeat(b"")) if text else None, calls)
 
     def advance(self) -> list[ServerEvent]:
         """The response adds its next piece, or ends; returns the events."""
-        piece = next(self._pieces, None)
-        return self.add_piece(*piece) if piece else self.finish()
+        if piece := next(self._pieces, None):
+            return self.add_piece(*piece)
+        if self._arguments:
+            return self._add_arguments(self._arguments.popleft())
+        if self._calls:
+            return self._begin_call(self._calls.popleft())
+        return self.finish()
 
     def add_piece(self, text: str, pcm: bytes) -> list[ServerEvent]:
         """Add a piece of text and its 16-bit samples; a piece over the limit of tokens ends the response."""
@@ -78,28 +95,19 @@ class Response:
         audio = audio_format.encode(pcm) if audio_format else b""
         words = len(text.split()) or bool(text)
         sounds = -(-int(audio_format.ms(len(audio))) // MS_PER_OUTPUT_TOKEN) if audio_format else 0
-        limit = self.request.max_output_tokens
-        if limit is not None and self._text_tokens + self._audio_tokens + words + sounds > limit:
+        if self._exceeds(words + sounds):
             return self._finish("incomplete", {"reason": "max_output_tokens"})
         self._text_tokens += words
         self._audio_tokens += sounds
-        events = []
-        if text:
-            self._texts.append(text)
-            events.append(self._content_event(f"response.{self._text_name}.delta", delta=text))
-        if audio and audio_format:
-            self.has_sent_audio = True
-            self._audio_bytes += len(audio)
-            if not self.stored_item.is_truncated:
-                self.stored_item.audio_ms = int(audio_format.ms(self._audio_bytes))
-            delta = pybase64.b64encode_as_string(audio)
-            events.append(self._content_event("response.output_audio.delta", delta=delta))
-        return events
+        self.has_sent_audio = self.has_sent_audio or bool(audio)
+        announced = self._begin_message() if self._message is None else []
+        return [*announced, *(self._message.add(text, audio) if self._message else ())]
 
     @property
     def audio_ms(self) -> float:
         """The length of the audio so far, in milliseconds."""
-        return self.request.audio_format.ms(self._audio_bytes) if self.request.audio_format else 0.0
+        audio_format = self.request.audio_format
+        return audio_format.ms(self._message.audio_bytes) if audio_format and self._message else 0.0
 
     def finish(self) -> list[ServerEvent]:
         """The response is complete; returns its last events."""
@@ -114,40 +122,9 @@ class Response:
         return self._finish("failed", {"error": {"type": "server_error", "code": code}})
 
     def show_text(self) -> None:
-        """Put the text so far into the item; `add_piece` does not, since joining a long text each time is slow."""
-        text = "".join(self._texts)
-        if self.request.audio_format is None:
-            part = {"type": "output_text", "text": text}
-        elif self.stored_item.is_truncated:
-            part = {"type": "output_audio"}
-        else:
-            part = {"type": "output_audio", "transcript": text}
-        self.stored_item.item["content"] = [part]
-
-    def _finish(self, ending: Ending, why: dict[str, Any] | None) -> list[ServerEvent]:
-        self.is_done = True
-        self.show_text()
-        self.stored_item.item["status"] = "completed" if ending == "completed" else "incomplete"
-        text, item = "".join(self._texts), self._item()
-        if self.request.audio_format:
-            part = {"type": "audio", "transcript": text}
-            closing = [
-                self._content_event("response.output_audio.done"),
-                self._content_event("response.output_audio_transcript.done", transcript=text),
-            ]
-        else:
-            part = {"type": "text", "text": text}
-            closing = [self._content_event("response.output_text.done", text=text)]
-        details = {"type": ending, **why} if why else None
-        return [
-            *closing,
-            self._content_event("response.content_part.done", part=part),
-            *self._if_in_conversation("conversation.item.done", item),
-            self._event("response.output_item.done", item=item),
-            server_event(
-                "response.done", response=self._view(ending, status_details=details, output=[item], usage=self.usage())
-            ),
-        ]
+        """Put the text so far into the message that is being said."""
+        if self._message and self._message.is_open:
+            self._message.show_text()
 
     def usage(self) -> dict[str, Any]:
         """The usage of the response so far, in tokens."""
@@ -169,8 +146,43 @@ class Response:
             "output_token_details": {"text_tokens": self._text_tokens, "audio_tokens": self._audio_tokens},
         }
 
-    def _item(self) -> dict[str, Any]:
-        return {**self.stored_item.item, "content": [dict(part) for part in self.stored_item.item["content"]]}
+    def _begin_message(self) -> list[ServerEvent]:
+        self._message = OutputMessage(self.request.audio_format, **self._next_place())
+        self._output.append(self._message)
+        return self._message.announce()
+
+    def _begin_call(self, call: Call) -> list[ServerEvent]:
+        """What came before is over, and the next call begins."""
+        ended = self._end_open_item(is_whole=True)
+        self._call = OutputCall(call, **self._next_place())
+        self._output.append(self._call)
+        self._arguments.extend(_cut(call.arguments))
+        return [*ended, *self._call.announce()]
+
+    def _add_arguments(self, piece: str) -> list[ServerEvent]:
+        tokens = -(-len(piece) // _CHARACTERS_PER_TOKEN)
+        if self._exceeds(tokens):
+            return self._finish("incomplete", {"reason": "max_output_tokens"})
+        self._text_tokens += tokens
+        return self._call.add(piece) if self._call else []
+
+    def _exceeds(self, tokens: int) -> bool:
+        limit = self.request.max_output_tokens
+        return limit is not None and self._text_tokens + self._audio_tokens + tokens > limit
+
+    def _next_place(self) -> dict[str, Any]:
+        return {"response_id": self.id, "output_index": len(self._output), "conversation": self._conversation}
+
+    def _end_open_item(self, *, is_whole: bool) -> list[ServerEvent]:
+        return [event for each in self._output if each.is_open for event in each.end(is_whole=is_whole)]
+
+    def _finish(self, ending: Ending, why: dict[str, Any] | None) -> list[ServerEvent]:
+        self.is_done = True
+        ended = self._end_open_item(is_whole=ending == "completed")
+        details = {"type": ending, **why} if why else None
+        output = [each.view() for each in self._output]
+        shown = self._view(ending, status_details=details, output=output, usage=self.usage())
+        return [*ended, server_event("response.done", response=shown)]
 
     def _view(self, status: str, **more: Any) -> dict[str, Any]:
         shown = {"object": "realtime.response", "id": self.id, "status": status, "output": [], **self.request.fields}
@@ -178,11 +190,7 @@ class Response:
             shown["conversation_id"] = self._conversation.id
         return shown | {name: value for name, value in more.items() if value is not None}
 
-    def _event(self, kind: str, **fields: Any) -> ServerEvent:
-        return server_event(kind, response_id=self.id, output_index=0, **fields)
 
-    def _content_event(self, kind: str, **fields: Any) -> ServerEvent:
-        return self._event(kind, item_id=self.stored_item.id, content_index=0, **fields)
-
-    def _if_in_conversation(self, kind: str, item: dict[str, Any]) -> list[ServerEvent]:
-        return [server_event(kind, previous_item_id=self._previous_item_id, item=item)] if self._conversation else []
+def _cut(arguments: str) -> list[str]:
+    """A call's arguments in pieces."""
+    return [arguments[start : start + _PIECE_CHARACTERS] for start in range(0, len(arguments), _PIECE_CHARACTERS)]

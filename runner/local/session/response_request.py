@@ -1,6 +1,6 @@
 """What a response is to be: a `response.create`, completed by the session's settings."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from runner.api.client_events import ResponseCreateParams
@@ -8,6 +8,7 @@ from runner.audio.format import FORMATS, AudioFormat
 from runner.local.session.api_error import ApiError, invalid_value
 from runner.local.session.effective_config import EffectiveConfig, complete_format
 from runner.local.session.item_store import ItemStore, StoredItem, Tokens, admit
+from runner.local.speech.replies import Offer
 
 _CACHE_BLOCK_TOKENS: Final = 64
 
@@ -24,6 +25,7 @@ class ResponseRequest:
         prompt_tokens: The tokens of the prompt.
         cached_tokens: How many of them count as cached.
         max_output_tokens: The limit, or None.
+        offer: The functions that the model may call, and whether it may or must.
     """
 
     items: list[StoredItem]
@@ -33,6 +35,7 @@ class ResponseRequest:
     prompt_tokens: Tokens
     cached_tokens: int = 0
     max_output_tokens: int | None = None
+    offer: Offer = field(default_factory=Offer)
 
 
 def is_in_conversation(params: ResponseCreateParams) -> bool:
@@ -87,7 +90,26 @@ def resolve_request(
         prompt_tokens=prompt,
         cached_tokens=cached // _CACHE_BLOCK_TOKENS * _CACHE_BLOCK_TOKENS,
         max_output_tokens=None if limit == "inf" else limit,
+        offer=_offer(params, configuration),
     )
+
+
+def _offer(params: ResponseCreateParams, configuration: EffectiveConfig) -> Offer:
+    given = params.model_dump(mode="json", include={"tools", "tool_choice"}, exclude_none=True)
+    tools, choice = given.get("tools", configuration["tools"]), given.get("tool_choice", configuration["tool_choice"])
+    functions = {each["name"]: each.get("parameters") or {} for each in tools if each["type"] == "function"}
+    if choice == "required" and not tools:
+        message = "Tool choice 'required' must be specified with 'tools' parameter."
+        raise ApiError(message, code="invalid_value", param="response.tool_choice")
+    if not isinstance(choice, dict):
+        return Offer(functions, choice)
+    if choice["type"] != "function":
+        # No server is called here.
+        return Offer(functions)
+    if choice["name"] not in functions:
+        message = f"Tool choice '{choice['name']}' not found in 'tools' parameter."
+        raise ApiError(message, code="invalid_value", param="response.tool_choice")
+    return Offer(functions, "named", choice["name"])
 
 
 def _speech(params: ResponseCreateParams, configuration: EffectiveConfig, *, has_sent_audio: bool) -> dict[str, Any]:

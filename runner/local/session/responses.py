@@ -1,6 +1,6 @@
 """The responses of a session: they are answered by the rules or the model, spoken, and counted."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Final
 
@@ -11,6 +11,7 @@ from runner.local.session.response import Response
 from runner.local.session.server_event import ServerEvent, server_event
 from runner.local.session.transcription import Transcriptions
 from runner.local.speech.engines import Engines
+from runner.local.speech.replies import BrainAnswer, Call
 
 _TOKEN_LIMIT: Final = 1_000_000
 
@@ -81,10 +82,10 @@ class Responses:
             return []
         prompt, language_model = prompt_of(items), self._engines.language_model
         if language_model is None:
-            return self._speak(response, self._engines.replies.answer(prompt))
-        scripted = self._engines.replies.scripted(prompt)
+            return self._give(response, self._engines.replies.answer(prompt, response.request.offer))
+        scripted = self._engines.replies.scripted(prompt, response.request.offer)
         if scripted is not None:
-            return self._speak(response, scripted)
+            return self._give(response, scripted)
         instructions = response.request.instructions
         # The notice is for users; a small model would only repeat it.
         messages = messages_of(items, "" if instructions == self._engines.notice else instructions)
@@ -94,41 +95,48 @@ class Responses:
                 text = language_model.answer(messages)
             except Exception as error:  # noqa: BLE001  # a model may raise anything; the response fails
                 return self._fail(response, "brain", error)
-            return partial(self._speak, response, text or " ")
+            return partial(self._give, response, BrainAnswer(text or " "))
 
         self._assign(Job("brain", work))
         return []
 
-    def _speak(self, response: Response, text: str) -> list[ServerEvent]:
+    def _give(self, response: Response, answer: BrainAnswer) -> list[ServerEvent]:
         if response.is_done:
             return []
         audio_format, speech = response.request.audio_format, self._engines.speech
-        if audio_format is None:
-            response.stream_text(text)
-        elif speech.is_slow:
-            self._synthesize_next(response, iter(speech.voice.speak(text, audio_format.rate)))
-        else:
-            response.stream(speech.voice.speak(text, audio_format.rate))
+        if audio_format is None or not answer.text:
+            return response.stream_text(answer.text, answer.calls)
+        spoken = speech.voice.speak(answer.text, audio_format.rate)
+        if not speech.is_slow:
+            return response.stream(spoken, answer.calls)
+        self._synthesize_next(response, iter(spoken), answer.calls)
         return []
 
-    def _synthesize_next(self, response: Response, pieces: Iterator[tuple[str, bytes]]) -> None:
+    def _synthesize_next(self, response: Response, pieces: Iterator[tuple[str, bytes]], calls: Sequence[Call]) -> None:
         def work() -> Settle:
             try:
                 piece = next(pieces, None)
             except Exception as error:  # noqa: BLE001  # a model may raise anything; the response fails
                 return self._fail(response, "voice", error)
-            return partial(self._add_piece, response, pieces, piece)
+            return partial(self._add_piece, response, pieces, calls, piece)
 
         self._assign(Job("voice", work))
 
     def _add_piece(
-        self, response: Response, pieces: Iterator[tuple[str, bytes]], piece: tuple[str, bytes] | None
+        self,
+        response: Response,
+        pieces: Iterator[tuple[str, bytes]],
+        calls: Sequence[Call],
+        piece: tuple[str, bytes] | None,
     ) -> list[ServerEvent]:
         if response.is_done:
             return []
-        events = self._settle(response, response.add_piece(*piece) if piece else response.finish())
+        if piece is None:
+            # What is called goes on by itself, to the end of the response.
+            return response.stream(None, calls)
+        events = self._settle(response, response.add_piece(*piece))
         if not response.is_done:
-            self._synthesize_next(response, pieces)
+            self._synthesize_next(response, pieces, calls)
         return events
 
     def _fail(self, response: Response, what: str, error: Exception) -> Settle:

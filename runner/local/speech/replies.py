@@ -1,10 +1,49 @@
 """The rules by which the local endpoint answers without a model: a script, else an echo."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, NamedTuple
 
-from runner.settings.endpoint import ScriptedReply
+from pydantic import JsonValue
+
+from runner.local.speech.sample_arguments import sample_arguments
+from runner.protocol.json_text import dumps
+from runner.settings.endpoint import ScriptedCall, ScriptedReply
+
+
+class Call(NamedTuple):
+    """One call of a function."""
+
+    name: str
+    arguments: str
+    """The arguments, JSON as text."""
+
+
+class BrainAnswer(NamedTuple):
+    """What a response says, and what it calls."""
+
+    text: str
+    """Nothing where it only calls."""
+    calls: tuple[Call, ...] = ()
+
+
+@dataclass(frozen=True)
+class Offer:
+    """The functions that may be called, and whether one must be.
+
+    Args:
+        functions: The JSON Schemas of their arguments, by their names.
+        choice: Whether any may be called, none may, one must, or a certain one.
+        name: Which one must be.
+    """
+
+    functions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    choice: Literal["auto", "none", "required", "named"] = "auto"
+    name: str = ""
+
+
+_NO_OFFER: Final = Offer()
 
 
 @dataclass(frozen=True)
@@ -15,7 +54,7 @@ class PromptSummary:
         text: The user's words, typed or transcribed; "" for none.
         audio_s: The length of the user's audio, in seconds.
         images: How many images the user shows.
-        outputs: The function outputs since the user's message, the latest last.
+        outputs: The outputs of the functions that were called last since the user's message, the latest last.
     """
 
     text: str = ""
@@ -28,29 +67,78 @@ class Replies:
     """Answers by rules: the same prompt always gets the same answer."""
 
     def __init__(self, script: Sequence[ScriptedReply]) -> None:
-        self._rules = [(re.compile(row.match, re.IGNORECASE), row.reply) for row in script]
+        self._for_texts = [(re.compile(row.match, re.IGNORECASE), row) for row in script if row.match]
+        self._for_outputs = [(re.compile(row.output, re.IGNORECASE), row) for row in script if row.output]
 
-    def scripted(self, prompt: PromptSummary) -> str | None:
-        """The answer of the first row of the script that matches, never empty; None where no row does."""
-        for pattern, reply in self._rules:
-            found = pattern.search(prompt.text)
-            if found and prompt.text:
-                return _expand(found, reply) or " "
-        return None
+    def scripted(self, prompt: PromptSummary, offer: Offer = _NO_OFFER) -> BrainAnswer | None:
+        """The answer by the script, and by what must or must not be called; None where neither says anything.
 
-    def answer(self, prompt: PromptSummary) -> str:
+        A row for the user's text calls its functions once for each message: rows for outputs answer these.
+        """
+        answer = self._by_row(prompt)
+        if offer.choice == "auto":
+            return answer
+        text, calls = answer or BrainAnswer("")
+        if offer.choice == "none":
+            return BrainAnswer(text) if text else None
+        calls = tuple(each for each in calls if offer.name in {"", each.name})
+        return BrainAnswer(text, calls or (_sample_call(prompt, offer),))
+
+    def answer(self, prompt: PromptSummary, offer: Offer = _NO_OFFER) -> BrainAnswer:
         """The answer to a prompt, never empty."""
-        if (reply := self.scripted(prompt)) is not None:
-            return reply
-        if prompt.outputs:
-            return f"The function answered: {prompt.outputs[-1] or '(nothing)'}"
-        if prompt.text.strip():
-            return f"You said: {prompt.text}"
-        if prompt.audio_s > 0:
-            return f"I heard {prompt.audio_s:.1f} s of audio."
-        if prompt.images:
-            return f"I was shown {prompt.images} image{'s' if prompt.images > 1 else ''}."
-        return "Hello! I am the local endpoint of rt-run, and I answer by rules."
+        return self.scripted(prompt, offer) or BrainAnswer(_echo(prompt))
+
+    def _by_row(self, prompt: PromptSummary) -> BrainAnswer | None:
+        """What the first row says whose pattern is found; rows for outputs come first where there are any."""
+        if prompt.outputs and (answer := _first(self._for_outputs, "\n".join(prompt.outputs))):
+            return answer
+        answer = _first(self._for_texts, prompt.text) if prompt.text else None
+        return None if answer and answer.calls and prompt.outputs else answer
+
+
+def _first(rules: Sequence[tuple[re.Pattern[str], ScriptedReply]], text: str) -> BrainAnswer | None:
+    for pattern, row in rules:
+        if found := pattern.search(text):
+            reply = _expand(found, row.reply)
+            return BrainAnswer(reply if row.calls else reply or " ", tuple(_call(found, each) for each in row.calls))
+    return None
+
+
+def _echo(prompt: PromptSummary) -> str:
+    if prompt.outputs:
+        answered = "; ".join(each or "(nothing)" for each in prompt.outputs)
+        return f"The function{'s' if len(prompt.outputs) > 1 else ''} answered: {answered}"
+    if prompt.text.strip():
+        return f"You said: {prompt.text}"
+    if prompt.audio_s > 0:
+        return f"I heard {prompt.audio_s:.1f} s of audio."
+    if prompt.images:
+        return f"I was shown {prompt.images} image{'s' if prompt.images > 1 else ''}."
+    return "Hello! I am the local endpoint of rt-run, and I answer by rules."
+
+
+def _call(found: re.Match[str], scripted: ScriptedCall) -> Call:
+    arguments = scripted.arguments
+    return Call(scripted.name, arguments if isinstance(arguments, str) else dumps(_filled(found, arguments)))
+
+
+def _filled(found: re.Match[str], value: JsonValue) -> JsonValue:
+    """A value with the groups of the match in its texts."""
+    match value:
+        case str():
+            return _expand(found, value)
+        case list():
+            return [_filled(found, each) for each in value]
+        case dict():
+            return {key: _filled(found, each) for key, each in value.items()}
+        case _:
+            return value
+
+
+def _sample_call(prompt: PromptSummary, offer: Offer) -> Call:
+    """A call of the function that must be called, of the first one where any will do."""
+    name = offer.name or next(iter(offer.functions), "")
+    return Call(name, dumps(sample_arguments(offer.functions.get(name, {}), prompt.text)))
 
 
 def _expand(found: re.Match[str], reply: str) -> str:
