@@ -37,6 +37,29 @@ def add_profiles_dir(parser: argparse.ArgumentParser, text: str = "search this f
     takes_folder(parser.add_argument("--profiles-dir", metavar="DIR", default=argparse.SUPPRESS, help=text))
 
 
+def add_values(parser: argparse.ArgumentParser) -> None:
+    """Let a command take `--set`, `--var` and `--vars`; those before the command hold too."""
+    parser.add_argument("--set", action="append", default=[], dest="sets", metavar="KEY=VALUE", help="override a value")
+    parser.add_argument(
+        "--var", action="append", default=[], dest="variables", metavar="NAME=VALUE", help="give a variable its value"
+    )
+    takes_file(
+        parser.add_argument(
+            "--vars", metavar="FILE", default=argparse.SUPPRESS, help="give variables the values in a JSON object"
+        )
+    )
+
+
+def given_values(args: argparse.Namespace) -> dict[str, Any]:
+    """What the flags of a command, and those before it, say for `load_profile`."""
+    return {
+        "profiles_dir": getattr(args, "profiles_dir", None),
+        "sets": [*getattr(args, "set", []), *getattr(args, "sets", [])],
+        "variables": [*getattr(args, "var", []), *getattr(args, "variables", [])],
+        "variables_file": getattr(args, "vars", None),
+    }
+
+
 def takes_profile(argument: argparse.Action) -> None:
     """Complete an argument with the names of profiles, and with TOML files."""
     _complete(argument, _PROFILES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from runner.cli.arguments import add_profiles_dir, takes_profile
+from runner.cli.arguments import add_profiles_dir, add_values, given_values, takes_profile
 from runner.cli.plain_text import plain_line, write_plain
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--all", action="store_true", help="check every profile in every searched folder")
     parser.add_argument("--output", choices=("text", "json", "github"), default="text", help="the form of the report")
     add_profiles_dir(parser)
-    parser.add_argument("--set", action="append", default=[], dest="sets", metavar="KEY=VALUE", help="override a value")
+    add_values(parser)
     parser.set_defaults(run=run)
 
 
@@ -87,9 +87,7 @@ def _checked(name: str, args: argparse.Namespace) -> tuple[list[Problem], list[P
 
     label = shown(Path(name)) if is_path(name) else name
     try:
-        loaded = load_profile(
-            name, profiles_dir=getattr(args, "profiles_dir", None), sets=[*getattr(args, "set", []), *args.sets]
-        )
+        loaded = load_profile(name, **given_values(args))
     except ProfileProblems as error:
         return list(error.problems), list(error.warnings), label
     except ProfileError as error:

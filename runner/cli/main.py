@@ -108,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
         serve_local_command,
         show_command,
     )
-    from runner.cli.arguments import takes_folder, takes_profile
+    from runner.cli.arguments import takes_file, takes_folder, takes_profile
     from runner.cli.command_parser import CommandParser
 
     parser = CommandParser(
@@ -133,6 +133,16 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="KEY=VALUE",
         help="override one value, such as model.name=gpt-realtime-2, in every profile",
+    )
+    parser.add_argument(
+        "--var",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="give a variable of the profile its value, such as customer=Ada",
+    )
+    takes_file(
+        parser.add_argument("--vars", metavar="FILE", help="give variables the values in a file of one JSON object")
     )
     takes_folder(parser.add_argument("--profiles-dir", metavar="DIR", help="look for profiles here first"))
     parser.add_argument(

@@ -11,9 +11,11 @@ from typing import Any
 import anyio
 
 from runner import logs
+from runner.cli.arguments import given_values
 from runner.cli.failure import tell_failure
 from runner.errors import ProfileError, RunnerError
 from runner.profile import LoadedProfile, load_profile
+from runner.profile.filling import missing_values
 from runner.profile.problems import Problem, ProfileProblems
 from runner.runs.fleet import run_profiles
 from runner.runs.outcome import Outcome, exit_code
@@ -47,7 +49,8 @@ def _load(options: argparse.Namespace) -> tuple[list[LoadedProfile], list[Runner
     problems: list[Problem] = []
     for name in dict.fromkeys(options.profile):
         try:
-            loaded[name] = load_profile(name, profiles_dir=options.profiles_dir, sets=options.set)
+            loaded[name] = load_profile(name, **given_values(options))
+            problems += missing_values(loaded[name].profile, loaded[name].origins)
         except ProfileProblems as error:
             problems += error.problems
         except RunnerError as error:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from runner.cli.arguments import add_profiles_dir, takes_profile
+from runner.cli.arguments import add_profiles_dir, add_values, given_values, takes_profile
 from runner.cli.plain_text import write_plain
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--output", choices=("text", "json"), default="text", help="the form of the output")
     add_profiles_dir(parser)
-    parser.add_argument("--set", action="append", default=[], dest="sets", metavar="KEY=VALUE", help="override a value")
+    add_values(parser)
     parser.set_defaults(run=run)
 
 
@@ -32,8 +32,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the settings, or with `--request` what a session sends first; secrets stay references."""
     from runner.profile import load_profile
 
-    sets = [*getattr(args, "set", []), *args.sets]
-    loaded = load_profile(args.name, profiles_dir=getattr(args, "profiles_dir", None), sets=sets)
+    loaded = load_profile(args.name, **given_values(args))
     for warning in loaded.warnings:
         write_plain(f"warning: {warning}\n", sys.stderr)
     text = (_request if args.request else _settings)(loaded, args.output)
@@ -57,8 +56,13 @@ def _settings(loaded: LoadedProfile, form: str) -> str:
 def _values(loaded: LoadedProfile) -> Iterator[tuple[tuple[str | int, ...], Any]]:
     from runner.cli.private_values import masked
     from runner.profile.keys import dotted
+    from runner.redaction import MASK
 
-    for key, value in _lines(masked(loaded.profile.model_dump(mode="json")), ()):
+    tree = loaded.profile.model_dump(mode="json")
+    for each in tree["variables"].values():
+        if each["secret"] and each["default"]:
+            each["default"] = MASK
+    for key, value in _lines(masked(tree), ()):
         if value is None and dotted(key) in loaded.origins:
             yield key, "none"
         elif value is not None:
@@ -78,10 +82,12 @@ def _lines(tree: Any, key: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | 
 
 def _request(loaded: LoadedProfile, form: str) -> str:
     import json
+    from datetime import UTC, datetime
 
     from runner.cli.private_values import masked
     from runner.connect.address import address_of
     from runner.connect.credentials import credential_header
+    from runner.profile.filling import filled_for_show
     from runner.protocol.preview import to_preview
     from runner.protocol.session_update import session_update
     from runner.settings.endpoint import AzureEndpoint
@@ -90,7 +96,7 @@ def _request(loaded: LoadedProfile, form: str) -> str:
     header = credential_header(loaded.profile)
     address = address_of(loaded.profile, {header: ""} if header else {})
     url = address.shown_url()
-    event = session_update(loaded.profile)
+    event = session_update(filled_for_show(loaded.profile, name=loaded.name, started=datetime.now(UTC)))
     if isinstance(endpoint, AzureEndpoint) and endpoint.speaks_preview:
         event = to_preview(event)
     event = masked(event)

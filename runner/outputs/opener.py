@@ -60,10 +60,10 @@ async def open_outputs(
     return await anyio.to_thread.run_sync(opened, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1))
 
 
-def placeholders(profile: str, run_id: str, session: int = 1) -> dict[str, str]:
-    """The values that paths of outputs may contain, for a session that starts now: not two start in one microsecond."""
-    started = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-    return {"profile": profile, "run_id": run_id, "session": str(session), "started": started}
+def placeholders(profile: str, run_id: str, session: int = 1, *, started: datetime) -> dict[str, str]:
+    """The values that paths of outputs may contain besides variables: not two sessions start in one microsecond."""
+    moment = started.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+    return {"profile": profile, "run_id": run_id, "session": str(session), "started": moment}
 
 
 class _Given(NamedTuple):

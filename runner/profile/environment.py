@@ -9,6 +9,7 @@ from runner.profile.layers import Layer
 from runner.profile.locate import DIRECTORY_VARIABLE
 from runner.profile.problems import Problem, ProfileProblems
 from runner.profile.suggestion import MOST_GUESSES, nearest
+from runner.profile.variable_layers import PREFIX as VARIABLE_PREFIX
 
 PREFIX = "RT_RUN_"
 DELIMITER = "__"
@@ -23,7 +24,11 @@ def environment_layer(environ: Mapping[str, str]) -> tuple[Layer, list[Problem]]
     data: dict[str, Any] = {}
     names: dict[tuple[str, ...], str] = {}
     warnings: list[Problem] = []
-    ours = [name for name in environ if name.startswith(PREFIX) and name != DIRECTORY_VARIABLE]
+    ours = [
+        name
+        for name in environ
+        if name.startswith(PREFIX) and not name.startswith(VARIABLE_PREFIX) and name != DIRECTORY_VARIABLE
+    ]
     for name in sorted(ours, key=lambda each: (each.count(DELIMITER), each)):
         key = tuple(name.removeprefix(PREFIX).lower().split(DELIMITER))
         found, value = _value(name, key, _text(name, environ[name]))
@@ -46,9 +51,9 @@ def _text(name: str, value: str) -> str:
 
 def _value(name: str, key: tuple[str, ...], text: str) -> tuple[bool, Any]:
     """Whether the variable means a setting, and the value that it gives to it."""
+    from runner.profile.environment_source import ProfileEnvironment
     from runner.profile.literals import typed
     from runner.profile.model_keys import slot_at
-    from runner.profile.variables import ProfileEnvironment
 
     slot = slot_at(key)
     if slot is None or key == ("extends",):

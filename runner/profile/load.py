@@ -21,10 +21,11 @@ from runner.profile.references import resolved
 from runner.profile.rules import broken_rules
 from runner.profile.rules_secrets import literal_secrets
 from runner.profile.strict_values import strict_problems
+from runner.profile.variable_layers import from_environment, from_file, from_flags
 from runner.settings.auth import default_auth
 from runner.settings.profile import Profile
 
-_ABSENT = frozenset({"missing-key", "model-missing", "entra-fields"})
+_ABSENT = frozenset({"missing-key", "model-missing", "entra-fields", "variable-undeclared", "unknown-placeholder"})
 """Problems that a parent which cannot be read might have prevented."""
 
 
@@ -48,6 +49,8 @@ def load_profile(
     profiles_dir: Path | str | None = None,
     sets: Iterable[str] = (),
     environ: Mapping[str, str] | None = None,
+    variables: Iterable[str] = (),
+    variables_file: Path | str | None = None,
 ) -> LoadedProfile:
     """Load a profile by name or path.
 
@@ -56,6 +59,8 @@ def load_profile(
         profiles_dir: The folder that is searched first.
         sets: `KEY=VALUE` overrides, as after `--set`.
         environ: The environment; by default the process's own.
+        variables: `NAME=VALUE` for the profile's variables, as after `--var`.
+        variables_file: A JSON object of such values, as after `--vars`.
 
     Raises:
         ProfileProblems: The profile has problems; all of them are reported at once.
@@ -65,15 +70,24 @@ def load_profile(
     environ = environment(environ)
     folder = Path(profiles_dir) if profiles_dir is not None else None
     path = locate(name, profiles_dir=folder, environ=environ)
-    from_environment, warnings = environment_layer(environ)
-    from_flags, flag_problems = override_layer(sets)
+    settings, warnings = environment_layer(environ)
+    overrides, flag_problems = override_layer(sets)
     try:
         files, problems = lineage(path, profiles_dir=folder, environ=environ)
     except ProfileProblems as error:
         raise ProfileProblems([*error.problems, *flag_problems], warnings) from None
-    layers = [*files, from_environment, from_flags]
+    declared = _declared([*files, settings, overrides])
+    by_variable, ignored = from_environment(environ, declared)
+    file = Path(variables_file) if variables_file is not None else None
+    given = [from_file(file, declared), from_flags([variables] if isinstance(variables, str) else variables, declared)]
+    layers = [*files, settings, by_variable, overrides, *(layer for layer, _ in given)]
+    is_whole = not problems
+    if is_whole:
+        # A parent that cannot be read may declare what nothing else does.
+        warnings += ignored
+        flag_problems += [problem for _, wrong in given for problem in wrong]
     profile, owners, judged = _validated(
-        layers, files[-1], [*problems, *flag_problems], warnings, environ=environ, is_whole=not problems
+        layers, files[-1], [*problems, *flag_problems], warnings, environ=environ, is_whole=is_whole
     )
     return LoadedProfile(profile, path.stem, path, Origins(owners), judged)
 
@@ -91,6 +105,12 @@ def make_profile(**tables: Any) -> Profile:
     if problem := _unfit(tables):
         raise ProfileProblems([problem_at(layer.place(()), (), problem, code="argument")])
     return _validated([layer], layer, [], [], environ=environment(None))[0]
+
+
+def _declared(layers: Iterable[Layer]) -> list[str]:
+    """The names of the variables that these layers declare."""
+    tables = [each.data.get("variables") for each in layers]
+    return list(dict.fromkeys(name for each in tables if isinstance(each, dict) for name in each))
 
 
 def _unfit(tables: dict[str, Any]) -> str:

@@ -46,12 +46,24 @@
 | `push-to-talk-turns` | push-to-talk beside turn detection, or in a session that listens all the time |
 | `speaker-shared` | two speakers, or one for several sessions |
 | `samples-mixed` | audio of several sessions on one standard output |
+| `variable-name` | a variable with a name that texts or paths have already |
+| `variable-value` | a value that the variable's own pattern or bounds refuse |
+| `variable-undeclared` | `{{name}}` in a text, or a value that is given, where no variable has the name |
+| `unknown-placeholder` | `{name}` in a path where nothing has the name, or where the variable is secret |
 """
 
 from collections.abc import Callable, Collection, Iterator
 from typing import Any, NamedTuple
 
-from runner.profile import rules_address, rules_audio, rules_connection, rules_names, rules_run, rules_session
+from runner.profile import (
+    rules_address,
+    rules_audio,
+    rules_connection,
+    rules_names,
+    rules_run,
+    rules_session,
+    rules_variables,
+)
 from runner.profile.keys import Key
 from runner.profile.merge import Owners
 from runner.profile.problems import Place, Problem, problem_at
@@ -155,4 +167,8 @@ RULES = (
     Rule("push-to-talk-turns", rules_audio.push_to_talk_turns),
     Rule("speaker-shared", rules_audio.speaker_shared),
     Rule("samples-mixed", rules_audio.samples_mixed),
+    Rule("variable-name", rules_variables.variable_name),
+    Rule("variable-value", rules_variables.variable_value),
+    Rule("variable-undeclared", rules_variables.variable_undeclared),
+    Rule("unknown-placeholder", rules_variables.unknown_placeholder),
 )

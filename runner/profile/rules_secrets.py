@@ -39,7 +39,10 @@ def literal_secrets(layer: Layer) -> list[tuple[Key, Problem]]:
     """Every secret that one layer spells out, by its key."""
     usual = KEY_VARIABLES["azure" if at(layer.data, ("endpoint", "kind")) == "azure" else "openai"]
     found: dict[Key, Problem] = {}
+    is_given = layer.kind in ("environment", "flag")
     for key, problem in _findings(layer.data):
+        if key[0] == "variables" and is_given:
+            continue
         variable = "AZURE_CLIENT_SECRET" if "client_secret" in key else usual
         advice = _HINTS.get(problem, _A_REFERENCE).replace(KEY_VARIABLES["openai"], variable)
         found.setdefault(key, problem_at(layer.place(key), key, problem, advice, code=CODE))
@@ -56,6 +59,7 @@ def _findings(data: dict[str, Any]) -> Iterator[tuple[Key, str]]:
                 if not isinstance(leaf, dict):
                     yield key if isinstance(value, dict) else ("auth", name), PROBLEM
     yield from _instead_of_names(data)
+    yield from _secret_values(data)
     yield from _anywhere(data)
 
 
@@ -66,6 +70,14 @@ def _instead_of_names(data: dict[str, Any]) -> Iterator[tuple[Key, str]]:
             value = at(data, key)
             if isinstance(value, str) and is_key_shaped(value):
                 yield key, _IN_REFERENCE
+
+
+def _secret_values(data: dict[str, Any]) -> Iterator[tuple[Key, str]]:
+    """The values that are written beside the word that they are secret."""
+    variables = data.get("variables")
+    for name, each in variables.items() if isinstance(variables, dict) else ():
+        if isinstance(each, dict) and each.get("secret") is True and each.get("default"):
+            yield ("variables", name, "default"), _IN_VARIABLE
 
 
 def _anywhere(data: dict[str, Any]) -> Iterator[tuple[Key, str]]:
@@ -115,12 +127,14 @@ _IN_QUERY = "a credential does not belong in the query"
 _IN_URL = USER_INFO_PROBLEM
 _IN_REFERENCE = "this looks like the secret itself, where its name belongs"
 _IN_TOOL = "a token does not belong in a profile, and this field takes no reference"
+_IN_VARIABLE = "a secret value does not belong in a profile"
 _USE_AUTH = 'use [auth] with a reference, such as api_key = { env = "OPENAI_API_KEY" }'
 _A_REFERENCE = '{ env = "OPENAI_API_KEY" }'
 _HINTS = {
     _IN_HEADER: _USE_AUTH,
     _IN_QUERY: _USE_AUTH,
     _IN_REFERENCE: 'export it, such as OPENAI_API_KEY=…, and write the name: { env = "OPENAI_API_KEY" }',
+    _IN_VARIABLE: "write required = true, and give it in a variable RT_RUN_VAR_…, or in a file after --vars",
     _IN_URL: "use [auth] for the endpoint; a proxy that wants a password is given in HTTPS_PROXY",
     _IN_TOOL: "let a connector hold it (`connector_id`), or send the tool over the Python API",
 }

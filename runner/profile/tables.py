@@ -13,6 +13,7 @@ from runner.settings.input import Input
 from runner.settings.output import OutputSection, OutputSettings
 from runner.settings.profile import ModelSettings, Profile, SessionSettings
 from runner.settings.run_settings import RunSettings
+from runner.settings.variable import Variable
 
 Part = Literal["key", "value", "table"]
 Finding = tuple[Key, str, str, Part]
@@ -34,9 +35,10 @@ class Tables(NamedTuple):
     outputs: list[OutputSettings] | None = None
     """One that is wrong in itself is a `BrokenOutput` here, which has its place and nothing else."""
     run: RunSettings | None = None
+    variables: dict[str, Variable] | None = None
 
 
-NAMES = ("endpoint", "auth", "model", "session", "input", "outputs", "run")
+NAMES = ("endpoint", "auth", "model", "session", "input", "outputs", "run", "variables")
 
 
 class BrokenOutput(OutputSection):

@@ -2,6 +2,7 @@
 
 import signal
 import uuid
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -13,6 +14,7 @@ from runner.inputs.factory import make_input
 from runner.outputs.opener import open_outputs, placeholders
 from runner.outputs.outputs import Outputs
 from runner.outputs.writer import OutputClosed
+from runner.profile.filling import filled, path_values
 from runner.protocol.effects import ResponseEnded
 from runner.protocol.session_update import session_update
 from runner.runs.budget import Budget
@@ -55,8 +57,9 @@ class SessionRun:
         self.context: dict[str, Any] = {"profile": loaded.name, "run_id": run_id}
         if shared.runs > 1:
             self.context["session"] = number
-        self._names = placeholders(loaded.name, run_id, number)
-        self.profile = loaded.profile
+        started = datetime.now(UTC)
+        self.profile = filled(loaded.profile, name=loaded.name, started=started)
+        self._names = {**path_values(self.profile), **placeholders(loaded.name, run_id, number, started=started)}
         self._shared = shared
         self._life = LifeCycle(grace_s=loaded.profile.run.grace_s, report=report)
         self._error: RunnerError | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +28,10 @@ _FAREWELL_S = 2.0
 
 @asynccontextmanager
 async def open_session(
-    profile: str | Path | Profile | LoadedProfile, *, readers: Sequence[Reader] = ()
+    profile: str | Path | Profile | LoadedProfile,
+    *,
+    variables: Mapping[str, str] | None = None,
+    readers: Sequence[Reader] = (),
 ) -> AsyncIterator[Session]:
     """Open the session that a profile describes; it is configured when the body starts and closed when it ends.
 
@@ -37,13 +40,14 @@ async def open_session(
 
     Args:
         profile: A profile, or its name or path as after `rt-run --profile`.
+        variables: Values of the profile's `[variables]`, before all others that it has.
         readers: Called with each update in the callback that brought it; they must not wait.
 
     Raises:
-        ProfileError: There is no such profile, or it has problems.
+        ProfileError: There is no such profile, it has problems, or a variable lacks its value.
         RunnerError: The session cannot be opened; which branch of the tree says why.
     """
-    async with kept_session(_validated(profile), readers=readers) as session:
+    async with kept_session(_filled(profile, variables or {}), readers=readers) as session:
         yield session
 
 
@@ -58,7 +62,7 @@ async def kept_session(
     """Open a session as `open_session` does, for one of several that a command runs.
 
     Args:
-        profile: A valid profile.
+        profile: A valid profile, with its variables' values in its texts.
         readers: Called with each update; they must not wait.
         recorder: Keeps a record of all that is sent and received.
         slots: Held by each attempt to connect, where many sessions must not do so at once.
@@ -79,15 +83,20 @@ async def kept_session(
                 await session.aclose()
 
 
-def _validated(profile: object) -> Profile:
+def _filled(profile: object, variables: Mapping[str, str]) -> Profile:
+    """The profile of a session that starts now."""
+    from datetime import UTC, datetime
+
+    from runner.profile.filling import filled, with_values
     from runner.profile.load import LoadedProfile, load_profile
     from runner.settings.profile import Profile
 
     if isinstance(profile, str | Path):
         profile = load_profile(profile)
+    name = profile.name if isinstance(profile, LoadedProfile) else ""
     if isinstance(profile, LoadedProfile):
         profile = profile.profile
     if not isinstance(profile, Profile):
         msg = f"a session is opened from a profile, its name or its path, not from {type(profile).__name__}"
         raise ProfileError(msg, hint="make_profile(…) makes a profile without a file")
-    return profile
+    return filled(with_values(profile, variables), name=name, started=datetime.now(UTC))

@@ -1,5 +1,6 @@
 """The outputs of a profile: what comes out of a session, and where it goes."""
 
+import re
 from string import Formatter
 from typing import Annotated, Literal
 
@@ -9,20 +10,29 @@ from runner.api.strict import Section
 from runner.settings.input import DeviceChoice
 
 PLACEHOLDERS = frozenset({"profile", "run_id", "session", "started"})
-"""The names that an output's path may contain in braces."""
+"""The names that an output's path may contain in braces, besides the profile's variables."""
 
 
-def _template(value: str) -> str:
+def placeholders_in(template: str) -> list[str]:
+    """The names in the braces of a path.
+
+    Raises:
+        ValueError: Something else stands in braces.
+    """
     try:
-        fields = [field for field in Formatter().parse(value) if field[1] is not None]
+        fields = [field for field in Formatter().parse(template) if field[1] is not None]
     except ValueError:
         msg = "braces must come in pairs"
         raise ValueError(msg) from None
     for _, name, spec, conversion in fields:
-        if name not in PLACEHOLDERS or spec or conversion:
-            known = ", ".join(f"{{{each}}}" for each in sorted(PLACEHOLDERS))
-            msg = f"unknown placeholder {{{name}}}; there are {known}"
+        if spec or conversion or not re.fullmatch(r"[A-Za-z_]\w*", name or ""):
+            msg = "a placeholder is a name in braces, such as {started}"
             raise ValueError(msg)
+    return [name or "" for _, name, _, _ in fields]
+
+
+def _template(value: str) -> str:
+    placeholders_in(value)
     return value
 
 

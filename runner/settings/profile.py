@@ -13,6 +13,7 @@ from runner.settings.journal import JournalSettings
 from runner.settings.output import OutputSettings, StdoutOutput
 from runner.settings.run_settings import LoggingSettings, RunSettings
 from runner.settings.tool import ToolSettings
+from runner.settings.variable import Variable, VariableName
 
 
 class ModelSettings(Section):
@@ -73,6 +74,8 @@ class Profile(Section):
     """The one parent profile, by name or by path; tables merge, arrays replace, a changed `kind` replaces its table."""
     description: str = ""
     """One line for `rt-run list`."""
+    variables: dict[VariableName, Variable] = {}
+    """What a run fills in: `{{name}}` in texts that the model reads or says, `{name}` in paths that are written."""
     endpoint: Endpoint
     """Where the session connects."""
     auth: Auth

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -63,11 +64,11 @@ async def test_every_file_has_its_placeholders_filled_in(tmp_path: Path) -> None
 
 def test_placeholders_are_those_that_a_path_may_contain() -> None:
     """The start is in UTC, to the microsecond: two processes that start in one second write to two files."""
-    values = placeholders("name", "run", 3)
+    values = placeholders("name", "run", 3, started=datetime(2026, 1, 1, 2, tzinfo=timezone(timedelta(hours=1))))
 
     assert set(values) == set(NAMES)
     assert (values["profile"], values["run_id"], values["session"]) == ("name", "run", "3")
-    assert len(values["started"]) == len("20260101T000000.000000Z")
+    assert values["started"] == "20260101T010000.000000Z"
 
 
 @pytest.mark.parametrize(

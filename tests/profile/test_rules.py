@@ -126,8 +126,19 @@ BROKEN = [
     (OPENAI + SPEAKER * 2, "speaker-shared"),
     (OPENAI + MANY + SPEAKER, "speaker-shared"),
     (OPENAI + MANY + '[[outputs]]\nkind = "stdout"\nformat = "audio"\n', "samples-mixed"),
+    *((OPENAI + f"[variables]\n{name} = {{}}\n", "variable-name") for name in ("started", "profile", "date")),
+    (OPENAI + '[variables]\na = { default = "b", pattern = "a" }\n', "variable-value"),
+    *((OPENAI + f'[variables]\ncustomer = {{}}\n[session]\ninstructions = "Hi {{{{{name}}}}}"\n', "variable-undeclared")
+      for name in ("custmer", "Customer", " customer.name ", "session", "customer-1")),
+    (OPENAI + TOOLS.replace("[[s", '[input]\nkind = "stdin"\nformat = "events"\n[[s') + 'description = "{{x}}"\n',
+     "variable-undeclared"),
+    (OPENAI + OUTPUT % "{custmer}.jsonl" + "[variables]\ncustomer = {}\n", "unknown-placeholder"),
+    (OPENAI + OUTPUT % "{date}.jsonl", "unknown-placeholder"),
+    (OPENAI + '[journal]\npath = "{pin}"\n[variables]\npin = { secret = true }\n', "unknown-placeholder"),
 ]  # fmt: skip
 FINE = [
+    OPENAI + OUTPUT % "{a_1}-{started}" + '[variables]\na_1 = { required = true, pattern = "x" }\n[session]\n'
+    'instructions = "{{a_1}} {{ date }} {{time}} {{profile}} {{}} {{two words}} {{\\"json\\": 1}} {a_2}"\n',
     OPENAI + MICROPHONE + TRANSCRIPT + '[session.audio.input]\ntranscription = { model = "whisper-1" }\n',
     OPENAI + MICROPHONE + 'push_to_talk = true\n[session.audio.input]\nturn_detection = "none"\n' + SPEAKER,
     OPENAI + TRANSLATION + FILE + "[[outputs]]\n" + WAV + 'track = "both"\n',
@@ -229,7 +240,7 @@ def test_a_hint_says_what_to_write(load: Any) -> None:
         (NO_MODEL.replace("[endpoint]", "[endpoint]\nprxy = 1") + FILE, {"unknown-key", "model-missing"}),
         (AZURE.replace("[model]", 'api_version = "v1"\n[model]').replace("azure.com", "azure.com/openai"),
          {"invalid-value", "azure-base-url"}),
-        (OPENAI + '[[outputs]]\nkind = "audio"\npath = "{x}"\n[session]\nmodel = "other"\ninclude = "x"\n',
+        (OPENAI + '[[outputs]]\nkind = "audio"\npath = "{x!r}"\n[session]\nmodel = "other"\ninclude = "x"\n',
          {"invalid-value", "model-twice"}),
         (OPENAI + MANY + "grace_s = -1\n" + OUTPUT % "a.jsonl" + SPEAKER + 'buffer_ms = "x"\n',
          {"invalid-value", "sessions-share-file", "speaker-shared"}),

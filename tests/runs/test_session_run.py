@@ -40,6 +40,19 @@ def test_it_is_a_filter(tmp_path: Path) -> None:
     assert ended.logged("session_closed")["responses"] == 2
 
 
+def test_a_run_has_the_values_of_its_variables(tmp_path: Path) -> None:
+    """In texts and in the names of files; without one that is required it does not begin."""
+    more = '[variables]\ncustomer = { required = true }\n[[outputs]]\nkind = "transcript"\npath = "{customer}.jsonl"\n'
+    name = local(tmp_path, more=more)
+
+    refused = Command("--profile", name, folder=tmp_path).end("Hello\n")
+    ended = Command("--profile", name, "--var", "customer=../Ada", folder=tmp_path).end("Hello\n")
+
+    assert (refused.code, ended.code) == (78, 0)
+    assert "--var customer=…" in refused.logged("run_failed")["error"]
+    assert "Hello" in (tmp_path / "_._Ada.jsonl").read_text()
+
+
 @pytest.mark.parametrize(("loop", "used"), [("asyncio", "asyncio"), ("uvloop", "uvloop"), ("auto", "uvloop")])
 def test_the_profile_chooses_the_loop(tmp_path: Path, loop: str, used: str) -> None:
     """Uvloop is used where it is installed, unless the profile says otherwise."""

@@ -5,11 +5,17 @@ import re
 
 import pytest
 
-from runner import logs, make_profile, open_session
+from runner import ProfileProblems, logs, make_profile, open_session
 
 pytestmark = pytest.mark.anyio
 
 LOCAL = make_profile(endpoint={"kind": "local"})
+CALL = make_profile(
+    endpoint={"kind": "local", "faults": [{"kind": "drop", "after_events": 6}]},
+    session={"instructions": "You speak with {{customer}}.", "output_modalities": ["text"]},
+    variables={"customer": {"required": True}},
+    run={"reconnect": {"initial_delay_s": 0.01}},
+)
 
 
 async def test_sessions_bind_nothing_in_the_context_of_their_caller(caplog: pytest.LogCaptureFixture) -> None:
@@ -39,3 +45,18 @@ async def test_a_session_is_opened_by_a_profile_of_any_kind(
     for profile in ("mine", str(path), path, LOCAL):
         async with open_session(profile) as session:
             assert await session.ask("Hello") == "You said: Hello"
+
+
+async def test_a_session_has_the_values_of_its_variables_on_every_connection() -> None:
+    """Two sessions of one profile have their own; without one that is required none is opened."""
+    async with (
+        open_session(CALL, variables={"customer": "Ada"}) as one,
+        open_session(CALL, variables={"customer": "{{time}}"}) as other,
+    ):
+        assert await one.ask("Hello") == "You said: Hello"
+        assert one.epoch > 1
+        assert one.state.effective["instructions"] == "You speak with Ada."
+        assert other.state.effective["instructions"] == "You speak with {{time}}."
+    with pytest.raises(ProfileProblems, match="has to give a value"):
+        async with open_session(CALL):
+            pass

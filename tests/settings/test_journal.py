@@ -22,7 +22,7 @@ def test_a_journal_keeps_no_audio_by_default() -> None:
     ("table", "errors"),
     [
         ({}, {"path": "missing"}),
-        ({"path": "{user}.jsonl"}, {"path": "value_error"}),
+        ({"path": "{0}.jsonl"}, {"path": "value_error"}),
         ({"path": "j", "keep": 0}, {"keep": "greater_than_equal"}),
         ({"path": "j", "max_bytes": 1}, {"max_bytes": "greater_than_equal"}),
         ({"path": "j", "flush_interval_s": 0}, {}),
