@@ -1,4 +1,4 @@
-"""`rt-run check`: every problem of every profile, without any network."""
+"""`rt-run check`: every problem of every profile; with `--connect` the way to its endpoint too."""
 
 from __future__ import annotations
 
@@ -6,18 +6,31 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from runner.cli.arguments import add_profiles_dir, add_values, given_values, takes_profile
-from runner.cli.plain_text import plain_line, write_plain
+from runner.cli.plain_text import write_plain
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runner.cli.verdict import Verdict
     from runner.profile import LoadedProfile
     from runner.profile.problems import Problem
+    from runner.session.connection_check import CheckedStep
+    from runner.settings.profile import Profile
+
+_AT_ONCE = 50
+"""So many connections are tried at a time."""
 
 
 def add_parser(subparsers: Any) -> None:
     """Add the command to the command line."""
-    parser = subparsers.add_parser("check", help="validate profiles offline")
+    parser = subparsers.add_parser("check", help="validate profiles, offline unless --connect is given")
     takes_profile(parser.add_argument("profiles", nargs="*", metavar="NAME|PATH", help="the profiles to check"))
     parser.add_argument("--all", action="store_true", help="check every profile in every searched folder")
+    parser.add_argument(
+        "--connect",
+        action="store_true",
+        help="go the way to the endpoint too, from its name to a configured session; no response is asked for",
+    )
     parser.add_argument("--output", choices=("text", "json", "github"), default="text", help="the form of the report")
     add_profiles_dir(parser)
     add_values(parser)
@@ -28,35 +41,67 @@ def run(args: argparse.Namespace) -> int:
     """Check the profiles and print what is wrong with them.
 
     Returns:
-        0 if all are valid, else 78.
+        0 if all are well, else 78, or with `--connect` the code with which the first that is not would end its run.
 
     Raises:
         UsageError: There is nothing to check.
     """
-    from runner.cli.report import report
-    from runner.errors import ProfileError, UsageError
+    from runner.cli.check_report import lines_of
+    from runner.errors import UsageError
 
     names = [path for name in args.profiles for path in _within(name)]
     names += _all(getattr(args, "profiles_dir", None)) if args.all else []
     if not names:
         raise UsageError("there is nothing to check", hint="name profiles, or use --all where there are some")
-    errors: dict[Problem, None] = {}
-    warnings: dict[Problem, None] = {}
-    lines: list[str] = []
-    failed = False
-    for name in dict.fromkeys(names):
-        wrong, odd, label = _checked(name, args)
-        failed = failed or bool(wrong)
-        new = [each for each in wrong if each not in errors]
-        odd = [each for each in odd if each not in warnings]
-        errors.update(dict.fromkeys(new))
-        warnings.update(dict.fromkeys(odd))
-        verdict = f"{len(wrong)} problem{'s' if len(wrong) > 1 else ''}" if wrong else "ok"
-        lines += [text for text in (report("text", new, odd), f"{plain_line(label)}: {verdict}") if text]
-    if args.output != "text":
-        lines = [text for text in (report(args.output, list(errors), list(warnings)),) if text]
-    write_plain("".join(f"{line}\n" for line in lines))
-    return ProfileError.exit_code if failed else 0
+    verdicts = [_checked(name, args) for name in dict.fromkeys(names)]
+    if args.connect:
+        _connect(verdicts, is_verbose=args.verbose)
+    write_plain("".join(f"{line}\n" for line in lines_of(verdicts, args.output, has_steps=args.connect)))
+    return next((each.exit_code for each in verdicts if each.exit_code), 0)
+
+
+def _connect(verdicts: Sequence[Verdict], *, is_verbose: bool) -> None:
+    """Try the connections of the profiles that can be loaded; what this machine lacks is an error then."""
+    import anyio
+
+    from runner import logs
+    from runner.session.connection_check import failed_step
+
+    # What goes wrong on the way stands in the report.
+    logs.configure(level="debug" if is_verbose else "error")
+    usable = [(each, each.loaded) for each in verdicts if each.loaded]
+    tried = anyio.run(_tried, [loaded for _, loaded in usable])
+    for (verdict, _), steps in zip(usable, tried, strict=True):
+        verdict.steps, verdict.failed = steps, failed_step(steps)
+
+
+async def _tried(profiles: Sequence[LoadedProfile]) -> list[Sequence[CheckedStep]]:
+    """The steps of each profile's connection; all are tried at once."""
+    import anyio
+
+    from runner.session.connection_check import check_connection
+
+    steps: list[Sequence[CheckedStep]] = [()] * len(profiles)
+    slots = anyio.Semaphore(_AT_ONCE)
+
+    async def check(number: int) -> None:
+        async with slots:
+            steps[number] = await check_connection(_for_session(profiles[number]))
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(len(profiles)):
+            tasks.start_soon(check, number)
+    return steps
+
+
+def _for_session(loaded: LoadedProfile) -> Profile:
+    """The profile of a session that starts now; where a variable has no value, its name stands in the text."""
+    from datetime import UTC, datetime
+
+    from runner.profile.filling import filled, filled_for_show, missing_values
+
+    fill = filled_for_show if missing_values(loaded.profile) else filled
+    return fill(loaded.profile, name=loaded.name, started=datetime.now(UTC))
 
 
 def _within(name: str) -> list[str]:
@@ -76,9 +121,10 @@ def _all(profiles_dir: str | None) -> list[str]:
     return [str(path) for path in found(Path(profiles_dir) if profiles_dir else None, os.environ)]
 
 
-def _checked(name: str, args: argparse.Namespace) -> tuple[list[Problem], list[Problem], str]:
+def _checked(name: str, args: argparse.Namespace) -> Verdict:
     from pathlib import Path
 
+    from runner.cli.verdict import Verdict
     from runner.errors import ProfileError
     from runner.profile import Problem, ProfileProblems, load_profile
     from runner.profile.layers import shown
@@ -89,11 +135,23 @@ def _checked(name: str, args: argparse.Namespace) -> tuple[list[Problem], list[P
     try:
         loaded = load_profile(name, **given_values(args))
     except ProfileProblems as error:
-        return list(error.problems), list(error.warnings), label
+        return Verdict(label, list(error.problems), list(error.warnings))
     except ProfileError as error:
-        return [Problem(label, 0, 0, "", error.message, error.hint, "not-found")], [], label
+        return Verdict(label, [Problem(label, 0, 0, "", error.message, error.hint, "not-found")])
     missing = missing_here(loaded)
-    return _distrusted(loaded, missing), [*loaded.warnings, *missing], label
+    errors = _distrusted(loaded, missing)
+    if args.connect:
+        # It asks about this machine, where else another one may run the profile.
+        return Verdict(label, [*errors, *_needed(loaded, missing)], list(loaded.warnings), loaded)
+    return Verdict(label, errors, [*loaded.warnings, *missing], loaded)
+
+
+def _needed(loaded: LoadedProfile, missing: list[Problem]) -> list[Problem]:
+    """What a run that starts here needs and has not."""
+    from runner.profile.filling import missing_values
+    from runner.profile.readiness import absent_devices
+
+    return [*missing_values(loaded.profile, loaded.origins), *missing, *absent_devices(loaded)]
 
 
 def _distrusted(loaded: LoadedProfile, missing: list[Problem]) -> list[Problem]:

@@ -26,6 +26,17 @@ def address_of(profile: Profile, credential_headers: Mapping[str, str]) -> Addre
     return Address(url, _headers(endpoint, credential_headers))
 
 
+def models_address(profile: Profile, credential_headers: Mapping[str, str]) -> Address | None:
+    """Where the endpoint lists the models that a key may use, None where it has no list of them.
+
+    Azure's own list has the models of a region; which deployments there are, it does not say.
+    """
+    endpoint = profile.endpoint
+    if isinstance(endpoint, LocalEndpoint | AzureEndpoint):
+        return None
+    return Address(_extended(_base(endpoint), "/models"), _headers(endpoint, credential_headers))
+
+
 def model_name(profile: Profile) -> str | None:
     """The model, or on Azure the deployment, that a session connects with."""
     if profile.model:

@@ -13,6 +13,7 @@ import anyio.abc
 import httpcore
 from aiohappyeyeballs import addr_to_addr_infos, start_connection
 
+from runner.connect import steps
 from runner.connect.changes import Changes
 from runner.connect.name_resolution import resolved
 from runner.connect.pushed_stream import PushedStream, in_time
@@ -167,6 +168,7 @@ async def _connected(host: str, port: int, local_address: str | None) -> socket.
 
 
 async def _first_connected(host: str, port: int, local_address: str | None) -> socket.socket:
+    steps.enter("dns")
     try:
         # An address need not wait for the thread that resolves names.
         known = addr_to_addr_infos((host, port)) if _is_address(host) else None
@@ -174,6 +176,8 @@ async def _first_connected(host: str, port: int, local_address: str | None) -> s
         own = await resolved(local_address, 0) if local_address else None
     except UnicodeError as error:
         raise socket.gaierror(socket.EAI_NONAME, str(error)) from error
+    steps.see(f"{host} is {', '.join(dict.fromkeys(str(info[4][0]) for info in infos))}")
+    steps.enter("tcp")
     try:
         return await start_connection(infos, local_addr_infos=own, happy_eyeballs_delay=_HAPPY_EYEBALLS_S)
     except (OSError, RuntimeError) as error:  # uvloop has both for an address that cannot be reached

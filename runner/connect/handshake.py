@@ -5,7 +5,7 @@ import contextlib
 import hashlib
 import math
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
@@ -18,6 +18,7 @@ import httpx_ws
 import socksio
 
 from runner import __version__, logs, redaction
+from runner.connect import steps
 from runner.connect.network import (
     TcpBackend,
     Transport,
@@ -40,7 +41,7 @@ _ACCEPT_SUFFIX = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.
 _REFUSAL_WAIT_S = 2.0
 """How long the words of a refusal may take to come, in seconds; their status counts without them."""
 _SHORTEST_SECRET = 8
-_OPENING_ERRORS = (
+OPENING_ERRORS = (
     httpcore.NetworkError,
     httpcore.TimeoutException,
     httpcore.ProtocolError,
@@ -53,6 +54,7 @@ _OPENING_ERRORS = (
     AssertionError,  # httpcore's answer to a SOCKS proxy that talks nonsense
     OSError,
 )
+"""What a connection that is being opened may raise, ours apart."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -108,7 +110,7 @@ async def open_websocket(
         ProfileError: The proxy's address or a file for TLS cannot be used.
     """
     network = network or Network()
-    url = _checked_url(address, network, is_inside=backend is not None)
+    url = checked_url(address, network, is_inside=backend is not None)
     hide_proxy_passwords(network.proxy)
     proxy = None if backend or url.scheme == "http" else network.proxy or environment_proxy(url)
     trust = tls_context(network.ca_file, network.client_certificate) if url.scheme == "https" else None
@@ -121,7 +123,7 @@ async def open_websocket(
                 timeout=None,  # noqa: S113  # one limit holds for all of it
                 event_hooks={"response": [_check]},
             ) as client,
-            _Handshake(address, network, client, lambda error: _unreachable(url, proxy, error)) as websocket,
+            _Handshake(address, network, client, proxy) as websocket,
         ):
             limit.deadline = math.inf
             if limit.cancel_called:
@@ -135,16 +137,16 @@ async def open_websocket(
 class _Handshake:
     """A WebSocket for the length of the block; only the errors of its opening are explained."""
 
-    __slots__ = ("_explained", "_opening")
+    __slots__ = ("_opening", "_proxy", "_url")
 
     def __init__(
         self,
         address: Address,
         network: Network,
         client: httpx.AsyncClient,
-        explained: Callable[[BaseException], RunnerError],
+        proxy: str | None,
     ) -> None:
-        self._explained = explained
+        self._url, self._proxy = httpx.URL(address.url), proxy
         self._opening = httpx_ws.aconnect_ws(
             address.shown_url(),
             client,
@@ -152,14 +154,15 @@ class _Handshake:
             max_message_size_bytes=network.max_message_bytes,
             keepalive_ping_interval_seconds=network.ping_interval_s,
             keepalive_ping_timeout_seconds=network.ping_timeout_s,
-            headers=_checked_headers(address),
+            headers=checked_headers(address),
+            extensions=steps.extensions(has_proxy=proxy is not None),
         )
 
     async def __aenter__(self) -> WebSocket:
         try:
             return await self._opening.__aenter__()
-        except _OPENING_ERRORS as error:
-            raise self._explained(error) from None
+        except OPENING_ERRORS as error:
+            raise _unreachable(self._url, self._proxy, error) from None
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -167,7 +170,8 @@ class _Handshake:
         return await self._opening.__aexit__(kind, error, traceback)
 
 
-def _checked_url(address: Address, network: Network, *, is_inside: bool) -> httpx.URL:
+def checked_url(address: Address, network: Network, *, is_inside: bool = False) -> httpx.URL:
+    """The URL of an address, judged once more; raises `SessionRefused` where the credential must not go there."""
     try:
         url = httpx.URL(address.url)
         # A name that only looks as if it were encoded for the name service has no host either.
@@ -195,7 +199,8 @@ def _checked_url(address: Address, network: Network, *, is_inside: bool) -> http
     return url
 
 
-def _checked_headers(address: Address) -> dict[str, str]:
+def checked_headers(address: Address) -> dict[str, str]:
+    """The headers of a request to an address, with our own; raises `SessionRefused` for one that cannot be sent."""
     headers = {"user-agent": f"rt-run/{__version__}", "accept-encoding": "identity"}
     for name, value in address.headers.items():
         problem, hint = header_problem(name, value)
@@ -258,7 +263,7 @@ async def _body(response: httpx.Response) -> bytes:
     body = bytearray()
     # Half of what is left of the handshake's time, so that the status is known before that is over.
     left_s = (anyio.current_effective_deadline() - anyio.current_time()) / 2
-    with anyio.move_on_after(min(_REFUSAL_WAIT_S, left_s)), contextlib.suppress(*_OPENING_ERRORS):
+    with anyio.move_on_after(min(_REFUSAL_WAIT_S, left_s)), contextlib.suppress(*OPENING_ERRORS):
         async for part in response.aiter_raw():
             body += part[: BODY_LIMIT_BYTES - len(body)]
             if len(body) == BODY_LIMIT_BYTES:

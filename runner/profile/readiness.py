@@ -4,10 +4,13 @@ import os
 from collections.abc import Iterator
 from importlib.util import find_spec
 
+from runner.errors import RunnerError
 from runner.profile.keys import Key, at
 from runner.profile.load import LoadedProfile
 from runner.profile.problems import Problem, problem_at
 from runner.profile.references import READ_PATHS
+from runner.settings.input import MicrophoneInput
+from runner.settings.output import SpeakerOutput
 from runner.settings.profile import Profile
 
 
@@ -25,6 +28,25 @@ def missing_here(loaded: LoadedProfile) -> list[Problem]:
             problem = f"needs {module.replace('.', '-')}, not installed here"
             hint = f"pip install 'rt-run[{extra}]'"
             problems.append(problem_at(loaded.origins.place(key), key, problem, hint, code="library-missing"))
+    return problems
+
+
+def absent_devices(loaded: LoadedProfile) -> list[Problem]:
+    """A problem for each microphone and speaker that a run would not find; it looks for them, which takes a moment."""
+    profile = loaded.profile
+    settings: list[tuple[Key, object]] = [(("input",), profile.input)]
+    settings += [(("outputs", index), output) for index, output in enumerate(profile.outputs)]
+    problems: list[Problem] = []
+    for table, each in settings:
+        if isinstance(each, MicrophoneInput | SpeakerOutput) and _is_installed("sounddevice"):
+            from runner.audio.portaudio import find
+
+            try:
+                find(each.device, "input" if isinstance(each, MicrophoneInput) else "output")
+            except RunnerError as error:
+                key = (*table, "device")
+                place = loaded.origins.place(key)
+                problems.append(problem_at(place, key, error.message, error.hint, code="device-missing"))
     return problems
 
 

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from typing import TYPE_CHECKING
 
 from runner import logs
+from runner.connect import steps
 from runner.connect.address import address_of
 from runner.connect.credentials import credential_headers
 from runner.connect.handshake import open_websocket
@@ -43,6 +44,7 @@ class Connector:
         """
         if isinstance(self._profile.endpoint, LocalEndpoint):
             return await stack.enter_async_context(self._open_local())
+        steps.enter("credential")
         headers = await credential_headers(self._profile)
         try:
             return await stack.enter_async_context(self._opening(headers))

@@ -20,7 +20,7 @@ from runner.session.link import Link
 from runner.settings.endpoint import AzureEndpoint, LocalEndpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from runner.protocol.json_fields import JsonObject
     from runner.session.carriage import Carriage
@@ -33,6 +33,13 @@ CONFIRMATION_S = 5.0
 
 _LOCAL_TIMEOUT_S = 10.0
 _FAREWELL_S = 2.0
+
+
+def drift_refused(drift: Sequence[Drift]) -> SessionRefused:
+    """The end of a session whose profile takes no drift, and there is some."""
+    keys = ", ".join(each.path for each in drift)
+    msg = f"the endpoint's configuration is not what the profile asks for: {keys}"
+    return SessionRefused(msg, hint='change the profile, or set `run.on_drift = "warn"`')
 
 
 class Dialer:
@@ -157,9 +164,7 @@ class Dialer:
             for each in drift:
                 logs.logger().warning("configuration_drifted", drift=str(each))
             if self._settings.on_drift == "fail":
-                keys = ", ".join(each.path for each in drift)
-                msg = f"the endpoint's configuration is not what the profile asks for: {keys}"
-                raise SessionRefused(msg, hint='change the profile, or set `run.on_drift = "warn"`')
+                raise drift_refused(drift)
         self._drift = drift
 
     def _state(self) -> SessionState:

@@ -1,13 +1,18 @@
 """`rt-run check` finds every problem and says so in its exit code."""
 
 import json
+import socket
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.helpers.log_capture import log_restored
+
+ABC = ("a.toml", "b.toml", "c.toml")
 GOOD = 'version = 1\nendpoint.kind = "local"\n'
 BAD = GOOD + "[run]\ngrace = 1\n"
 
@@ -207,3 +212,54 @@ def test_files_for_tls_are_judged_as_a_connection_would(rt_run: Any, tmp_path: P
         assert f"{name}:5:" in out
         assert told in out
         assert "tls-file" in rt_run("check", name, "--output", "github").out
+
+
+def test_connections_are_tried_where_that_is_asked_for(rt_run: Any, tmp_path: Path) -> None:
+    """Each profile shows its steps and ends as its run would; what cannot be loaded is not tried."""
+    with closing(socket.socket()) as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    away = f'endpoint = {{ kind = "custom", base_url = "http://127.0.0.1:{port}/v1" }}\nmodel.name = "m"\n'
+    (tmp_path / "a.toml").write_text(GOOD)
+    (tmp_path / "b.toml").write_text(f'version = 1\nauth = {{ kind = "api-key", api_key.env = "NO_KEY" }}\n{away}')
+    (tmp_path / "c.toml").write_text(BAD)
+
+    with log_restored():
+        code, out, err = rt_run("check", "--connect", *ABC)
+        good, bad, invalid = json.loads(rt_run("check", "--connect", "--output", "json", *ABC).out)
+        github = rt_run("check", "--connect", "--output", "github", "b.toml").out
+
+    assert (code, err) == (69, "")
+    assert [line.split()[0] for line in out.splitlines()] == [
+        *("handshake", "session.created", "session.updated", "drift", "close", "a.toml:"),
+        *("dns", "tcp", "credential", "hint:", "b.toml:", "c.toml:4:1:", "c.toml:"),
+    ]
+    assert "a.toml: ok\n" in out
+    assert "b.toml: no session, because of tcp\n" in out
+    assert "c.toml: 1 problem\n" in out
+    assert [each["state"] for each in good["steps"]] == ["skipped"] * 5 + ["passed"] * 5 + ["skipped"]
+    assert (good["exit_code"], good["failed_step"]) == (0, None)
+    assert (bad["exit_code"], bad["failed_step"]) == (69, "tcp")
+    failed = [each for each in bad["steps"] if each["state"] == "failed"]
+    assert [(each["step"], each["exit_code"]) for each in failed] == [("tcp", 69), ("credential", 78)]
+    assert (invalid["exit_code"], invalid["steps"], len(invalid["problems"])) == (78, [], 1)
+    assert [line.split("::")[1].rpartition("title=")[2] for line in github.splitlines()] == [
+        "connect-tcp",
+        "connect-credential",
+    ]
+
+
+def test_what_is_missing_here_is_a_problem_where_a_connection_is_asked_for(
+    rt_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another machine may run a profile that is only validated; a connection is tried from this one."""
+    monkeypatch.setattr("runner.audio.portaudio.devices", list)
+    (tmp_path / "a.toml").write_text(f'{GOOD}[input]\nkind = "microphone"\n')
+
+    with log_restored():
+        code, out, _ = rt_run("check", "--connect", "a.toml")
+
+    assert rt_run("check", "a.toml").code == 0
+    assert code == 74
+    assert out.startswith("a.toml:3:1: input.device: this machine has no microphone; `rt-run devices` lists")
+    assert out.endswith("\na.toml: 1 problem\n")

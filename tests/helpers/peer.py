@@ -11,6 +11,7 @@ import anyio.abc
 from websockets.datastructures import Headers
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
+from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from runner.settings.profile import Profile
@@ -50,7 +51,7 @@ class Peer:
         refusal = door(request) if door else None
         self.protocol.send_response(refusal or self.protocol.accept(request))
         await self.flush()
-        return refusal is None
+        return self.protocol.state is State.OPEN
 
     async def flush(self) -> None:
         """Send what the protocol wants to send."""
