@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from runner.errors import InputError, OutputError, ProfileError
+from runner.installation import install_command
 
 DeviceDirection = Literal["input", "output"]
 
@@ -53,7 +54,7 @@ def portaudio() -> Any:
             import sounddevice
         except ImportError:
             msg = "microphones and speakers need sounddevice"
-            raise ProfileError(msg, hint="pip install 'rt-run[audio]'") from None
+            raise ProfileError(msg, hint=install_command("audio")) from None
         except OSError as error:
             msg = f"microphones and speakers need PortAudio, which cannot be used: {error}"
             raise ProfileError(msg, hint="install it, such as with: apt install libportaudio2") from None

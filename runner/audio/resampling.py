@@ -3,6 +3,7 @@
 from typing import Any
 
 from runner.errors import ProfileError
+from runner.installation import install_command
 
 
 class Resampler:
@@ -24,7 +25,7 @@ class Resampler:
             import soxr
         except ImportError:
             msg = f"audio of {from_rate} Hz must be resampled to {to_rate} Hz, which needs soxr"
-            raise ProfileError(msg, hint="pip install 'rt-run[audio]'") from None
+            raise ProfileError(msg, hint=install_command("audio")) from None
         self._stream = soxr.ResampleStream(from_rate, to_rate, 1, dtype="int16", quality="HQ")
 
     def convert(self, pcm: bytes, *, last: bool = False) -> bytes:

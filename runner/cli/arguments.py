@@ -1,9 +1,11 @@
-"""What shells complete an argument with, said where a command takes it; `rt-run completion` hands it to shtab.
+"""What commands have in common: a help with examples, and what shells complete an argument with.
 
-shtab looks for an attribute `complete` of each argument, so that commands need not import it.
+`rt-run completion` hands the latter to shtab, which looks for an attribute `complete` of each argument, so that
+commands need not import it.
 """
 
 import argparse
+from collections.abc import Sequence
 from typing import Any
 
 _BASH = """\
@@ -25,6 +27,42 @@ _PROFILES = {
     "fish": "(rt-run list --names 2>/dev/null; __fish_complete_suffix .toml | string match -v 'pyproject.toml*')",
     "preamble": {"bash": _BASH, "zsh": _ZSH},
 }
+
+
+def add_command(
+    subparsers: Any, name: str, *, does: str, more: str, examples: Sequence[str]
+) -> argparse.ArgumentParser:
+    """Add a command to the command line, with a help that shows how it is used.
+
+    Args:
+        subparsers: The action that holds all commands.
+        name: What it is called.
+        does: What it does, without a full stop; the help of all commands has this line.
+        more: Sentences that only its own help has.
+        examples: Whole command lines.
+    """
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        name,
+        help=does,
+        description=f"{does[0].upper()}{does[1:]}.",
+        epilog="\n".join([more, "", "examples:", *(f"  {each}" for each in examples)]),
+        formatter_class=ExampleFormatter,
+    )
+    return parser
+
+
+class ExampleFormatter(argparse.HelpFormatter):
+    """Fills paragraphs, and leaves examples as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        words, mark, lines = text.partition("\nexamples:\n")
+        filled = super()._fill_text(words, width, indent) + "\n"
+        return f"{filled}{mark}{lines}"
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        from textwrap import wrap
+
+        return wrap(" ".join(text.split()), width, break_on_hyphens=False)
 
 
 def add_profiles_dir(parser: argparse.ArgumentParser, text: str = "search this folder first") -> None:

@@ -63,7 +63,11 @@ class CommandParser(argparse.ArgumentParser):
             if argument == "COMMAND":
                 raise UsageError(f"there is no command {given!r}", hint=_meant_command(given, list(commands)))
             raise UsageError(f"{argument}: there is no {given!r}", hint=self._meant_choice(given, argument))
-        raise UsageError(redacted(message), hint=f"`{self.prog} --help` lists what there is")
+        hint = f"`{self.prog} --help` lists what there is"
+        if self.epilog and message.startswith("the following arguments are required: "):
+            example = self.epilog.partition("examples:\n")[2].partition("\n")[0].strip()
+            hint = f"such as: {example}"
+        raise UsageError(redacted(message), hint=hint)
 
     def refuse_rest(self, given: Sequence[str], message: str, before: Collection[str]) -> NoReturn:
         """Refuse arguments that this command does not take.
@@ -129,19 +133,19 @@ class CommandParser(argparse.ArgumentParser):
             None,
         )
         words = [str(each) for each in action.choices] if action and action.choices else []
-        near = nearest(given, words)
-        return f'did you mean "{near[0]}"?' if near else f"it is {choice(words)}"
+        near = [each for each in words if given.lower() in each.split("-")] or nearest(given, words)
+        return f"did you mean {choice(near)}?" if near else f"it is {choice(words)}"
 
 
 def _meant_command(given: str, commands: list[str]) -> str:
     import os
 
     from runner.errors import ProfileError
-    from runner.profile.locate import found, is_path
+    from runner.profile.locate import is_path, known
     from runner.profile.suggestion import nearest
 
     try:
-        names = {path.stem for path in found(None, os.environ)}
+        names = {path.stem for path in known(None, os.environ)}
     except ProfileError:
         names = set()
     if given in names or is_path(given):

@@ -5,6 +5,8 @@ import re
 import sys
 from typing import Any
 
+from runner.cli.arguments import add_command
+
 SHELLS = ("bash", "zsh", "fish")
 
 
@@ -15,7 +17,16 @@ def add_parser(subparsers: Any, root: argparse.ArgumentParser) -> None:
         subparsers: The action that holds all commands.
         root: The parser of the whole command line, which the script completes.
     """
-    parser = subparsers.add_parser("completion", help="print a completion script for a shell")
+    parser = add_command(
+        subparsers,
+        "completion",
+        does="print a completion script for a shell",
+        more="It completes commands, flags, files and the names of profiles.",
+        examples=[
+            "source <(rt-run completion bash)",
+            "rt-run completion fish > ~/.config/fish/completions/rt-run.fish",
+        ],
+    )
     parser.add_argument("shell", choices=SHELLS, metavar="SHELL", help="bash, zsh or fish")
     parser.set_defaults(run=lambda args: run(args, root))
 

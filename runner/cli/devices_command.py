@@ -4,10 +4,18 @@ import argparse
 import sys
 from typing import Any
 
+from runner.cli.arguments import add_command
+
 
 def add_parser(subparsers: Any) -> None:
     """Add the command to the command line."""
-    parser = subparsers.add_parser("devices", help="list microphones and speakers")
+    parser = add_command(
+        subparsers,
+        "devices",
+        does="list microphones and speakers",
+        more="A profile names one by its number, or by a part of its name. It needs the extra `audio`.",
+        examples=["rt-run devices"],
+    )
     parser.add_argument("--output", choices=("text", "json"), default="text", help="the form of the list")
     parser.set_defaults(run=run)
 

@@ -7,22 +7,45 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
-from runner.cli.arguments import takes_folder
+from runner.cli.arguments import add_command, takes_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-KINDS = ("local", "openai", "openai-transcription", "azure", "azure-key", "custom")
-"""The templates, one for each kind of start."""
+KINDS = (
+    "local",
+    "local-voice",
+    "transcribe",
+    "interpret",
+    "openai",
+    "openai-voice",
+    "openai-transcription",
+    "openai-translation",
+    "azure",
+    "azure-key",
+    "azure-transcription",
+    "custom",
+)
+"""What a profile can be made from: the profiles that are built in, and a template for each other start."""
 
+_SCHEMA = "#:schema ../schemas/profile.schema.json\n"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def add_parser(subparsers: Any) -> None:
     """Add the command to the command line."""
-    parser = subparsers.add_parser("init", help="write a commented profile to start from")
+    parser = add_command(
+        subparsers,
+        "init",
+        does="write a commented profile to start from",
+        more="Its comments say what else there is to set, and the output what to do next. Nothing is overwritten.",
+        examples=[
+            "rt-run init support --kind azure",
+            "rt-run init talk --kind openai-voice --dir ~/.config/rt-run/profiles",
+        ],
+    )
     parser.add_argument("name", metavar="NAME", help="the profile's name")
-    parser.add_argument("--kind", choices=KINDS, required=True, help="where the profile connects")
+    parser.add_argument("--kind", choices=KINDS, required=True, metavar="KIND", help=", ".join(KINDS))
     takes_folder(
         parser.add_argument(
             "--dir", default="profiles", metavar="DIR", help="the folder to write to (default: profiles)"
@@ -46,12 +69,11 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(
             f"{args.name!r} is not a profile's name", hint="use letters, digits, dots, dashes and underscores"
         )
-    text = Path(__file__).with_name("templates").joinpath(f"{args.kind}.toml").read_text(encoding="utf-8")
     path = Path(args.dir) / f"{name}.toml"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
-            file.write(text)
+            file.write(profile_text(args.kind, name))
     except FileExistsError:
         raise UsageError(f"{path} exists already", hint="choose another name; nothing is overwritten") from None
     except OSError as error:
@@ -60,18 +82,66 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def profile_text(kind: str, name: str) -> str:
+    """The text of a new profile, whose comments call it by its name.
+
+    Args:
+        kind: One of `KINDS`.
+        name: The profile's name.
+    """
+    from pathlib import Path
+
+    from runner.profile.builtin_profiles import builtin_profile
+
+    source = builtin_profile(kind) or Path(__file__).with_name("templates") / f"{kind}.toml"
+    text = source.read_text(encoding="utf-8")
+    text = re.sub(rf"(--profile |rt-run check ){kind}(?![\w-])", rf"\g<1>{name}", text).replace(
+        f'"{kind}.md"', f'"{name}.md"'
+    )
+    return _SCHEMA + text
+
+
 def _next_steps(path: Path, kind: str) -> list[str]:
-    steps = {
-        "local": [],
-        "openai": ["export OPENAI_API_KEY=…"],
-        "openai-transcription": ["export OPENAI_API_KEY=…"],
-        "azure": ["set endpoint.base_url and model.name in it", "pip install 'rt-run[azure]' && az login"],
-        "azure-key": ["set endpoint.base_url and model.name in it", "export AZURE_OPENAI_API_KEY=…"],
-        "custom": ["set endpoint.base_url in it"],
-    }[kind]
+    from runner.installation import install_command
+
+    steps: list[str] = []
+    if kind.startswith("azure"):
+        steps.append("set endpoint.base_url and the name of your deployment in it")
+    if kind == "custom":
+        steps.append("set endpoint.base_url in it")
+    if kind == "azure":
+        steps += [install_command("azure"), "az login"]
+    elif kind.startswith("azure"):
+        steps.append("export AZURE_OPENAI_API_KEY=…")
+    elif kind.startswith("openai"):
+        steps.append("export OPENAI_API_KEY=…")
+    if extra := {"openai-voice": "audio", "local-voice": "local"}.get(kind):
+        steps.append(install_command(extra))
+    name = path.stem if _is_found(path) else str(path)
+    recording = "" if kind not in _OF_RECORDINGS else " --set input.path=RECORDING.wav"
     folder = path.parent.parent / "schemas"
     schema = folder / "profile.schema.json"
     editor = (
         [] if schema.exists() else [f"for completion in your editor: mkdir -p {folder} && rt-run schema > {schema}"]
     )
-    return ["next:", *(f"  {step}" for step in [*steps, f"rt-run check {path}", f"rt-run --profile {path}", *editor])]
+    steps += [f"rt-run check {name}", f"rt-run --profile {name}{recording}", *editor]
+    return ["next:", *(f"  {step}" for step in steps)]
+
+
+_OF_RECORDINGS = frozenset(
+    {"local-voice", "transcribe", "interpret", "openai-transcription", "openai-translation", "azure-transcription"}
+)
+"""The kinds that take a recording for their input."""
+
+
+def _is_found(path: Path) -> bool:
+    """Whether the file is what its name means."""
+    import os
+
+    from runner.errors import ProfileError
+    from runner.profile.locate import locate
+
+    try:
+        return locate(path.stem, profiles_dir=None, environ=os.environ) == path.absolute()
+    except ProfileError:
+        return False

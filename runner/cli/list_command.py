@@ -1,4 +1,4 @@
-"""`rt-run list`: the profiles that names can mean."""
+"""`rt-run list`: the profiles that names can mean, those that are built in last."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from runner.cli.arguments import add_profiles_dir
+from runner.cli.arguments import add_command, add_profiles_dir
 from runner.cli.plain_text import plain_line, write_plain
 
 if TYPE_CHECKING:
@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 def add_parser(subparsers: Any) -> None:
     """Add the command to the command line."""
-    parser = subparsers.add_parser("list", help="list the profiles in the searched folders")
+    parser = add_command(
+        subparsers,
+        "list",
+        does="list the profiles that names can mean",
+        more="Of two with one name the first is meant; those that are built in come last.",
+        examples=["rt-run list", "rt-run list --output json"],
+    )
     parser.add_argument("--output", choices=("text", "json"), default="text", help="the form of the list")
     parser.add_argument("--names", action="store_true", help="print the names only, without reading the files")
     add_profiles_dir(parser)
@@ -27,10 +33,11 @@ def run(args: argparse.Namespace) -> int:
     import os
     from pathlib import Path
 
-    from runner.profile.locate import found
+    from runner.profile.builtin_profiles import is_builtin
+    from runner.profile.locate import known
 
     folder = getattr(args, "profiles_dir", None)
-    paths = list(found(Path(folder) if folder else None, os.environ))
+    paths = list(known(Path(folder) if folder else None, os.environ))
     if args.names:
         names = dict.fromkeys(path.stem for path in paths)
         write_plain("".join(f"{name}\n" for name in names if name.isprintable() and " " not in name))
@@ -42,19 +49,22 @@ def run(args: argparse.Namespace) -> int:
         import json
 
         write_plain(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
-    elif rows:
-        write_plain(_table(rows))
     else:
-        print("there are no profiles; `rt-run init NAME` writes one", file=sys.stderr)
+        write_plain(_table(rows))
+        if all(map(is_builtin, paths)):
+            print("these are built in; `rt-run init NAME --kind KIND` writes one of your own", file=sys.stderr)
     return 0
 
 
 def _row(path: Path) -> dict[str, Any]:
     from runner.errors import ProfileError
     from runner.profile import load_profile
+    from runner.profile.builtin_profiles import is_builtin
     from runner.profile.layers import shown
 
-    row: dict[str, Any] = {"name": path.stem, "kind": None, "model": None, "description": "", "path": shown(path)}
+    is_own = not is_builtin(path)
+    row: dict[str, Any] = {"name": path.stem, "kind": None, "model": None, "description": ""}
+    row |= {"path": shown(path) if is_own else str(path), "built_in": not is_own}
     try:
         profile = load_profile(str(path)).profile
     except ProfileError:
@@ -66,7 +76,8 @@ def _row(path: Path) -> dict[str, Any]:
 def _table(rows: list[dict[str, Any]]) -> str:
     cells = [("NAME", "ENDPOINT", "MODEL", "DESCRIPTION", "PATH")]
     for row in rows:
-        path = f"{row['path']} (shadowed)" if row["shadowed"] else row["path"]
+        path = "(built in)" if row["built_in"] else row["path"]
+        path = f"{path} (shadowed)" if row["shadowed"] else path
         description = " ".join(row["description"].split())
         line = (row["name"], row["kind"] or "invalid", row["model"] or "-", description or "-", path)
         name, kind, model, text, place = map(plain_line, line)

@@ -18,8 +18,11 @@ Run a realtime AI session from a profile.
 _EXIT_CODES = """\
 exit codes: 0 done, or drained after SIGTERM; 2 usage; 69 endpoint unreachable; 70 a bug in rt-run;
 74 input or output failed; 75 temporary, try again; 76 protocol; 77 access refused; 78 profile invalid
-or refused; 130 drained after SIGINT; 128+n forced by a second signal or by the end of the grace period
+or refused; 129 and 130 drained after SIGHUP and SIGINT; 128+n forced by a second signal or by the
+end of the grace period
 """
+_MOST_NAMES = 5
+"""So many profiles are named where none was; `rt-run list` has all."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -37,7 +40,7 @@ def run(arguments: Sequence[str]) -> int:
         if options.version:
             # argparse's own action says nothing where its output cannot be written.
             options.run = _print_version
-        return _carry_out(parser, options)
+        return _carry_out(options)
     except Exception as error:  # noqa: BLE001  # whatever it is, a person has to read it
         return _reported(error)
 
@@ -63,16 +66,39 @@ def _reported(error: Exception) -> int:
             return RunnerError.exit_code
 
 
-def _carry_out(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
+def _carry_out(options: argparse.Namespace) -> int:
     if getattr(options, "run", None) is not None:
         _refuse_profiles(options.profile)
         return int(options.run(options))
     if options.profile is None:
-        parser.print_help(sys.stderr)
+        sys.stderr.write(_beginning())
         return 2
     from runner.cli.run_command import run as run_profiles
 
     return run_profiles(options)
+
+
+def _beginning() -> str:
+    """What to do where no profile is named."""
+    import os
+
+    from runner.errors import ProfileError
+    from runner.profile.locate import found
+
+    try:
+        names = sorted({path.stem for path in found(None, os.environ) if path.stem.isprintable()})
+    except ProfileError:
+        names = []
+    listed = f"{', '.join(names[:_MOST_NAMES])}{', …' if len(names) > _MOST_NAMES else ''}"
+    own = [("rt-run --profile NAME", f"a session of {listed}")] if names else []
+    rows = [
+        ("rt-run --profile local", "a chat with the built-in endpoint: no key, no network, no cost"),
+        *own,
+        ("rt-run init my-agent --kind openai", "write a profile; `rt-run init --help` lists the kinds"),
+        ("rt-run --help", "all commands and flags"),
+    ]
+    lines = "".join(f"  {command:<36}{text}\n" for command, text in rows)
+    return f"rt-run runs realtime AI sessions from profiles, and none was named. Try one of these:\n\n{lines}"
 
 
 def _print_version(_options: argparse.Namespace) -> int:

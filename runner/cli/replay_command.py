@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from runner.cli.arguments import takes_file
+from runner.cli.arguments import add_command, takes_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 def add_parser(subparsers: Any) -> None:
     """Add the command to the command line."""
-    parser = subparsers.add_parser("replay", help="show a recorded session as a timeline")
+    parser = add_command(
+        subparsers,
+        "replay",
+        does="show a recorded session as a timeline",
+        more="A profile with a table [journal] records its sessions.",
+        examples=["rt-run replay journal/support-1.jsonl", "rt-run replay --output json journal/*.jsonl"],
+    )
     takes_file(
         parser.add_argument(
             "journals", nargs="+", metavar="JOURNAL", help="a journal; FILE.1, FILE.2 … are read before it"

@@ -14,6 +14,7 @@ from runner import logs
 from runner.cli.arguments import given_values
 from runner.cli.failure import tell_failure
 from runner.errors import ProfileError, RunnerError
+from runner.installation import install_command
 from runner.profile import LoadedProfile, load_profile
 from runner.profile.filling import missing_values
 from runner.profile.problems import Problem, ProfileProblems
@@ -103,7 +104,7 @@ def _run(profiles: Sequence[LoadedProfile], form: logs.Format) -> int:
     loop = profiles[0].profile.run.loop
     has_uvloop = loop != "asyncio" and find_spec("uvloop") is not None
     if loop == "uvloop" and not has_uvloop:
-        error = ProfileError("`run.loop` is uvloop, which is not installed", hint="pip install 'rt-run[fast]'")
+        error = ProfileError("`run.loop` is uvloop, which is not installed", hint=install_command("fast"))
         return tell_failure(error, form)
     # All that is imported stays to the end: no collection in the middle of an answer shall walk through it.
     gc.freeze()

@@ -4,10 +4,18 @@ import argparse
 import sys
 from typing import Any
 
+from runner.cli.arguments import add_command
+
 
 def add_parser(subparsers: Any) -> None:
     """Add the command to the command line."""
-    parser = subparsers.add_parser("schema", help="print the JSON Schema of profiles")
+    parser = add_command(
+        subparsers,
+        "schema",
+        does="print the JSON Schema of profiles",
+        more="Editors complete and check profiles with it.",
+        examples=["mkdir -p schemas && rt-run schema > schemas/profile.schema.json"],
+    )
     parser.add_argument(
         "--effective", action="store_true", help="of whole profiles, as `extends` and defaults complete them"
     )

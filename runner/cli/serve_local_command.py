@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from runner.cli.arguments import add_profiles_dir, takes_file, takes_profile
+from runner.cli.arguments import add_command, add_profiles_dir, takes_file, takes_profile
 
 if TYPE_CHECKING:
     import ssl
@@ -20,7 +20,17 @@ DEFAULT_LISTEN = "127.0.0.1:8765"
 
 def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the command and its options."""
-    parser = commands.add_parser("serve-local", help="serve the local endpoint to any Realtime client")
+    parser = add_command(
+        commands,
+        "serve-local",
+        does="serve the local endpoint to any Realtime client",
+        more="It listens on this machine only, and prints its address; Ctrl-C ends it.",
+        examples=[
+            "rt-run serve-local --listen 127.0.0.1:0",
+            "rt-run serve-local --fault kind=drop,after_events=5",
+            "rt-run serve-local --journal journal/support-1.jsonl --speed 0",
+        ],
+    )
     parser.add_argument(
         "--listen",
         default=DEFAULT_LISTEN,

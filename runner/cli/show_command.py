@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from runner.cli.arguments import add_profiles_dir, add_values, given_values, takes_profile
+from runner.cli.arguments import add_command, add_profiles_dir, add_values, given_values, takes_profile
 from runner.cli.plain_text import write_plain
 
 if TYPE_CHECKING:
@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 def add_parser(subparsers: Any) -> None:
     """Add the command to the command line."""
-    parser = subparsers.add_parser("show", help="print the effective settings and where each came from")
+    parser = add_command(
+        subparsers,
+        "show",
+        does="print the effective settings and where each came from",
+        more="Secrets stay references, and headers are masked.",
+        examples=["rt-run show support", "rt-run show support --request --set session.audio.output.voice=cedar"],
+    )
     takes_profile(parser.add_argument("name", metavar="NAME|PATH", help="the profile to show"))
     parser.add_argument(
         "--request", action="store_true", help="print what is sent first: URL, header names, session.update"

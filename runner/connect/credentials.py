@@ -14,6 +14,7 @@ from runner import redaction
 from runner.connect import secrets
 from runner.connect.network import hide_proxy_passwords
 from runner.errors import AccessRefused, EndpointUnreachable, ProfileError, reason_of
+from runner.installation import install_command
 from runner.settings.auth import ApiKeyAuth, EntraAuth, NoAuth
 from runner.settings.endpoint import AzureEndpoint, Endpoint, LocalEndpoint
 
@@ -69,7 +70,7 @@ async def _token(auth: EntraAuth, endpoint: Endpoint, *, is_fresh: bool) -> str:
         )
     except ImportError:
         msg = '`auth.kind` is "entra", but azure-identity is not installed'
-        raise ProfileError(msg, hint="pip install 'rt-run[azure]'") from None
+        raise ProfileError(msg, hint=install_command("azure")) from None
     secret = await secrets.resolve(auth.client_secret) if auth.client_secret else None
     auth = auth.model_copy(update={"client_secret": None})
     network = (None, None) if isinstance(endpoint, LocalEndpoint) else (endpoint.ca_file, endpoint.proxy)

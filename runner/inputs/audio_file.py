@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from runner.errors import InputError, ProfileError, reason_of
 from runner.inputs.compressed_audio import is_joined, mpeg_duration_s
 from runner.inputs.wav_reader import open_wav
+from runner.installation import install_command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -113,7 +114,7 @@ def _any(path: Path, name: str) -> _Reader:
         import soundfile
     except (ImportError, OSError):
         msg = f"{name} is not WAV of 16-bit samples, and reading others needs soundfile"
-        raise ProfileError(msg, hint="pip install 'rt-run[audio]'") from None
+        raise ProfileError(msg, hint=install_command("audio")) from None
 
     class Forward(soundfile.SoundFile):  # type: ignore[misc]  # it carries no types
         """A file that is only read on: to seek after each piece, as is the rule, silences some MP3 files."""

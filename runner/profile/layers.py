@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from runner.profile.builtin_profiles import is_builtin
 from runner.profile.keys import Key
 from runner.profile.positions import Positions
 from runner.profile.problems import Place
@@ -52,7 +53,9 @@ class Layer:
 
 
 def shown(path: Path) -> str:
-    """The path relative to the working directory, if it is below it."""
+    """The path relative to the working directory, if it is below it; a built-in profile without its folder."""
+    if is_builtin(path):
+        return f"<built-in>/{path.name}"
     try:
         return str(path.relative_to(Path.cwd()))
     except (ValueError, OSError):

@@ -1,10 +1,11 @@
-"""Where profiles are: by path, or by name in the folders that are searched."""
+"""Where profiles are: by path, or by name in the folders that are searched, and then among those that are built in."""
 
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from runner.errors import ProfileError
+from runner.profile.builtin_profiles import builtin_profile, builtin_profiles
 from runner.profile.home import home_expanded
 from runner.profile.keys import redacted
 from runner.profile.layers import shown
@@ -32,6 +33,8 @@ def locate(name: str, *, profiles_dir: Path | None, environ: Mapping[str, str]) 
     for place in places:
         if _exists(place):
             return _named(place.absolute())
+    if builtin := builtin_profile(name):
+        return builtin
     listed = "".join(f"\n  {shown(place)}" for place in places)
     raise ProfileError(redacted(f"there is no profile {name!r}; searched{listed}"), hint=_near_name(name, folders))
 
@@ -87,7 +90,13 @@ def _variable(environ: Mapping[str, str]) -> Path | None:
 def found(profiles_dir: Path | None, environ: Mapping[str, str]) -> Iterator[Path]:
     """Every profile in every searched folder; of two with one name the first is the one that the name means."""
     for folder in searched(profiles_dir, environ):
-        yield from sorted(path for path in _files(folder) if path.suffix == ".toml")
+        yield from sorted((path for path in _files(folder) if path.suffix == ".toml"), key=lambda path: path.stem)
+
+
+def known(profiles_dir: Path | None, environ: Mapping[str, str]) -> Iterator[Path]:
+    """Every profile that a name can mean: those that are found, and then those that are built in."""
+    yield from found(profiles_dir, environ)
+    yield from builtin_profiles()
 
 
 def is_path(name: str) -> bool:
@@ -110,12 +119,13 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _near_name(name: str, folders: list[Path]) -> str:
-    names = sorted({path.stem for folder in folders for path in _files(folder) if path.suffix == ".toml"})
-    if near := nearest(name, names, most=3):
+    own = sorted({path.stem for folder in folders for path in _files(folder) if path.suffix == ".toml"})
+    builtin = [path.stem for path in builtin_profiles()]
+    if near := nearest(name, [*own, *builtin], most=3):
         return f"did you mean {' or '.join(near)}?"
-    if not names:
-        return "`rt-run init NAME --kind local` writes one"
-    return f"there are {', '.join(names[:_MOST_NAMES])}{', …' if len(names) > _MOST_NAMES else ''}"
+    if not own:
+        return f"`rt-run init NAME --kind KIND` writes one; built in are {', '.join(builtin)}"
+    return f"there are {', '.join(own[:_MOST_NAMES])}{', …' if len(own) > _MOST_NAMES else ''}"
 
 
 def _near_path(given: str, path: Path, profiles_dir: Path | None, environ: Mapping[str, str]) -> str:

@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 
 from runner.errors import reason_of
+from runner.profile.builtin_profiles import is_builtin
 from runner.profile.layers import Layer, shown
 from runner.profile.problems import Place, ProfileProblems, problem_at
 from runner.profile.toml_syntax import parsed
@@ -25,7 +26,8 @@ def read_layer(path: Path) -> Layer:
     except UnreadableText as error:
         place = Place(label, error.line, error.column)
         raise ProfileProblems([problem_at(place, (), str(error), code="unreadable")]) from None
-    return Layer("file", parsed(text, label), path.parent, path, text)
+    folder = Path.cwd() if is_builtin(path) else path.parent
+    return Layer("file", parsed(text, label), folder, path, text)
 
 
 class UnreadableText(ValueError):

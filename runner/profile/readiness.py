@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 
 from runner.errors import RunnerError
+from runner.installation import install_command
 from runner.profile.keys import Key, at
 from runner.profile.load import LoadedProfile
 from runner.profile.problems import Problem, problem_at
@@ -25,8 +26,8 @@ def missing_here(loaded: LoadedProfile) -> list[Problem]:
             problems.append(problem_at(loaded.origins.place(key), key, problem, code="file-missing"))
     for key, module, extra in _libraries(loaded.profile):
         if not _is_installed(module):
-            problem = f"needs {module.replace('.', '-')}, not installed here"
-            hint = f"pip install 'rt-run[{extra}]'"
+            problem = f"needs {module.replace('.', '-').replace('_', '-')}, not installed here"
+            hint = install_command(extra)
             problems.append(problem_at(loaded.origins.place(key), key, problem, hint, code="library-missing"))
     return problems
 

@@ -21,7 +21,7 @@ class ApiKeyAuth(Section):
 
 
 class EntraAuth(Section):
-    """A token of Microsoft Entra ID, fetched at each connect through azure-identity (`pip install 'rt-run[azure]'`)."""
+    """A token of Microsoft Entra ID, fetched at each connect; needs the extra `azure`."""
 
     kind: Literal["entra"]
     credential: Literal[

@@ -154,7 +154,7 @@ class RulesBrain(Section):
 
 
 class LlmBrain(Section):
-    """Answers by a small language model on this machine; needs `pip install rt-run[llm]`."""
+    """Answers by a small language model on this machine; needs the extra `llm`."""
 
     kind: Literal["llm"]
     gguf: Path
@@ -171,7 +171,7 @@ class LocalEndpoint(Section):
     """What answers; the script comes first."""
     speech: Literal["simulated", "models"] = "simulated"
     """`simulated`: turns are found by loudness, and the voice is a pattern of tones, the only one that is understood;
-    `models`: real speech both ways, in English; needs `pip install rt-run[local]`."""
+    `models`: real speech both ways, in English; needs the extra `local`."""
     script: list[ScriptedReply] = []
     """Replies and calls by pattern, first match wins; what matches none is echoed."""
     session_limit_s: Annotated[float, Field(gt=0, le=86400)] = 3600.0

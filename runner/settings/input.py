@@ -44,7 +44,7 @@ class FileInput(Section):
 
     kind: Literal["file"]
     path: Path
-    """WAV, and with `pip install rt-run[audio]` also FLAC, OGG and MP3, of any rate and channel count; a relative path
+    """WAV, and with the extra `audio` also FLAC, OGG and MP3, of any rate and channel count; a relative path
     starts at the profile."""
     pace: Literal["real-time", "fast"] = "real-time"
     """`real-time`: as fast as it was spoken; `fast`: as fast as the endpoint takes it."""
@@ -56,7 +56,7 @@ class FileInput(Section):
 
 
 class MicrophoneInput(Section):
-    """A microphone; needs `pip install rt-run[audio]`."""
+    """A microphone; needs the extra `audio`."""
 
     kind: Literal["microphone"]
     device: DeviceChoice | None = None

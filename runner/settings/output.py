@@ -160,7 +160,7 @@ class AudioOutput(OutputSection):
 
 
 class SpeakerOutput(OutputSection):
-    """A loudspeaker; needs `pip install rt-run[audio]`."""
+    """A loudspeaker; needs the extra `audio`."""
 
     kind: Literal["speaker"]
     device: DeviceChoice | None = None

@@ -19,7 +19,7 @@ class RunSettings(Section):
     grace_s: Annotated[float, Field(ge=0, le=3600)] = 10.0
     """After the first signal, the time for what is in flight to finish, in seconds."""
     loop: Literal["auto", "asyncio", "uvloop"] = "auto"
-    """The event loop: `auto` is `uvloop` where it is installed (`pip install rt-run[fast]`) and `asyncio` elsewhere."""
+    """The event loop: `auto` is `uvloop` where it is installed (the extra `fast`) and `asyncio` elsewhere."""
     sessions: Annotated[int, Field(ge=1, le=100_000)] = 1
     """How many sessions of this profile run beside each other, each with its own connection; every one of them gets
     every line of standard input."""

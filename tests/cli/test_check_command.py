@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from runner.installation import install_command
 from tests.helpers.log_capture import log_restored
 
 ABC = ("a.toml", "b.toml", "c.toml")
+
 GOOD = 'version = 1\nendpoint.kind = "local"\n'
 BAD = GOOD + "[run]\ngrace = 1\n"
 
@@ -183,9 +185,9 @@ def test_what_this_machine_lacks_is_a_warning(rt_run: Any, tmp_path: Path, monke
     assert out.splitlines() == [
         "warning: p.toml:5:11: endpoint.ca_file: there is no file '/nowhere/ca.pem' on this machine",
         f"warning: p.toml:11:8: input.path: there is no file '{tmp_path}/talk.wav' on this machine",
-        "warning: p.toml:7:8: auth.kind: needs azure-identity, not installed here; pip install 'rt-run[azure]'",
-        "warning: p.toml:13:8: outputs.0.kind: needs sounddevice, not installed here; pip install 'rt-run[audio]'",
-        "warning: p.toml:15:8: run.loop: needs uvloop, not installed here; pip install 'rt-run[fast]'",
+        f"warning: p.toml:7:8: auth.kind: needs azure-identity, not installed here; {install_command('azure')}",
+        f"warning: p.toml:13:8: outputs.0.kind: needs sounddevice, not installed here; {install_command('audio')}",
+        f"warning: p.toml:15:8: run.loop: needs uvloop, not installed here; {install_command('fast')}",
         "p.toml: ok",
     ]
 

@@ -1,9 +1,12 @@
 """What does not fit on the command line: the word that is wrong is named, and what was meant."""
 
+import argparse
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from runner.cli.main import _parser
 
 GOOD = 'version = 1\nendpoint.kind = "local"\n'
 
@@ -31,11 +34,12 @@ GOOD = 'version = 1\nendpoint.kind = "local"\n'
         (
             "init x --kind gemini",
             "--kind: there is no 'gemini'",
-            'it is "local", "openai", "openai-transcription", "az',
+            'it is "local", "local-voice", "transcribe"',
         ),
         ("completion bsh", "SHELL: there is no 'bsh'", 'did you mean "bash"?'),
         ("show a b", "show: b is too much", "`rt-run show --help` lists what there is"),
-        ("show", "the following arguments are required: NAME|PATH", "`rt-run show --help` lists what there is"),
+        ("init x --kind voice", "--kind: there is no 'voice'", 'did you mean "local-voice" or "openai-voice"?'),
+        ("show", "the following arguments are required: NAME|PATH", "such as: rt-run show support"),
         ("-p", "argument -p/--profile: expected one argument", "`rt-run --help` lists what there is"),
         ("sk-proj-abcdefghijkl", "there is no command '[hidden]'", "`rt-run --help` lists the commands"),
         ("check a --api-key=sk-proj-abcdefghijkl", "check: there is no flag --api-key", "`rt-run check --help` lists"),
@@ -58,3 +62,26 @@ def test_the_wrong_word_is_named(rt_run: Any, tmp_path: Path, arguments: str, pr
 def test_what_fits_is_taken(rt_run: Any, arguments: str) -> None:
     """Short flags together, values attached, and help."""
     assert rt_run(*arguments.split()).code == 0
+
+
+def test_where_nothing_is_named_it_is_said_how_to_begin(rt_run: Any, tmp_path: Path) -> None:
+    """With the profiles that there are, if there are any of one's own."""
+    empty = rt_run()
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles/mine.toml").write_text(GOOD)
+    filled = rt_run()
+
+    assert (empty.code, empty.out, filled.code, filled.out) == (2, "", 2, "")
+    assert "  rt-run --profile local " in empty.err
+    assert "  rt-run init my-agent --kind openai " in empty.err
+    (more,) = set(filled.err.splitlines()) - set(empty.err.splitlines())
+    assert more.split() == ["rt-run", "--profile", "NAME", "a", "session", "of", "mine"]
+
+
+def test_every_help_has_a_sentence_and_an_example() -> None:
+    """Of a command line that begins with the command itself."""
+    (commands,) = (each for each in _parser()._actions if isinstance(each, argparse._SubParsersAction))
+
+    for name, command in commands.choices.items():
+        assert command.description.endswith("."), name
+        assert f"rt-run {name}" in command.epilog.partition("examples:\n")[2], name

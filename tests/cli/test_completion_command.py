@@ -23,7 +23,7 @@ CASES = [
     ("rt-run -p local -p azure-", {"azure-prod", "azure-key"}),
     ("rt-run serve-local -p lo", {"local"}),
     ("rt-run serve-local --journal rec", {"recorded.jsonl"}),
-    ("rt-run init x --kind azure", {"azure", "azure-key"}),
+    ("rt-run init x --kind azure", {"azure", "azure-key", "azure-transcription"}),
     ("rt-run init x --dir fol", {"folder"}),
     ("rt-run check --profiles-dir fol", {"folder"}),
     ("rt-run replay recorded.jsonl rec", {"recorded.jsonl"}),
@@ -132,5 +132,5 @@ def test_what_has_a_help_text_is_described(rt_run: Any, shell: str) -> None:
     """Commands and flags come with the words of their help where the shell shows any."""
     script = rt_run("completion", shell).out
 
-    assert "validate profiles offline" in script
+    assert "Validate profiles, offline" in script
     assert "print what is sent first" in script

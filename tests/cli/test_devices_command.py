@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from runner.installation import install_command
 from tests.helpers.audio_hardware import need_portaudio
 
 
@@ -30,4 +31,4 @@ def test_without_the_library_the_extra_is_named(rt_run: Any, monkeypatch: pytest
 
     assert outcome.code == 78
     assert "need sounddevice" in outcome.err
-    assert "pip install 'rt-run[audio]'" in outcome.err
+    assert install_command("audio") in outcome.err

@@ -21,12 +21,30 @@ def test_profiles_are_listed_in_the_order_of_search(rt_run: Any, tmp_path: Path)
     code, out, _ = rt_run("list")
 
     assert code == 0
-    assert [line.split() for line in out.splitlines()] == [
+    assert [line.split() for line in out.splitlines()[:4]] == [
         ["NAME", "ENDPOINT", "MODEL", "DESCRIPTION", "PATH"],
         ["a", "local", "-", "Good", "profiles/a.toml"],
         ["b", "invalid", "-", "-", "profiles/b.toml"],
         ["a", "local", "-", "Good", "xdg/rt-run/profiles/a.toml", "(shadowed)"],
     ]
+
+
+def test_built_in_profiles_come_last_and_are_marked(rt_run: Any, tmp_path: Path) -> None:
+    """A file of the same name takes the place of one."""
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles/local.toml").write_text(GOOD)
+
+    code, out, err = rt_run("list")
+
+    assert (code, err) == (0, "")
+    assert [(line.split()[0], line.split("  ")[-1].strip()) for line in out.splitlines()[1:]] == [
+        ("local", "profiles/local.toml"),
+        ("interpret", "(built in)"),
+        ("local", "(built in) (shadowed)"),
+        ("local-voice", "(built in)"),
+        ("transcribe", "(built in)"),
+    ]
+    assert rt_run("list", "--names").out == "local\ninterpret\nlocal-voice\ntranscribe\n"
 
 
 def test_json_and_names(rt_run: Any, tmp_path: Path) -> None:
@@ -35,17 +53,17 @@ def test_json_and_names(rt_run: Any, tmp_path: Path) -> None:
 
     rows = json.loads(rt_run("list", "--output", "json").out)
 
-    assert [(row["name"], row["valid"], row["shadowed"]) for row in rows] == [
+    assert [(row["name"], row["valid"], row["shadowed"]) for row in rows if not row["built_in"]] == [
         ("a", True, False),
         ("b", False, False),
         ("a", True, True),
     ]
-    assert rt_run("list", "--names").out == "a\nb\n"
+    assert rt_run("list", "--names").out.startswith("a\nb\n")
 
 
-def test_an_empty_list_says_how_to_begin(rt_run: Any) -> None:
-    """On standard error, so that scripts read nothing."""
+def test_where_nothing_is_ones_own_it_is_said_how_to_begin(rt_run: Any) -> None:
+    """On standard error, so that scripts read nothing of it."""
     code, out, err = rt_run("list")
 
-    assert (code, out) == (0, "")
+    assert (code, len(out.splitlines())) == (0, 5)
     assert "rt-run init" in err

@@ -19,6 +19,7 @@ from runner import redaction
 from runner.connect import credentials
 from runner.connect.credentials import credential_headers
 from runner.errors import AccessRefused, EndpointUnreachable, ProfileError, RunnerError, SecretError
+from runner.installation import install_command
 from runner.session.opening import open_session
 from runner.settings.profile import Profile
 from tests.helpers.peer import Peer, profile_for, refusal, serving
@@ -160,7 +161,7 @@ async def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(ProfileError, match="azure-identity is not installed") as caught:
         await credential_headers(profile(AZURE, {"kind": "entra"}))
 
-    assert caught.value.hint == "pip install 'rt-run[azure]'"
+    assert caught.value.hint == install_command("azure")
     assert caught.value.exit_code == 78
 
 

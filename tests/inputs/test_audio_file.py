@@ -12,6 +12,7 @@ import pytest
 
 from runner.errors import InputError, ProfileError
 from runner.inputs.audio_file import RecordingFile
+from runner.installation import install_command
 from tests.helpers.hearing_peers import recording, tone
 
 np = pytest.importorskip("numpy")
@@ -85,7 +86,7 @@ def test_what_needs_the_library_says_so(tmp_path: Path, monkeypatch: pytest.Monk
 
     with pytest.raises(ProfileError, match=r"a\.flac is not WAV of 16-bit samples") as raised:
         RecordingFile(path)
-    assert raised.value.hint == "pip install 'rt-run[audio]'"
+    assert raised.value.hint == install_command("audio")
 
 
 def no_samples(path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from runner.errors import InputError, ProfileError
 from runner.inputs.spoken_input import SpokenInput
+from runner.installation import install_command
 from runner.settings.input import MicrophoneInput
 from tests.helpers.audio_hardware import need_portaudio
 from tests.helpers.command_process import profile
@@ -141,4 +142,4 @@ def test_without_its_library_a_microphone_is_refused(monkeypatch: pytest.MonkeyP
 
     with pytest.raises(ProfileError, match="need sounddevice") as raised:
         anyio.run(SpokenInput(settings, has_terminal=True).open, {})
-    assert raised.value.hint == "pip install 'rt-run[audio]'"
+    assert raised.value.hint == install_command("audio")

@@ -12,6 +12,7 @@ from runner.audio.format import PCM, PCMU
 from runner.errors import EndpointUnreachable, InputError, ProfileError, ProtocolError
 from runner.inputs import sender
 from runner.inputs.recording import RecordedInput
+from runner.installation import install_command
 from runner.session.opening import open_session
 from runner.session.session import Session
 from runner.settings.input import FileInput
@@ -111,7 +112,7 @@ async def test_a_rate_that_needs_a_library_is_refused_before_anything_connects(
     with pytest.raises(ProfileError, match="16000 Hz must be resampled to 24000 Hz") as raised:
         await source.open({})
     source.close()
-    assert raised.value.hint == "pip install 'rt-run[audio]'"
+    assert raised.value.hint == install_command("audio")
 
 
 @pytest.mark.parametrize("pace", ["real-time", "fast"])

@@ -12,10 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runner.profile import Problem, ProfileProblems, load_profile
+from runner.profile.builtin_profiles import builtin_profiles
 from tests.conftest import REPOSITORY
 
 SECRET = "sk-planted-0123456789abcdef"
-SEEDS = sorted((REPOSITORY / "profiles").glob("*.toml"))
+SEEDS = [*builtin_profiles(), *sorted((REPOSITORY / "profiles").glob("*.toml"))]
 TRAPS: list[Any] = [
     float("nan"), float("inf"), -1, 0, 1 << 70, 1e308, True, "", "\x00", "é" * 300, "../x", SECRET, [], {}, [[]], [{}],
     {"file": "/dev/zero"}, {"file": SECRET}, {"env": "X", "file": "y"}, {"kind": SECRET}, {"kind": []}, {"type": {}},

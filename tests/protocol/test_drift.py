@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.profile import load_profile
+from runner.profile.builtin_profiles import builtin_profiles
 from runner.protocol import drift
 from runner.protocol.drift import Drift, differences
 from runner.protocol.preview import from_preview, to_preview
@@ -42,14 +43,18 @@ def effective(asked: dict[str, Any]) -> dict[str, Any]:
     return Wire(new_session(kind=asked["type"])).update(**asked)
 
 
-PROFILES = sorted(each.stem for each in (REPOSITORY / "profiles").glob("*.toml") if each.stem != "interpret")
+PROFILES = [
+    each
+    for each in (*builtin_profiles(), *sorted((REPOSITORY / "profiles").glob("*.toml")))
+    if each.stem != "interpret"
+]
 """A translation is no session of this server's base class."""
 
 
-@pytest.mark.parametrize("name", PROFILES)
-def test_the_endpoint_does_what_our_profiles_ask_for(name: str) -> None:
+@pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)
+def test_the_endpoint_does_what_our_profiles_ask_for(path: Path) -> None:
     """No profile that comes with rt-run drifts on the local endpoint."""
-    asked = session_update(load_profile(str(REPOSITORY / "profiles" / f"{name}.toml"), environ={}).profile)["session"]
+    asked = session_update(load_profile(path, environ={}).profile)["session"]
 
     assert differences(asked, effective(asked)) == []
 

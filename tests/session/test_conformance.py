@@ -100,7 +100,7 @@ async def test_what_is_sent_satisfies_the_official_schema() -> None:
 @pytest.mark.parametrize("name", ["local", "openai", "openai-transcription", "transcribe", "azure-prod", "azure-key"])
 def test_the_first_update_of_every_profile_satisfies_the_official_schema(name: str, repository: Path) -> None:
     """What a profile asks for is what the API takes."""
-    schema().validate(session_update(load_profile(str(repository / "profiles" / f"{name}.toml")).profile))
+    schema().validate(session_update(load_profile(name, profiles_dir=repository / "profiles").profile))
 
 
 def test_every_client_event_of_the_protocol_has_a_type() -> None:
@@ -150,7 +150,7 @@ async def test_what_is_sent_to_a_translation_satisfies_the_official_schema() -> 
 
 def test_the_first_update_of_the_interpreter_satisfies_the_official_schema(repository: Path) -> None:
     """What the profile asks for is what the API takes."""
-    asked = session_update(load_profile(str(repository / "profiles" / "interpret.toml")).profile)
+    asked = session_update(load_profile("interpret").profile)
 
     schema("RealtimeTranslationClientEvent").validate(asked)
 

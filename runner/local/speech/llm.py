@@ -8,6 +8,7 @@ from threading import Lock
 from typing import Any, Final
 
 from runner.errors import ProfileError, reason_of
+from runner.installation import install_command
 from runner.settings import endpoint
 
 _CONTEXT_TOKENS: Final = 4096
@@ -90,7 +91,7 @@ def _server(gguf: Path) -> Any:
 def _remedy(error: ImportError) -> str:
     if "libgomp" in str(error):
         return "install your system's package of libgomp, such as: apt install libgomp1"
-    return "pip install 'rt-run[llm]'"
+    return install_command("llm")
 
 
 def _check(gguf: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from benchmarks.voice.words import errors
 from runner.audio.format import PCM, PCMA, PCMU, AudioFormat
+from runner.installation import install_command
 from runner.local.speech import speech_models
 from runner.local.speech.interfaces import NotUnderstood, SpeechEngines
 
@@ -270,4 +271,4 @@ def test_a_missing_package_is_named(package: str) -> None:
     """The hint is the line that installs it."""
     done = subprocess.run([sys.executable, "-c", ABSENT, package], capture_output=True, text=True, check=True)
 
-    assert done.stdout == "78 pip install 'rt-run[local]'\n"
+    assert done.stdout == f"78 {install_command('local')}\n"
