@@ -62,11 +62,8 @@ def _libraries(profile: Profile) -> Iterator[tuple[Key, str, str]]:
             yield ("outputs", index, "kind"), "sounddevice", "audio"
     if profile.run.loop == "uvloop":
         yield ("run", "loop"), "uvloop", "fast"
-    if profile.endpoint.kind == "local":
-        if profile.endpoint.speech == "models":
-            yield ("endpoint", "speech"), "moonshine_voice", "local"
-        if profile.endpoint.brain.kind == "llm":
-            yield ("endpoint", "brain", "kind"), "xllamacpp", "llm"
+    if profile.endpoint.kind == "local" and profile.endpoint.speech == "models":
+        yield ("endpoint", "speech"), "moonshine_voice", "local"
 
 
 def _is_installed(module: str) -> bool:

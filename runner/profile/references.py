@@ -18,12 +18,16 @@ READ_PATHS: tuple[Key, ...] = (
     ("auth", "certificate_file"),
     ("auth", "api_key", "file"),
     ("auth", "client_secret", "file"),
-    ("endpoint", "brain", "gguf"),
+    ("endpoint", "brain", "api_key", "file"),
     ("input", "path"),
 )
 """The keys of the files that a session reads."""
 _AUTHORITIES: Key = ("endpoint", "ca_file")
-_PROGRAMS: tuple[Key, ...] = (("auth", "api_key", "command", 0), ("auth", "client_secret", "command", 0))
+_PROGRAMS: tuple[Key, ...] = (
+    ("auth", "api_key", "command", 0),
+    ("auth", "client_secret", "command", 0),
+    ("endpoint", "brain", "api_key", "command", 0),
+)
 _TEXTS: tuple[Key, ...] = (("session", "instructions"),)
 
 

@@ -7,6 +7,7 @@ from pydantic import HttpUrl
 
 from runner.profile.keys import at
 from runner.profile.tables import Finding, Tables, is_hosted, speaks_preview
+from runner.settings.brain import ChatBrain
 from runner.settings.endpoint import AzureEndpoint, CustomEndpoint, LocalEndpoint, OpenAIEndpoint
 from runner.settings.headers import header_problem
 
@@ -44,6 +45,12 @@ def azure_base_url(tables: Tables) -> Iterator[Finding]:
 
 def base_url_path(tables: Tables) -> Iterator[Finding]:
     """A base that is the whole address of something, or OpenAI's without its version."""
+    if isinstance(tables.endpoint, LocalEndpoint) and isinstance(tables.endpoint.brain, ChatBrain):
+        url = tables.endpoint.brain.base_url
+        if whole := _WHOLE_PATH.fullmatch(url.path or ""):
+            hint = f'write base_url = "{origin(url)}{whole["base"]}"'
+            problem = "must be the base alone, to which /chat/completions is added"
+            yield ("endpoint", "brain", "base_url"), problem, hint, "value"
     if not isinstance(tables.endpoint, OpenAIEndpoint | CustomEndpoint):
         return
     url = tables.endpoint.base_url
@@ -60,6 +67,12 @@ def base_url_path(tables: Tables) -> Iterator[Finding]:
 
 def base_url_query(tables: Tables) -> Iterator[Finding]:
     """A base with parameters, which have a key of their own, or with a fragment, which is never sent."""
+    if isinstance(tables.endpoint, LocalEndpoint) and isinstance(tables.endpoint.brain, ChatBrain):
+        url = tables.endpoint.brain.base_url
+        if url.query is not None or url.fragment is not None:
+            hint = "remove what follows the path"
+            yield ("endpoint", "brain", "base_url"), "must not have a query or a fragment", hint, "value"
+        return
     if tables.endpoint is None or isinstance(tables.endpoint, LocalEndpoint):
         return
     url = tables.endpoint.base_url

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from runner.profile.keys import Key, dotted
 from runner.profile.tables import Finding, Tables, is_hosted, speaks_preview
 from runner.settings.auth import EntraAuth, NoAuth
 from runner.settings.endpoint import AzureEndpoint, LocalEndpoint, OpenAIEndpoint
@@ -101,31 +102,45 @@ def entra_fields(tables: Tables) -> Iterator[Finding]:
 
 def plain_http(tables: Tables) -> Iterator[Finding]:
     """An address without TLS on another machine."""
-    if _is_unencrypted(tables) and not getattr(tables.endpoint, "insecure", False):
-        hint = "use https://; http:// is for loopback addresses, or a trusted network: endpoint.insecure = true"
-        yield ("endpoint", "base_url"), _readable(tables), hint, "value"
+    for key, server in _servers(tables):
+        if _is_unencrypted(server) and not getattr(server, "insecure", False):
+            allowed = f"{dotted(key)}.insecure = true"
+            hint = f"use https://; http:// is for loopback addresses, or a trusted network: {allowed}"
+            yield (*key, "base_url"), _readable(tables, key), hint, "value"
 
 
 def insecure(tables: Tables) -> Iterator[Finding]:
     """A connection without TLS that is asked for, or where it is asked for in vain."""
-    if not getattr(tables.endpoint, "insecure", False):
-        return
-    if _is_unencrypted(tables):
-        yield ("endpoint", "insecure"), _readable(tables), "use https:// as soon as the endpoint speaks it", "value"
+    for key, server in _servers(tables):
+        if not getattr(server, "insecure", False):
+            continue
+        if _is_unencrypted(server):
+            hint = f"use https:// as soon as the {'server' if 'brain' in key else 'endpoint'} speaks it"
+            yield (*key, "insecure"), _readable(tables, key), hint, "value"
+        else:
+            problem = "allows http:// to other machines, which the address does not need"
+            hint = "remove it; certificates are checked in any case"
+            hint += "" if "brain" in key else ", and endpoint.ca_file names authorities to trust"
+            yield (*key, "insecure"), problem, hint, "value"
+
+
+def _servers(tables: Tables) -> Iterator[tuple[Key, object]]:
+    """The servers that the session speaks to: its endpoint, or the one of the local endpoint's brain."""
+    if isinstance(tables.endpoint, LocalEndpoint):
+        yield ("endpoint", "brain"), tables.endpoint.brain
     else:
-        problem = "allows http:// to other machines, which the address does not need"
-        hint = "remove it; certificates are checked in any case, and endpoint.ca_file names authorities to trust"
-        yield ("endpoint", "insecure"), problem, hint, "value"
+        yield ("endpoint",), tables.endpoint
 
 
-def _is_unencrypted(tables: Tables) -> bool:
-    """Whether the endpoint is another machine that is spoken to without TLS."""
-    url = getattr(tables.endpoint, "base_url", None)
+def _is_unencrypted(server: object) -> bool:
+    """Whether this is another machine that is spoken to without TLS."""
+    url = getattr(server, "base_url", None)
     return url is not None and url.scheme in {"http", "ws"} and not is_loopback(url.host or "")
 
 
-def _readable(tables: Tables) -> str:
-    sent = "everything" if isinstance(tables.auth, NoAuth) else "the credential"
+def _readable(tables: Tables, key: Key) -> str:
+    is_all = isinstance(tables.auth, NoAuth) or "brain" in key
+    sent = "everything" if is_all else "the credential"
     return f"without TLS {sent} can be read on the way"
 
 

@@ -65,8 +65,8 @@ def _findings(data: dict[str, Any]) -> Iterator[tuple[Key, str]]:
 
 def _instead_of_names(data: dict[str, Any]) -> Iterator[tuple[Key, str]]:
     """Keys that stand where the name of their variable, file, credential or program belongs."""
-    for name in ("api_key", "client_secret"):
-        for key in (*(("auth", name, kind) for kind in KINDS), ("auth", name, "command", 0)):
+    for place in (("auth", "api_key"), ("auth", "client_secret"), ("endpoint", "brain", "api_key")):
+        for key in (*((*place, kind) for kind in KINDS), (*place, "command", 0)):
             value = at(data, key)
             if isinstance(value, str) and is_key_shaped(value):
                 yield key, _IN_REFERENCE

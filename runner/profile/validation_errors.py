@@ -32,6 +32,13 @@ _PATTERNS: dict[str | int, tuple[str, str]] = {
     "headers": ("must be the name of a header", "a name has letters, digits and -, and no spaces"),
 }
 """For a key whose values have a certain form, what that is in words, and a hint."""
+_SUCCESSORS: dict[Key, str] = {
+    ("endpoint", "brain", "llm"): (
+        "a GGUF file is served by llama-server, Ollama or LM Studio, and asked by "
+        '{ kind = "chat", base_url = "http://127.0.0.1:8080/v1", model = "…" }'
+    ),
+}
+"""For a kind that there was once, by its table and its name, what does its work now."""
 _A_URL = "must be a URL that begins with https:// or wss://"
 _LOOPBACK = "http:// and ws:// are for this machine"
 
@@ -101,7 +108,9 @@ def _explained(
         name = str(context["discriminator"]).strip("'")
         given = value.get(name) if isinstance(value, dict) else value
         here = (*key, name) if isinstance(value, dict) and name in value else key
-        yield here, "value", "unknown-kind", f"must be {choice(_tags(key, tree))}", _near(given, _tags(key, tree))
+        hint = _SUCCESSORS.get((*key, given), "") if isinstance(given, str) else ""
+        hint = hint or _near(given, _tags(key, tree))
+        yield here, "value", "unknown-kind", f"must be {choice(_tags(key, tree))}", hint
     elif kind == "session_type":
         given = value.get("type") if isinstance(value, dict) else None
         here = (*key, "type") if isinstance(value, dict) else key

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, HttpUrl, JsonValue, model_validator
 
 from runner.api.strict import Section
 from runner.settings.base_url import BaseUrl
+from runner.settings.brain import Brain, RulesBrain
 from runner.settings.faults import Fault
 from runner.settings.proxy_address import proxy_problem
 
@@ -147,27 +148,11 @@ class ScriptedReply(Section):
         return self
 
 
-class RulesBrain(Section):
-    """Answers by rules: the script, else an echo."""
-
-    kind: Literal["rules"]
-
-
-class LlmBrain(Section):
-    """Answers by a small language model on this machine; needs the extra `llm`."""
-
-    kind: Literal["llm"]
-    gguf: Path
-    """The model, a GGUF file; a relative path starts at the profile."""
-    max_tokens: Annotated[int, Field(ge=1, le=4096)] = 128
-    """The longest answer, in tokens."""
-
-
 class LocalEndpoint(Section):
     """The Realtime server built into rt-run: no key, no network, answers by rules."""
 
     kind: Literal["local"]
-    brain: Annotated[RulesBrain | LlmBrain, Field(discriminator="kind")] = RulesBrain(kind="rules")
+    brain: Brain = RulesBrain(kind="rules")
     """What answers; the script comes first."""
     speech: Literal["simulated", "models"] = "simulated"
     """`simulated`: turns are found by loudness, and the voice is a pattern of tones, the only one that is understood;

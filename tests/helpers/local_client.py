@@ -22,9 +22,12 @@ from runner.audio.format import PCM, AudioFormat
 from runner.local.server.app import LocalApp
 from runner.local.server.asgi import Asgi
 from runner.local.server.http_server import serve
+from runner.local.session.jobs import Job, ModelJob
 from runner.local.session.local_session import LocalSession
 from runner.local.session.realtime_session import LocalRealtimeSession
 from runner.local.speech.engines import engines_for
+from runner.local.speech.language_model import ModelRequest, NoAnswer
+from runner.local.speech.replies import Call
 from runner.local.speech.tones import SyntheticVoice
 from runner.settings.endpoint import LocalEndpoint
 
@@ -112,6 +115,10 @@ class AnyWire(Generic[S]):
         self.session = session
         self.events: list[dict[str, Any]] = []
         self.does_jobs = True
+        self.model: Callable[[ModelRequest], list[str | Call]] | None = None
+        """What the language model writes; it fails where there is none."""
+        self.asked: list[ModelRequest] = []
+        """What the language model was asked."""
         self._check = check
         self._keep(self.session.open())
 
@@ -122,7 +129,16 @@ class AnyWire(Generic[S]):
 
     def work(self) -> list[dict[str, Any]]:
         """Do the slow work that has come up."""
-        return [each for job in self.session.take_jobs() for each in self._keep(job.work()())]
+        return [each for job in self.session.take_jobs() for each in self._done(job)]
+
+    def _done(self, job: Job | ModelJob) -> list[dict[str, Any]]:
+        if isinstance(job, Job):
+            return self._keep(job.work()())
+        self.asked.append(job.request)
+        if self.model is None:
+            return self._keep(job.fail(NoAnswer("nobody is there")))
+        events = [each for part in self.model(job.request) for each in self._keep(job.take(part))]
+        return [*events, *self._keep(job.end("stop"))]
 
     def raw(self, message: str | bytes) -> list[dict[str, Any]]:
         """Send a message as it is."""

@@ -43,6 +43,9 @@ kind = "events"
     ]
 
 
+LLM = 'version = 1\n[endpoint]\nkind = "local"\nbrain = { kind = "llm", gguf = "small.gguf" }\n'
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -65,6 +68,7 @@ kind = "events"
         ('auth = "entra"\n' + OPENAI, 'auth: must be a table; write [auth], and below it kind = "entra"'),
         ('auth = "mine"\n' + OPENAI, 'auth: must be a table; write [auth], and below it kind = "…"'),
         ('model = "x"\n' + OPENAI.partition("[model]")[0], 'must be a table; write [model], and below it name = "…"'),
+        (LLM, 'served by llama-server, Ollama or LM Studio, and asked by { kind = "chat", base_url ='),
         (OPENAI.replace('"openai"', '"azure-openai"'), '"custom" or "local"; did you mean "azure"?'),
         (OPENAI.replace('"openai"', '"custom"\nbase_url = "gw.test:80/v1"'),
          "base_url: must be a URL that begins with https:// or wss://"),

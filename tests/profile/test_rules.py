@@ -16,6 +16,8 @@ BASE = OPENAI.replace('openai"', 'openai"\nbase_url = "%s"')
 CUSTOM = 'version = 1\n[endpoint]\nkind = "custom"\nbase_url = "%s"\n'
 PREVIEW = AZURE.replace("[model]", 'api_version = "2025-04-01-preview"\n[model]')
 
+CHAT = 'version = 1\n[endpoint]\nkind = "local"\nbrain = { kind = "chat", model = "m", base_url = "%s" }\n'
+
 TRANSLATION = '[session]\ntype = "translation"\n'
 FILE = '[input]\nkind = "file"\npath = "talk.wav"\n'
 MICROPHONE = '[input]\nkind = "microphone"\n'
@@ -78,6 +80,9 @@ BROKEN = [
     (AZURE + '[auth]\nkind = "entra"\ncredential = "client-secret"\n', "entra-fields"),
     (CUSTOM % "http://example.com/v1", "plain-http"),
     (CUSTOM % "http://localhost.example.com/v1", "plain-http"),
+    (CHAT % "http://example.com/v1", "plain-http"),
+    (CHAT % "https://example.com/v1/chat/completions", "base-url-path"),
+    (CHAT % "https://example.com/v1?key=1", "base-url-query"),
     (CUSTOM % "http://[::1234]/v1", "plain-http"),
     (CUSTOM % "http://gateway:4000/v1" + "insecure = true\n", "insecure"),
     (CUSTOM % "http://10.0.0.7/v1" + "insecure = true\n", "insecure"),

@@ -99,7 +99,7 @@ def test_the_local_endpoint_needs_no_network(refused: Refused) -> None:
 @pytest.mark.parametrize(
     ("table", "errors"),
     [
-        ({"brain": {"kind": "llm"}}, {"local.brain.llm.gguf": "missing"}),
+        ({"brain": {"kind": "chat", "base_url": "http://h"}}, {"local.brain.chat.model": "missing"}),
         ({"brain": {"kind": "oracle"}}, {"local.brain": "union_tag_invalid"}),
         ({"script": [{"match": "(", "reply": ""}]}, {"local.script.0.match": "value_error"}),
         ({"script": [{"match": "", "reply": ""}]}, {"local.script.0.match": "string_too_short"}),

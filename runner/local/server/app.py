@@ -19,7 +19,7 @@ from runner.local.session.fault_plan import ConnectionFaults, FaultPlan
 from runner.local.session.faulty_session import FaultySession
 from runner.local.session.local_session import LocalSession
 from runner.local.session.server_event import text_of
-from runner.local.speech.engines import Engines, engines_for, needs_models
+from runner.local.speech.engines import Engines, engines_for
 from runner.settings.endpoint import LocalEndpoint
 from runner.settings.faults import DelayedFault, ExpireFault, RefuseFault
 
@@ -50,19 +50,30 @@ class LocalApp:
 
         Raises:
             ProfileError: The settings ask for an engine that is not installed.
+            SecretError: The key for the language model's server is not there.
         """
-        if self._engines is None and needs_models(self._settings):
+        if self._engines is None:
             self._loading = self._loading or anyio.Lock()
             async with self._loading:
-                return await self._load_models()
-        self._engines = self._engines or engines_for(self._settings)
+                return await self._load()
         return self._engines
 
-    async def _load_models(self) -> Engines:
+    async def _load(self) -> Engines:
         # A session that waited for the lock finds them loaded.
         if self._engines is None:
-            self._engines = await run_sync(engines_for, self._settings)
+            self._engines = await self._made()
         return self._engines
+
+    async def _made(self) -> Engines:
+        settings = self._settings
+        brain_key = None
+        if settings.brain.kind == "chat" and settings.brain.api_key is not None:
+            from runner.connect.secrets import resolve
+
+            brain_key = await resolve(settings.brain.api_key)
+        if settings.speech == "models":
+            return await run_sync(engines_for, settings, brain_key)
+        return engines_for(settings, brain_key)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection, as ASGI defines it."""
@@ -140,7 +151,7 @@ class LocalApp:
             id=session.id,
             kind=kind,
             model=model,
-            simulated=engines.speech.simulated or engines.language_model is None,
+            simulated=engines.speech.simulated or engines.new_language_model is None,
             speech=self._settings.speech,
             brain=self._settings.brain.kind,
         )
@@ -149,6 +160,7 @@ class LocalApp:
             receive,
             send,
             workers=self._workers,
+            language_model=engines.new_language_model() if engines.new_language_model else None,
             faults=faults,
             stream=(scope.get("extensions") or {}).get(EXTENSION),
             delta_interval_ms=self._settings.delta_interval_ms,

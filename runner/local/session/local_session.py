@@ -9,7 +9,7 @@ from runner.api.client_events import ClientEventBase, InputAudioBufferAppend, Se
 from runner.local.session.api_error import ApiError
 from runner.local.session.identifiers import new_id
 from runner.local.session.input_buffer import Detection, InputBuffer
-from runner.local.session.jobs import Job, Settle
+from runner.local.session.jobs import Job, ModelJob, Settle
 from runner.local.session.parsing import decode_audio, event_id_of, read_document, read_event
 from runner.local.session.server_event import ServerEvent
 from runner.local.speech.engines import Engines
@@ -30,7 +30,7 @@ class LocalSession(ABC):
     def __init__(self, engines: Engines) -> None:
         self.id = new_id("sess")
         self.is_over = False
-        self._jobs: list[Job] = []
+        self._jobs: list[Job | ModelJob] = []
         self._input_buffer = InputBuffer(engines.speech.new_detector, is_slow=engines.speech.is_slow)
 
     @property
@@ -67,8 +67,8 @@ class LocalSession(ABC):
         """The session's time is over; returns its last event."""
         return [ApiError(reason, code="session_expired").event()]
 
-    def take_jobs(self) -> list[Job]:
-        """The slow work that has come up since the last call; the caller calls what each job returns."""
+    def take_jobs(self) -> list[Job | ModelJob]:
+        """The slow work that has come up since the last call, which the caller does or has done."""
         jobs = self._jobs[:]
         self._jobs.clear()
         return jobs

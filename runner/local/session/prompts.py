@@ -1,4 +1,4 @@
-"""The prompts that the items of a conversation make, for the rules and for a language model."""
+"""The prompts that the items of a conversation make for the rules."""
 
 from runner.local.session.item_store import StoredItem
 from runner.local.speech.replies import PromptSummary
@@ -31,16 +31,3 @@ def _last_outputs(items: list[StoredItem]) -> list[str]:
         elif outputs:
             break
     return outputs
-
-
-def messages_of(items: list[StoredItem], instructions: str) -> list[dict[str, str]]:
-    """The messages of these items for a language model; an item without words makes none."""
-    messages = [{"role": "system", "content": instructions}] if instructions else []
-    for stored in items:
-        role = {"function_call_output": "user"}.get(stored.item["type"], stored.item.get("role"))
-        parts = [part.get("text") or part.get("transcript") for part in stored.item.get("content", [])]
-        transcript = "" if stored.transcript in parts else stored.transcript
-        words = " ".join(filter(None, [*parts, transcript, stored.item.get("output")]))
-        if role and words:
-            messages.append({"role": role, "content": words})
-    return messages

@@ -33,6 +33,8 @@ class Response:
         is_done: Whether the response has ended.
         has_sent_audio: Whether it has sent audio.
         can_advance: Whether it goes on by itself, by `advance`.
+        is_open_ended: Whether more may come than is streamed so far.
+        incomplete_reason: Why what is streamed is not all that there was to say, as the API names it; "" where it is.
     """
 
     def __init__(self, request: ResponseRequest, conversation: ItemStore | None) -> None:
@@ -40,6 +42,8 @@ class Response:
         self.is_done = False
         self.has_sent_audio = False
         self.can_advance = False
+        self.is_open_ended = False
+        self.incomplete_reason = ""
         self.request = request
         self._conversation = conversation
         self._pieces: Iterator[tuple[str, bytes]] = iter(())
@@ -75,6 +79,15 @@ class Response:
         self._pieces = spoken_pieces
         return self._begin_message()
 
+    def follow(self, spoken_pieces: Iterator[tuple[str, bytes]]) -> None:
+        """Stream pieces that are still being made, as `stream` does; the message begins with the first of them."""
+        self._pieces = spoken_pieces
+        self.can_advance = True
+
+    def add_call(self, call: Call) -> None:
+        """Call something once all is said; the response goes on by itself only after that."""
+        self._calls.append(call)
+
     def stream_text(self, text: str, calls: Sequence[Call] = ()) -> list[ServerEvent]:
         """Stream a text without audio, and then calls."""
         return self.stream(zip(pieces(text), repeat(b"")) if text else None, calls)
@@ -87,6 +100,9 @@ class Response:
             return self._add_arguments(self._arguments.popleft())
         if self._calls:
             return self._begin_call(self._calls.popleft())
+        if self.is_open_ended:
+            self.can_advance = False
+            return []
         return self.finish()
 
     def add_piece(self, text: str, pcm: bytes) -> list[ServerEvent]:
@@ -110,7 +126,9 @@ class Response:
         return audio_format.ms(self._message.audio_bytes) if audio_format and self._message else 0.0
 
     def finish(self) -> list[ServerEvent]:
-        """The response is complete; returns its last events."""
+        """All that is streamed has been sent; returns the last events."""
+        if self.incomplete_reason:
+            return self._finish("incomplete", {"reason": self.incomplete_reason})
         return self._finish("completed", None)
 
     def cancel(self, reason: str) -> list[ServerEvent]:

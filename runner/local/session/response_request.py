@@ -97,7 +97,7 @@ def resolve_request(
 def _offer(params: ResponseCreateParams, configuration: EffectiveConfig) -> Offer:
     given = params.model_dump(mode="json", include={"tools", "tool_choice"}, exclude_none=True)
     tools, choice = given.get("tools", configuration["tools"]), given.get("tool_choice", configuration["tool_choice"])
-    functions = {each["name"]: each.get("parameters") or {} for each in tools if each["type"] == "function"}
+    functions = {each["name"]: each for each in tools if each["type"] == "function"}
     if choice == "required" and not tools:
         message = "Tool choice 'required' must be specified with 'tools' parameter."
         raise ApiError(message, code="invalid_value", param="response.tool_choice")

@@ -5,12 +5,15 @@ from functools import partial
 from typing import Final
 
 from runner import logs
-from runner.local.session.jobs import Job, Settle
-from runner.local.session.prompts import messages_of, prompt_of
+from runner.local.session.jobs import Job, ModelJob, Settle
+from runner.local.session.prompts import prompt_of
 from runner.local.session.response import Response
 from runner.local.session.server_event import ServerEvent, server_event
+from runner.local.session.spoken_text import SpokenText
 from runner.local.session.transcription import Transcriptions
+from runner.local.session.written_answer import WrittenAnswer, model_request
 from runner.local.speech.engines import Engines
+from runner.local.speech.language_model import NoAnswer
 from runner.local.speech.replies import BrainAnswer, Call
 
 _TOKEN_LIMIT: Final = 1_000_000
@@ -36,7 +39,7 @@ class Responses:
         engines: Engines,
         transcriptions: Transcriptions,
         *,
-        assign: Callable[[Job], None],
+        assign: Callable[[Job | ModelJob], None],
         on_end: Callable[[Response], list[ServerEvent]],
     ) -> None:
         self.in_flight: list[Response] = []
@@ -80,25 +83,45 @@ class Responses:
         if untranscribed := next((stored for stored in items if stored.is_being_transcribed), None):
             untranscribed.after_transcription.append(partial(self._answer, response))
             return []
-        prompt, language_model = prompt_of(items), self._engines.language_model
-        if language_model is None:
+        prompt = prompt_of(items)
+        if self._engines.new_language_model is None:
             return self._give(response, self._engines.replies.answer(prompt, response.request.offer))
-        scripted = self._engines.replies.scripted(prompt, response.request.offer)
+        scripted = self._engines.replies.by_row(prompt, response.request.offer)
         if scripted is not None:
             return self._give(response, scripted)
-        instructions = response.request.instructions
-        # The notice is for users; a small model would only repeat it.
-        messages = messages_of(items, "" if instructions == self._engines.notice else instructions)
-
-        def work() -> Settle:
-            try:
-                text = language_model.answer(messages)
-            except Exception as error:  # noqa: BLE001  # a model may raise anything; the response fails
-                return self._fail(response, "brain", error)
-            return partial(self._give, response, BrainAnswer(text or " "))
-
-        self._assign(Job("brain", work))
+        self._ask(response)
         return []
+
+    def _ask(self, response: Response) -> None:
+        """Have the language model write the answer."""
+        request, speech = response.request, self._engines.speech
+        # The notice is for users; a small model would only repeat it.
+        instructions = "" if request.instructions == self._engines.notice else request.instructions
+        spoken = SpokenText(speech.voice, request.audio_format.rate) if request.audio_format else None
+        answer = WrittenAnswer(response, spoken, speak=partial(self._speak_on, response, spoken))
+
+        def settled(events: Callable[[], list[ServerEvent]]) -> list[ServerEvent]:
+            return [] if response.is_done else self._settle(response, events())
+
+        self._assign(
+            ModelJob(
+                model_request(request, instructions),
+                take=lambda part: settled(lambda: answer.take(part)),
+                end=lambda reason: settled(lambda: answer.end(reason)),
+                fail=lambda error: self._fail(response, "brain", error)(),
+                is_over=lambda: response.is_done,
+            )
+        )
+
+    def _speak_on(self, response: Response, spoken: SpokenText | None) -> None:
+        """Say aloud what has been written meanwhile."""
+        if spoken is None:
+            return
+        if not self._engines.speech.is_slow:
+            response.follow(spoken)
+        elif not spoken.is_being_spoken:
+            spoken.is_being_spoken = True
+            self._synthesize_next(response, spoken)
 
     def _give(self, response: Response, answer: BrainAnswer) -> list[ServerEvent]:
         if response.is_done:
@@ -112,7 +135,9 @@ class Responses:
         self._synthesize_next(response, iter(spoken), answer.calls)
         return []
 
-    def _synthesize_next(self, response: Response, pieces: Iterator[tuple[str, bytes]], calls: Sequence[Call]) -> None:
+    def _synthesize_next(
+        self, response: Response, pieces: Iterator[tuple[str, bytes]], calls: Sequence[Call] = ()
+    ) -> None:
         def work() -> Settle:
             try:
                 piece = next(pieces, None)
@@ -131,6 +156,11 @@ class Responses:
     ) -> list[ServerEvent]:
         if response.is_done:
             return []
+        if piece is None and isinstance(pieces, SpokenText) and (response.is_open_ended or pieces.has_sentence):
+            pieces.is_being_spoken = False
+            if pieces.has_sentence:
+                self._speak_on(response, pieces)
+            return []
         if piece is None:
             # What is called goes on by itself, to the end of the response.
             return response.stream(None, calls)
@@ -140,7 +170,10 @@ class Responses:
         return events
 
     def _fail(self, response: Response, what: str, error: Exception) -> Settle:
-        logs.logger().error(f"{what}_failed", exc_info=error)
+        if isinstance(error, NoAnswer):
+            logs.logger().error(f"{what}_failed", error=str(error), **({"hint": error.hint} if error.hint else {}))
+        else:
+            logs.logger().error(f"{what}_failed", exc_info=error)
         return lambda: [] if response.is_done else self._settle(response, response.fail(f"{what}_failed"))
 
     def _settle(self, response: Response, events: list[ServerEvent]) -> list[ServerEvent]:

@@ -1,9 +1,12 @@
 """The engines of an endpoint: rules, or models where the settings ask for them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from functools import partial
+from typing import Final
 
 from runner.local.speech.interfaces import SpeechEngines
+from runner.local.speech.language_model import LanguageModel
 from runner.local.speech.loudness import LoudnessDetector
 from runner.local.speech.replies import Replies
 from runner.local.speech.tones import SyntheticVoice, ToneTranscriber
@@ -13,16 +16,10 @@ _NOTICES: Final = {
     (True, False): "The session is simulated: answers come from rules, not from a model.",
     (False, False): "Speech is understood and spoken by models on this machine; apart from that the session is "
     "simulated: answers come from rules, not from a model.",
-    (True, True): "Answers come from a small language model on this machine; speech is simulated by tones.",
-    (False, True): "Speech and answers come from small models on this machine; the rest is simulated.",
+    (True, True): "Answers come from a language model; speech is simulated by tones.",
+    (False, True): "Speech is understood and spoken by models on this machine, and answers come from a language model; "
+    "the rest is simulated.",
 }
-
-
-class LanguageModel(Protocol):
-    """A language model; it is slow, so that its caller is a worker thread."""
-
-    def answer(self, messages: list[dict[str, str]]) -> str:
-        """Answer a conversation whose messages have a `role` and a `content`; returns the next message's content."""
 
 
 @dataclass(frozen=True)
@@ -32,37 +29,36 @@ class Engines:
     Args:
         replies: The rules; their script takes precedence over the language model.
         speech: The engines of speech.
-        language_model: The model that answers where the script does not, or None for the rules.
+        new_language_model: Makes the model that answers one session where the script does not; None for the rules.
     """
 
     replies: Replies
     speech: SpeechEngines
-    language_model: LanguageModel | None = None
+    new_language_model: Callable[[], LanguageModel] | None = None
 
     @property
     def notice(self) -> str:
         """The default instructions in `session.created`, which say what is simulated."""
-        what = _NOTICES[self.speech.simulated, self.language_model is not None]
+        what = _NOTICES[self.speech.simulated, self.new_language_model is not None]
         return f"This is the local endpoint of rt-run. {what}"
 
 
-def engines_for(settings: LocalEndpoint) -> Engines:
+def engines_for(settings: LocalEndpoint, brain_key: str | None = None) -> Engines:
     """Make the engines that the settings ask for; this loads models, which takes seconds.
+
+    Args:
+        settings: What is asked for.
+        brain_key: The key for the language model's server, where it wants one.
 
     Raises:
         ProfileError: A package that they need is not installed.
     """
-    language_model: LanguageModel | None = None
-    if settings.brain.kind == "llm":
-        from runner.local.speech.llm import LlamaModel
+    new_language_model: Callable[[], LanguageModel] | None = None
+    if settings.brain.kind == "chat":
+        from runner.local.speech.chat_model import ChatModel
 
-        language_model = LlamaModel(settings.brain)
-    return Engines(Replies(settings.script), speech_for(settings), language_model)
-
-
-def needs_models(settings: LocalEndpoint) -> bool:
-    """Whether the settings ask for models, so that `engines_for` takes seconds."""
-    return settings.speech == "models" or settings.brain.kind == "llm"
+        new_language_model = partial(ChatModel, settings.brain, brain_key)
+    return Engines(Replies(settings.script), speech_for(settings), new_language_model)
 
 
 def speech_for(settings: LocalEndpoint) -> SpeechEngines:

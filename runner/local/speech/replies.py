@@ -33,7 +33,7 @@ class Offer:
     """The functions that may be called, and whether one must be.
 
     Args:
-        functions: The JSON Schemas of their arguments, by their names.
+        functions: The functions as `session.tools` has them, by their names.
         choice: Whether any may be called, none may, one must, or a certain one.
         name: Which one must be.
     """
@@ -75,7 +75,7 @@ class Replies:
 
         A row for the user's text calls its functions once for each message: rows for outputs answer these.
         """
-        answer = self._by_row(prompt)
+        answer = self._found(prompt)
         if offer.choice == "auto":
             return answer
         text, calls = answer or BrainAnswer("")
@@ -88,7 +88,14 @@ class Replies:
         """The answer to a prompt, never empty."""
         return self.scripted(prompt, offer) or BrainAnswer(_echo(prompt))
 
-    def _by_row(self, prompt: PromptSummary) -> BrainAnswer | None:
+    def by_row(self, prompt: PromptSummary, offer: Offer) -> BrainAnswer | None:
+        """What the script alone says, without calls where none may be made; None where it says nothing."""
+        answer = self._found(prompt)
+        if answer is None or offer.choice != "none":
+            return answer
+        return BrainAnswer(answer.text) if answer.text else None
+
+    def _found(self, prompt: PromptSummary) -> BrainAnswer | None:
         """What the first row says whose pattern is found; rows for outputs come first where there are any."""
         if prompt.outputs and (answer := _first(self._for_outputs, "\n".join(prompt.outputs))):
             return answer
@@ -138,7 +145,7 @@ def _filled(found: re.Match[str], value: JsonValue) -> JsonValue:
 def _sample_call(prompt: PromptSummary, offer: Offer) -> Call:
     """A call of the function that must be called, of the first one where any will do."""
     name = offer.name or next(iter(offer.functions), "")
-    return Call(name, dumps(sample_arguments(offer.functions.get(name, {}), prompt.text)))
+    return Call(name, dumps(sample_arguments(offer.functions.get(name, {}).get("parameters") or {}, prompt.text)))
 
 
 def _expand(found: re.Match[str], reply: str) -> str:

@@ -18,6 +18,7 @@ from runner.local.session.realtime_session import LocalRealtimeSession
 from runner.local.speech.engines import Engines, engines_for
 from runner.local.speech.interfaces import Frame, SpeechEngines
 from runner.local.speech.loudness import LoudnessDetector
+from runner.local.speech.replies import Call
 from runner.local.speech.tones import SyntheticVoice, ToneTranscriber
 from tests.helpers.local_client import (
     PATIENCE_S,
@@ -134,10 +135,6 @@ class Broken:
         yield text[:3], bytes(480)
         raise RuntimeError(text, rate)
 
-    def answer(self, messages: list[dict[str, str]]) -> str:
-        """Answer it."""
-        raise RuntimeError(messages)
-
 
 SLOW = SpeechEngines(SlowDetector, SlowTranscriber(), SlowVoice(), is_slow=True, simulated=False)
 
@@ -153,10 +150,11 @@ def app_with(**parts: Any) -> LocalApp:
     return LocalApp(settings(), Engines(engines_for(settings()).replies, replace(SLOW, **parts)))
 
 
-def session_with(language_model: Any = None, script: Any = (), **parts: Any) -> LocalRealtimeSession:
+def session_with(script: Any = (), *, has_model: bool = False, **parts: Any) -> LocalRealtimeSession:
     """A session with such parts."""
-    base = engines_for(settings(script=list(script)))
-    engines = Engines(base.replies, replace(base.speech, **parts), language_model)
+    brain = {"kind": "chat", "base_url": "http://127.0.0.1:1/v1", "model": "small"} if has_model else {"kind": "rules"}
+    base = engines_for(settings(script=list(script), brain=brain))
+    engines = replace(base, speech=replace(base.speech, **parts))
     return LocalRealtimeSession(engines, kind="realtime", model="m", expires_at=4102444800)
 
 
@@ -334,36 +332,42 @@ def test_what_waits_is_bounded() -> None:
 
 def test_a_language_model_answers_what_the_script_does_not() -> None:
     """It is told the instructions and the conversation, spoken words included."""
-    asked = []
-
-    class Writer:
-        def answer(self, messages: list[dict[str, str]]) -> str:
-            asked.append(messages)
-            return "From the model."
-
-    wire = Wire(session_with(Writer(), [{"match": "scripted", "reply": "By heart."}]))
+    wire = Wire(session_with([{"match": "scripted", "reply": "By heart."}], has_model=True))
+    wire.model = lambda _request: ["From ", "the model."]
     wire.send("session.update", session={"type": "realtime", "instructions": "Be brief."})
     wire.say("A scripted one")
     wire.send("response.create")
     first = wire.finish()
-    wire.hear(said("What else?") + silence(600))
-    second = wire.finish()
+    second = wire.hear(said("What else?") + silence(600)) + wire.finish()
 
     said_by = [only(each, "response.done")[0]["response"]["output"][0]["content"][0] for each in (first, second)]
     assert [each["transcript"] for each in said_by] == ["By heart.", "From the model."]
-    assert asked == [
-        [
-            {"role": "system", "content": "Be brief."},
-            {"role": "user", "content": "A scripted one"},
-            {"role": "assistant", "content": "By heart."},
-            {"role": "user", "content": "What else?"},
-        ]
+    (asked,) = wire.asked
+    assert asked.messages == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "A scripted one"},
+        {"role": "assistant", "content": "By heart."},
+        {"role": "user", "content": "What else?"},
     ]
 
 
-def test_a_broken_language_model_fails_the_response() -> None:
+def test_a_slow_voice_speaks_sentence_by_sentence() -> None:
+    """What the model writes while a sentence is being made is spoken after it, and nothing is spoken twice."""
+    wire = Wire(session_with(has_model=True, is_slow=True))
+    wire.model = lambda _request: ["One. ", "Two. ", "Three. Fo", "ur", Call("look", "{}")]
+
+    events = wire.send("response.create") + wire.finish()
+
+    (done,) = only(events, "response.done")
+    spoken, call = done["response"]["output"]
+    assert (spoken["content"][0]["transcript"], call["name"]) == ("One. Two. Three. Four", "look")
+    audio = b"".join(base64.b64decode(each["delta"]) for each in only(events, "response.output_audio.delta"))
+    assert ToneTranscriber().transcribe(audio, 24000) == "One. Two. Three. Four"
+
+
+def test_a_language_model_that_fails_fails_the_response() -> None:
     """With the reason, and nothing said."""
-    wire = Wire(session_with(Broken()))
+    wire = Wire(session_with(has_model=True))
     wire.say("Hello")
 
     events = wire.send("response.create")

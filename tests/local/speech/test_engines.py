@@ -3,7 +3,6 @@
 import sys
 import types
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,13 +10,13 @@ from websockets.exceptions import InvalidStatus
 
 from runner.errors import ProfileError
 from runner.local.server.app import LocalApp
-from runner.local.speech.engines import Engines, engines_for, needs_models
+from runner.local.speech.engines import Engines, engines_for
 from runner.local.speech.interfaces import SpeechEngines
 from runner.profile import load_profile
 from runner.session.opening import open_session
 from tests.helpers.local_client import Wire, dial, in_thread, listening, new_session, settings
 
-LLM = {"brain": {"kind": "llm", "gguf": "small.gguf"}}
+CHAT = {"brain": {"kind": "chat", "base_url": "http://127.0.0.1:1/v1", "model": "small"}}
 
 
 @pytest.fixture
@@ -42,10 +41,9 @@ def test_by_default_everything_is_simulated_and_says_so() -> None:
     """No model is loaded, nothing is slow, and `session.created` tells."""
     engines = engines_for(settings())
 
-    assert not needs_models(settings())
     assert engines.speech.simulated
     assert not engines.speech.is_slow
-    assert engines.language_model is None
+    assert engines.new_language_model is None
     assert Wire(new_session()).events[0]["session"]["instructions"] == engines.notice
     assert "simulated: answers come from rules" in engines.notice
 
@@ -54,27 +52,15 @@ def test_models_are_loaded_where_the_settings_ask_for_them(installed: Callable[.
     """Speech and brain each by themselves; what is still simulated is told."""
     base = engines_for(settings()).speech
     real = SpeechEngines(base.new_detector, base.transcriber, base.voice, is_slow=True, simulated=False)
-    made = []
-
-    class Writer:
-        def __init__(self, brain: Any) -> None:
-            made.append(brain.gguf)
-
-        def answer(self, messages: list[dict[str, str]]) -> str:
-            return messages[-1]["content"].upper()
-
     installed("speech_models", load=lambda: real)
-    installed("llm", LlamaModel=Writer)
 
     spoken = engines_for(settings(speech="models"))
-    both = engines_for(settings(speech="models", **LLM))
+    both = engines_for(settings(speech="models", **CHAT))
 
     assert spoken.speech.is_slow
     assert "Speech is understood and spoken by models" in spoken.notice
     assert "answers come from rules" in spoken.notice
-    assert both.language_model
-    assert both.language_model.answer([{"role": "user", "content": "hi"}]) == "HI"
-    assert made == [Path("small.gguf")]
+    assert both.new_language_model
     assert "rules" not in both.notice
 
 

@@ -58,6 +58,7 @@ SCHEMA = {
     },
     "required": ["query", "unit", "count", "where", "undescribed"],
 }
+LOOK = {"look": {"parameters": SCHEMA}}
 SAMPLE = '{"query":"Hi","unit":"c","count":1,"where":{"city":"Bern"},"undescribed":null}'
 
 
@@ -77,10 +78,14 @@ SAMPLE = '{"query":"Hi","unit":"c","count":1,"where":{"city":"Bern"},"undescribe
         (PromptSummary(QUESTION, outputs=("42",)), Offer(choice="none"), BrainAnswer("The function answered: 42")),
         (PromptSummary(QUESTION, outputs=("because so",)), Offer(), BrainAnswer("It is so.")),
         (PromptSummary(QUESTION, outputs=("1", "")), Offer(), BrainAnswer("The functions answered: 1; (nothing)")),
-        (PromptSummary("Hi"), Offer({"look": SCHEMA}, "required"), BrainAnswer("", (Call("look", SAMPLE),))),
         (
             PromptSummary("Hi"),
-            Offer({"a": {}, "b": {"required": 1}}, "named", "b"),
+            Offer(LOOK, "required"),
+            BrainAnswer("", (Call("look", SAMPLE),)),
+        ),
+        (
+            PromptSummary("Hi"),
+            Offer({"a": {}, "b": {"parameters": {"required": 1}}}, "named", "b"),
             BrainAnswer("", (Call("b", "{}"),)),
         ),
     ],
