@@ -1,5 +1,6 @@
 """What every test may use, and how the tests share the machine."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,6 +58,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes long, so that no worker ends with it alone."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+def pytest_collection_finish() -> None:
+    """Keep the collector from going through thousands of collected tests, again and again, while they run."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

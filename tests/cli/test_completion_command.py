@@ -34,18 +34,22 @@ CASES = [
 
 _BASH = """
 source ./script
-COMP_WORDS=($1)
-[[ $1 == *" " ]] && COMP_WORDS+=("")
-COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
 compopt() { :; }
-_shtab_rt_run
-printf '%s\\n' "${COMPREPLY[@]}"
+for line in "$@"; do
+  COMP_WORDS=($line)
+  [[ $line == *" " ]] && COMP_WORDS+=("")
+  COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+  COMPREPLY=()
+  _shtab_rt_run
+  printf '%s\\n' "${COMPREPLY[@]}" ====
+done
 """
 _ZSH = """
 zmodload zsh/zpty
 zpty shell zsh -f -i
 zpty -w shell 'source ./inside.zsh'
-zpty -w -n shell "$1"$'\\t\\x18'
+for line in "$@"; do zpty -w -n shell "$line"$'\\t\\x19'; done
+zpty -w -n shell $'\\x18'
 while zpty -r shell >screen; do :; done
 cat found
 """
@@ -60,14 +64,16 @@ compadd() {
   fi
   builtin compadd "$@"
 }
+next() { print -r -- '====' >>found; BUFFER=; CURSOR=0 }
 leave() { exit }
+zle -N next && bindkey '^Y' next
 zle -N leave && bindkey '^X' leave
 """
 
 
 @pytest.fixture
-def completed(rt_run: Any, tmp_path: Path) -> Callable[[str, str], set[str]]:
-    """What a shell completes a line with; `rt-run list --names` is a stand-in."""
+def completed(rt_run: Any, tmp_path: Path) -> Callable[[str, list[str]], list[set[str]]]:
+    """What a shell completes each of some lines with; `rt-run list --names` is a stand-in."""
     stub = tmp_path / "bin" / "rt-run"
     for folder in ("bin", "folder", "functions"):
         (tmp_path / folder).mkdir()
@@ -77,17 +83,22 @@ def completed(rt_run: Any, tmp_path: Path) -> Callable[[str, str], set[str]]:
     stub.chmod(0o755)
     (tmp_path / "inside.zsh").write_text(_INSIDE_ZSH)
 
-    def run(shell: str, line: str) -> set[str]:
+    def run(shell: str, lines: list[str]) -> list[set[str]]:
         script = rt_run("completion", shell).out
         (tmp_path / "script").write_text(script)
         (tmp_path / "functions" / "_rt-run").write_text(script)
         command = {
             "bash": ["bash", "--norc", "-c", _BASH, "bash"],
             "zsh": ["zsh", "-f", "-c", _ZSH, "zsh"],
-            "fish": ["fish", "--no-config", "-c", "source ./script; complete -C $argv[1]"],
+            "fish": [
+                "fish",
+                "--no-config",
+                "-c",
+                "source ./script; for line in $argv; complete -C $line; echo ====; end",
+            ],
         }
         done = subprocess.run(
-            [*command[shell], line],
+            [*command[shell], *lines],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -96,8 +107,14 @@ def completed(rt_run: Any, tmp_path: Path) -> Callable[[str, str], set[str]]:
             env={"PATH": f"{stub.parent}:{os.environ['PATH']}", "HOME": str(tmp_path), "TERM": "dumb", "LC_ALL": "C"},
         )
         assert done.stderr == ""
-        words = (word.partition("\t")[0].strip() for word in done.stdout.splitlines())
-        return {word.removesuffix("/") for word in words} - {""}
+        words = [word.partition("\t")[0].strip().removesuffix("/") for word in done.stdout.splitlines()]
+        found: list[set[str]] = [set()]
+        for word in words:
+            if word == "====":
+                found.append(set())
+            elif word:
+                found[-1].add(word)
+        return found[:-1]
 
     return run
 
@@ -115,16 +132,14 @@ def test_the_script_is_right_for_its_shell(rt_run: Any, tmp_path: Path, shell: s
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize(("line", "expected"), CASES, ids=[line.strip() for line, _ in CASES])
 @pytest.mark.parametrize("shell", SHELLS)
-def test_a_shell_completes(
-    completed: Callable[[str, str], set[str]], shell: str, line: str, expected: set[str]
-) -> None:
+def test_a_shell_completes(completed: Callable[[str, list[str]], list[set[str]]], shell: str) -> None:
     """The script runs in its shell as the shell runs it."""
     if shutil.which(shell) is None:
         pytest.skip(f"{shell} is not installed")
+    lines = [line for line, _ in CASES]
 
-    assert completed(shell, line) == expected
+    assert dict(zip(lines, completed(shell, lines), strict=True)) == dict(CASES)
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
