@@ -13,6 +13,8 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 _MAX_DEPTH: Final = 200
 """How deep the fast parser lets arrays and objects be nested."""
 
+_TOO_DEEP: Final = f"nested deeper than {_MAX_DEPTH} levels"
+
 
 class TooDeep(ValueError):
     """Arrays and objects are nested so deep that nobody can have meant it."""
@@ -64,7 +66,10 @@ def loads(text: bytes | str) -> object:
     """
     try:
         return from_json(text)
-    except ValueError:
+    except ValueError as error:
+        # The standard library's limit depends on the version of Python.
+        if str(error).startswith("recursion limit exceeded"):
+            raise TooDeep(_TOO_DEEP) from None
         return repaired(text)
 
 
@@ -76,8 +81,7 @@ def repaired(text: bytes | str) -> object:
         value = json.loads(text)
         if _is_shallow(value):
             return value
-    msg = f"nested deeper than {_MAX_DEPTH} levels"
-    raise TooDeep(msg)
+    raise TooDeep(_TOO_DEEP)
 
 
 def _null(_constant: str) -> None:

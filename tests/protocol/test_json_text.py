@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.protocol.json_text import dumps, loads, repaired
+from runner.protocol.json_text import TooDeep, dumps, loads, repaired
 
 TEXTS = st.text(st.characters(exclude_categories=()), max_size=8)
 VALUES = st.recursive(
@@ -60,6 +60,13 @@ def test_a_value_that_holds_itself_is_refused() -> None:
 def test_what_is_no_json_or_nested_too_deeply_is_refused(text: str | bytes) -> None:
     """The bound is the fast parser's, whichever parser reads."""
     with pytest.raises(ValueError):
+        loads(text)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"error":' * 6_000, b'[{"a":' * 10_000 + b"1" + b"}]" * 10_000])
+def test_what_is_nested_too_deeply_is_refused_as_such(text: str | bytes) -> None:
+    """On every version of Python, also where its end is missing."""
+    with pytest.raises(TooDeep, match="deeper than 200 levels"):
         loads(text)
 
 
