@@ -41,17 +41,19 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return 0
 
 
-class OneBedScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """Hands out tests one by one, but those that share a costly test bed to one worker."""
+class RoomScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Hands out tests that wait one by one; those that share a bed, or take less than handing out, a file at a time."""
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
-        return path if path in SHARED_BEDS else nodeid
+        _, room, *file = path.split("/")
+        return path if path in SHARED_BEDS or (file and room not in WAITING) else nodeid
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    """Schedule the tests; the files with a shared test bed come first, since they take longest."""
-    return OneBedScheduling(config, log)
+    """Schedule the tests, in the order in which they were collected."""
+    config.option.loadscopereorder = False
+    return RoomScheduling(config, log)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -77,9 +77,9 @@ def test_a_crowd_is_drained(repository: Path, base_url: str) -> None:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_the_hot_path_runs(repository: Path, task: str) -> None:
+def test_the_hot_path_runs(task: str) -> None:
     """What is counted can be run."""
-    printed(repository, "benchmarks.hotpath", task, "3")
+    TASKS[task](3)
 
 
 def test_every_step_is_measured(repository: Path) -> None:
