@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import faulthandler
 import gc
 from collections import Counter
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from runner.profile import LoadedProfile, load_profile
 from runner.profile.filling import missing_values
 from runner.profile.problems import Problem, ProfileProblems
 from runner.runs.fleet import run_profiles
+from runner.runs.notify import watchdog_s
 from runner.runs.outcome import Outcome, exit_code
 from runner.settings.input import StdinInput
 
@@ -106,6 +108,9 @@ def _run(profiles: Sequence[LoadedProfile], form: logs.Format) -> int:
     if loop == "uvloop" and not has_uvloop:
         error = ProfileError("`run.loop` is uvloop, which is not installed", hint=install_command("fast"))
         return tell_failure(error, form)
+    if watchdog_s():
+        # Whoever takes this process for dead ends it with SIGABRT, and wants to know where it was.
+        faulthandler.enable()
     # All that is imported stays to the end: no collection in the middle of an answer shall walk through it.
     gc.freeze()
     try:

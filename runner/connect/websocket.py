@@ -21,6 +21,7 @@ from runner.task_groups import body_task_group
 CLOSE_TIMEOUT_S = 5.0
 _HASTY_CLOSE_TIMEOUT_S = 1.0
 _LINGER_S = 0.5
+_MINDING_SLACK_S = 5.0
 _BREATH_BYTES = 65536
 
 TakeMessage = Callable[[bytes], None]
@@ -181,6 +182,11 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
             while self._end is None:
                 await self._changes.next()
         await self._hang_up()
+
+    @property
+    def is_unminded(self) -> bool:
+        """Whether nobody pings the peer any more, or ends the connection because of its silence, as is long due."""
+        return self._keepalive.overdue_s(anyio.current_time()) > self._keepalive.timeout_s + _MINDING_SLACK_S
 
     def data_received(self, data: bytes) -> None:
         """Take bytes of the wire."""

@@ -87,8 +87,9 @@ class Fleet:
             connecting=anyio.Semaphore(OPENING_AT_ONCE),
             flush_least_s=flush_least_s,
         )
-        self._notices = Notices(len(each_run), within_s=grace_s + flush_least_s)
-        self.runs = [
+        self.runs: list[SessionRun] = []
+        self._notices = Notices(self.runs, within_s=grace_s + flush_least_s)
+        self.runs += [
             SessionRun(loaded, number, shared, self._notices.note) for number, loaded in enumerate(each_run, 1)
         ]
 

@@ -21,9 +21,8 @@ class Phase(IntEnum):
     ENDED = 5
 
 
-Report = Callable[[Phase, Phase, str], None]
-"""Called with the phase that a run leaves, the one that it enters, and a line about it if there is news for the user;
-it must not wait."""
+Report = Callable[[Phase, Phase], None]
+"""Called with the phase that a run leaves and the one that it enters; it must not wait."""
 
 
 class LifeCycle:
@@ -53,10 +52,10 @@ class LifeCycle:
         self._report = report
         self._scopes = {phase: anyio.CancelScope() for phase in Phase}
 
-    def enter(self, phase: Phase, text: str = "") -> anyio.CancelScope:
-        """Begin a phase, and report it with this line; returns the scope to do its work in."""
+    def enter(self, phase: Phase) -> anyio.CancelScope:
+        """Begin a phase, and report it; returns the scope to do its work in."""
         left, self.phase = self.phase, phase
-        self._report(left, phase, text)
+        self._report(left, phase)
         return self._scopes[phase]
 
     def stop(self) -> None:

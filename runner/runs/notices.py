@@ -1,56 +1,75 @@
 """The notices that the service manager gets of all runs of a process together."""
 
 from collections import Counter
+from collections.abc import Sequence
+from typing import Protocol
 
 import anyio
 
+from runner import logs
 from runner.runs import notify
 from runner.runs.life_cycle import Phase
 
 _START_S = 900.0
 _PAUSE_S = 1.0
-"""The least time between two lines that only count, in seconds."""
+"""The time between two looks at what the runs are doing, in seconds."""
+
+
+class ObservedRun(Protocol):
+    """A run as its notices see it."""
+
+    @property
+    def status(self) -> str:
+        """What it is doing, in one line."""
+
+    @property
+    def is_between(self) -> bool:
+        """Whether its session has lost its connection and waits for the next one."""
+
+    @property
+    def is_unminded(self) -> bool:
+        """Whether what looks after its connection hangs."""
 
 
 class Notices:
     """Counts the phases of all runs, and notifies the service manager of what follows from them.
 
-    The status of one run is the line that it reports; that of several says how many are open.
+    The status of one run is its own line; that of several says how many are open.
 
     Args:
-        total: How many runs there are.
+        runs: All runs of the process, which are there when it starts.
         within_s: How long their end may take, in seconds.
     """
 
-    def __init__(self, total: int, *, within_s: float) -> None:
-        self._total = total
+    def __init__(self, runs: Sequence[ObservedRun], *, within_s: float) -> None:
+        self._runs = runs
         self._within_s = within_s
-        self._count = Counter({Phase.OPENING: total})
+        self._count: Counter[Phase] = Counter()
         self._was_open = self._is_ready = self._is_leaving = self._is_stopping = False
-        self._changed = anyio.Event()
+        self._told = ""
+        self._is_withheld = False
 
     def start(self) -> None:
         """Notify the service manager that the sessions are being opened."""
-        self._notify_status("connecting")
+        self._count[Phase.OPENING] = len(self._runs)
+        self._notify_status()
 
-    def note(self, left: Phase, entered: Phase, text: str) -> None:
-        """Count a run that has gone from one phase to another, and notify of the line that it reports, if any."""
+    def note(self, left: Phase, entered: Phase) -> None:
+        """Count a run that has gone from one phase to another."""
         self._count[left] -= 1
         self._count[entered] += 1
         self._was_open = self._was_open or entered is Phase.LIVE
-        if not text:
-            return
         is_tried = self._was_open and not self._count[Phase.OPENING]
         if is_tried and not self._is_ready and not self._is_leaving:
             self._is_ready = True
-            notify.ready(self._line(text))
+            self._told = self._line()
+            notify.ready(self._told)
         elif is_tried and self._ending and not self._count[Phase.LIVE] and not self._is_stopping:
             self._is_stopping = True
-            notify.stopping(self._line(text), within_s=self._within_s)
-        elif self._total == 1:
-            self._notify_status(text)
-        else:
-            self._changed.set()
+            self._told = self._line()
+            notify.stopping(self._told, within_s=self._within_s)
+        elif len(self._runs) == 1:
+            self._notify_status()
 
     def leave(self) -> None:
         """Take it that a signal has come: sessions that are still being opened will not be ready."""
@@ -61,26 +80,49 @@ class Notices:
         notify.status(text)
 
     async def run(self) -> None:
-        """Notify the service manager of new counts, at most once a second, until cancelled."""
+        """Notify the service manager of what has changed, and that this process lives, until cancelled."""
+        if not notify.is_managed():
+            return
+        watchdog_s = notify.watchdog_s()
+        pause_s = min(_PAUSE_S, watchdog_s / 2) if watchdog_s else _PAUSE_S
         while True:
-            await self._changed.wait()
-            self._changed = anyio.Event()
-            self._notify_status("")
-            await anyio.sleep(_PAUSE_S)
+            self._notify_status()
+            if watchdog_s:
+                self._prove_life()
+            await anyio.sleep(pause_s)
 
-    def _notify_status(self, text: str) -> None:
-        if self._is_ready or self._count[Phase.ENDED] == self._total:
-            notify.status(self._line(text))
+    def _prove_life(self) -> None:
+        """Say that this process lives: its event loop does, or this would not run, and so does who minds connections.
+
+        What is at fault with one connection of several ends with that; where all are, a restart is due.
+        """
+        is_dead = bool(self._runs) and all(each.is_unminded for each in self._runs)
+        if not is_dead:
+            notify.alive()
+        elif not self._is_withheld:
+            logs.logger().error("watchdog_withheld", problem="nobody minds the connections any more")
+        self._is_withheld = is_dead
+
+    def _notify_status(self) -> None:
+        line = self._line()
+        if line == self._told:
+            return
+        self._told = line
+        if self._is_ready or self._count[Phase.ENDED] == len(self._runs):
+            notify.status(line)
         else:
-            notify.starting(self._line(text), within_s=_START_S)
+            notify.starting(line, within_s=_START_S)
 
     @property
     def _ending(self) -> int:
         return self._count[Phase.DRAINING] + self._count[Phase.FLUSHING]
 
-    def _line(self, text: str) -> str:
-        if self._total == 1:
-            return text
+    def _line(self) -> str:
+        total = len(self._runs)
+        if total == 1:
+            return self._runs[0].status
         if self._is_stopping:
-            return f"draining: {self._ending} of {self._total} sessions left"
-        return f"{self._count[Phase.LIVE]} of {self._total} sessions open"
+            return f"draining: {self._ending} of {total} sessions left"
+        between = sum(each.is_between for each in self._runs)
+        reconnecting = f", {between} reconnecting" if between else ""
+        return f"{self._count[Phase.LIVE] - between} of {total} sessions open{reconnecting}"

@@ -14,6 +14,26 @@ _LONGEST_STATUS = 200
 """The most letters of a status."""
 
 
+def is_managed() -> bool:
+    """Whether a service manager listens."""
+    return bool(_address())
+
+
+def watchdog_s() -> float:
+    """After which silence the service manager takes this process for dead, in seconds; 0 where it does not watch it."""
+    if os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
+        return 0.0
+    try:
+        return max(0.0, int(os.environ.get("WATCHDOG_USEC", "0")) / 1e6)
+    except ValueError:
+        return 0.0
+
+
+def alive() -> None:
+    """Notify the service manager that this process lives."""
+    _send("WATCHDOG=1", waits=False)
+
+
 def starting(status: str, *, within_s: float) -> None:
     """Notify the service manager that the session is being opened.
 
@@ -33,7 +53,7 @@ def ready(status: str) -> None:
 
 def status(text: str) -> None:
     """Notify the service manager of the status, one line."""
-    _send(f"STATUS={_line(text)}")
+    _send(f"STATUS={_line(text)}", waits=False)
 
 
 def stopping(text: str, *, within_s: float) -> None:
@@ -51,15 +71,21 @@ def _line(text: str) -> str:
     return excerpt(plain(redact(text)), _LONGEST_STATUS)
 
 
-def _send(message: str) -> None:
+def _address() -> str:
+    """Where the service manager listens, as a socket has it; empty where it does not."""
     address = os.environ.get("NOTIFY_SOCKET", "")
-    if not address.startswith(("/", "@")):
-        return
     if address.startswith("@"):
-        address = "\0" + address[1:]
+        return "\0" + address[1:]
+    return address if address.startswith("/") else ""
+
+
+def _send(message: str, *, waits: bool = True) -> None:
+    """Send one message; one that is soon followed by the next waits for nothing where the manager is busy."""
+    if not (address := _address()):
+        return
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as connection:
-            connection.settimeout(_SEND_TIMEOUT_S)
+            connection.settimeout(_SEND_TIMEOUT_S if waits else 0.0)
             connection.sendto(message.encode(errors="replace"), address)
     except OSError:
         # A manager that does not listen is no reason to end a session.

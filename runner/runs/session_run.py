@@ -22,8 +22,10 @@ from runner.runs.drain import drain
 from runner.runs.life_cycle import LifeCycle, Phase, Report
 from runner.runs.losses import JUDGED_ENDS, losses
 from runner.runs.outcome import Outcome
+from runner.runs.run_status import connecting_status, open_status
 from runner.runs.shared import Shared
 from runner.runs.summary import sum_up
+from runner.session.carriage import Between, Carried, Place
 from runner.session.opening import kept_session
 from runner.session.session import Session
 from runner.session.update import Update
@@ -69,6 +71,8 @@ class SessionRun:
         self.input = make_input(loaded.profile, shared.stdin, is_alone=shared.runs == 1)
         self.outputs = Outputs([])
         self.session: Session | None = None
+        self._place: Place | None = None
+        """Where the session is, None before it is being opened."""
         self._budget: Budget | None = None
         self.started_s = anyio.current_time()
         self._answered = anyio.Event()
@@ -88,7 +92,7 @@ class SessionRun:
             self.input.close()
         self._judge_losses()
         code = self._exit_code()
-        self._life.enter(Phase.ENDED, f"ended: {self._error.message if self._error else self._reason}")
+        self._life.enter(Phase.ENDED)
         if self.session is not None:
             sum_up(
                 self.session,
@@ -106,6 +110,30 @@ class SessionRun:
     def phase(self) -> str:
         """Its phase, in small letters."""
         return self._life.phase.name.lower()
+
+    @property
+    def status(self) -> str:
+        """What it is doing, in one line."""
+        match self._life.phase:
+            case Phase.OPENING | Phase.LIVE:
+                if self.session is None or self.is_between:
+                    return connecting_status(self._place, self.profile.run, was_open=self.session is not None)
+                counts_answers = self.session.state.kind == "realtime"
+                return open_status(self.session.usage, self.profile.run, counts_answers=counts_answers)
+            case Phase.DRAINING | Phase.FLUSHING:
+                return f"draining: {self._reason}"
+            case Phase.ENDED:
+                return f"ended: {self._error.message if self._error else self._reason}"
+
+    @property
+    def is_between(self) -> bool:
+        """Whether its session has lost its connection and waits for the next one."""
+        return isinstance(self._place, Between) and self._life.phase is Phase.LIVE
+
+    @property
+    def is_unminded(self) -> bool:
+        """Whether nobody would notice that the endpoint is silent: what looks after the connection hangs."""
+        return isinstance(self._place, Carried) and self._place.link.is_unminded
 
     def drain(self, number: signal.Signals) -> None:
         """End because of a signal: what is in flight may finish within the grace period."""
@@ -156,6 +184,7 @@ class SessionRun:
             readers=[*self.outputs.readers, self._watch],
             recorder=self.outputs.journal,
             slots=self._shared.connecting,
+            moved=self._take_place,
         ) as session:
             self.session = session
             self.context["session_id"] = session.id
@@ -168,7 +197,7 @@ class SessionRun:
         endpoint = self.profile.endpoint.kind
         logs.logger().info("session_opened", endpoint=endpoint, model=session.state.effective.get("model"))
         limits = self.profile.run.limits
-        with self._life.enter(Phase.LIVE, f"session {session.id} is open"):
+        with self._life.enter(Phase.LIVE):
             async with anyio.create_task_group() as work:
                 work.start_soon(self._until_over, session)
                 work.start_soon(self._feed, session)
@@ -211,13 +240,16 @@ class SessionRun:
         await session.wait_over()
         self.stop("endpoint")
 
+    def _take_place(self, place: Place) -> None:
+        self._place = place
+
     def _refuse_questions(self) -> None:
         if self.session is not None:
             self.session.drain()
 
     async def _drain(self, session: Session) -> None:
         logs.logger().debug("session_draining", reason=self._reason)
-        with self._life.enter(Phase.DRAINING, f"draining: {self._reason}") as draining:
+        with self._life.enter(Phase.DRAINING) as draining:
             self.input.close()
             until_s = self._life.grace_ends_s
             await drain(session, reason=self._reason, until_s=until_s, playback=self.outputs.playback)

@@ -33,6 +33,10 @@ class Between:
 
     since_s: float
     """Since when, on the event loop's clock, in seconds."""
+    attempt: int = 0
+    """Which attempt in a row is due or being made, 0 for the very first."""
+    error: RunnerError | None = None
+    """Why the one before it failed, or why the last connection was lost."""
     link: ClassVar[None] = None
 
 
@@ -53,6 +57,8 @@ class Over:
 
 
 Place = Carried | Between | Leaving | Over
+Moved = Callable[[Place], None]
+"""Called with each new place of a session; it must not wait."""
 
 
 class Carriage:
@@ -63,6 +69,7 @@ class Carriage:
     Args:
         opened_s: Now, on the event loop's clock, in seconds.
         readers: Called with each update; they must not wait.
+        moved: Called with each new place.
 
     Attributes:
         id: The endpoint's name of the session's first connection, which is the session's in all logs.
@@ -71,7 +78,7 @@ class Carriage:
         changes: Notified of everything but pieces of answers.
     """
 
-    def __init__(self, opened_s: float, readers: Sequence[Reader] = ()) -> None:
+    def __init__(self, opened_s: float, readers: Sequence[Reader] = (), moved: Moved | None = None) -> None:
         self.id = ""
         self.epoch = 0
         self.state = SessionState()
@@ -80,6 +87,7 @@ class Carriage:
         self._readers = [*readers]
         self._first_unanswered: RunnerError | None = None
         self._is_playing: Callable[[], bool] = bool
+        self._moved = moved
 
     @property
     def place(self) -> Place:
@@ -155,7 +163,7 @@ class Carriage:
         self.state = link.state
         self.id = self.id or link.state.session_id
         self.epoch = link.epoch
-        self._place = Carried(link)
+        self._move(Carried(link))
         link.read_by(self._readers)
         self.changes.notify()
         return True
@@ -163,21 +171,31 @@ class Carriage:
     def hold(self, link: Link, *, is_held: bool) -> None:
         """Let new turns wait for the next connection, or let them begin on this one again."""
         if self._place == Carried(link, not is_held):
-            self._place = Carried(link, is_held)
+            self._move(Carried(link, is_held))
             self.changes.notify()
 
-    def lose(self, now_s: float) -> None:
-        """Have no connection carry the session for now; its readers hear nothing more of the last one."""
+    def lose(self, now_s: float, error: RunnerError | None = None) -> None:
+        """Have no connection carry the session for now; its readers hear nothing more of the last one.
+
+        Args:
+            now_s: Now, on the event loop's clock, in seconds.
+            error: Why, None where the next connection is there already.
+        """
         if isinstance(self._place, Carried):
             self._first_unanswered = self.first_unanswered
             self._place.link.mute()
-            self._place = Between(now_s)
+            self._move(Between(now_s, error=error))
             self.changes.notify()
+
+    def attempt(self, number: int, error: RunnerError) -> None:
+        """Note that this attempt in a row is due because of an error, unless a connection still carries the session."""
+        if isinstance(self._place, Between):
+            self._move(Between(self._place.since_s, number, error))
 
     def leave(self) -> Link | None:
         """Begin to close the session: a loss of its connection is recovered no more; returns that connection."""
         if not self.is_over:
-            self._place = Leaving(self.link)
+            self._move(Leaving(self.link))
             self.changes.notify()
         return self.link
 
@@ -186,7 +204,7 @@ class Carriage:
         if self.is_over:
             return
         self._first_unanswered = self.first_unanswered
-        self._place = Over(failure)
+        self._move(Over(failure))
         update = Update(None, [SessionEnded()], time(), 0)
         for read in self._readers:
             read(update)
@@ -203,6 +221,11 @@ class Carriage:
         if self.is_over:
             msg = "the session is closed"
             raise IllegalEvent(msg)
+
+    def _move(self, place: Place) -> None:
+        self._place = place
+        if self._moved is not None:
+            self._moved(place)
 
     def _set_readers(self, readers: list[Reader]) -> None:
         self._readers = readers

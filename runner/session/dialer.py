@@ -98,6 +98,7 @@ class Dialer:
                     if self.backoff.attempt:
                         logs.logger().error("connecting_given_up", attempts=self.backoff.attempt, **error.facts)
                     raise
+                self._carriage.attempt(self.backoff.attempt, error)
                 logs.logger().warning(
                     "connection_failed",
                     epoch=self._epoch,

@@ -222,7 +222,7 @@ class Keeper:
         error = link.pump.failure or EndpointUnreachable("the connection was lost")
         recovery, lived_s = self._backoff.recovery_of(error), now_s - link.opened_s
         self._backoff.lived(lived_s)
-        carriage.lose(now_s)
+        carriage.lose(now_s, error)
         link.release()
         link.note(closed_note(error))
         has_successor = recovery != "hopeless" and isinstance(self._successor, Link | Opening)
@@ -235,6 +235,7 @@ class Keeper:
         if delay_s is None:
             carriage.end(error)
         elif not has_successor:
+            carriage.attempt(self._backoff.attempt, error)
             # This may be a callback of the event loop, where no task can be started.
             self._successor = Wanted(delay_s)
             carriage.changes.notify()

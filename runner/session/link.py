@@ -91,6 +91,11 @@ class Link:
         return self._connection.close_code
 
     @property
+    def is_unminded(self) -> bool:
+        """Whether nobody would notice that the endpoint is silent."""
+        return self._connection.is_unminded
+
+    @property
     def clock_behind_s(self) -> float:
         """How far our clock is behind the endpoint's, in seconds; 0 where it does not say or it is next to nothing."""
         response = self._connection.response

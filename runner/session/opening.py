@@ -19,6 +19,7 @@ from runner.task_groups import body_task_group
 
 if TYPE_CHECKING:
     from runner.profile.load import LoadedProfile
+    from runner.session.carriage import Moved
     from runner.session.pump import Reader
     from runner.session.recorder import Recorder
     from runner.settings.profile import Profile
@@ -58,6 +59,7 @@ async def kept_session(
     readers: Sequence[Reader] = (),
     recorder: Recorder | None = None,
     slots: anyio.Semaphore | None = None,
+    moved: Moved | None = None,
 ) -> AsyncIterator[Session]:
     """Open a session as `open_session` does, for one of several that a command runs.
 
@@ -66,8 +68,9 @@ async def kept_session(
         readers: Called with each update; they must not wait.
         recorder: Keeps a record of all that is sent and received.
         slots: Held by each attempt to connect, where many sessions must not do so at once.
+        moved: Called with each new place of the session.
     """
-    carriage = Carriage(anyio.current_time(), readers)
+    carriage = Carriage(anyio.current_time(), readers, moved)
     outbox = Outbox(carriage, max_audio_age_s=profile.run.reconnect.max_audio_age_s)
     session = Session(carriage, outbox)
     async with body_task_group() as tasks:

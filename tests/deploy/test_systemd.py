@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -16,7 +17,7 @@ import anyio.to_thread
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.helpers.peer import Peer, serving
+from tests.helpers.peer import Peer, refusal, serving
 
 UNIT = REPOSITORY / "deploy" / "systemd" / "rt-run@.service"
 BEDS = Path(os.environ.get("TEST_BEDS", REPOSITORY.parent / "shared" / "tools"))
@@ -132,11 +133,11 @@ class Box:
         return dict(line.partition("=")[::2] for line in lines)
 
     async def until(self, unit: str, **properties: str) -> dict[str, str]:
-        """Wait until the unit's properties have these values; returns all of them."""
+        """Wait until the unit's properties match these regular expressions; returns all of them."""
         deadline_s = time.monotonic() + WAIT_S
         while True:
             shown = await anyio.to_thread.run_sync(self.show, unit)
-            if all(shown[name] == value for name, value in properties.items()):
+            if all(re.fullmatch(value, shown[name]) for name, value in properties.items()):
                 return shown
             assert time.monotonic() < deadline_s, f"{properties} did not come; {self.told(unit, shown)}"
             await anyio.sleep(0.05)
@@ -234,7 +235,7 @@ async def test_a_unit_is_active_when_its_session_is_configured(box: Box) -> None
         stopped = box.show(unit)
 
     assert (before["ActiveState"], before["StatusText"]) == ("activating", "connecting")
-    assert after["StatusText"] == "session sess_1 is open"
+    assert after["StatusText"] == "open, 0 answers"
     assert later["ActiveState"] == "active"
     assert (stopped["ActiveState"], stopped["Result"], stopped["ExecMainStatus"]) == ("inactive", "success", "0")
     assert [peer.close_code for peer in peers] == [1000]
@@ -312,6 +313,41 @@ async def test_an_unreachable_endpoint_is_tried_again(box: Box) -> None:
         assert time.monotonic() < deadline_s, box.told(unit, shown)
         await anyio.sleep(0.1)
     await box.systemctl("stop", unit)
+
+
+@pytest.mark.anyio
+async def test_a_hang_is_restarted_and_an_outage_is_not(box: Box) -> None:
+    """A process that is stopped proves no life; one whose endpoint is away says so, and lives on."""
+    is_away = False
+    leave = anyio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        await leave.wait()
+        if is_away:
+            await peer.close(1011, "out of order")
+        await peer.to_the_end()
+
+    lasting = CUSTOM.replace("max_attempts = 0", "max_attempts = 1000\ninitial_delay_s = 0.2\nmax_delay_s = 0.2")
+    async with serving(script, door=lambda _request: refusal(503) if is_away else None) as (port, _):
+        drop_in = "[Service]\nWatchdogSec=1s\nTimeoutAbortSec=100ms\nRestartSec=100ms\n"
+        unit = box.install("hung", lasting.format(port=port), drop_in=drop_in)
+        await box.systemctl("start", unit)
+        first = box.show(unit)
+        await box.systemctl("kill", "-s", "STOP", unit)
+        restarted = await box.until(unit, NRestarts="1", ActiveState="active")
+        is_away = True
+        leave.set()
+        away = await box.until(unit, StatusText=r"reconnecting, attempt \d+ of 1000: .*503.*")
+        await anyio.sleep(1.5)
+        later = box.show(unit)
+        is_away = False
+        back = await box.until(unit, StatusText="open, 0 answers")
+        await box.systemctl("stop", unit)
+
+    assert restarted["MainPID"] != first["MainPID"]
+    assert [shown["NRestarts"] for shown in (away, later, back)] == ["1"] * 3
+    assert {shown["MainPID"] for shown in (away, later, back)} == {restarted["MainPID"]}
 
 
 @pytest.mark.anyio

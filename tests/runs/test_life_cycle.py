@@ -107,10 +107,10 @@ async def test_the_signal_that_forces_is_the_second_or_the_one_whose_grace_is_ov
 
 
 async def test_each_change_of_phase_is_reported() -> None:
-    """With the phase before, the phase after and the line about it."""
-    reports: list[tuple[Phase, Phase, str]] = []
+    """With the phase before and the phase after."""
+    reports: list[tuple[Phase, Phase]] = []
     life = LifeCycle(grace_s=5, report=lambda *change: reports.append(change))
-    life.enter(Phase.LIVE, "open")
+    life.enter(Phase.LIVE)
     life.enter(Phase.ENDED)
 
-    assert reports == [(Phase.OPENING, Phase.LIVE, "open"), (Phase.LIVE, Phase.ENDED, "")]
+    assert reports == [(Phase.OPENING, Phase.LIVE), (Phase.LIVE, Phase.ENDED)]

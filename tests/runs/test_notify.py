@@ -1,20 +1,20 @@
 """What a service manager hears from a run, on a plain datagram socket."""
 
 import signal
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
 import anyio.to_thread
 import pytest
+from websockets.http11 import Response
 
 from runner import redaction
 from runner.runs import notify
 from tests.helpers.command_process import Command, local, profile
-from tests.helpers.peer import Peer, serving
+from tests.helpers.peer import Peer, refusal, serving
+from tests.helpers.service_manager import WAIT_S, ServiceManager
 
 pytestmark = pytest.mark.anyio
 
@@ -29,7 +29,6 @@ kind = "none"
 [run.reconnect]
 max_attempts = 0
 """
-WAIT_S = 50.0
 
 
 @pytest.fixture
@@ -38,46 +37,17 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-class Manager:
-    """The receiving end of the notify protocol.
-
-    Args:
-        address: Where to listen: a path, or `@` and an abstract name.
-    """
-
-    def __init__(self, address: str) -> None:
-        self.address = address
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.bind("\0" + address[1:] if address.startswith("@") else address)
-        self.messages: list[list[str]] = []
-
-    def until(self, assignment: str, *, within_s: float = WAIT_S) -> bool:
-        """Receive until a message holds this assignment; says whether one did in time."""
-        deadline_s = time.monotonic() + within_s
-        while not self.heard(assignment):
-            self.socket.settimeout(max(0.01, deadline_s - time.monotonic()))
-            try:
-                self.messages.append(self.socket.recv(65536).decode().splitlines())
-            except TimeoutError:
-                return False
-        return True
-
-    def heard(self, assignment: str) -> bool:
-        """Whether a message so far held this assignment."""
-        return any(assignment in message for message in self.messages)
-
-
 @pytest.fixture(params=["path", "abstract"])
-def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Manager]:
+def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServiceManager]:
     """A service manager that listens, by both kinds of address."""
-    listening = Manager(
+    listening = ServiceManager(
         str(tmp_path / "notify") if request.param == "path" else f"@rt-run-{tmp_path.name}-{id(request)}"
     )
     yield listening
     listening.socket.close()
 
 
-async def test_ready_waits_for_the_configured_session(manager: Manager, tmp_path: Path) -> None:
+async def test_ready_waits_for_the_configured_session(manager: ServiceManager, tmp_path: Path) -> None:
     """READY=1 follows session.updated, not the connection; STOPPING=1 comes with the time that the end may take."""
     asked, go_on = anyio.Event(), anyio.Event()
 
@@ -107,13 +77,13 @@ async def test_ready_waits_for_the_configured_session(manager: Manager, tmp_path
 
     assert (early, ready, stopping, ended.code) == (False, True, True, 0)
     assert manager.heard("STATUS=connecting")
-    assert manager.heard("STATUS=session sess_1 is open")
+    assert manager.heard("STATUS=open, 0 answers")
     assert manager.heard("STATUS=draining: signal")
     assert manager.heard("EXTEND_TIMEOUT_USEC=15000000")
     assert [peer.close_code for peer in peers] == [1000]
 
 
-async def test_a_session_that_never_opens_is_never_ready(manager: Manager, tmp_path: Path) -> None:
+async def test_a_session_that_never_opens_is_never_ready(manager: ServiceManager, tmp_path: Path) -> None:
     """A unit that fails to start has not been active for a moment."""
     name = profile(tmp_path, CUSTOM.format(port=9))
     command = Command("--profile", name, folder=tmp_path, environment={"NOTIFY_SOCKET": manager.address})
@@ -125,7 +95,59 @@ async def test_a_session_that_never_opens_is_never_ready(manager: Manager, tmp_p
     assert not manager.heard("READY=1")
 
 
-async def test_many_sessions_are_ready_together(manager: Manager, tmp_path: Path) -> None:
+@pytest.mark.parametrize("manager", ["path"], indirect=True)
+async def test_the_status_is_true_and_the_watchdog_is_fed(manager: ServiceManager, tmp_path: Path) -> None:
+    """An outage is said while it lasts, with its attempt and its reason; the loop says all the time that it lives."""
+    is_away = is_over = False
+
+    async def script(peer: Peer) -> None:
+        nonlocal is_away
+        await peer.greet()
+        if is_over:
+            await peer.to_the_end()
+            return
+        usage = {"input_tokens": 3, "output_tokens": 20_000}
+        await peer.until("response.create")
+        await peer.answer("Hello", usage=usage)
+        if await anyio.to_thread.run_sync(manager.until, "STATUS=open, 1 answer, 0.04 spent"):
+            is_away = True
+            await peer.close(1011, "out of order")
+
+    def door(_request: object) -> Response | None:
+        return refusal(503) if is_away else None
+
+    settings = """
+[input]
+kind = "stdin"
+[run]
+until = "signal"
+[run.reconnect]
+max_attempts = 1000
+initial_delay_s = 0.05
+max_delay_s = 0.05
+[run.limits.prices]
+output_text = 2.0
+"""
+    endpoint = CUSTOM.partition("[input]")[0]
+    async with serving(script, door=door) as (port, _):
+        command = Command(
+            "--profile",
+            profile(tmp_path, endpoint.format(port=port) + settings),
+            folder=tmp_path,
+            environment={"NOTIFY_SOCKET": manager.address, "WATCHDOG_USEC": "400000"},
+        )
+        command.write("Hi\n")
+        outage = await anyio.to_thread.run_sync(manager.until_like, r"STATUS=reconnecting, attempt \d+ of 1000: .*503")
+        is_away, is_over = False, True
+        back = await anyio.to_thread.run_sync(manager.until_like, r"STATUS=open, 1 answer, 0\.04 spent", True)
+        fed = await anyio.to_thread.run_sync(manager.until, "WATCHDOG=1")
+        command.process.send_signal(signal.SIGTERM)
+        ended = await anyio.to_thread.run_sync(command.end)
+
+    assert (bool(outage), bool(back), fed, ended.code) == (True, True, True, 0)
+
+
+async def test_many_sessions_are_ready_together(manager: ServiceManager, tmp_path: Path) -> None:
     """READY=1 waits for the last session that can be opened, failures beside it count, and the status counts all."""
     go_on = anyio.Event()
     first = anyio.Event()
@@ -187,7 +209,7 @@ async def _in_time(event: anyio.Event) -> None:
 def test_a_status_is_one_short_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: str, line: str) -> None:
     """An endpoint's words in it notify of nothing else, hold no secret, and cannot keep READY=1 from its manager."""
     redaction.hide("made-up-secret-of-a-test")
-    listening = Manager(str(tmp_path / "notify"))
+    listening = ServiceManager(str(tmp_path / "notify"))
     monkeypatch.setenv("NOTIFY_SOCKET", listening.address)
     notify.ready(status)
     notify.starting(status, within_s=1)
