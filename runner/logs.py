@@ -193,13 +193,20 @@ def _line_of_dropped(count: int) -> bytes:
     return f"{line}\n".encode()
 
 
-def configure(*, level: Level = "info", format: Format = "auto", stream: TextIO | None = None) -> None:  # noqa: A002  # the setting's name
+def configure(
+    *,
+    level: Level = "info",
+    format: Format = "auto",  # noqa: A002  # the setting's name
+    stream: TextIO | None = None,
+    narrator: structlog.types.Processor | None = None,
+) -> None:
     """Send all logs of at least `level` to standard error, without waiting for its reader; this is for the command.
 
     Args:
         level: The least level that is written.
         format: `console` for people, `json` for machines, `auto` for the first on a terminal and the second elsewhere.
         stream: Where to write instead, at once.
+        narrator: Tells somebody at a terminal of lines in words; those that it drops are not written.
     """
     global _logger, _writer, _rendering  # one process has one log
     people = for_people(format, stream)
@@ -219,7 +226,7 @@ def configure(*, level: Level = "info", format: Format = "auto", stream: TextIO 
         if _writer is None:
             # Where both are one file without `O_APPEND`, each descriptor would write over what the other has written.
             descriptor = STDOUT if are_one_place(STDOUT, STDERR) else STDERR
-            _writer = LogWriter(StreamTarget(descriptor, turns()), dropped=_line_of_dropped)
+            _writer = LogWriter(StreamTarget(descriptor, turns(descriptor)), dropped=_line_of_dropped)
         lines = _Queued(_writer, sys.stderr.encoding)
     _logger = structlog.wrap_logger(
         structlog.WriteLogger(lines),
@@ -228,6 +235,7 @@ def configure(*, level: Level = "info", format: Format = "auto", stream: TextIO 
             _count_repeats,
             structlog.processors.format_exc_info,
             _bound_line,
+            *([narrator] if narrator else []),
             *last,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),

@@ -10,12 +10,22 @@ import stat
 import threading
 from io import FileIO
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 STDOUT: Final = 1
 STDERR: Final = 2
 PATIENCE_S: Final = 5.0
 """How long a log line waits for the end of the text's line, in seconds."""
+
+
+class TurnLeader(Protocol):
+    """Draws what is written to a terminal; its methods return False where it does not any more."""
+
+    def put_text(self, text: str) -> bool:
+        """Draw text, which may end in the middle of a line."""
+
+    def put_lines(self, text: str) -> bool:
+        """Draw whole lines, and leave the line as it is that the text has begun."""
 
 
 class LineTurns:
@@ -30,12 +40,18 @@ class LineTurns:
         self._turn = threading.Condition(threading.Lock())
         self._is_midway = False
         self._is_urgent = False
+        self._leader: TurnLeader | None = None
+
+    def lead(self, leader: TurnLeader | None) -> None:
+        """Have all that is written from now on drawn by this, or written as it is again."""
+        self._leader = leader
 
     def put_text(self, file: FileIO, data: bytes) -> None:
         """Write text, which may end in the middle of a line; raises `OSError`."""
         with self._turn:
             try:
-                put_all(file, data)
+                if not (self._leader and self._leader.put_text(data.decode(errors="replace"))):
+                    put_all(file, data)
             finally:
                 self._is_midway = not data.endswith(b"\n") if data else self._is_midway
                 if not self._is_midway:
@@ -45,6 +61,8 @@ class LineTurns:
         """Write whole lines, once the text has come to the end of its own; raises `OSError`."""
         with self._turn:
             self._turn.wait_for(lambda: self._is_urgent or not self._is_midway, self._patience_s)
+            if self._leader and self._leader.put_lines(data.decode(errors="replace")):
+                return
             start, self._is_midway = b"\n" if self._is_midway else b"", False
             put_all(file, start + data)
 
@@ -57,12 +75,12 @@ class LineTurns:
             self._turn.release()
 
 
-_TURNS = LineTurns()
+_TURNS = {STDOUT: LineTurns(), STDERR: LineTurns()}
 
 
-def turns() -> LineTurns:
-    """The turns on standard output and standard error: the same for both where they are one place."""
-    return _TURNS if are_one_place(STDOUT, STDERR) else LineTurns()
+def turns(descriptor: int) -> LineTurns:
+    """The turns on standard output or standard error: the same for both where they are one place."""
+    return _TURNS[STDOUT if are_one_place(STDOUT, STDERR) else descriptor]
 
 
 def are_one_place(first: int, second: int) -> bool:

@@ -19,6 +19,7 @@ from runner.installation import install_command
 from runner.profile import LoadedProfile, load_profile
 from runner.profile.filling import missing_values
 from runner.profile.problems import Problem, ProfileProblems
+from runner.runs.face import Face, face_of
 from runner.runs.fleet import run_profiles
 from runner.runs.notify import watchdog_s
 from runner.runs.outcome import Outcome, exit_code
@@ -37,12 +38,17 @@ def run(options: argparse.Namespace) -> int:
         return failures[0].exit_code
     settings = profiles[0].profile.logging
     form = options.log_format or settings.format
-    logs.configure(level=_level(options, settings.level), format=form)
+    face, level = face_of(profiles, is_quiet=options.quiet), _level(options, settings.level)
+    if face is None or form != "auto" or level == "debug":
+        logs.configure(level=level, format=form)
+    else:
+        # What is not told in words is written from `warning` on.
+        logs.configure(level="info" if face.has_log else level, format=form, narrator=face.narrate)
     for warning in dict.fromkeys(str(each) for loaded in profiles for each in loaded.warnings):
         logs.logger().warning("profile_suspicious", problem=warning)
     if ignored := _disagreements(profiles):
         logs.logger().warning("profiles_disagree", settings=ignored, followed=profiles[0].name)
-    return _run(profiles, form)
+    return _run(profiles, form, face)
 
 
 def _load(options: argparse.Namespace) -> tuple[list[LoadedProfile], list[RunnerError]]:
@@ -102,7 +108,7 @@ def _disagreements(profiles: Sequence[LoadedProfile]) -> list[str]:
     return [key for key in values[0] if any(each[key] != values[0][key] for each in values)]
 
 
-def _run(profiles: Sequence[LoadedProfile], form: logs.Format) -> int:
+def _run(profiles: Sequence[LoadedProfile], form: logs.Format, face: Face | None) -> int:
     loop = profiles[0].profile.run.loop
     has_uvloop = loop != "asyncio" and find_spec("uvloop") is not None
     if loop == "uvloop" and not has_uvloop:
@@ -114,7 +120,7 @@ def _run(profiles: Sequence[LoadedProfile], form: logs.Format) -> int:
     # All that is imported stays to the end: no collection in the middle of an answer shall walk through it.
     gc.freeze()
     try:
-        outcomes = anyio.run(_run_on_asyncio, profiles, backend_options={"use_uvloop": has_uvloop})
+        outcomes = anyio.run(_run_on_asyncio, profiles, face, backend_options={"use_uvloop": has_uvloop})
     except Exception:  # noqa: BLE001  # whatever it is, it is ours, and a person has to read it
         logs.logger().exception("internal_error")
         return RunnerError.exit_code
@@ -158,10 +164,10 @@ def _report(outcomes: Sequence[Outcome], form: logs.Format) -> None:
         tell_failure(RunnerError(f"{others} more sessions failed otherwise", hint="--log-format json says how"), form)
 
 
-async def _run_on_asyncio(profiles: Sequence[LoadedProfile]) -> list[Outcome]:
+async def _run_on_asyncio(profiles: Sequence[LoadedProfile], face: Face | None) -> list[Outcome]:
     loop = asyncio.get_running_loop()
     logs.logger().debug("loop_started", loop=type(loop).__module__.partition(".")[0])
-    return await run_profiles(profiles)
+    return await run_profiles(profiles, face=face)
 
 
 def _level(options: argparse.Namespace, default: logs.Level) -> logs.Level:

@@ -40,6 +40,11 @@ class AnswerStop:
         """Whether a response is asked for or in flight that was not stopped yet."""
         return self._session.state.busy and not self._is_spent
 
+    @property
+    def was_used(self) -> bool:
+        """Whether the latest answer was stopped."""
+        return self._is_spent
+
     def renew(self) -> None:
         """The user asks anew; the answer to it can be stopped again."""
         self._is_spent = False

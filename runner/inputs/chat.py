@@ -1,18 +1,28 @@
-"""A conversation at a terminal: a prompt, streaming answers; Ctrl-C stops an answer, Ctrl-D leaves."""
+"""A conversation at a terminal: lines that are typed at any time, streaming answers; Ctrl-C stops an answer."""
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from typing import TYPE_CHECKING
 
+import anyio
+
 from runner.inputs.answer_stop import AnswerStop
-from runner.inputs.chat_prompt import ChatPrompt
 from runner.inputs.session_input import SessionInput
+from runner.task_groups import body_task_group
 
 if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
+
     from runner.inputs.answer_stop import PlayingAnswers
     from runner.inputs.session_input import Flushed, InputEnd
     from runner.session.session import Session
+    from runner.terminal.screen import Screen
+
+_STOPPING_S = 1.0
+"""How long an answer that the user stops may take to end before Ctrl-C ends the run, in seconds."""
 
 
 def at_terminal() -> bool:
@@ -21,23 +31,43 @@ def at_terminal() -> bool:
 
 
 class Chat(SessionInput):
-    """The user's side of a session at a terminal."""
+    """The user's side of a session at a terminal.
 
-    def __init__(self) -> None:
-        self._prompt = ChatPrompt()
+    Args:
+        screen: The terminal.
+    """
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
 
     async def feed(self, session: Session, flushed: Flushed, playback: PlayingAnswers | None) -> InputEnd:
-        """Ask the user for a line, say it, wait for the answer, and again, until the user leaves."""
-        self.answer_stop = AnswerStop(session, playback)
-        while (line := await self._prompt.ask()) is not None:
-            if text := line.strip():
-                self.answer_stop.renew()
-                await session.say(text)
-                await session.wait_answered()
-                await flushed()
+        """Take a line, say it, wait for the answer, and again, until the user leaves."""
+        self.answer_stop = answer_stop = AnswerStop(session, playback)
+        async with body_task_group() as tasks:
+            tasks.start_soon(self._heed_interrupts, session, answer_stop, tasks)
+            while (line := await self._screen.next_line()) is not None:
+                if text := line.strip():
+                    answer_stop.renew()
+                    await session.say(text)
+                    await session.wait_answered()
+                    await flushed()
+                    if answer_stop.was_used:
+                        self._screen.say("(stopped)")
         return "user-left"
 
-    @property
-    def can_interrupt(self) -> bool:
-        """Whether Ctrl-C has an answer to stop; at the prompt it has none."""
-        return super().can_interrupt and not self._prompt.is_shown
+    async def _heed_interrupts(self, session: Session, answer_stop: AnswerStop, tasks: TaskGroup) -> None:
+        """Stop the answer at each Ctrl-C; where there is none, forget what is being typed."""
+        keyboard, stopped_s = self._screen.keyboard, 0.0
+        keyboard.heeds_interrupts = True
+        try:
+            while True:
+                await keyboard.interrupts.next()
+                if answer_stop.is_possible:
+                    stopped_s = anyio.current_time()
+                    tasks.start_soon(answer_stop.stop)
+                elif not session.state.busy:
+                    self._screen.forget_entry()
+                elif anyio.current_time() > stopped_s + _STOPPING_S:
+                    os.kill(os.getpid(), signal.SIGINT)
+        finally:
+            keyboard.heeds_interrupts = False

@@ -10,15 +10,17 @@ if TYPE_CHECKING:
     from runner.inputs.broadcast import Broadcast
     from runner.inputs.session_input import SessionInput
     from runner.settings.profile import Profile
+    from runner.terminal.screen import Screen
 
 
-def make_input(profile: Profile, stdin: Broadcast, *, is_alone: bool) -> SessionInput:
+def make_input(profile: Profile, stdin: Broadcast, *, is_alone: bool, screen: Screen | None = None) -> SessionInput:
     """Make the input that a profile names, and import only what it needs.
 
     Args:
         profile: The profile of the run.
         stdin: Standard input; what it brings from now on is held for this run, where the run reads it.
         is_alone: Whether the terminal, where there is one, belongs to this run alone.
+        screen: The terminal, where it is drawn on and its keys are read.
     """
     match profile.input:
         case NoInput():
@@ -32,10 +34,13 @@ def make_input(profile: Profile, stdin: Broadcast, *, is_alone: bool) -> Session
         case StdinInput() as settings:
             from runner.inputs.chat import Chat, at_terminal
             from runner.inputs.line_input import LineInput
+            from runner.inputs.plain_chat import PlainChat
 
-            if settings.format == "text" and is_alone and at_terminal():
-                return Chat()
-            return LineInput(settings, stdin.listen(max_line_bytes=settings.max_line_bytes))
+            if settings.format == "text" and screen is not None:
+                return Chat(screen)
+            lines = stdin.listen(max_line_bytes=settings.max_line_bytes)
+            is_chat = settings.format == "text" and is_alone and at_terminal()
+            return PlainChat(lines) if is_chat else LineInput(settings, lines)
         case FileInput() as settings:
             from runner.inputs.recording import RecordedInput
 

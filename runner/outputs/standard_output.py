@@ -28,7 +28,7 @@ class StandardOutput:
         self.is_shared = is_shared
         self._sessions_of = Counter(profiles)
         self.threads = anyio.CapacityLimiter(1)
-        self.turns = turns()
+        self.turns = turns(STDOUT)
         self._fails: list[Fail] = []
 
     def open(self) -> FileIO:

@@ -12,6 +12,7 @@ from runner import logs
 from runner.inputs.broadcast import Broadcast
 from runner.inputs.stdin import STDIN
 from runner.outputs.standard_output import StandardOutput
+from runner.runs.face import Face
 from runner.runs.notices import Notices
 from runner.runs.outcome import Outcome
 from runner.runs.session_run import SessionRun
@@ -34,12 +35,17 @@ Companion = Callable[["Fleet"], AbstractAsyncContextManager[None]]
 
 
 async def run_profiles(
-    profiles: "Sequence[LoadedProfile]", *, companions: Sequence[Companion] = (), flush_least_s: float = FLUSH_LEAST_S
+    profiles: "Sequence[LoadedProfile]",
+    *,
+    face: Face | None = None,
+    companions: Sequence[Companion] = (),
+    flush_least_s: float = FLUSH_LEAST_S,
 ) -> list[Outcome]:
     """Run all sessions of these profiles to their ends, which SIGTERM and SIGINT bring about.
 
     Args:
         profiles: At least one; each has `run.sessions` sessions.
+        face: What somebody at the terminal sees of the only run there is.
         companions: Entered before the first session is opened, and left after the last has ended.
         flush_least_s: How long the outputs may at least take to write what has come, in seconds.
 
@@ -49,8 +55,10 @@ async def run_profiles(
     Returns:
         How each session ended, in the order of their ends.
     """
-    fleet = Fleet(profiles, flush_least_s)
+    fleet = Fleet(profiles, face, flush_least_s)
     async with AsyncExitStack() as stack:
+        if face:
+            await stack.enter_async_context(face)
         for companion in companions:
             await stack.enter_async_context(companion(fleet))
         await fleet.execute()
@@ -62,6 +70,7 @@ class Fleet:
 
     Args:
         profiles: At least one; each has `run.sessions` sessions.
+        face: What somebody at the terminal sees of the only run there is.
         flush_least_s: How long the outputs may at least take to write what has come, in seconds.
 
     Attributes:
@@ -69,7 +78,7 @@ class Fleet:
         outcomes: How those ended that have ended, in the order of their ends.
     """
 
-    def __init__(self, profiles: "Sequence[LoadedProfile]", flush_least_s: float) -> None:
+    def __init__(self, profiles: "Sequence[LoadedProfile]", face: Face | None, flush_least_s: float) -> None:
         each_run = [loaded for loaded in profiles for _ in range(loaded.profile.run.sessions)]
         inputs = [loaded.profile.input for loaded in profiles]
         line_bytes = [each.max_line_bytes for each in inputs if isinstance(each, StdinInput)]
@@ -86,6 +95,7 @@ class Fleet:
             opening=anyio.Semaphore(OPENING_AT_ONCE),
             connecting=anyio.Semaphore(OPENING_AT_ONCE),
             flush_least_s=flush_least_s,
+            face=face,
         )
         self.runs: list[SessionRun] = []
         self._notices = Notices(self.runs, within_s=grace_s + flush_least_s)

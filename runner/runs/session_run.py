@@ -68,7 +68,9 @@ class SessionRun:
         self._reason = ""
         self._unwritten = ""
         """The outputs that have not written in time all that they had taken."""
-        self.input = make_input(loaded.profile, shared.stdin, is_alone=shared.runs == 1)
+        self.input = make_input(
+            loaded.profile, shared.stdin, is_alone=shared.runs == 1, screen=shared.face.screen if shared.face else None
+        )
         self.outputs = Outputs([])
         self.session: Session | None = None
         self._place: Place | None = None
@@ -94,14 +96,11 @@ class SessionRun:
         code = self._exit_code()
         self._life.enter(Phase.ENDED)
         if self.session is not None:
-            sum_up(
-                self.session,
-                self.profile.run.limits,
-                reason=self._reason,
-                code=code,
-                error=self._error,
-                duration_s=anyio.current_time() - self.started_s,
-            )
+            duration_s, error = anyio.current_time() - self.started_s, self._error
+            limits = self.profile.run.limits
+            sum_up(self.session, limits, reason=self._reason, code=code, error=error, duration_s=duration_s)
+            if self._shared.face:
+                self._shared.face.close(self.session, duration_s=duration_s, error=error)
         is_forced = self._life.forced_by is not None
         name, run_id, session_id = (self.context.get(key, "") for key in ("profile", "run_id", "session_id"))
         return Outcome(name, code, self._error, is_forced, run_id, session_id)
@@ -202,6 +201,8 @@ class SessionRun:
                 work.start_soon(self._until_over, session)
                 work.start_soon(self._feed, session)
                 work.start_soon(self._until_heard)
+                if self._shared.face:
+                    work.start_soon(self._shared.face.watch, session)
                 if limits.has_budget:
                     self._budget = Budget(limits, session.usage, spent=self.stop)
                     work.start_soon(self._budget.watch)

@@ -6,6 +6,7 @@ import anyio
 
 from runner.inputs.broadcast import Broadcast
 from runner.outputs.standard_output import StandardOutput
+from runner.runs.face import Face
 
 
 @dataclass(frozen=True)
@@ -22,3 +23,5 @@ class Shared:
     """Held by each attempt to connect."""
     flush_least_s: float
     """How long a run's outputs may at least take to write what has come, however short its grace period, in seconds."""
+    face: Face | None = None
+    """What somebody at the terminal sees of the only run there is."""

@@ -9,10 +9,10 @@ import pytest
 
 from runner.inputs import chat
 from runner.inputs.broadcast import Broadcast
-from runner.inputs.chat import Chat
 from runner.inputs.factory import make_input
 from runner.inputs.line_input import LineInput
 from runner.inputs.piped_audio import PipedInput
+from runner.inputs.plain_chat import PlainChat
 from runner.inputs.recording import RecordedInput
 from runner.inputs.session_input import EmptyInput, SessionInput
 from runner.inputs.spoken_input import SpokenInput
@@ -52,7 +52,7 @@ def test_each_kind_of_input_is_made_from_its_settings(settings: dict[str, Any], 
 
 
 @pytest.mark.parametrize(
-    ("form", "is_alone", "kind"), [("text", True, Chat), ("text", False, LineInput), ("events", True, LineInput)]
+    ("form", "is_alone", "kind"), [("text", True, PlainChat), ("text", False, LineInput), ("events", True, LineInput)]
 )
 def test_text_at_a_terminal_is_a_chat_for_one_run_alone(
     monkeypatch: pytest.MonkeyPatch, form: str, is_alone: bool, kind: type[SessionInput]

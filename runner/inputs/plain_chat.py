@@ -1,0 +1,45 @@
+"""A conversation at a terminal that can only print one line after another, such as that of an editor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner import logs
+from runner.inputs.answer_stop import AnswerStop
+from runner.inputs.session_input import SessionInput
+
+if TYPE_CHECKING:
+    from runner.inputs.answer_stop import PlayingAnswers
+    from runner.inputs.broadcast import InputListener
+    from runner.inputs.session_input import Flushed, InputEnd
+    from runner.session.session import Session
+
+_PROMPT = "> "
+
+
+class PlainChat(SessionInput):
+    """The user's side of a session at such a terminal, whose driver edits lines.
+
+    Args:
+        lines: What is typed, which is read at all times.
+    """
+
+    def __init__(self, lines: InputListener) -> None:
+        self._lines = lines
+
+    async def feed(self, session: Session, flushed: Flushed, playback: PlayingAnswers | None) -> InputEnd:
+        """Take a line, say it, wait for the answer, and again, until the user leaves."""
+        self.answer_stop = AnswerStop(session, playback)
+        logs.tell(_PROMPT)
+        async for _, line in self._lines:
+            if text := line.decode(errors="replace").strip():
+                self.answer_stop.renew()
+                await session.say(text)
+                await session.wait_answered()
+                await flushed()
+            logs.tell(_PROMPT)
+        return "user-left"
+
+    def close(self) -> None:
+        """Read no more lines."""
+        self._lines.close()

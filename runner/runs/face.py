@@ -1,0 +1,152 @@
+"""What a terminal shows of a run besides the conversation: a banner, a live line, notices, a closing line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import partial
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Self
+
+import structlog
+
+from runner.runs.log_words import seconds, words_of
+from runner.settings.endpoint import LocalEndpoint
+from runner.settings.input import StdinInput
+from runner.standard_streams import STDERR, STDOUT, are_one_place
+from runner.terminal.screen import Screen
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping, Sequence
+    from types import TracebackType
+
+    from runner.errors import RunnerError
+    from runner.profile.load import LoadedProfile
+    from runner.session.session import Session
+
+_DUMB = {"dumb", "unknown"}
+
+
+class Face:
+    """The terminal of a run that is alone on it.
+
+    Args:
+        loaded: The profile of the run.
+        screen: The terminal.
+        is_quiet: Whether banner and closing line are left out.
+
+    Attributes:
+        screen: As above.
+        has_log: Whether the log goes to the same terminal.
+    """
+
+    def __init__(self, loaded: LoadedProfile, screen: Screen, *, is_quiet: bool) -> None:
+        self.screen = screen
+        self.has_log = are_one_place(STDOUT, STDERR)
+        self._loaded = loaded
+        self._is_quiet = is_quiet
+
+    async def __aenter__(self) -> Self:
+        await self.screen.__aenter__()
+        if not self._is_quiet:
+            self.screen.say(_banner(self._loaded))
+        self.screen.show_live(partial(_waiting, "connecting", monotonic()))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.screen.__aexit__(kind, error, trace)
+
+    def narrate(self, _logger: Any, level: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        """Tell of a line of the log in words; raises `structlog.DropEvent` where the line need not be written too."""
+        if line.get("event") == "connection_failed":
+            self._count_down(line)
+        words = words_of(level, line)
+        if words:
+            self.screen.say(words)
+        if words is None or not self.has_log:
+            return line
+        raise structlog.DropEvent
+
+    async def watch(self, session: Session) -> None:
+        """Show what the session is doing, until cancelled."""
+        shown = None
+        while True:
+            state = "reconnecting" if session.link is None else "answering" if session.state.busy else ""
+            if state != shown:
+                shown = state
+                self.screen.show_live(partial(_waiting, state, monotonic()) if state else "")
+            await session.changes.next()
+
+    def close(self, session: Session, *, duration_s: float, error: RunnerError | None) -> None:
+        """Sum up what there was."""
+        self.screen.show_live("")
+        if not self._is_quiet and (error is None or session.usage.responses):
+            self.screen.say(self.usage(session, duration_s))
+
+    def usage(self, session: Session, duration_s: float) -> str:
+        """What the session has used so far."""
+        used, prices = session.usage, self._loaded.profile.run.limits.prices
+        tokens = used.input_tokens + used.output_tokens
+        tokens += used.transcription_input_tokens + used.transcription_output_tokens
+        parts = [_counted(used.responses, "answer"), _counted(tokens, "token")]
+        if prices:
+            parts.append(f"cost {used.cost(prices):.4f}")
+        return " · ".join([*parts, _duration(duration_s)])
+
+    def _count_down(self, line: MutableMapping[str, Any]) -> None:
+        self.screen.show_live(partial(_retrying, dict(line), monotonic() + float(line.get("retry_in_s", 0))))
+
+
+def face_of(profiles: Sequence[LoadedProfile], *, is_quiet: bool) -> Face | None:
+    """The face of the only run there is, where it has a terminal to chat at; else None.
+
+    Args:
+        profiles: The profiles that are run.
+        is_quiet: Whether banner and closing line are left out.
+    """
+    if len(profiles) != 1 or profiles[0].profile.run.sessions != 1 or os.environ.get("TERM", "dumb") in _DUMB:
+        return None
+    loaded = profiles[0]
+    match loaded.profile.input:
+        case StdinInput(format="text") if sys.stdin.isatty() and sys.stdout.isatty():
+            return Face(loaded, Screen(STDOUT, "lines", _history), is_quiet=is_quiet)
+        case _:
+            return None
+
+
+def _history() -> Any:
+    from runner.inputs.chat_history import ChatHistory
+
+    return ChatHistory()
+
+
+def _banner(loaded: LoadedProfile) -> str:
+    endpoint, model = loaded.profile.endpoint, loaded.profile.model
+    where = "built-in endpoint" if isinstance(endpoint, LocalEndpoint) else endpoint.kind
+    what = [where, *([model.name] if model and model.name else [])]
+    return f"{loaded.name}: {', '.join(what)} · Ctrl-C stops an answer, Ctrl-D leaves"
+
+
+def _waiting(what: str, since_s: float) -> str:
+    passed_s = int(monotonic() - since_s)
+    return f"{what}..." + (f" {passed_s} s" if passed_s else "")
+
+
+def _retrying(line: dict[str, Any], due_s: float) -> str:
+    left_s = max(0, due_s - monotonic())
+    attempt, most = (line.get(key, 0) + 1 for key in ("attempt", "max_attempts"))
+    return f"attempt {attempt} of {most} in {left_s:.0f} s, Ctrl-C ends it: {line.get('error')}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}" + ("" if count == 1 else "s")
+
+
+def _duration(duration_s: float) -> str:
+    minutes, rest_s = divmod(round(duration_s), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest_s} s" if minutes else seconds(duration_s) if duration_s < 10 else f"{rest_s} s"

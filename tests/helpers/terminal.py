@@ -1,0 +1,101 @@
+"""Somebody who sits at a terminal with `rt-run` in it, and sees what it shows."""
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import termios
+import time
+from pathlib import Path
+
+import pyte
+
+from tests.helpers.forked_process import ForkedProcess
+
+CTRL_C, CTRL_D, UP = "\x03", "\x04", "\x1b[A"
+PASTE = "\x1b[200~{}\x1b[201~"
+"""What a terminal sends where text is pasted."""
+WITHIN_S = 30.0
+
+
+class Terminal:
+    """A terminal that a program runs in, and the user before it.
+
+    Args:
+        folder: The working directory of the program, and its user's home.
+        arguments: Those of `rt-run`.
+        columns: The width of the terminal.
+        environment: Variables besides the few that a process needs.
+    """
+
+    def __init__(
+        self, folder: Path, *arguments: str, columns: int = 80, environment: dict[str, str] | None = None
+    ) -> None:
+        self.descriptor, terminal = pty.openpty()
+        self._screen = pyte.HistoryScreen(columns, 24, history=1000)
+        self._stream = pyte.ByteStream(self._screen)
+        self._resize(columns)
+        variables = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "TERM": "xterm",
+            "LC_ALL": "C.UTF-8",
+            "XDG_STATE_HOME": str(folder / "state"),
+            **(environment or {}),
+        }
+        self.process = ForkedProcess(arguments, folder=folder, environment=variables, terminal=terminal)
+        os.close(terminal)
+
+    @property
+    def shown(self) -> str:
+        """All that was shown and not removed again, with its rows as lines."""
+        above = ["".join(row[at].data for at in range(self._screen.columns)) for row in self._screen.history.top]
+        return "\n".join(each.rstrip() for each in (*above, *self._screen.display)).rstrip()
+
+    def types(self, keys: str) -> None:
+        """Type."""
+        os.write(self.descriptor, keys.encode())
+
+    def sees(self, text: str, *, times: int = 1) -> str:
+        """Wait until this shows so many times on the screen; returns all that shows."""
+        end_s = time.monotonic() + WITHIN_S
+        while self.shown.count(text) < times:
+            assert time.monotonic() < end_s, f"no {text!r} in\n{self.shown}"
+            self._read(0.1)
+        return self.shown
+
+    def widens(self, columns: int) -> None:
+        """Change the width of the terminal, as its user does by dragging its border."""
+        self._screen.resize(columns=columns)
+        self._resize(columns)
+        self.process.send_signal(signal.SIGWINCH)
+
+    def left(self) -> int:
+        """The exit code, once the program has ended."""
+        end_s = time.monotonic() + WITHIN_S
+        while time.monotonic() < end_s:
+            self._read(0.05)
+            code = self.process.poll()
+            if code is not None:
+                return code
+        msg = f"it did not leave:\n{self.shown}"
+        raise AssertionError(msg)
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        self.process.kill()
+        self.process.wait()
+        os.close(self.descriptor)
+
+    def _resize(self, columns: int) -> None:
+        fcntl.ioctl(self.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+
+    def _read(self, timeout_s: float) -> None:
+        if select.select([self.descriptor], [], [], timeout_s)[0]:
+            try:
+                self._stream.feed(os.read(self.descriptor, 65536))
+            except OSError:
+                # Linux reports the end of the other side as an error.
+                time.sleep(timeout_s)
