@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from runner.session.subscription import Subscription
     from runner.session.update import Update
     from runner.settings.profile import Profile
+    from runner.tools.tool_error import ToolError
 
 __version__ = "0.1.0"
 
@@ -82,6 +83,7 @@ _HOMES = {
     "runner.session.subscription": ("Subscription",),
     "runner.session.update": ("Update",),
     "runner.settings.profile": ("Profile",),
+    "runner.tools.tool_error": ("ToolError",),
 }
 
 __all__ = [
@@ -111,6 +113,7 @@ __all__ = [
     "Subscription",
     "TextCorrected",
     "TextDelta",
+    "ToolError",
     "TranscriptDelta",
     "TranscriptionEnded",
     "TranscriptionStarted",

@@ -15,11 +15,11 @@ import anyio.lowlevel
 import httpcore
 import httpx
 import httpx_ws
-import socksio
 
 from runner import __version__, logs, redaction
 from runner.connect import steps
 from runner.connect.network import (
+    CONNECTION_ERRORS,
     TcpBackend,
     Transport,
     environment_proxy,
@@ -41,20 +41,6 @@ _ACCEPT_SUFFIX = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.
 _REFUSAL_WAIT_S = 2.0
 """How long the words of a refusal may take to come, in seconds; their status counts without them."""
 _SHORTEST_SECRET = 8
-OPENING_ERRORS = (
-    httpcore.NetworkError,
-    httpcore.TimeoutException,
-    httpcore.ProtocolError,
-    httpcore.ProxyError,
-    httpx.HTTPError,
-    anyio.BrokenResourceError,
-    anyio.ClosedResourceError,
-    anyio.EndOfStream,
-    socksio.SOCKSError,
-    AssertionError,  # httpcore's answer to a SOCKS proxy that talks nonsense
-    OSError,
-)
-"""What a connection that is being opened may raise, ours apart."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -161,7 +147,7 @@ class _Handshake:
     async def __aenter__(self) -> WebSocket:
         try:
             return await self._opening.__aenter__()
-        except OPENING_ERRORS as error:
+        except CONNECTION_ERRORS as error:
             raise _unreachable(self._url, self._proxy, error) from None
 
     async def __aexit__(
@@ -263,7 +249,7 @@ async def _body(response: httpx.Response) -> bytes:
     body = bytearray()
     # Half of what is left of the handshake's time, so that the status is known before that is over.
     left_s = (anyio.current_effective_deadline() - anyio.current_time()) / 2
-    with anyio.move_on_after(min(_REFUSAL_WAIT_S, left_s)), contextlib.suppress(*OPENING_ERRORS):
+    with anyio.move_on_after(min(_REFUSAL_WAIT_S, left_s)), contextlib.suppress(*CONNECTION_ERRORS):
         async for part in response.aiter_raw():
             body += part[: BODY_LIMIT_BYTES - len(body)]
             if len(body) == BODY_LIMIT_BYTES:

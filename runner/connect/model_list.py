@@ -5,8 +5,8 @@ import httpx
 from pydantic_core import from_json
 
 from runner import redaction
-from runner.connect.handshake import OPENING_ERRORS, Address, checked_headers, checked_url
-from runner.connect.network import TcpBackend, Transport, environment_proxy, explain
+from runner.connect.handshake import Address, checked_headers, checked_url
+from runner.connect.network import CONNECTION_ERRORS, TcpBackend, Transport, environment_proxy, explain
 from runner.connect.tls import tls_context
 from runner.errors import EndpointUnreachable
 from runner.settings.endpoint import Network
@@ -43,7 +43,7 @@ async def listed_models(address: Address, network: Network) -> list[str]:
                 if response.status_code != httpx.codes.OK:
                     raise EndpointUnreachable(f"HTTP {response.status_code}", status=response.status_code)
                 return _names(await _body(response))
-        except OPENING_ERRORS as error:
+        except CONNECTION_ERRORS as error:
             raise EndpointUnreachable(explain(error)[0]) from None
     raise EndpointUnreachable(f"no answer within {network.connect_timeout_s:g} s")
 

@@ -14,12 +14,27 @@ from urllib.parse import unquote
 import anyio
 import httpcore
 import httpx
+import socksio
 
 from runner import redaction
 from runner.errors import ProfileError
 from runner.settings.hosts import is_local_name
 from runner.settings.proxy_address import proxy_problem
 
+CONNECTION_ERRORS = (
+    httpcore.NetworkError,
+    httpcore.TimeoutException,
+    httpcore.ProtocolError,
+    httpcore.ProxyError,
+    httpx.HTTPError,
+    anyio.BrokenResourceError,
+    anyio.ClosedResourceError,
+    anyio.EndOfStream,
+    socksio.SOCKSError,
+    AssertionError,  # httpcore's answer to a SOCKS proxy that talks nonsense
+    OSError,
+)
+"""All that opening a connection, or using one, may raise."""
 _DEFAULT_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 
 
@@ -88,9 +103,15 @@ class Transport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request, as httpx asks."""
-        answer = await self._pool.handle_async_request(
-            httpcore.Request(request.method, self._url, headers=request.headers.raw, extensions=request.extensions)
+        assert isinstance(request.stream, httpx.AsyncByteStream)  # noqa: S101  # an asynchronous client makes no other
+        asked = httpcore.Request(
+            request.method,
+            self._url,
+            headers=request.headers.raw,
+            content=request.stream,
+            extensions=request.extensions,
         )
+        answer = await self._pool.handle_async_request(asked)
         return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer), extensions=answer.extensions)
 
     async def aclose(self) -> None:

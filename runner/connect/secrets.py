@@ -21,12 +21,16 @@ _ASSIGNMENT = re.compile(
 )
 
 
-async def resolve(reference: SecretRef) -> str:
+async def resolve(reference: SecretRef, *, is_key: bool = True) -> str:
     """Fetch the secret that a reference points at.
 
+    Args:
+        reference: Where it is.
+        is_key: Whether it is one word, such as a key or a token; else it is taken as it is.
+
     Raises:
-        SecretError: The reference leads nowhere, times out, or yields text that cannot stand in a header. No message
-            holds the secret.
+        SecretError: The reference leads nowhere, times out, or yields text that cannot be a key where it has to be one.
+            No message holds the secret.
     """
     secret, source = await _fetch(reference)
     secret = secret.removesuffix("\n").removesuffix("\r")
@@ -34,7 +38,7 @@ async def resolve(reference: SecretRef) -> str:
     if not secret:
         msg = f"{source} holds an empty secret"
         raise SecretError(msg)
-    problem, hint = _attached(secret)
+    problem, hint = _attached(secret) if is_key else ("", "")
     if problem:
         msg = f"{source} holds a secret {problem}"
         raise SecretError(msg, hint=hint)
@@ -75,7 +79,7 @@ async def _fetch(reference: SecretRef) -> tuple[str, str]:
 def _from_environment(name: str) -> str:
     if (secret := os.environ.get(name)) is None:
         msg = f"the environment variable {name} is not set"
-        raise SecretError(msg, hint=f"export {name}=…, or refer to a file or command in `auth`")
+        raise SecretError(msg, hint=f"export {name}=…, or refer to a file or command instead")
     return secret
 
 

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from jsonschema import Draft202012Validator
+from jsonschema.validators import validator_for
 from pydantic_core import from_json
+from referencing import Registry
+from referencing.exceptions import Unresolvable
 
 if TYPE_CHECKING:
     from runner.tools.tool_source import JsonObject
@@ -31,10 +36,6 @@ class ArgumentSchema:
 
     @cached_property
     def _validator(self) -> Any:
-        from jsonschema import Draft202012Validator
-        from jsonschema.validators import validator_for
-        from referencing import Registry
-
         kind = validator_for(self.schema, default=Draft202012Validator)
         return kind(self.schema, registry=Registry())
 
@@ -57,10 +58,6 @@ class ArgumentSchema:
         return arguments
 
     def _problems(self, arguments: JsonObject) -> list[str]:
-        from itertools import islice
-
-        from referencing.exceptions import Unresolvable
-
         try:
             found = list(islice(self._validator.iter_errors(arguments), _MOST_PROBLEMS))
         except Unresolvable as error:

@@ -2,38 +2,22 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from runner import logs
 from runner.child_process import run_program
-from runner.connect import secrets
 from runner.errors import SecretError, reason_of
 from runner.protocol.json_text import dumps
+from runner.tools.given_texts import program_environment
 from runner.tools.output_text import MARGIN_BYTES, text_of
 from runner.tools.tool_source import NO_ARGUMENTS, CallAnswer, OfferedTool
 
 if TYPE_CHECKING:
-    from runner.settings.secret import SecretRef
     from runner.settings.tool import CommandRun, ToolSettings
     from runner.tools.tool_source import JsonObject
 
-PASSED_VARIABLES = (
-    "HOME",
-    "LANG",
-    "LC_ALL",
-    "LC_CTYPE",
-    "LOGNAME",
-    "PATH",
-    "SHELL",
-    "TERM",
-    "TMPDIR",
-    "TZ",
-    "USER",
-)
-"""The variables of rt-run's own environment that every program gets; none of them holds a secret."""
 _GRACE_S = 1.0
 """How long a program that is given up may take to end after SIGTERM, in seconds."""
 
@@ -47,7 +31,12 @@ class CommandTool:
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
-        """Nothing needs to be open."""
+        """Ask once for all that the program is given, so that a missing secret shows at the start.
+
+        Raises:
+            SecretError: A reference leads nowhere.
+        """
+        await program_environment(self._run.env, self._run.pass_env)
         yield
 
     def tools(self) -> Sequence[OfferedTool]:
@@ -78,15 +67,3 @@ class CommandTool:
             return CallAnswer(output, is_cut=ended.is_cut)
         how = f"exit code {ended.exit_code}" if ended.exit_code > 0 else f"signal {-ended.exit_code}"
         return CallAnswer(f"The tool failed with {how}.\n{output}".rstrip(), is_failed=True, may_pass=True)
-
-
-async def program_environment(given: Mapping[str, str | SecretRef], passed: Sequence[str]) -> dict[str, str]:
-    """The environment of a program: what is given, what is passed on by name, and nothing else.
-
-    Raises:
-        SecretError: A reference leads nowhere.
-    """
-    variables = {name: os.environ[name] for name in (*PASSED_VARIABLES, *passed) if name in os.environ}
-    for name, value in given.items():
-        variables[name] = value if isinstance(value, str) else await secrets.resolve(value)
-    return variables

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from runner.settings.tool import CommandRun
+from runner.settings.tool import ClientRun, CommandRun, HttpRun, PythonRun
 from runner.tools.tool_source import NO_ARGUMENTS, CallAnswer, OfferedTool
 
 if TYPE_CHECKING:
@@ -26,7 +26,16 @@ def _source(settings: ToolSettings) -> ToolSource:
             from runner.tools.command_tool import CommandTool
 
             return CommandTool(settings, run)
-    return ClientTool(settings)
+        case HttpRun() as run:
+            from runner.tools.http_tool import HttpTool
+
+            return HttpTool(settings, run)
+        case PythonRun() as run:
+            from runner.tools.python_tool import PythonTool
+
+            return PythonTool(settings, run)
+        case ClientRun():
+            return ClientTool(settings)
 
 
 class ClientTool:

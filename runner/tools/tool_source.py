@@ -61,5 +61,9 @@ class ToolSource(Protocol):
         ...
 
     async def call(self, name: str, arguments: JsonObject) -> CallAnswer:
-        """Run one call, whose arguments fit the schema; it is cancelled when its time is up."""
+        """Run one call, whose arguments fit the schema; it is cancelled when its time is up.
+
+        Raises:
+            UnfitArguments: They fit the schema, and are wrong all the same.
+        """
         ...

@@ -124,30 +124,28 @@ class Toolbox:
         return f"There is no tool {name[:64]!r}. {there_are}"
 
     async def _run(self, tool: OfferedTool, source: ToolSource, arguments_text: str) -> ToolResult:
-        try:
-            arguments = self._schema(tool).read(arguments_text)
-        except UnfitArguments as unfit:
-            return ToolResult(str(unfit), "invalid", attempts=0)
         limits = tool.settings
         slots = self._slots.setdefault(tool.name, anyio.Semaphore(limits.concurrency))
-        with anyio.move_on_after(limits.timeout_s) as waiting:
-            await slots.acquire()
-        if waiting.cancelled_caught:
-            text = f"The tool was busy with other calls for {limits.timeout_s:g} s, and this one was not run."
-            return ToolResult(text, "busy", attempts=0)
         attempts = 0
         answer: CallAnswer | None = None
         try:
-            with anyio.move_on_after(limits.timeout_s):
-                while True:
-                    attempts += 1
-                    answer = None
-                    answer = await _attempt(source, tool.name, arguments)
-                    if not (answer.may_pass and attempts <= limits.retries):
-                        break
-                    await anyio.sleep(_FIRST_RETRY_S * 2 ** (attempts - 1))
-        finally:
-            slots.release()
+            arguments = self._schema(tool).read(arguments_text)
+            with anyio.move_on_after(limits.timeout_s) as waiting:
+                await slots.acquire()
+            if waiting.cancelled_caught:
+                text = f"The tool was busy with other calls for {limits.timeout_s:g} s, and this one was not run."
+                return ToolResult(text, "busy", attempts=0)
+            try:
+                with anyio.move_on_after(limits.timeout_s):
+                    while answer is None or (answer.may_pass and attempts <= limits.retries):
+                        if answer is not None:
+                            await anyio.sleep(_FIRST_RETRY_S * 2 ** (attempts - 1))
+                        attempts, answer = attempts + 1, None
+                        answer = await _attempt(source, tool.name, arguments)
+            finally:
+                slots.release()
+        except UnfitArguments as unfit:
+            return ToolResult(str(unfit), "invalid", attempts=attempts)
         if answer is None:
             text = f"The tool gave no result within {limits.timeout_s:g} s and was stopped."
             return ToolResult(text, "timed-out", attempts=attempts)
@@ -164,6 +162,8 @@ class Toolbox:
 async def _attempt(source: ToolSource, name: str, arguments: JsonObject) -> CallAnswer:
     try:
         return await source.call(name, arguments)
+    except UnfitArguments:
+        raise
     except Exception as error:  # noqa: BLE001  # whatever it is, the model needs an answer and the session goes on
         logs.logger().error("tool_broken", tool=name, exc_info=error)
         return CallAnswer("The tool failed because of an internal error.", is_failed=True)

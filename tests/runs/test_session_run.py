@@ -327,7 +327,7 @@ def test_logs_are_for_people_where_asked(tmp_path: Path) -> None:
 
     assert ended.stderr.splitlines()[-2:] == [
         "rt-run: the environment variable OPENAI_API_KEY is not set",
-        "  hint: export OPENAI_API_KEY=…, or refer to a file or command in `auth`",
+        "  hint: export OPENAI_API_KEY=…, or refer to a file or command instead",
     ]
     assert len(ended.stderr.splitlines()) == 2
 

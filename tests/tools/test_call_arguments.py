@@ -1,0 +1,47 @@
+"""The arguments of a call, judged by the schema of its tool."""
+
+from typing import Any
+
+import pytest
+
+from runner.tools.call_arguments import ArgumentSchema, UnfitArguments
+
+TREE = {"$defs": {"node": {"properties": {"next": {"$ref": "#/$defs/node"}, "n": {"type": "integer"}}}}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "text", "said"),
+    [
+        ({}, '{"a": 1}', ""),
+        ({"required": ["a"]}, "  ", "- 'a' is a required property"),
+        ({"properties": {"a": {"items": {"type": "string"}}}}, '{"a": ["x", 1]}', "- a[1]: 1 is not of type 'string'"),
+        ({**TREE, "$ref": "#/$defs/node"}, '{"next": {"next": {"n": "x"}}}', "- next.next.n: 'x' is not of type"),
+        ({"$ref": "#"}, "{}", "- the schema refers to itself without end"),
+        ({"$ref": "#/$defs/none"}, "{}", "- the schema refers to /$defs/none, which is not in it"),
+        ({"$ref": "https://example.com/schema.json"}, "{}", "- the schema refers to https://example.com/schema.json"),
+        ({"$ref": "file:///etc/passwd"}, "{}", "- the schema refers to file:///etc/passwd, which is not in it"),
+        ({"maxProperties": 0}, '{"a": "' + "x" * 5000 + '"}', "…"),
+        ({"$schema": "http://json-schema.org/draft-04/schema#", "properties": {"a": {"maximum": 1,
+          "exclusiveMaximum": True}}}, '{"a": 1}', "- a: 1 is greater than or equal to the maximum of 1"),
+    ],
+)  # fmt: skip
+def test_a_schema_judges_arguments_in_words(schema: dict[str, Any], text: str, said: str) -> None:
+    """In bounds, in the dialect that it names, and without fetching anything."""
+    try:
+        ArgumentSchema(schema).read(text)
+        told = ""
+    except UnfitArguments as error:
+        told = str(error)
+
+    assert bool(told) == bool(said)
+    assert said in told
+    assert len(told) < 500
+
+
+def test_no_more_than_five_problems_are_told() -> None:
+    """A model that is all wrong reads enough."""
+    names = [f"n{index}" for index in range(50)]
+    with pytest.raises(UnfitArguments) as caught:
+        ArgumentSchema({"required": names}).read("{}")
+
+    assert len(str(caught.value).splitlines()) == 6
