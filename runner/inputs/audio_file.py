@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, Protocol
 
+from runner.audio.wav_reader import open_wav
 from runner.errors import InputError, ProfileError, reason_of
 from runner.inputs.compressed_audio import is_joined, mpeg_duration_s
-from runner.inputs.wav_reader import open_wav
 from runner.installation import install_command
 
 if TYPE_CHECKING:

@@ -41,10 +41,13 @@ class Chat(SessionInput):
         self._screen = screen
 
     async def feed(self, session: Session, flushed: Flushed, playback: PlayingAnswers | None) -> InputEnd:
-        """Take a line, say it, wait for the answer, and again, until the user leaves."""
+        """After a greeting take a line, say it, wait for the answer, and again, until the user leaves."""
         self.answer_stop = answer_stop = AnswerStop(session, playback)
         async with body_task_group() as tasks:
             tasks.start_soon(self._heed_interrupts, session, answer_stop, tasks)
+            if session.state.busy:
+                await session.wait_answered()
+                await flushed()
             while (line := await self._screen.next_line()) is not None:
                 if text := line.strip():
                     answer_stop.renew()

@@ -185,7 +185,9 @@ class Playback:
             return
         answer = self._answers.get(item_id)
         if answer is None:
-            answer = self._answers[item_id] = Answer(response_id, content_index(update), self._session.epoch)
+            # What no event brought came on no connection, and the endpoint has no sound of it to truncate.
+            epoch = self._session.epoch if update.event else 0
+            answer = self._answers[item_id] = Answer(response_id, content_index(update), epoch)
             if len(self._answers) > MAX_ANSWERS:
                 oldest = next(iter(self._answers))
                 self._emit_whole(oldest, self._answers[oldest])

@@ -21,6 +21,8 @@ TEXTS: tuple[tuple[str, ...], ...] = (
     ("tools", "*", "description"),
     ("tools", "*", "say"),
     ("run", "tools", "say"),
+    ("greeting", "text"),
+    ("greeting", "prompt"),
 )
 """The keys of the texts that the model reads or says; `*` is every element of an array."""
 

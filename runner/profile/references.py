@@ -20,6 +20,7 @@ READ_PATHS: tuple[Key, ...] = (
     ("auth", "client_secret", "file"),
     ("endpoint", "brain", "api_key", "file"),
     ("input", "path"),
+    ("greeting", "audio"),
 )
 """The keys of the files that a session reads."""
 _AUTHORITIES: Key = ("endpoint", "ca_file")

@@ -50,6 +50,9 @@
 | `variable-value` | a value that the variable's own pattern or bounds refuse |
 | `variable-undeclared` | `{{name}}` in a text, or a value that is given, where no variable has the name |
 | `unknown-placeholder` | `{name}` in a path where nothing has the name, or where the variable is secret |
+| `greeting-words` | a greeting without words, with two kinds of them, or a recording without its `text` |
+| `greeting-unsupported` | a greeting of a session that says nothing, or a recording of one that answers in text |
+| `greeting-after` | a greeting that waits for speech where nothing hears any |
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -58,6 +61,7 @@ from typing import Any, NamedTuple
 from runner.profile import (
     rules_address,
     rules_audio,
+    rules_call,
     rules_connection,
     rules_names,
     rules_run,
@@ -171,4 +175,7 @@ RULES = (
     Rule("variable-value", rules_variables.variable_value),
     Rule("variable-undeclared", rules_variables.variable_undeclared),
     Rule("unknown-placeholder", rules_variables.unknown_placeholder),
+    Rule("greeting-words", rules_call.greeting_words),
+    Rule("greeting-unsupported", rules_call.greeting_unsupported),
+    Rule("greeting-after", rules_call.greeting_after),
 )

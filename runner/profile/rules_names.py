@@ -11,6 +11,7 @@ _FREE_TEXTS = frozenset(
         "command",  # whose arguments may be a program
         "description",
         "extra",
+        "greeting",
         "headers",  # which have a rule of their own
         "instructions",
         "keywords",

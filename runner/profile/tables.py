@@ -9,6 +9,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from runner.profile.keys import Key
 from runner.settings.auth import Auth
 from runner.settings.endpoint import AzureEndpoint, Endpoint, OpenAIEndpoint
+from runner.settings.greeting import Greeting
 from runner.settings.input import Input
 from runner.settings.output import OutputSection, OutputSettings
 from runner.settings.profile import ModelSettings, Profile, SessionSettings
@@ -36,9 +37,10 @@ class Tables(NamedTuple):
     """One that is wrong in itself is a `BrokenOutput` here, which has its place and nothing else."""
     run: RunSettings | None = None
     variables: dict[str, Variable] | None = None
+    greeting: Greeting | None = None
 
 
-NAMES = ("endpoint", "auth", "model", "session", "input", "outputs", "run", "variables")
+NAMES = ("endpoint", "auth", "model", "session", "input", "outputs", "run", "variables", "greeting")
 
 
 class BrokenOutput(OutputSection):

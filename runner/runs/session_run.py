@@ -26,6 +26,7 @@ from runner.runs.run_status import connecting_status, open_status
 from runner.runs.shared import Shared
 from runner.runs.summary import sum_up
 from runner.session.carriage import Between, Carried, Place
+from runner.session.greeter import is_greeting
 from runner.session.opening import kept_session
 from runner.session.session import Session
 from runner.session.update import Update
@@ -184,6 +185,7 @@ class SessionRun:
             recorder=self.outputs.journal,
             slots=self._shared.connecting,
             moved=self._take_place,
+            opened=self.outputs.begin,
         ) as session:
             self.session = session
             self.context["session_id"] = session.id
@@ -192,7 +194,6 @@ class SessionRun:
                 await self._drain(session)
 
     async def _live(self, session: Session) -> None:
-        self.outputs.begin(session)
         endpoint = self.profile.endpoint.kind
         logs.logger().info("session_opened", endpoint=endpoint, model=session.state.effective.get("model"))
         limits = self.profile.run.limits
@@ -226,7 +227,7 @@ class SessionRun:
         if self._budget is not None:
             self._budget.take(update)
         if self.profile.run.until == "response-done" and any(
-            isinstance(each, ResponseEnded) for each in update.effects
+            isinstance(each, ResponseEnded) and not is_greeting(each.request_id) for each in update.effects
         ):
             self._answered.set()
             self._refuse_questions()

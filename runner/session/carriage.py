@@ -14,6 +14,7 @@ from runner.protocol.state import SessionState
 from runner.session.update import Update
 
 if TYPE_CHECKING:
+    from runner.protocol.effects import Effect
     from runner.session.link import Link
     from runner.session.pump import Reader
 
@@ -205,7 +206,11 @@ class Carriage:
             return
         self._first_unanswered = self.first_unanswered
         self._move(Over(failure))
-        update = Update(None, [SessionEnded()], time(), 0)
+        self.publish([SessionEnded()])
+
+    def publish(self, effects: Sequence[Effect]) -> None:
+        """Have the readers take in what no event of the endpoint has brought."""
+        update = Update(None, effects, time(), 0)
         for read in self._readers:
             read(update)
         self.changes.notify()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,8 +20,10 @@ from runner.task_groups import body_task_group
 if TYPE_CHECKING:
     from runner.profile.load import LoadedProfile
     from runner.session.carriage import Moved
+    from runner.session.greeting_audio import GreetingAudio
     from runner.session.pump import Reader
     from runner.session.recorder import Recorder
+    from runner.settings.greeting import Greeting
     from runner.settings.profile import Profile
 
 _FAREWELL_S = 2.0
@@ -60,6 +62,7 @@ async def kept_session(
     recorder: Recorder | None = None,
     slots: anyio.Semaphore | None = None,
     moved: Moved | None = None,
+    opened: Callable[[Session], None] | None = None,
 ) -> AsyncIterator[Session]:
     """Open a session as `open_session` does, for one of several that a command runs.
 
@@ -69,7 +72,9 @@ async def kept_session(
         recorder: Keeps a record of all that is sent and received.
         slots: Held by each attempt to connect, where many sessions must not do so at once.
         moved: Called with each new place of the session.
+        opened: Called with the session once it is open, before anything is said in it.
     """
+    audio = await _greeting_audio(profile.greeting)
     carriage = Carriage(anyio.current_time(), readers, moved)
     outbox = Outbox(carriage, max_audio_age_s=profile.run.reconnect.max_audio_age_s)
     session = Session(carriage, outbox)
@@ -79,11 +84,26 @@ async def kept_session(
         try:
             await keeper.open()
             tasks.start_soon(keeper.run)
+            if opened:
+                opened(session)
+            if profile.greeting:
+                from runner.session.greeter import Greeter
+
+                await tasks.start(Greeter(profile.greeting, session, carriage, audio).run)
             yield session
             await session.aclose()
         finally:
             with anyio.move_on_after(_FAREWELL_S, shield=True):
                 await session.aclose()
+
+
+async def _greeting_audio(settings: Greeting | None) -> GreetingAudio | None:
+    """The recording that greets, read before anything connects."""
+    if settings is None or settings.audio is None:
+        return None
+    from runner.session.greeting_audio import read_greeting
+
+    return await read_greeting(settings.audio, settings.text or "")
 
 
 def _filled(profile: object, variables: Mapping[str, str]) -> Profile:

@@ -8,6 +8,7 @@ from runner.api.session_config import RealtimeSession, TranscriptionSession, Tra
 from runner.api.strict import Section
 from runner.settings.auth import Auth, default_auth
 from runner.settings.endpoint import Endpoint
+from runner.settings.greeting import Greeting
 from runner.settings.input import Input, StdinInput
 from runner.settings.journal import JournalSettings
 from runner.settings.output import OutputSettings, StdoutOutput
@@ -86,6 +87,8 @@ class Profile(Section):
     """How the session behaves, in the API's own words."""
     tools: list[ToolSettings] = []
     """What the model may call, and how it is run."""
+    greeting: Greeting | None = None
+    """What the agent says first."""
     input: Input = Field(default_factory=lambda: StdinInput(kind="stdin"))
     """What goes in."""
     outputs: list[OutputSettings] = Field(default_factory=_standard_output)

@@ -15,7 +15,7 @@ from runner.outputs.opener import open_outputs
 from runner.outputs.outputs import Outputs
 from runner.outputs.standard_output import StandardOutput
 from runner.protocol.session_update import session_update
-from runner.session.opening import open_session
+from runner.session.opening import kept_session
 from runner.session.session import Session
 from tests.helpers.endpoint_scripts import PATIENCE_S, in_turn, persistent
 from tests.helpers.peer import Peer, Script, serving
@@ -126,8 +126,7 @@ async def heard(
             outlets = await open_outputs(profile, NAMES, failures.append, stdout, asked=wanted)
             async with anyio.create_task_group() as tasks:
                 outlets.start(tasks)
-                async with open_session(profile, readers=outlets.readers) as session:
-                    outlets.begin(session)
+                async with kept_session(profile, readers=outlets.readers, opened=outlets.begin) as session:
                     yield Heard(session, outlets, peers, failures)
                 outlets.close()
                 await outlets.written(anyio.CancelScope(), within_s=5)

@@ -25,6 +25,7 @@ SPEAKER = '[[outputs]]\nkind = "speaker"\n'
 TRANSCRIPT = '[[outputs]]\nkind = "transcript"\npath = "said.jsonl"\n'
 WAV = 'kind = "audio"\npath = "{session}.wav"\n'
 TOOLS = '[[session.tools]]\ntype = "function"\nname = "light"\n'
+GREETING = '[greeting]\ntext = "Hello."\n'
 MANY = "[run]\nsessions = 2\n"
 OUTPUT = '[[outputs]]\nkind = "events"\npath = "%s"\n'
 
@@ -140,8 +141,17 @@ BROKEN = [
     (OPENAI + OUTPUT % "{custmer}.jsonl" + "[variables]\ncustomer = {}\n", "unknown-placeholder"),
     (OPENAI + OUTPUT % "{date}.jsonl", "unknown-placeholder"),
     (OPENAI + '[journal]\npath = "{pin}"\n[variables]\npin = { secret = true }\n', "unknown-placeholder"),
+    *((OPENAI + f"[greeting]\n{lines}\n", "greeting-words")
+      for lines in ("interruptible = false", 'text = "a"\nprompt = "b"', 'audio = "a.wav"')),
+    (NO_MODEL + TRANSCRIPTION + FILE + GREETING, "greeting-unsupported"),
+    (OPENAI + GREETING + 'audio = "a.wav"\n[session]\noutput_modalities = ["text"]\n', "greeting-unsupported"),
+    (OPENAI + GREETING + 'after = "user"\n', "greeting-after"),
+    (OPENAI + GREETING + 'after = "user-audio"\n' + FILE + '[session.audio.input]\nturn_detection = "none"\n',
+     "greeting-after"),
 ]  # fmt: skip
 FINE = [
+    OPENAI + GREETING + 'audio = "a.wav"\nafter = "user"\n' + FILE,
+    OPENAI + '[variables]\na = {}\n[greeting]\nprompt = "Greet {{a}}."\n',
     OPENAI + OUTPUT % "{a_1}-{started}" + '[variables]\na_1 = { required = true, pattern = "x" }\n[session]\n'
     'instructions = "{{a_1}} {{ date }} {{time}} {{profile}} {{}} {{two words}} {{\\"json\\": 1}} {a_2}"\n',
     OPENAI + MICROPHONE + TRANSCRIPT + '[session.audio.input]\ntranscription = { model = "whisper-1" }\n',

@@ -15,6 +15,7 @@ from runner.local.session.written_answer import WrittenAnswer, model_request
 from runner.local.speech.engines import Engines
 from runner.local.speech.language_model import NoAnswer
 from runner.local.speech.replies import BrainAnswer, Call
+from runner.protocol.word_for_word import recited
 
 _TOKEN_LIMIT: Final = 1_000_000
 
@@ -77,6 +78,8 @@ class Responses:
     def _answer(self, response: Response) -> list[ServerEvent]:
         if response.is_done or response.can_advance:
             return []
+        if (text := recited(response.request.instructions)) is not None:
+            return self._give(response, BrainAnswer(text))
         items = response.request.items
         for stored in items:
             self._transcriptions.transcribe(stored, is_sent=False)

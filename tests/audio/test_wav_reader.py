@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from runner.audio.wav_reader import open_wav
 from runner.errors import InputError
-from runner.inputs.wav_reader import open_wav
 from tests.helpers.hearing_peers import tone
 
 PCM = tone(0.5)

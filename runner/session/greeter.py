@@ -1,0 +1,168 @@
+"""The greeting of a session: said first, once, and kept from being interrupted where the profile says so."""
+
+from __future__ import annotations
+
+from secrets import token_hex
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.abc
+
+from runner import logs
+from runner.protocol.effects import ResponseEnded, ResponseStarted, SpeechStarted
+from runner.protocol.word_for_word import other_words, recital
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runner.protocol.json_fields import JsonObject
+    from runner.session.carriage import Carriage
+    from runner.session.greeting_audio import GreetingAudio
+    from runner.session.session import Session
+    from runner.session.update import Update
+    from runner.settings.greeting import Greeting
+
+_REQUEST = "greeting_"
+_LOOK_S = 0.1
+"""How often it is looked whether a greeting is still heard, in seconds."""
+
+
+def is_greeting(request_id: str) -> bool:
+    """Whether a `response.create` with this `event_id` asks for a greeting."""
+    return request_id.startswith(_REQUEST)
+
+
+class Greeter:
+    """Greets once in a session, and then ends.
+
+    Turn detection is asked not to interrupt, and until a greeting that waits for the user not to answer, by updates of
+    the session: what the endpoint reports of it is sent back with the one change, and again without it afterwards.
+
+    Args:
+        settings: What is said, and when.
+        session: The session.
+        carriage: Where it is.
+        audio: The recording of the greeting, None where the model says it.
+
+    Attributes:
+        other_words: How many words of the greeting were said otherwise; None while that is not known.
+    """
+
+    def __init__(
+        self, settings: Greeting, session: Session, carriage: Carriage, audio: GreetingAudio | None = None
+    ) -> None:
+        self.other_words: int | None = None
+        self._settings = settings
+        self._session = session
+        self._carriage = carriage
+        self._audio = audio
+        self._request_id = f"{_REQUEST}{token_hex(10)}"
+        self._response_id = ""
+        self._is_due = settings.after == "ready"
+        self._is_said = False
+        self._turns = 0
+        """How many turns the user has ended."""
+        self._held: JsonObject = {}
+        """How turn detection is to be again afterwards; nothing where it was not changed."""
+
+    async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
+        """Greet when it is time; a greeting that waits for nobody has been asked for when this reports its start."""
+        self._carriage.add_reader(self._read)
+        try:
+            if not self._is_due:
+                if holding := self._holding("create_response", *self._interruption):
+                    await self._session.send(holding)
+                task_status.started()
+            await self._until(lambda: self._is_due)
+            if self._carriage.is_over:
+                return
+            await self._say()
+            if self._settings.after == "ready":
+                task_status.started()
+            await self._until(lambda: self._is_said)
+            while self._carriage.is_playing and not self._carriage.is_over:
+                with anyio.move_on_after(_LOOK_S):
+                    await self._carriage.changes.next()
+        finally:
+            self._carriage.remove_reader(self._read)
+        await self._release()
+
+    async def _release(self) -> None:
+        """Let turn detection be as it was, and have answered what was said into a greeting that had waited."""
+        if not self._held or self._carriage.is_over:
+            return
+        if self._settings.after != "ready" and self._turns > 1:
+            await self._session.send_in_turn(_update(self._held), {"type": "response.create"})
+        else:
+            await self._session.send(_update(self._held))
+
+    async def _say(self) -> None:
+        holding = None if self._held else self._holding(*self._interruption)
+        first = [holding] if holding else []
+        if self._audio is None:
+            request = {"type": "response.create", "event_id": self._request_id, "response": self._response()}
+            await self._session.send_in_turn(*first, request)
+        else:
+            await self._session.send_in_turn(*first, self._audio.item_created())
+            self._carriage.publish(self._audio.effects(self._carriage.state))
+            self._is_said = True
+
+    def _response(self) -> JsonObject:
+        if self._settings.text is not None:
+            return {"instructions": recital(self._settings.text), "tool_choice": "none"}
+        own = self._carriage.state.configuration.wanted.get("instructions")
+        instructions = [each for each in (own, self._settings.prompt) if each]
+        return {"instructions": "\n\n".join(map(str, instructions)), "tool_choice": "none"}
+
+    @property
+    def _interruption(self) -> tuple[str, ...]:
+        return () if self._settings.interruptible else ("interrupt_response",)
+
+    def _holding(self, *names: str) -> JsonObject | None:
+        """The update by which turn detection no longer does this, None where it does not, or is not known."""
+        detection = self._carriage.state.configuration.hearing.get("turn_detection")
+        if not isinstance(detection, dict):
+            return None
+        done = [name for name in names if detection.get(name) is not False]
+        if not done:
+            return None
+        known = {name: value for name, value in detection.items() if value is not None}
+        self._held = {**known, **dict.fromkeys(done, True)}
+        return _update({**known, **dict.fromkeys(done, False)})
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        while not (condition() or self._carriage.is_over):
+            await self._carriage.changes.next()
+
+    def _read(self, update: Update) -> None:
+        for effect in update.effects:
+            match effect:
+                case SpeechStarted() if self._settings.after == "user-audio":
+                    self._is_due = True
+                case ResponseStarted(response_id=response_id, request_id=self._request_id):
+                    self._response_id = response_id
+                case ResponseEnded(request_id=self._request_id, status=status):
+                    self._is_said = True
+                    if status == "completed":
+                        self._compare()
+                case _:
+                    pass
+        if update.event is not None and update.event.get("type") == "input_audio_buffer.committed":
+            self._is_due = True
+            self._turns += 1
+        elif update.event is None and self._carriage.state.left_unanswered(self._request_id):
+            self._is_said = True
+
+    def _compare(self) -> None:
+        """Log where the model has said something else than it was asked to."""
+        if self._settings.text is None:
+            return
+        items = self._carriage.state.conversation.of_responses({self._response_id})
+        self.other_words = other_words(self._settings.text, " ".join(item.text for item in items))
+        if self.other_words:
+            logs.logger().warning("greeting_drifted", other_words=self.other_words)
+
+
+def _update(turn_detection: JsonObject) -> JsonObject:
+    session = {"type": "realtime", "audio": {"input": {"turn_detection": turn_detection}}}
+    return {"type": "session.update", "session": session}
