@@ -10,7 +10,8 @@ _DESCRIPTION = """\
 Run a realtime AI session from a profile.
 
   rt-run --profile local            a chat with the built-in endpoint: no key, no network
-  echo "Hello" | rt-run -p local    the same as a filter
+  rt-run -p local --ask "Hello"     one question, its answer, the end
+  echo "Hello" | rt-run -p local    a filter: one answer a line
   rt-run -p sales -p support        sessions of two profiles in one process
   rt-run init my-agent --kind openai
   rt-run check --all
@@ -69,8 +70,10 @@ def _reported(error: Exception) -> int:
 def _carry_out(options: argparse.Namespace) -> int:
     if getattr(options, "run", None) is not None:
         _refuse_profiles(options.profile)
+        _refuse_question(options.ask, "it stands before a command, which would ignore it", "leave out the command")
         return int(options.run(options))
     if options.profile is None:
+        _refuse_question(options.ask, "which profile it is for is not said", "rt-run --profile NAME --ask TEXT")
         sys.stderr.write(_beginning())
         return 2
     from runner.cli.run_command import run as run_profiles
@@ -122,6 +125,14 @@ def _refuse_profiles(names: Sequence[str] | None) -> None:
         raise UsageError(msg, hint="leave out the command to run the profile, or name it after the command")
 
 
+def _refuse_question(question: str | None, problem: str, hint: str) -> None:
+    from runner.errors import UsageError
+
+    if question is not None:
+        msg = f"--ask: {problem}"
+        raise UsageError(msg, hint=hint)
+
+
 def _parser() -> argparse.ArgumentParser:
     from runner.cli import (
         check_command,
@@ -153,6 +164,7 @@ def _parser() -> argparse.ArgumentParser:
             help="the profile to run; given again, more profiles beside it",
         )
     )
+    parser.add_argument("--ask", metavar="TEXT", help="ask one question, print its answer, and end")
     parser.add_argument(
         "--set",
         action="append",

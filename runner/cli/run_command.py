@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import faulthandler
 import gc
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -58,7 +59,7 @@ def _load(options: argparse.Namespace) -> tuple[list[LoadedProfile], list[Runner
     problems: list[Problem] = []
     for name in dict.fromkeys(options.profile):
         try:
-            loaded[name] = load_profile(name, **given_values(options))
+            loaded[name] = _loaded(name, options)
             problems += missing_values(loaded[name].profile, loaded[name].origins)
         except ProfileProblems as error:
             problems += error.problems
@@ -67,6 +68,14 @@ def _load(options: argparse.Namespace) -> tuple[list[LoadedProfile], list[Runner
     failures = [*([ProfileProblems(list(dict.fromkeys(problems)))] if problems else []), *errors.values()]
     profiles = [] if failures else [loaded[name] for name in options.profile]
     return profiles, failures or [*_shared_files(profiles), *_mixed_input(profiles)]
+
+
+def _loaded(name: str, options: argparse.Namespace) -> LoadedProfile:
+    if options.ask is None:
+        return load_profile(name, **given_values(options))
+    from runner.cli.question import load_asking
+
+    return load_asking(name, options.ask, given_values(options))
 
 
 def _mixed_input(profiles: Sequence[LoadedProfile]) -> list[RunnerError]:
@@ -173,4 +182,6 @@ async def _run_on_asyncio(profiles: Sequence[LoadedProfile], face: Face | None) 
 def _level(options: argparse.Namespace, default: logs.Level) -> logs.Level:
     if options.verbose:
         return "debug"
-    return "warning" if options.quiet else default
+    # Who asks one question at a terminal wants to read its answer.
+    is_quiet = options.quiet or (options.ask is not None and default == "info" and sys.stderr.isatty())
+    return "warning" if is_quiet else default

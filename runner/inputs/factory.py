@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.settings.input import FileInput, MicrophoneInput, NoInput, StdinInput
+from runner.settings.input import FileInput, MicrophoneInput, NoInput, QuestionInput, StdinInput
 
 if TYPE_CHECKING:
     from runner.inputs.broadcast import Broadcast
@@ -31,6 +31,15 @@ def make_input(profile: Profile, stdin: Broadcast, *, is_alone: bool, screen: Sc
             from runner.inputs.piped_audio import PipedInput
 
             return PipedInput(settings, stdin.listen())
+        case StdinInput(format="document") as settings:
+            from runner.inputs.message_input import MessageInput
+
+            most = settings.max_line_bytes
+            return MessageInput(settings.question, stdin.listen(max_line_bytes=most), max_bytes=most)
+        case QuestionInput(question=question):
+            from runner.inputs.message_input import MessageInput
+
+            return MessageInput(question)
         case StdinInput() as settings:
             from runner.inputs.chat import Chat, at_terminal
             from runner.inputs.line_input import LineInput

@@ -45,7 +45,7 @@ class LineInput(SessionInput):
         """
         del flushed, playback
         async for number, line in self._lines:
-            if text := _text(number, line).strip():
+            if text := line_text(number, line).strip():
                 if self._settings.format == "text":
                     await session.say(text)
                 else:
@@ -76,7 +76,16 @@ async def _send_event(session: Session, number: int, line: str) -> None:
     await session.send(event)
 
 
-def _text(number: int, line: bytes) -> str:
+def line_text(number: int, line: bytes) -> str:
+    """The text of a line of standard input.
+
+    Args:
+        number: Its number, from 1.
+        line: The line.
+
+    Raises:
+        InputError: It is not UTF-8.
+    """
     if number == 1:
         line = line.removeprefix(BOM_UTF8)
     if line.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) or line.count(0) * _PART_OF_NULS >= max(len(line), 2):

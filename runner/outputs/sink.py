@@ -97,8 +97,13 @@ def stdout_sink(output: StdoutOutput, stdout: StandardOutput, fail: Fail, names:
         names: The session's `profile`, `run_id` and `session` (its number), which tell it apart where it is not alone.
     """
     lines: Lines
+    whose = {key: names[key] for key in ("profile", "run_id")} if stdout.is_shared else None
     if output.format == "events":
-        lines = EventLines({key: names[key] for key in ("profile", "run_id")} if stdout.is_shared else None)
+        lines = EventLines(whose)
+    elif output.format == "json":
+        from runner.outputs.turn_objects import TurnObjects
+
+        lines = TurnObjects(whose)
     elif stdout.is_shared:
         lines = AnswerLines(terminal=sys.stdout.isatty(), title=stdout.title(names["profile"], names["session"]))
     else:

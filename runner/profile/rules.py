@@ -32,6 +32,7 @@
 | `stdout-twice` | two outputs on standard output |
 | `outputs-share-file` | two outputs, or an output and the journal, with one path |
 | `tools-unanswered` | (warning) functions that the model may call, where nothing can answer it |
+| `question-unasked` | a question after a document where no document is read |
 | `no-first-response` | (warning) `until = "response-done"` where no response ever comes |
 | `cost-without-prices` | `max_cost` where nothing has a price |
 | `sessions-share-file` | several sessions and a file with neither `{session}` nor `{run_id}` in its path |
@@ -157,6 +158,7 @@ RULES = (
     Rule("stdout-twice", rules_session.stdout_twice),
     Rule("outputs-share-file", rules_run.outputs_share_file),
     Rule("tools-unanswered", rules_session.tools_unanswered),
+    Rule("question-unasked", rules_session.question_unasked),
     Rule("no-first-response", rules_session.no_first_response),
     Rule("cost-without-prices", rules_run.cost_without_prices),
     Rule("sessions-share-file", rules_run.sessions_share_file),

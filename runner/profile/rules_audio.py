@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from runner.profile.keys import at
 from runner.profile.tables import Finding, Tables
-from runner.settings.input import Input, MicrophoneInput, NoInput, StdinInput
+from runner.settings.input import Input, MicrophoneInput, NoInput, StdinInput, is_text
 from runner.settings.output import SpeakerOutput, StdoutOutput
 from runner.settings.profile import RealtimeSettings, TranscriptionSettings
 
@@ -14,9 +14,9 @@ _OF_AUDIO = ("rate", "trailing_silence_ms", "hearing_timeout_s", "mute_while_pla
 def text_into_audio(tables: Tables) -> Iterator[Finding]:
     """Lines of text for a session that only listens."""
     talks = isinstance(tables.session, RealtimeSettings)
-    if tables.session and not talks and isinstance(tables.input, StdinInput) and tables.input.format == "text":
+    if tables.session and not talks and is_text(tables.input):
         hint = 'write input.kind = "file", or "microphone", or stdin with format = "audio"'
-        problem = f"a {tables.session.type} session takes audio, not the lines of text of [input]"
+        problem = f"a {tables.session.type} session takes audio, not the text of [input]"
         yield ("session", "type"), problem, hint, "value"
 
 
@@ -48,9 +48,7 @@ def nothing_to_hear(tables: Tables) -> Iterator[Finding]:
 
 def nothing_to_record(tables: Tables) -> Iterator[Finding]:
     """A recording of the input where no audio goes in."""
-    silent = isinstance(tables.input, NoInput) or (
-        isinstance(tables.input, StdinInput) and tables.input.format == "text"
-    )
+    silent = isinstance(tables.input, NoInput) or is_text(tables.input)
     for index, output in enumerate(tables.outputs or ()):
         if silent and output.records_input and not output.plays_answers:
             hint = 'write track = "output", or another [input]'

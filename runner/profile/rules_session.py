@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from runner.profile.keys import Key, at, dotted
 from runner.profile.legacy_fields import GONE, MOVED, successor
 from runner.profile.tables import Finding, Tables, is_hosted, speaks_preview
-from runner.settings.input import answers_calls
+from runner.settings.input import StdinInput, answers_calls
 from runner.settings.profile import RealtimeSettings, TranscriptionSettings, TranslationSettings
 
 _NO_REASONING = re.compile(r"gpt-realtime(-1\.5|-mini)?(-\d{4}-\d{2}-\d{2})?|gpt-4o(-mini)?-realtime.*")
@@ -118,6 +118,14 @@ def tools_unanswered(tables: Tables) -> Iterator[Finding]:
     if any(isinstance(each, dict) and each.get("type", "function") == "function" for each in tools):
         hint = 'answer with client events, input = { kind = "stdin", format = "events" }, or from a Python program'
         yield ("session", "tools"), "nothing answers what the model calls", hint, "key"
+
+
+def question_unasked(tables: Tables) -> Iterator[Finding]:
+    """A question after a document where no document is read."""
+    given = tables.input
+    if isinstance(given, StdinInput) and given.format != "document" and given.question:
+        hint = 'write format = "document", or kind = "question" without standard input'
+        yield ("input", "question"), 'only `format = "document"` takes it', hint, "key"
 
 
 def no_first_response(tables: Tables) -> Iterator[Finding]:

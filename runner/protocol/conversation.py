@@ -51,6 +51,14 @@ class Conversation:
         unconfirmed = (item.asked_by for item in self.by_id.values() if item.asked_by in event_ids and not item.leaving)
         return next(unconfirmed, "")
 
+    def unconfirmed_turns(self, event_ids: Container[str]) -> list[Effect]:
+        """The ends of the user's turns that these client events create and the endpoint has not confirmed."""
+        if not self.first_unconfirmed(event_ids):
+            return []
+        self.confirms = False
+        waiting = [item for item in self.items if item.asked_by in event_ids and not item.leaving]
+        return [effect for item in waiting if item.role == "user" for effect in self.end_turn(item)]
+
     def of_responses(self, response_ids: Container[str]) -> list[Item]:
         """The items that these responses have made so far."""
         return [item for item in self.items if item.response_id and item.response_id in response_ids]

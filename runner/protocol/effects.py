@@ -43,6 +43,8 @@ class ResponseStarted:
     response_id: str
     request_id: str = ""
     """The `event_id` under which the client first sent the `response.create`; nothing where it sent none."""
+    requested_at_s: float = 0.0
+    """When the client first sent it, in Unix seconds; 0 where it sent none."""
 
 
 class TextDelta(NamedTuple):

@@ -21,6 +21,8 @@ class Request(NamedTuple):
     """The `event_id` under which the client sent it first, where this is a retry."""
     overtaken: int = 0
     """How often it was refused because another response was in flight."""
+    at_s: float = 0.0
+    """When the client sent it first, in Unix seconds; 0 where it did not."""
 
     @property
     def first_id(self) -> str:

@@ -31,11 +31,12 @@ def _response_created(state: SessionState, event: JsonObject) -> list[Effect]:
 def _begin(state: SessionState, response_id: str, response: JsonObject) -> list[Effect]:
     state.pending.begin(response_id, response)
     forget_names(state.conversation, response_id)
-    request_id = state.request_of(response_id)
-    if request_id and state.conversation.first_unconfirmed(state.sent):
-        # The question came before its request, and was not confirmed before its answer.
-        state.conversation.confirms = False
-    return [ResponseStarted(response_id, request_id)]
+    asked = state.pending.request_of(response_id)
+    if asked is None or not asked.first_id:
+        return [ResponseStarted(response_id)]
+    # The question came before its request: where it was not confirmed before its answer, it never will be.
+    questions = state.conversation.unconfirmed_turns(state.sent)
+    return [*questions, ResponseStarted(response_id, asked.first_id, asked.at_s)]
 
 
 def _begin_unannounced(state: SessionState, response_id: str) -> list[Effect]:

@@ -146,11 +146,6 @@ class SessionState:
         item = self.conversation.get(item_id)
         return item_id in self.pending.transcribing or bool(item and self.pending.request_of(item.response_id))
 
-    def request_of(self, response_id: str) -> str:
-        """The `event_id` of the `response.create` that a response in flight answers, nothing where there is none."""
-        request = self.pending.request_of(response_id)
-        return request.first_id if request else ""
-
     def awaits(self, request_id: str) -> bool:
         """Whether the `response.create` with this `event_id` is to be answered yet."""
         return self.pending.awaits(request_id)
@@ -190,11 +185,12 @@ class SessionState:
             event = {**event, "type": self.append_type}
         return self.sent.identified(event)
 
-    def send(self, event: JsonObject) -> JsonObject:
+    def send(self, event: JsonObject, at_s: float = 0.0) -> JsonObject:
         """Note what a client event will change.
 
         Args:
             event: The client event; it is not changed.
+            at_s: When, in Unix seconds.
 
         Returns:
             What to put on the wire: the event with an `event_id`.
@@ -211,7 +207,7 @@ class SessionState:
         if kind == APPEND:
             self.pending.uncommitted = True
         else:
-            self._note(kind, event, "out_of_band" if aside else "response")
+            self._note(kind, event, "out_of_band" if aside else "response", at_s)
         return event
 
     def check(self, event: JsonObject) -> None:
@@ -229,11 +225,11 @@ class SessionState:
             msg = "`response.create` cannot be sent while a response is in flight"
             raise IllegalEvent(msg, hint="wait for its end, or cancel it first")
 
-    def _note(self, kind: str, event: JsonObject, response: RequestKind) -> None:
+    def _note(self, kind: str, event: JsonObject, response: RequestKind, at_s: float) -> None:
         event_id, session = event["event_id"], event.get("session")
         match kind:
             case "response.create":
-                self.pending.ask(event_id, response, {key: event[key] for key in event if key != "event_id"})
+                self.pending.ask(event_id, response, {key: event[key] for key in event if key != "event_id"}, at_s)
             case "input_audio_buffer.commit":
                 self.pending.ask(event_id, "commit", {})
             case "session.update" if isinstance(session, dict):

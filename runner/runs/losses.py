@@ -64,7 +64,7 @@ def _unshown(conversation: Conversation, profile: Profile) -> Iterator[RunnerErr
         hint = 'add an output that plays it, such as kind = "audio"'
         yield ProfileError(f"{unheard} answers came as audio without words, and no output plays them", hint=hint)
     unseen = sum(bool(item.text) and not item.audio_characters for item in answers)
-    if unseen and not kinds & {"text", "transcript"}:
+    if unseen and not kinds & {"text", "json", "transcript"}:
         hint = 'add an output that shows it, such as kind = "stdout"'
         yield ProtocolError(f"{unseen} answers came as text without audio, and no output shows them", hint=hint)
 

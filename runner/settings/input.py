@@ -23,11 +23,13 @@ class StdinInput(Section):
     """Standard input; on a terminal and with `format = "text"` it is a chat."""
 
     kind: Literal["stdin"]
-    format: Literal["text", "events", "audio"] = "text"
-    """`text`: each line is a user message that is answered; `events`: each line is a client event in JSON; `audio`: raw
-    samples, 16-bit little-endian mono."""
+    format: Literal["text", "document", "events", "audio"] = "text"
+    """`text`: each line is a user message that is answered; `document`: all of it is one; `events`: each line is a
+    client event in JSON; `audio`: raw samples, 16-bit little-endian mono."""
     max_line_bytes: Annotated[int, Field(ge=1024, le=1 << 28)] = 16 * 1024 * 1024
-    """The longest line taken, in bytes."""
+    """The longest line taken, or the longest document, in bytes."""
+    question: str = ""
+    """With `format = "document"`: what is asked about it, after it in the same message."""
     rate: Annotated[int, Field(ge=4000, le=192_000)] = 24_000
     """With `format = "audio"`: samples a second."""
     trailing_silence_ms: TrailingSilence = 1000
@@ -37,6 +39,14 @@ class StdinInput(Section):
     to say it, in seconds; what it has not heard by then fails the run."""
     mute_while_playing: bool = False
     """With `format = "audio"`: send silence while an answer plays, where the microphone hears the speaker."""
+
+
+class QuestionInput(Section):
+    """One question; the session ends with its answer. `--ask` asks another one."""
+
+    kind: Literal["question"]
+    question: Annotated[str, Field(min_length=1)]
+    """What is asked."""
 
 
 class FileInput(Section):
@@ -71,9 +81,16 @@ class MicrophoneInput(Section):
     system's default device."""
 
 
+def is_text(settings: "Input | None") -> bool:
+    """Whether what goes in is text that the user says, and not events or audio."""
+    return isinstance(settings, QuestionInput) or (
+        isinstance(settings, StdinInput) and settings.format in {"text", "document"}
+    )
+
+
 def answers_calls(settings: "Input") -> bool:
     """Whether what goes in can answer the functions that the model calls: only client events can."""
     return isinstance(settings, StdinInput) and settings.format == "events"
 
 
-Input = Annotated[NoInput | StdinInput | FileInput | MicrophoneInput, Field(discriminator="kind")]
+Input = Annotated[NoInput | StdinInput | QuestionInput | FileInput | MicrophoneInput, Field(discriminator="kind")]

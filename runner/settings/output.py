@@ -73,9 +73,10 @@ class StdoutOutput(OutputSection):
     """Standard output."""
 
     kind: Literal["stdout"]
-    format: Literal["text", "events", "audio"] = "text"
-    """`text`: the answers' text as it streams, or each answer whole where several sessions write; `events`: every
-    server event as a JSON line; `audio`: the answers' raw samples, 16-bit little-endian mono at the session's rate."""
+    format: Literal["text", "json", "events", "audio"] = "text"
+    """`text`: the answers' text as it streams, or each answer whole where several sessions write; `json`: a JSON object
+    a turn, with what was said, the answer, its status, usage and latencies; `events`: every server event as a JSON
+    line; `audio`: the answers' raw samples, 16-bit little-endian mono at the session's rate."""
     pace: Literal["fast", "real-time"] = "fast"
     """With `format = "audio"`: `fast` writes what comes as it comes; `real-time` as fast as it is to be heard, so that
     an answer that is interrupted is not in the pipe already."""

@@ -120,6 +120,8 @@ BROKEN = [
     (NO_MODEL + TRANSCRIPTION, "text-into-audio"),
     (OPENAI + TRANSLATION, "text-into-audio"),
     (OPENAI + '[input]\nkind = "stdin"\nrate = 8000\n', "audio-only-key"),
+    (OPENAI + '[input]\nkind = "stdin"\nquestion = "Well?"\n', "question-unasked"),
+    (NO_MODEL + TRANSCRIPTION + '[input]\nkind = "question"\nquestion = "Well?"\n', "text-into-audio"),
     (OPENAI + '[input]\nkind = "stdin"\nformat = "events"\nmute_while_playing = true\n', "audio-only-key"),
     (OPENAI + '[[outputs]]\nkind = "stdout"\npace = "fast"\n', "audio-only-key"),
     *((OPENAI + '[session]\noutput_modalities = ["text"]\n[[outputs]]\n' + each, "nothing-to-hear")
