@@ -25,10 +25,10 @@ def _shown(key: Key, value: Any) -> Any:
 
     if value is None:
         return None
-    if "headers" in key[:-1] or key[-1] == "authorization":
+    if key[-2:-1] in (("headers",), ("env",)) or key[-1] == "authorization":
         return MASK
     if key[:2] == ("endpoint", "query"):
         return value if key[-1] in OPEN_PARAMETERS else MASK
-    if key[-1] == "server_url" and isinstance(value, str) and "?" in value:
+    if key[-1] in ("url", "server_url") and isinstance(value, str) and "?" in value:
         return f"{value.partition('?')[0]}?{MASK}"
     return value

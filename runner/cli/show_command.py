@@ -77,7 +77,7 @@ def _values(loaded: LoadedProfile) -> Iterator[tuple[tuple[str | int, ...], Any]
 
 def _lines(tree: Any, key: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any]]:
     if isinstance(tree, dict) and tree:
-        for name, value in sorted(tree.items(), key=lambda item: item[0] not in ("kind", "type")):
+        for name, value in sorted(tree.items(), key=lambda item: item[0] not in ("kind", "type", "name")):
             yield from _lines(value, (*key, name))
     elif isinstance(tree, list) and tree and isinstance(tree[0], dict):
         for index, value in enumerate(tree):

@@ -48,10 +48,31 @@ _HINTS = {
     "retries": "write run.reconnect.max_attempts",
     "stream": "answers always stream; remove it",
 }
+_RUN_COMMAND = 'write run = { kind = "command", argv = ["PROGRAM"] }'
+_RUN_HTTP = 'write run = { kind = "http", url = "https://…" }'
+_SCHEMA = "write parameters, the JSON Schema of the arguments"
+_OF_TOOLS = {
+    "argv": _RUN_COMMAND,
+    "command": _RUN_COMMAND,
+    "exec": _RUN_COMMAND,
+    "function": 'write run = { kind = "python", function = "package.module:function" }',
+    "handler": 'write run = { kind = "python", function = "package.module:function" }',
+    "url": _RUN_HTTP,
+    "args": _SCHEMA,
+    "arguments": _SCHEMA,
+    "input_schema": _SCHEMA,
+    "inputschema": _SCHEMA,
+    "schema": _SCHEMA,
+    "timeout": "write timeout_s",
+    "type": "every tool here is a function; remove it",
+    "require_approval": "write approval",
+}
 _TABLES = frozenset({"endpoint", "auth", "model", "session", "run"})
 
 
 def foreign_hint(key: Key) -> str:
     """Where something is written that other clients know by this key; empty where none does."""
+    if key[0] == "tools" and len(key) == 3:
+        return _OF_TOOLS.get(str(key[-1]).lower(), "")
     at_top = len(key) == 1 or (len(key) == 2 and key[0] in _TABLES)
     return _HINTS.get(str(key[-1]).lower(), "") if at_top else ""

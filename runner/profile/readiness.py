@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from importlib.util import find_spec
+from shutil import which
 
 from runner.errors import RunnerError
 from runner.installation import install_command
@@ -10,20 +11,34 @@ from runner.profile.keys import Key, at
 from runner.profile.load import LoadedProfile
 from runner.profile.problems import Problem, problem_at
 from runner.profile.references import READ_PATHS
+from runner.profile.tool_keys import tool_files, tool_programs
 from runner.settings.input import MicrophoneInput
 from runner.settings.output import SpeakerOutput
 from runner.settings.profile import Profile
+from runner.settings.tool import PythonRun
+
+_FOLDERS = frozenset({"cwd", "path"})
+"""The keys of the folders that tools need."""
 
 
 def missing_here(loaded: LoadedProfile) -> list[Problem]:
-    """A warning for each file that is not there, and for each library that is not installed."""
+    """A warning for each file and program that is not there, and for each library that is not installed."""
     tree = loaded.profile.model_dump(mode="json")
     problems: list[Problem] = []
-    for key in READ_PATHS:
+    for key in (*READ_PATHS, *tool_files(tree)):
         path = at(tree, key)
         if isinstance(path, str) and not os.path.lexists(path):
-            problem = f"there is no file {_shown(path)} on this machine"
+            what = "folder" if key[-1] in _FOLDERS and key[0] == "tools" else "file"
+            problem = f"there is no {what} {_shown(path)} on this machine"
             problems.append(problem_at(loaded.origins.place(key), key, problem, code="file-missing"))
+    for key in tool_programs(tree):
+        program = at(tree, key)
+        if isinstance(program, str) and which(program) is None:
+            problem = f"there is no program {_shown(program)} on this machine"
+            problems.append(problem_at(loaded.origins.place(key), key, problem, code="program-missing"))
+    for key, module in _absent_modules(loaded.profile):
+        problem = f"there is no module {module} on this machine"
+        problems.append(problem_at(loaded.origins.place(key), key, problem, code="module-missing"))
     for key, module, extra in _libraries(loaded.profile):
         if not _is_installed(module):
             problem = f"needs {module.replace('.', '-').replace('_', '-')}, not installed here"
@@ -64,6 +79,17 @@ def _libraries(profile: Profile) -> Iterator[tuple[Key, str, str]]:
         yield ("run", "loop"), "uvloop", "fast"
     if profile.endpoint.kind == "local" and profile.endpoint.speech == "models":
         yield ("endpoint", "speech"), "moonshine_voice", "local"
+
+
+def _absent_modules(profile: Profile) -> Iterator[tuple[Key, str]]:
+    """For each function whose module is not there, its key and the module; nothing is imported."""
+    for index, tool in enumerate(profile.tools):
+        if isinstance(tool.run, PythonRun):
+            top = tool.run.function.partition(":")[0].partition(".")[0]
+            folder = tool.run.path
+            places = (folder / top, folder / f"{top}.py") if folder else ()
+            if not (any(map(os.path.exists, places)) if folder else _is_installed(top)):
+                yield ("tools", index, "run", "function"), top
 
 
 def _is_installed(module: str) -> bool:

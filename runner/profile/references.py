@@ -10,6 +10,8 @@ from runner.profile.keys import Key, at
 from runner.profile.layers import Layer
 from runner.profile.problems import Problem, problem_at
 from runner.profile.read import UnreadableText, read_text
+from runner.profile.tool_keys import tool_files, tool_programs, tool_schemas
+from runner.protocol.json_text import loads
 
 READ_PATHS: tuple[Key, ...] = (
     ("endpoint", "ca_file"),
@@ -23,7 +25,7 @@ READ_PATHS: tuple[Key, ...] = (
     ("greeting", "audio"),
 )
 """The keys of the files that a session reads."""
-_AUTHORITIES: Key = ("endpoint", "ca_file")
+_AUTHORITIES = "ca_file"
 _PROGRAMS: tuple[Key, ...] = (
     ("auth", "api_key", "command", 0),
     ("auth", "client_secret", "command", 0),
@@ -41,9 +43,9 @@ def resolved(layer: Layer, environ: Mapping[str, str]) -> tuple[Layer, list[Prob
     """
     data = layer.data
     problems: list[Problem] = []
-    for key, path in _said_paths(layer.data):
+    for key, path, starts_here in _said_paths(layer.data):
         try:
-            whole = _whole(path, key, layer, environ)
+            whole = _whole(path, key, layer, environ, starts_here=starts_here)
         except ValueError as error:
             problems.append(problem_at(layer.place(key), key, str(error), code="path"))
             whole = "/"
@@ -54,32 +56,59 @@ def resolved(layer: Layer, environ: Mapping[str, str]) -> tuple[Layer, list[Prob
             text, problem = _text(layer, key, reference, environ)
             data = _with(data, key, text)
             problems.extend(problem)
+    for key, schema in tool_schemas(layer.data):
+        if set(schema) == {"file"} and isinstance(schema["file"], str):
+            read, problem = _schema(layer, key, schema, environ)
+            data = _with(data, key, read)
+            problems.extend(problem)
     return replace(layer, data=data), problems
 
 
-def _said_paths(data: dict[str, Any]) -> Iterator[tuple[Key, str]]:
-    """Every path that a layer says: of files that are read, of programs, and of files that are written."""
+def _said_paths(data: dict[str, Any]) -> Iterator[tuple[Key, str, bool]]:
+    """Every path that a layer says, and whether a relative one starts at the profile.
+
+    These are the files that are read, the programs, and the files that are written.
+    """
     outputs = data.get("outputs")
     each: Iterator[tuple[Any, Any]] = iter(())
     if isinstance(outputs, dict | list):
         each = iter(outputs.items()) if isinstance(outputs, dict) else enumerate(outputs)
     written: list[Key] = [("outputs", place, "path") for place, _ in each]
-    for key in (*READ_PATHS, *_PROGRAMS, *written, ("journal", "path")):
+    read, programs = (*READ_PATHS, *tool_files(data)), tuple(tool_programs(data))
+    for key in (*read, *programs, *_PROGRAMS, *written, ("journal", "path")):
         path = at(data, key)
         if isinstance(path, str) and path:
-            yield key, path
+            # A program without a slash is looked for in PATH.
+            yield key, path, key in read or (key in programs and "/" in path)
 
 
-def _whole(path: str, key: Key, layer: Layer, environ: Mapping[str, str]) -> str:
+def _whole(path: str, key: Key, layer: Layer, environ: Mapping[str, str], *, starts_here: bool) -> str:
     if "\x00" in path:
         msg = "must be a path"
         raise ValueError(msg)
     path = home_expanded(path, environ)
-    if key == _AUTHORITIES and not Path(path).is_absolute() and not (layer.folder / path).is_file():
+    if key[-1] == _AUTHORITIES and not Path(path).is_absolute() and not (layer.folder / path).is_file():
         # What stands beside a profile comes with it; other files may be on the machine where it runs.
         msg = "there is no such file; a relative path starts at the profile that says it"
         raise ValueError(msg)
-    return str(layer.folder / path) if key in READ_PATHS else path
+    return str(layer.folder / path) if starts_here else path
+
+
+def _schema(
+    layer: Layer, key: Key, reference: dict[str, Any], environ: Mapping[str, str]
+) -> tuple[dict[str, Any], list[Problem]]:
+    """The schema in a file, that of any object where there is a problem with it."""
+    text, problems = _text(layer, key, reference, environ)
+    if problems:
+        return {"type": "object"}, problems
+    try:
+        schema = loads(text)
+    except ValueError:
+        schema = None
+    if isinstance(schema, dict):
+        return schema, []
+    problem = f"the file {_named(layer.folder / reference['file'])} holds no JSON object"
+    return {"type": "object"}, [problem_at(layer.place((*key, "file")), (*key, "file"), problem, code="file-reference")]
 
 
 def _text(layer: Layer, key: Key, reference: dict[str, Any], environ: Mapping[str, str]) -> tuple[str, list[Problem]]:

@@ -17,8 +17,8 @@
 | `query-parameter` | a parameter of OpenAI or Azure that rt-run writes itself, such as `api-version` or `deployment` |
 | `endpoint-kind` | an Azure resource on an endpoint of kind `openai`, or the other way round |
 | `example-address` | (warning) the address of an example, such as `contoso` |
-| `header-refused` | a header that HTTP does not take, or that belongs to the handshake |
-| `proxy-in-clear` | a proxy before an endpoint that is spoken to without TLS |
+| `header-refused` | a header that HTTP does not take, or that is not the profile's to write |
+| `proxy-in-clear` | a proxy before an endpoint, or a tool, that is spoken to without TLS |
 | `odd-character` | a name, address or path with invisible characters, spaces at its ends, or quotes around it |
 | `azure-preview` | (warning) the preview protocol, which is on its way out |
 | `reasoning-unsupported` | `reasoning` on a model known to have none |
@@ -26,7 +26,7 @@
 | `turn-detection-unsupported` | turn detection with a transcription model that refuses it |
 | `entra-endpoint` | Entra ID on OpenAI or on the local endpoint |
 | `entra-fields` | an Entra credential without the fields that it needs |
-| `plain-http` | `http://` to another machine without `insecure` |
+| `plain-http` | `http://` to another machine without `insecure`, of a tool too |
 | `insecure` | (warning) `http://` to another machine with `insecure`, or `insecure` without need |
 | `no-credential` | (warning) OpenAI or Azure without any credential |
 | `stdout-twice` | two outputs on standard output |
@@ -54,6 +54,11 @@
 | `greeting-words` | a greeting without words, with two kinds of them, or a recording without its `text` |
 | `greeting-unsupported` | a greeting of a session that says nothing, or a recording of one that answers in text |
 | `greeting-after` | a greeting that waits for speech where nothing hears any |
+| `tool-twice` | two tools with one name, or one with the name of a tool that is built in |
+| `tools-unsupported` | tools in a session that has no model to call them |
+| `tool-undescribed` | (warning) a tool of which the model learns only the name |
+| `tool-schema` | parameters that are no JSON Schema of an object, or that refer to what is not in them |
+| `approval-unanswered` | (warning) an approval that nobody can give |
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -67,6 +72,7 @@ from runner.profile import (
     rules_names,
     rules_run,
     rules_session,
+    rules_tools,
     rules_variables,
 )
 from runner.profile.keys import Key
@@ -77,6 +83,7 @@ from runner.settings.profile import Profile
 
 WARNINGS = frozenset(
     {
+        "approval-unanswered",
         "azure-preview",
         "example-address",
         "insecure",
@@ -84,6 +91,7 @@ WARNINGS = frozenset(
         "no-first-response",
         "retry-without-history",
         "text-into-audio",
+        "tool-undescribed",
         "tools-unanswered",
         "transcript-one-sided",
     }
@@ -180,4 +188,12 @@ RULES = (
     Rule("greeting-words", rules_call.greeting_words),
     Rule("greeting-unsupported", rules_call.greeting_unsupported),
     Rule("greeting-after", rules_call.greeting_after),
+    Rule("tool-twice", rules_tools.tool_twice),
+    Rule("tools-unsupported", rules_tools.tools_unsupported),
+    Rule("tool-undescribed", rules_tools.tool_undescribed),
+    Rule("tool-schema", rules_tools.tool_schema),
+    Rule("plain-http", rules_tools.tool_in_clear),
+    Rule("proxy-in-clear", rules_tools.tool_proxy_in_clear),
+    Rule("header-refused", rules_tools.tool_header_refused),
+    Rule("approval-unanswered", rules_tools.approval_unanswered),
 )

@@ -8,6 +8,7 @@ from runner.profile.tables import Finding, Tables
 
 _FREE_TEXTS = frozenset(
     {
+        "argv",
         "command",  # whose arguments may be a program
         "description",
         "extra",
@@ -21,6 +22,7 @@ _FREE_TEXTS = frozenset(
         "prompt",
         "query",
         "reply",
+        "say",
         "server_description",
         "variables",
         "workflow_name",
@@ -32,7 +34,8 @@ _NAMES = frozenset({"name", "model", "voice", "id", "language", "env", "credenti
 def odd_character(tables: Tables) -> Iterator[Finding]:
     """A name, an address or a path with an invisible character, a space at one of its ends, or quotes around it."""
     for key, value in leaves(tables.tree):
-        if isinstance(value, str) and value and not _FREE_TEXTS.intersection(key):
+        is_free = bool(_FREE_TEXTS.intersection(key)) or key[-2:-1] == ("env",)
+        if isinstance(value, str) and value and not is_free:
             problem, hint = oddity(value, is_name=key[-1] in _NAMES)
             if problem:
                 yield key, problem, hint, "value"

@@ -85,7 +85,9 @@ def _anywhere(data: dict[str, Any]) -> Iterator[tuple[Key, str]]:
         if _is_header(key) and isinstance(key[-1], str) and _names_credential(key[-1]):
             yield key, _IN_HEADER
         elif (_is_parameter(key) and _names_credential(str(key[-1]))) or _has_credential_in_query(key, value):
-            yield key, _IN_QUERY
+            yield key, _IN_TOOL_QUERY if _is_of_tool(key) else _IN_QUERY
+        elif _is_given_to_tool(key) and isinstance(value, str) and value and _names_credential(str(key[-1])):
+            yield key, _IN_GIVEN
         elif key[:2] == ("session", "tools") and key[-1] == "authorization":
             yield key, _IN_TOOL
         elif isinstance(value, str) and _is_address(key) and (_USER_INFO.search(value) or has_user_info(value)):
@@ -95,7 +97,17 @@ def _anywhere(data: dict[str, Any]) -> Iterator[tuple[Key, str]]:
 
 
 def _is_address(key: Key) -> bool:
-    return key[0] in ("endpoint", "auth") or (key[:2] == ("session", "tools") and key[-1] == "server_url")
+    is_of_tool = _is_of_tool(key) and key[-1] in ("url", "server_url", "proxy")
+    return key[0] in ("endpoint", "auth") or is_of_tool or (key[:2] == ("session", "tools") and key[-1] == "server_url")
+
+
+def _is_of_tool(key: Key) -> bool:
+    return key[:1] in (("tools",), ("mcp_servers",))
+
+
+def _is_given_to_tool(key: Key) -> bool:
+    """Whether it is a variable or a header that a tool is given as it stands."""
+    return _is_of_tool(key) and len(key) > 3 and key[-2] in ("env", "headers")
 
 
 def _is_secret_key(name: str) -> bool:
@@ -112,7 +124,7 @@ def _is_parameter(key: Key) -> bool:
 
 def _has_credential_in_query(key: Key, value: Any) -> bool:
     return (
-        key == ("endpoint", "base_url")
+        (key == ("endpoint", "base_url") or (_is_of_tool(key) and key[-1] == "url"))
         and isinstance(value, str)
         and any(_names_credential(unquote(name)) for name in _PARAMETER.findall(value))
     )
@@ -124,16 +136,20 @@ def _names_credential(name: str) -> bool:
 
 _IN_HEADER = "a credential does not belong among the headers"
 _IN_QUERY = "a credential does not belong in the query"
+_IN_TOOL_QUERY = "a credential does not belong in the query of a tool"
 _IN_URL = USER_INFO_PROBLEM
 _IN_REFERENCE = "this looks like the secret itself, where its name belongs"
 _IN_TOOL = "a token does not belong in a profile, and this field takes no reference"
+_IN_GIVEN = "a credential does not belong in a profile"
 _IN_VARIABLE = "a secret value does not belong in a profile"
 _USE_AUTH = 'use [auth] with a reference, such as api_key = { env = "OPENAI_API_KEY" }'
 _A_REFERENCE = '{ env = "OPENAI_API_KEY" }'
 _HINTS = {
     _IN_HEADER: _USE_AUTH,
     _IN_QUERY: _USE_AUTH,
+    _IN_TOOL_QUERY: 'write a header with a reference, such as headers = { Authorization = { env = "ORDERS_TOKEN" } }',
     _IN_REFERENCE: 'export it, such as OPENAI_API_KEY=…, and write the name: { env = "OPENAI_API_KEY" }',
+    _IN_GIVEN: 'write a reference instead, such as { env = "ORDERS_TOKEN" }',
     _IN_VARIABLE: "write required = true, and give it in a variable RT_RUN_VAR_…, or in a file after --vars",
     _IN_URL: "use [auth] for the endpoint; a proxy that wants a password is given in HTTPS_PROXY",
     _IN_TOOL: "let a connector hold it (`connector_id`), or send the tool over the Python API",

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from runner.profile.keys import Key, at, dotted
 from runner.profile.legacy_fields import GONE, MOVED, successor
 from runner.profile.tables import Finding, Tables, is_hosted, speaks_preview
+from runner.profile.tool_keys import tools_of
 from runner.settings.input import StdinInput, answers_calls
 from runner.settings.profile import RealtimeSettings, TranscriptionSettings, TranslationSettings
 
@@ -111,13 +112,20 @@ def stdout_twice(tables: Tables) -> Iterator[Finding]:
 
 def tools_unanswered(tables: Tables) -> Iterator[Finding]:
     """Functions that the model may call, where nothing runs them."""
-    tools = at(tables.tree, ("session", "tools"))
     is_called = at(tables.tree, ("session", "tool_choice")) != "none"
-    if not isinstance(tools, list) or not is_called or tables.input is None or answers_calls(tables.input):
+    if not is_called or tables.input is None or answers_calls(tables.input):
         return
-    if any(isinstance(each, dict) and each.get("type", "function") == "function" for each in tools):
-        hint = 'answer with client events, input = { kind = "stdin", format = "events" }, or from a Python program'
-        yield ("session", "tools"), "nothing answers what the model calls", hint, "key"
+    answer = 'answer with client events, input = { kind = "stdin", format = "events" }, or from a Python program'
+    tools = at(tables.tree, ("session", "tools"))
+    if isinstance(tools, list) and any(_is_function(each) for each in tools):
+        yield ("session", "tools"), "nothing answers what the model calls", f"write [[tools]], or {answer}", "key"
+    for key, tool in tools_of(tables.tree):
+        if at(tool, ("run", "kind")) == "client":
+            yield (*key, "run", "kind"), "nothing answers what the model calls", answer, "value"
+
+
+def _is_function(tool: Any) -> bool:
+    return isinstance(tool, dict) and tool.get("type", "function") == "function"
 
 
 def question_unasked(tables: Tables) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ _FIRST_STEPS: dict[Key, str] = {
     ("version",): "write `version = 1`",
     ("endpoint",): 'add a table [endpoint] with kind = "openai", "azure", "custom" or "local"',
 }
+_STEPS_OF_TOOLS: dict[Key, str] = {("run",): 'say how it is run: run = { kind = "command", argv = ["PROGRAM"] }'}
 
 _PATTERNS: dict[str | int, tuple[str, str]] = {
     "api_version": (
@@ -30,6 +31,8 @@ _PATTERNS: dict[str | int, tuple[str, str]] = {
     "call_id": ("must be the id of a call", "an id has letters, digits, - and _"),
     "proxy": ("must be a URL that begins with http://, https://, socks5:// or socks5h://", ""),
     "headers": ("must be the name of a header", "a name has letters, digits and -, and no spaces"),
+    "name": ("must be the name of a tool", "a name has up to 64 letters, digits, - and _"),
+    "function": ("must be the name of a function", "as package.module:function"),
 }
 """For a key whose values have a certain form, what that is in words, and a hint."""
 _SUCCESSORS: dict[Key, str] = {
@@ -100,7 +103,7 @@ def _explained(
     if kind == "extra_forbidden":
         yield key, "key", "unknown-key", "unknown key", meant_by(key, tree) if may_guess else ""
     elif kind == "missing":
-        yield key, "table", "missing-key", "is missing", _FIRST_STEPS.get(key, "")
+        yield key, "table", "missing-key", "is missing", _FIRST_STEPS.get(key, _STEPS_OF_TOOLS.get(key[-1:], ""))
     elif kind == "union_tag_not_found":
         name = str(context["discriminator"]).strip("'")
         yield (*key, name), "table", "missing-key", f"is missing: {choice(_tags(key, tree))}", ""
@@ -132,6 +135,8 @@ def _of_value(each: Any, key: Key, value: Any, tree: dict[str, Any]) -> tuple[st
             words = [word.strip("'") for word in expected.replace(" or ", ", ").split(", ")]
             is_number = isinstance(value, str) and value in words
             hint = f"write {value}, without quotes" if is_number else _near(value, words)
+            if key[-1] == "approval":
+                hint = hint or 'or { command = ["PROGRAM"] }, which asks a program'
             return f"must be {expected}".replace("'", '"'), hint
         case "model_type" | "model_attributes_type" | "dict_type":
             return "must be a table", _as_table(key, value, tree)

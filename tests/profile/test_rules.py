@@ -26,6 +26,9 @@ TRANSCRIPT = '[[outputs]]\nkind = "transcript"\npath = "said.jsonl"\n'
 WAV = 'kind = "audio"\npath = "{session}.wav"\n'
 TOOLS = '[[session.tools]]\ntype = "function"\nname = "light"\n'
 GREETING = '[greeting]\ntext = "Hello."\n'
+CLIENT = 'name = "a"\ndescription = "b"\nrun = { kind = "client" }\n'
+EVENTS_IN = '[input]\nkind = "stdin"\nformat = "events"\n'
+ASKED = 'name = "a"\ndescription = "b"\nrun = { kind = "http", url = "%s", headers = { X-A = "b" } }\n'
 MANY = "[run]\nsessions = 2\n"
 OUTPUT = '[[outputs]]\nkind = "events"\npath = "%s"\n'
 
@@ -104,6 +107,23 @@ BROKEN = [
     (OPENAI + FILE + TOOLS, "tools-unanswered"),
     (OPENAI + MICROPHONE + TOOLS, "tools-unanswered"),
     (OPENAI + '[input]\nkind = "none"\n' + TOOLS, "tools-unanswered"),
+    (OPENAI + "[[tools]]\n" + CLIENT, "tools-unanswered"),
+    (OPENAI + EVENTS_IN + f"[[tools]]\n{CLIENT}" * 2, "tool-twice"),
+    (OPENAI + EVENTS_IN + f"[[tools]]\n{CLIENT}" + TOOLS.replace("light", "a"), "tool-twice"),
+    (OPENAI + EVENTS_IN + "[[tools]]\n" + CLIENT.replace('"a"', '"end_session"') + "[run.tools]\nhang_up = true\n",
+     "tool-twice"),
+    (NO_MODEL + TRANSCRIPTION + FILE + f"[[tools]]\n{CLIENT}", "tools-unsupported"),
+    (OPENAI + EVENTS_IN + "[[tools]]\n" + CLIENT.replace('"b"', '""'), "tool-undescribed"),
+    *((OPENAI + EVENTS_IN + f"[[tools]]\n{CLIENT}parameters = {schema}\n", "tool-schema")
+      for schema in ("{}", '{ type = "string" }', '{ type = "object", properties = { a = { type = "strin" } } }',
+                     '{ type = "object", required = "a" }', '{ type = "object", "$ref" = "#/$defs/none" }',
+                     '{ type = "object", properties = { a = { "$ref" = "https://example.org/a.json" } } }')),
+    (OPENAI + "[[tools]]\n" + ASKED % "http://example.org/a", "plain-http"),
+    (OPENAI + "[[tools]]\n" + (ASKED % "http://[::1]/a").replace("url", 'proxy = "http://b", url'), "proxy-in-clear"),
+    *((OPENAI + "[[tools]]\n" + (ASKED % "https://example.org").replace('X-A = "b"', header), "header-refused")
+      for header in ('Content-Length = "1"', 'X-A = "a\\nb"')),
+    *((OPENAI + given + "[[tools]]\n" + ASKED % "https://example.org" + 'approval = "always"\n', "approval-unanswered")
+      for given in (MICROPHONE, EVENTS_IN, '[input]\nkind = "none"\n')),
     (OPENAI + MANY + OUTPUT % "{profile}-{started}.jsonl", "sessions-share-file"),
     (OPENAI + MANY + '[journal]\npath = "journal.jsonl"\n', "sessions-share-file"),
     (OPENAI + "[run.reconnect]\ninitial_delay_s = 3\nmax_delay_s = 2\n", "reconnect-delays"),
@@ -154,6 +174,10 @@ BROKEN = [
 FINE = [
     OPENAI + GREETING + 'audio = "a.wav"\nafter = "user"\n' + FILE,
     OPENAI + '[variables]\na = {}\n[greeting]\nprompt = "Greet {{a}}."\n',
+    OPENAI + "[[tools]]\n" + ASKED % "https://example.org" + 'approval = "always"\nparameters = { type = "object", '
+    '"$defs" = { a = { type = "string" } }, properties = { a = { "$ref" = "#/$defs/a" } } }\n',
+    OPENAI + "[[tools]]\n" + (ASKED % "http://example.org").replace("url", "insecure = true, url"),
+    OPENAI + EVENTS_IN + "[[tools]]\n" + CLIENT,
     OPENAI + OUTPUT % "{a_1}-{started}" + '[variables]\na_1 = { required = true, pattern = "x" }\n[session]\n'
     'instructions = "{{a_1}} {{ date }} {{time}} {{profile}} {{}} {{two words}} {{\\"json\\": 1}} {a_2}"\n',
     OPENAI + MICROPHONE + TRANSCRIPT + '[session.audio.input]\ntranscription = { model = "whisper-1" }\n',
