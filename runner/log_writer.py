@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from io import FileIO
-from typing import Final, Protocol
+from typing import Final, Protocol, TextIO
 
 from runner.standard_streams import LineTurns
 
@@ -127,3 +127,40 @@ class LogWriter:
                 if not self._waiting:
                     self._tell_dropped()
                 self._changed.notify_all()
+
+
+class LenientStream:
+    """A text stream whose failure must not end a session: a log line that cannot be written is lost."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        """Write a text, or lose it."""
+        try:
+            self._stream.write(text)
+        except (OSError, ValueError):
+            return
+
+    def flush(self) -> None:
+        """Write what the stream holds back, or lose it."""
+        try:
+            self._stream.flush()
+        except (OSError, ValueError):
+            return
+
+
+class QueuedStream:
+    """A text stream for structlog that hands its lines to the writer of the log."""
+
+    def __init__(self, writer: LogWriter, encoding: str) -> None:
+        self._writer = writer
+        self._encoding = encoding
+
+    def write(self, text: str) -> None:
+        """Queue a text."""
+        self._writer.put(text.encode(self._encoding, "backslashreplace"))
+
+    def flush(self) -> None:
+        """Wait for nothing: the writer writes."""
+        return

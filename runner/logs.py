@@ -16,13 +16,13 @@ import sys
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Any, Final, Literal, TextIO
 
 import structlog
 
 from runner.log_repeats import LineRepeats
-from runner.log_writer import LogWriter, StreamTarget
+from runner.log_writer import LenientStream, LogWriter, QueuedStream, StreamTarget
 from runner.redaction import excerpt
 from runner.standard_streams import STDERR, STDOUT, are_one_place, turns
 
@@ -31,7 +31,6 @@ Format = Literal["auto", "console", "json"]
 
 _NAME: Final = "rt_run"
 _CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
-
 
 _FIRST_KEYS = ("timestamp", "level", "event", "profile", "run_id", "session_id")
 """The keys that a line begins with, as far as it has them; the others stand in the order in which they were given."""
@@ -122,39 +121,6 @@ def _count_repeats(_logger: Any, method: str, line: MutableMapping[str, Any]) ->
     return {**line, "repeats": left_out} if left_out else line
 
 
-class _Stream:
-    """A text stream whose failure must not end a session: a log line that cannot be written is lost."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> None:
-        try:
-            self._stream.write(text)
-        except (OSError, ValueError):
-            return
-
-    def flush(self) -> None:
-        try:
-            self._stream.flush()
-        except (OSError, ValueError):
-            return
-
-
-class _Queued:
-    """A text stream for structlog that hands its lines to the writer of the log."""
-
-    def __init__(self, writer: LogWriter, encoding: str) -> None:
-        self._writer = writer
-        self._encoding = encoding
-
-    def write(self, text: str) -> None:
-        self._writer.put(text.encode(self._encoding, "backslashreplace"))
-
-    def flush(self) -> None:
-        return
-
-
 def _handed_on() -> Any:
     """The logger of a program that has not called `configure`: it hands texts to the program's `logging`."""
     return structlog.wrap_logger(
@@ -190,7 +156,7 @@ def _line_of_dropped(count: int) -> bytes:
     line: Any = {"event": "log_lines_dropped", "count": count}
     for step in _rendering:
         line = step(None, "warning", line)
-    return f"{line}\n".encode()
+    return line if isinstance(line, bytes) else f"{line}\n".encode()
 
 
 def configure(
@@ -202,6 +168,8 @@ def configure(
 ) -> None:
     """Send all logs of at least `level` to standard error, without waiting for its reader; this is for the command.
 
+    Where standard error is the journal of systemd, each line is an entry there, with its priority and keys.
+
     Args:
         level: The least level that is written.
         format: `console` for people, `json` for machines, `auto` for the first on a terminal and the second elsewhere.
@@ -211,25 +179,33 @@ def configure(
     global _logger, _writer, _rendering  # one process has one log
     people = for_people(format, stream)
     shown = stream or sys.stderr
+    is_queued = stream is None and _is_descriptor(sys.stderr)
+    journald = _journald() if is_queued else None
     stamp = structlog.processors.TimeStamper(fmt="%H:%M:%S" if people else "iso", utc=not people)
-    renderer: Any = (
-        structlog.dev.ConsoleRenderer(colors=_colors(shown), sort_keys=False, pad_event_to=0)
-        if people
-        else structlog.processors.JSONRenderer()
-    )
-    last = [structlog.processors.add_log_level, stamp, _order, *([_calm_line] if people else []), renderer]
-    _rendering = last
-    lines: Any
-    if stream is not None or not _is_descriptor(sys.stderr):
-        lines, _writer = _Stream(shown), None
+    renderer: Any
+    if journald:
+        renderer = journald.rendered_json if format == "json" else journald.rendered
+    elif people:
+        renderer = structlog.dev.ConsoleRenderer(colors=_colors(shown), sort_keys=False, pad_event_to=0)
     else:
-        if _writer is None:
-            # Where both are one file without `O_APPEND`, each descriptor would write over what the other has written.
-            descriptor = STDOUT if are_one_place(STDOUT, STDERR) else STDERR
-            _writer = LogWriter(StreamTarget(descriptor, turns(descriptor)), dropped=_line_of_dropped)
-        lines = _Queued(_writer, sys.stderr.encoding)
+        renderer = structlog.processors.JSONRenderer()
+    calm = [_calm_line] if people or journald else []
+    last = [structlog.processors.add_log_level, stamp, _order, *calm, renderer]
+    _rendering = last
+    if not is_queued:
+        _writer = None
+    elif _writer is None:
+        target = journald.JournaldTarget(journald.ADDRESS) if journald else _stream_target()
+        _writer = LogWriter(target, dropped=_line_of_dropped)
+    lines: Any
+    if _writer is None:
+        lines = structlog.WriteLogger(LenientStream(shown))  # type: ignore[arg-type]  # it writes and flushes
+    elif journald:
+        lines = journald.EntryLogger(_writer.put)
+    else:
+        lines = structlog.WriteLogger(QueuedStream(_writer, sys.stderr.encoding))  # type: ignore[arg-type]  # likewise
     _logger = structlog.wrap_logger(
-        structlog.WriteLogger(lines),
+        lines,
         processors=[
             _add_context,
             _count_repeats,
@@ -243,10 +219,27 @@ def configure(
     ).bind()
 
 
+def _journald() -> ModuleType | None:
+    """What writes to the journal of systemd, where standard error is that; few processes need it."""
+    if "JOURNAL_STREAM" not in os.environ:
+        return None
+    from runner import journald
+
+    return journald if journald.is_journal(STDERR) else None
+
+
+def _stream_target() -> StreamTarget:
+    # Where both are one file without `O_APPEND`, each descriptor would write over what the other has written.
+    descriptor = STDOUT if are_one_place(STDOUT, STDERR) else STDERR
+    return StreamTarget(descriptor, turns(descriptor))
+
+
 def tell(text: str) -> None:
     """Write a text for people to standard error, after the lines of the log that came before it."""
     if _writer is None:
         sys.stderr.write(text)
+    elif journald := _journald():
+        _writer.put(journald.message_entry(text))
     else:
         _writer.put(text.encode(sys.stderr.encoding, "backslashreplace"))
 

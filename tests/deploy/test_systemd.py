@@ -350,6 +350,53 @@ async def test_a_hang_is_restarted_and_an_outage_is_not(box: Box) -> None:
     assert {shown["MainPID"] for shown in (away, later, back)} == {restarted["MainPID"]}
 
 
+TEN = """
+version = 1
+[endpoint]
+kind = "local"
+delta_interval_ms = 5
+faults = [{ kind = "drop", after_events = 5 }]
+[[outputs]]
+kind = "stdout"
+[run]
+sessions = 10
+[run.reconnect]
+initial_delay_s = 0.01
+[logging]
+level = "debug"
+"""
+
+
+@pytest.mark.anyio
+async def test_the_journal_has_every_line_whole_with_its_priority(box: Box) -> None:
+    """Ten sessions log and speak at once: what they log are entries with fields, what they say are lines."""
+    drop_in = "[Service]\nStandardInput=data\nStandardInputText=Hello there\nEnvironment=RT_RUN_RUN__UNTIL=input-end\n"
+    unit = box.install("ten", TEN, drop_in=drop_in)
+    await box.systemctl("start", unit)
+    ended = await box.until(unit, ActiveState="inactive")
+    entries = [json.loads(line) for line in box.run("journalctl", "-o", "json", "RT_RUN_PROFILE=ten").splitlines()]
+    warned = box.run("journalctl", "-o", "json", "RT_RUN_PROFILE=ten", "-p", "warning").splitlines()
+    texts = [
+        json.loads(line)
+        for line in box.run("journalctl", "-o", "json", "_TRANSPORT=stdout", f"_SYSTEMD_UNIT={unit}").splitlines()
+    ]
+
+    levels = {"debug": "7", "info": "6", "warning": "4", "error": "3"}
+    priorities = {each["RT_RUN_EVENT"]: each["PRIORITY"] for each in entries}
+    assert ended["Result"] == "success", box.told(unit, ended)
+    assert {each["_TRANSPORT"] for each in entries} == {"journal"}
+    assert {each["_SYSTEMD_UNIT"] for each in entries} == {unit}
+    assert (priorities["session_opened"], priorities["connection_lost"]) == (levels["info"], levels["warning"])
+    assert priorities["connection_opened"] == levels["debug"]
+    assert {each["RT_RUN_SESSION"] for each in entries if each["RT_RUN_EVENT"] == "session_closed"} == {
+        *map(str, range(1, 11))
+    }
+    assert all(each["MESSAGE"].startswith(each["RT_RUN_EVENT"]) for each in entries)
+    assert 0 < len(warned) < len(entries)
+    assert texts
+    assert all("You said: " in each["MESSAGE"] for each in texts)
+
+
 @pytest.mark.anyio
 async def test_instances_live_side_by_side(box: Box) -> None:
     """None sees what another writes, and a crash of one is repaired without the other noticing."""
