@@ -23,6 +23,8 @@ TEXTS: tuple[tuple[str, ...], ...] = (
     ("run", "tools", "say"),
     ("greeting", "text"),
     ("greeting", "prompt"),
+    ("idle", "texts", "*"),
+    ("idle", "goodbye"),
 )
 """The keys of the texts that the model reads or says; `*` is every element of an array."""
 

@@ -59,6 +59,8 @@
 | `tool-undescribed` | (warning) a tool of which the model learns only the name |
 | `tool-schema` | parameters that are no JSON Schema of an object, or that refer to what is not in them |
 | `approval-unanswered` | (warning) an approval that nobody can give |
+| `idle-unsupported` | `[idle]` in a session that says nothing |
+| `idle-cut-short` | `run.limits.max_idle_s` that ends the session before `[idle]` says anything |
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -196,4 +198,6 @@ RULES = (
     Rule("proxy-in-clear", rules_tools.tool_proxy_in_clear),
     Rule("header-refused", rules_tools.tool_header_refused),
     Rule("approval-unanswered", rules_tools.approval_unanswered),
+    Rule("idle-unsupported", rules_call.idle_unsupported),
+    Rule("idle-cut-short", rules_call.idle_cut_short),
 )

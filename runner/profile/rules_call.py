@@ -48,3 +48,19 @@ def greeting_after(tables: Tables) -> Iterator[Finding]:
         problem = "without turn detection nothing hears when the user speaks"
     if problem:
         yield ("greeting", "after"), problem, 'write after = "ready"', "value"
+
+
+def idle_unsupported(tables: Tables) -> Iterator[Finding]:
+    """Check-ins of a session that says nothing."""
+    session = tables.session
+    if tables.idle and session and not isinstance(session, RealtimeSettings):
+        hint = "remove it, or write run.limits.max_idle_s"
+        yield ("idle",), f"a {session.type} session has nothing to say", hint, "table"
+
+
+def idle_cut_short(tables: Tables) -> Iterator[Finding]:
+    """A limit on silence that ends the session before the first check-in."""
+    limit_s = tables.run.limits.max_idle_s if tables.run else None
+    if tables.idle and limit_s is not None and limit_s <= tables.idle.after_s:
+        problem = f"ends the session before [idle] says anything, after {tables.idle.after_s:g} s"
+        yield ("run", "limits", "max_idle_s"), problem, "make it longer than idle.after_s, or remove it", "value"

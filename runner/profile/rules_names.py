@@ -13,6 +13,7 @@ _FREE_TEXTS = frozenset(
         "description",
         "extra",
         "greeting",
+        "idle",
         "headers",  # which have a rule of their own
         "instructions",
         "keywords",

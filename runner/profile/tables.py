@@ -10,6 +10,7 @@ from runner.profile.keys import Key
 from runner.settings.auth import Auth
 from runner.settings.endpoint import AzureEndpoint, Endpoint, OpenAIEndpoint
 from runner.settings.greeting import Greeting
+from runner.settings.idle import Idle
 from runner.settings.input import Input
 from runner.settings.output import OutputSection, OutputSettings
 from runner.settings.profile import ModelSettings, Profile, SessionSettings
@@ -38,9 +39,10 @@ class Tables(NamedTuple):
     run: RunSettings | None = None
     variables: dict[str, Variable] | None = None
     greeting: Greeting | None = None
+    idle: Idle | None = None
 
 
-NAMES = ("endpoint", "auth", "model", "session", "input", "outputs", "run", "variables", "greeting")
+NAMES = ("endpoint", "auth", "model", "session", "input", "outputs", "run", "variables", "greeting", "idle")
 
 
 class BrokenOutput(OutputSection):

@@ -63,6 +63,13 @@ class Conversation:
         """The items that these responses have made so far."""
         return [item for item in self.items if item.response_id and item.response_id in response_ids]
 
+    @property
+    def unanswered_calls(self) -> list[Item]:
+        """The calls of functions that responses have made and nobody has given the output of."""
+        answered = {item.call_id for item in self.items if item.type == "function_call_output"}
+        calls = [item for item in self.items if item.type == "function_call" and item.response_id]
+        return [each for each in calls if each.status == "completed" and each.call_id not in answered]
+
     def is_silent(self, response_id: str) -> bool:
         """Whether nothing has come yet of what a response says."""
         return not any(item.text or item.audio_characters for item in self.of_responses({response_id}))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from runner.session.session import Session
     from runner.settings.profile import Profile
 
-JUDGED_ENDS = frozenset({"input-end", "response-done"})
+JUDGED_ENDS = frozenset({"input-end", "response-done", "idle"})
 """The ends of a run that promise that nothing is lost: its own. Who leaves or sends a signal cuts it off."""
 
 _MOST_NAMES = 5
@@ -43,7 +43,8 @@ def losses(session: Session | None, profile: Profile, *, unwritten: str) -> Iter
         msg = f"{session.dropped_audio_bytes} bytes of audio waited for a connection for too long, and were not sent"
         yield InputError(msg, hint="raise `run.reconnect.max_audio_age_s`")
     yield from _unshown(session.state.conversation, profile)
-    if not answers_calls(profile.input) and (names := _unanswered_calls(session.state.conversation)):
+    if not answers_calls(profile.input) and (calls := session.state.conversation.unanswered_calls):
+        names = [each.name for each in calls]
         called = ", ".join(dict.fromkeys(names[:_MOST_NAMES]))
         hint = 'answer with client events (input.format = "events"), or from a Python program'
         yield ProfileError(f"the model has called {called}, and nothing in this profile can answer it", hint=hint)
@@ -67,16 +68,3 @@ def _unshown(conversation: Conversation, profile: Profile) -> Iterator[RunnerErr
     if unseen and not kinds & {"text", "json", "transcript"}:
         hint = 'add an output that shows it, such as kind = "stdout"'
         yield ProtocolError(f"{unseen} answers came as text without audio, and no output shows them", hint=hint)
-
-
-def _unanswered_calls(conversation: Conversation) -> list[str]:
-    """The functions that responses have called and nobody has given the output of."""
-    answered = {item.call_id for item in conversation.items if item.type == "function_call_output"}
-    return [
-        item.name
-        for item in conversation.items
-        if item.type == "function_call"
-        and item.response_id
-        and item.status == "completed"
-        and item.call_id not in answered
-    ]

@@ -26,8 +26,8 @@ from runner.runs.run_status import connecting_status, open_status
 from runner.runs.shared import Shared
 from runner.runs.summary import sum_up
 from runner.session.carriage import Between, Carried, Place
-from runner.session.greeter import is_greeting
 from runner.session.opening import kept_session
+from runner.session.own_request import is_own
 from runner.session.session import Session
 from runner.session.update import Update
 
@@ -186,6 +186,7 @@ class SessionRun:
             slots=self._shared.connecting,
             moved=self._take_place,
             opened=self.outputs.begin,
+            ended=self.stop,
         ) as session:
             self.session = session
             self.context["session_id"] = session.id
@@ -227,7 +228,7 @@ class SessionRun:
         if self._budget is not None:
             self._budget.take(update)
         if self.profile.run.until == "response-done" and any(
-            isinstance(each, ResponseEnded) and not is_greeting(each.request_id) for each in update.effects
+            isinstance(each, ResponseEnded) and not is_own(each.request_id) for each in update.effects
         ):
             self._answered.set()
             self._refuse_questions()

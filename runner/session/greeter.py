@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from secrets import token_hex
 from typing import TYPE_CHECKING
 
 import anyio
 import anyio.abc
 
 from runner import logs
+from runner.errors import RunnerError
 from runner.protocol.effects import ResponseEnded, ResponseStarted, SpeechStarted
 from runner.protocol.word_for_word import other_words, recital
+from runner.session.own_request import own_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,14 +23,8 @@ if TYPE_CHECKING:
     from runner.session.update import Update
     from runner.settings.greeting import Greeting
 
-_REQUEST = "greeting_"
 _LOOK_S = 0.1
 """How often it is looked whether a greeting is still heard, in seconds."""
-
-
-def is_greeting(request_id: str) -> bool:
-    """Whether a `response.create` with this `event_id` asks for a greeting."""
-    return request_id.startswith(_REQUEST)
 
 
 class Greeter:
@@ -56,8 +51,10 @@ class Greeter:
         self._session = session
         self._carriage = carriage
         self._audio = audio
-        self._request_id = f"{_REQUEST}{token_hex(10)}"
+        self._request_id = ""
         self._response_id = ""
+        self._is_open = False
+        """Whether the session was handed out."""
         self._is_due = settings.after == "ready"
         self._is_said = False
         self._turns = 0
@@ -67,17 +64,28 @@ class Greeter:
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
         """Greet when it is time; a greeting that waits for nobody has been asked for when this reports its start."""
+        logs.bind(session_id=self._carriage.id)
+        try:
+            await self._greet(task_status)
+        except RunnerError:
+            # A session that ends needs no greeting more.
+            if not self._is_open:
+                raise
+
+    async def _greet(self, task_status: anyio.abc.TaskStatus[None]) -> None:
         self._carriage.add_reader(self._read)
         try:
             if not self._is_due:
                 if holding := self._holding("create_response", *self._interruption):
                     await self._session.send(holding)
+                self._is_open = True
                 task_status.started()
             await self._until(lambda: self._is_due)
             if self._carriage.is_over:
                 return
             await self._say()
-            if self._settings.after == "ready":
+            if not self._is_open:
+                self._is_open = True
                 task_status.started()
             await self._until(lambda: self._is_said)
             while self._carriage.is_playing and not self._carriage.is_over:
@@ -100,7 +108,8 @@ class Greeter:
         holding = None if self._held else self._holding(*self._interruption)
         first = [holding] if holding else []
         if self._audio is None:
-            request = {"type": "response.create", "event_id": self._request_id, "response": self._response()}
+            request = own_request(self._response())
+            self._request_id = request["event_id"]
             await self._session.send_in_turn(*first, request)
         else:
             await self._session.send_in_turn(*first, self._audio.item_created())
@@ -109,10 +118,10 @@ class Greeter:
 
     def _response(self) -> JsonObject:
         if self._settings.text is not None:
-            return {"instructions": recital(self._settings.text), "tool_choice": "none"}
+            return {"instructions": recital(self._settings.text)}
         own = self._carriage.state.configuration.wanted.get("instructions")
         instructions = [each for each in (own, self._settings.prompt) if each]
-        return {"instructions": "\n\n".join(map(str, instructions)), "tool_choice": "none"}
+        return {"instructions": "\n\n".join(map(str, instructions))}
 
     @property
     def _interruption(self) -> tuple[str, ...]:

@@ -63,6 +63,7 @@ async def kept_session(
     slots: anyio.Semaphore | None = None,
     moved: Moved | None = None,
     opened: Callable[[Session], None] | None = None,
+    ended: Callable[[str], None] | None = None,
 ) -> AsyncIterator[Session]:
     """Open a session as `open_session` does, for one of several that a command runs.
 
@@ -73,6 +74,7 @@ async def kept_session(
         slots: Held by each attempt to connect, where many sessions must not do so at once.
         moved: Called with each new place of the session.
         opened: Called with the session once it is open, before anything is said in it.
+        ended: Called with the reason where the session is to end by itself; without it, it is closed then.
     """
     audio = await _greeting_audio(profile.greeting)
     carriage = Carriage(anyio.current_time(), readers, moved)
@@ -90,6 +92,10 @@ async def kept_session(
                 from runner.session.greeter import Greeter
 
                 await tasks.start(Greeter(profile.greeting, session, carriage, audio).run)
+            if profile.idle:
+                from runner.session.idle_watch import IdleWatch
+
+                tasks.start_soon(IdleWatch(profile.idle, session, carriage, ended).run)
             yield session
             await session.aclose()
         finally:

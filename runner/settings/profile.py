@@ -9,6 +9,7 @@ from runner.api.strict import Section
 from runner.settings.auth import Auth, default_auth
 from runner.settings.endpoint import Endpoint
 from runner.settings.greeting import Greeting
+from runner.settings.idle import Idle
 from runner.settings.input import Input, StdinInput
 from runner.settings.journal import JournalSettings
 from runner.settings.output import OutputSettings, StdoutOutput
@@ -89,6 +90,8 @@ class Profile(Section):
     """What the model may call, and how it is run."""
     greeting: Greeting | None = None
     """What the agent says first."""
+    idle: Idle | None = None
+    """What becomes of silence."""
     input: Input = Field(default_factory=lambda: StdinInput(kind="stdin"))
     """What goes in."""
     outputs: list[OutputSettings] = Field(default_factory=_standard_output)

@@ -170,8 +170,11 @@ BROKEN = [
     (OPENAI + GREETING + 'after = "user"\n', "greeting-after"),
     (OPENAI + GREETING + 'after = "user-audio"\n' + FILE + '[session.audio.input]\nturn_detection = "none"\n',
      "greeting-after"),
+    (NO_MODEL + TRANSCRIPTION + FILE + "[idle]\nafter_s = 1\n", "idle-unsupported"),
+    (OPENAI + "[idle]\nafter_s = 20\n[run.limits]\nmax_idle_s = 20\n", "idle-cut-short"),
 ]  # fmt: skip
 FINE = [
+    OPENAI + '[idle]\nafter_s = 20\ntexts = ["Hello?"]\n[run.limits]\nmax_idle_s = 20.1\n',
     OPENAI + GREETING + 'audio = "a.wav"\nafter = "user"\n' + FILE,
     OPENAI + '[variables]\na = {}\n[greeting]\nprompt = "Greet {{a}}."\n',
     OPENAI + "[[tools]]\n" + ASKED % "https://example.org" + 'approval = "always"\nparameters = { type = "object", '

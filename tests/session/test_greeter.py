@@ -11,8 +11,8 @@ import pytest
 
 from runner.errors import InputError
 from runner.protocol.word_for_word import recital
-from runner.session.greeter import is_greeting
 from runner.session.opening import open_session
+from runner.session.own_request import is_own
 from tests.helpers.endpoint_scripts import (
     answering,
     asked,
@@ -53,7 +53,7 @@ async def test_the_greeting_is_said_before_anything_else_and_once() -> None:
     async def first(peer: Peer) -> None:
         await peer.greet()
         greeting = await asked(peer)
-        assert is_greeting(greeting["event_id"])
+        assert is_own(greeting["event_id"])
         assert greeting["response"] == {"instructions": recital(WELCOME), "tool_choice": "none"}
         await peer.answer("Hello Ada, this is ", "Fabrikam.", response_id="resp_g", item_id="item_g")
         await asked(peer)
@@ -66,7 +66,7 @@ async def test_the_greeting_is_said_before_anything_else_and_once() -> None:
         assert await session.ask("And?") == "answer 1"
         assert conversation(session)[0] == ("assistant", "Hello Ada, this is Fabrikam.")
     assert [each["other_words"] for each in logged(lines, "greeting_drifted")] == [1]
-    assert not [each for each in sent(peers[1], "response.create") if is_greeting(each["event_id"])]
+    assert not [each for each in sent(peers[1], "response.create") if is_own(each["event_id"])]
 
 
 async def test_a_greeting_that_is_lost_in_its_middle_is_said_on_the_next_connection() -> None:
