@@ -22,8 +22,8 @@ from runner.runs.drain import drain
 from runner.runs.life_cycle import LifeCycle, Phase, Report
 from runner.runs.losses import JUDGED_ENDS, losses
 from runner.runs.outcome import Outcome
-from runner.runs.run_status import connecting_status, open_status
 from runner.runs.shared import Shared
+from runner.runs.status_line import connecting_status, open_status
 from runner.runs.summary import sum_up
 from runner.session.carriage import Between, Carried, Place
 from runner.session.opening import kept_session
