@@ -17,6 +17,11 @@ from runner.settings.endpoint import Network
 LOOPS = [{"use_uvloop": False}, {"use_uvloop": True}]
 
 
+def resolving() -> list[threading.Thread]:
+    """The threads that wait for a name server."""
+    return [each for each in threading.enumerate() if each.name == "resolving gone.example"]
+
+
 class SilentNameServer:
     """Leaves every question open until the test ends.
 
@@ -28,6 +33,12 @@ class SilentNameServer:
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.answer = threading.Event()
+
+    def give_up(self) -> None:
+        """Answer all questions, and wait for the threads that have asked them."""
+        self.answer.set()
+        for thread in resolving():
+            thread.join()
 
     def getaddrinfo(self, host: str, *_arguments: Any, **_options: Any) -> list[Any]:
         """Wait, as the system's resolver does."""
@@ -43,7 +54,7 @@ def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[SilentNameServer]:
     with monkeypatch.context() as patched:
         patched.setattr(socket, "getaddrinfo", server.getaddrinfo)
         yield server
-        server.answer.set()
+        server.give_up()
 
 
 @pytest.mark.parametrize("options", LOOPS)
@@ -61,8 +72,7 @@ def test_a_silent_name_server_holds_neither_the_attempt_nor_the_loop(
 
     assert silent.asked == ["gone.example"]
     assert not silent.answer.is_set()
-    threads = [each for each in threading.enumerate() if each.name == "resolving gone.example"]
-    assert [each.daemon for each in threads] == [True]
+    assert [each.daemon for each in resolving()] == [True]
 
 
 @pytest.mark.parametrize("options", LOOPS)
@@ -84,7 +94,7 @@ def test_one_silent_question_does_not_hold_others(options: dict[str, Any], monke
         return found
 
     found = anyio.run(ask, backend_options=options)
-    server.answer.set()
+    server.give_up()
 
     assert {info[4][0] for info in found} <= {"127.0.0.1", "::1"}
 
@@ -96,9 +106,8 @@ def test_an_answer_that_comes_after_the_loop_is_nobodys(silent: SilentNameServer
     try:
         with pytest.raises(TimeoutError):
             asyncio.run(asyncio.wait_for(resolved("gone.example", 1), 0.02))
-        (thread,) = [each for each in threading.enumerate() if each.name == "resolving gone.example"]
-        silent.answer.set()
-        thread.join()
+        assert len(resolving()) == 1
+        silent.give_up()
     finally:
         threading.excepthook = before
 

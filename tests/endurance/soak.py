@@ -38,6 +38,8 @@ _FAULTS = [
 _TURNS = (10, 60)
 _PAUSE_S = (0.5, 4.0)
 _SAMPLE_S = 10.0
+_SETTLING_S = 30.0
+"""How long tasks may take to end after the last conversation, in seconds."""
 
 
 class _Soak:
@@ -102,13 +104,14 @@ def _faster(fault: str, speed: float) -> str:
     return re.sub(r"\{(\d+)\}", lambda found: f"{int(found[1]) / speed:.2f}", fault)
 
 
-async def soaked(minutes: float, sessions: int, speed: float = 1.0) -> dict[str, Any]:
+async def soaked(minutes: float, sessions: int, speed: float = 1.0, turns: int = 0) -> dict[str, Any]:
     """Run for so long; returns the samples' means early and late, and the counts.
 
     Args:
-        minutes: How long.
+        minutes: How long at least.
         sessions: How many conversations there are at once.
         speed: How much faster than in life things happen: pauses, faults, and the patience with them.
+        turns: How many turns are to be answered at least.
     """
     logs.configure(level="error", format="json")
     samples: list[dict[str, Any]] = []
@@ -118,12 +121,14 @@ async def soaked(minutes: float, sessions: int, speed: float = 1.0) -> dict[str,
         async with anyio.create_task_group() as tasks:
             for _ in range(sessions):
                 tasks.start_soon(soak.converse)
-            while time.monotonic() < since_s + minutes * 60:
+            while time.monotonic() < since_s + minutes * 60 or soak.counts["turns"] < turns or not samples:
                 await anyio.sleep(_SAMPLE_S / speed)
                 samples.append(_sample(soak, since_s))
                 print(json.dumps(samples[-1]), flush=True)
             tasks.cancel_scope.cancel()
-        await anyio.sleep(1)
+        with anyio.move_on_after(_SETTLING_S):
+            while len(asyncio.all_tasks()) > 1:
+                await anyio.sleep(0.1)
         over = _sample(soak, since_s)
     fifth = max(1, len(samples) // 5)
     early, late = samples[fifth : 2 * fifth] or samples, samples[-fifth:]
