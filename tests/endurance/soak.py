@@ -38,8 +38,8 @@ _FAULTS = [
 _TURNS = (10, 60)
 _PAUSE_S = (0.5, 4.0)
 _SAMPLE_S = 10.0
-_SETTLING_S = 30.0
-"""How long tasks may take to end after the last conversation, in seconds."""
+_SETTLING_LOOKS = 300
+"""How often it is looked whether all tasks have ended after the last conversation, ten times a second."""
 
 
 class _Soak:
@@ -126,9 +126,10 @@ async def soaked(minutes: float, sessions: int, speed: float = 1.0, turns: int =
                 samples.append(_sample(soak, since_s))
                 print(json.dumps(samples[-1]), flush=True)
             tasks.cancel_scope.cancel()
-        with anyio.move_on_after(_SETTLING_S):
-            while len(asyncio.all_tasks()) > 1:
-                await anyio.sleep(0.1)
+        for _ in range(_SETTLING_LOOKS):
+            if len(asyncio.all_tasks()) == 1:
+                break
+            await anyio.sleep(0.1)
         over = _sample(soak, since_s)
     fifth = max(1, len(samples) // 5)
     early, late = samples[fifth : 2 * fifth] or samples, samples[-fifth:]
