@@ -12,6 +12,7 @@ from runner.settings.greeting import Greeting
 from runner.settings.idle import Idle
 from runner.settings.input import Input, StdinInput
 from runner.settings.journal import JournalSettings
+from runner.settings.mcp_server import McpServerSettings
 from runner.settings.output import OutputSettings, StdoutOutput
 from runner.settings.run_settings import LoggingSettings, RunSettings
 from runner.settings.tool import ToolSettings
@@ -90,6 +91,8 @@ class Profile(Section):
     """What the model may call, and how it is run."""
     greeting: Greeting | None = None
     """What the agent says first."""
+    mcp_servers: list[McpServerSettings] = []
+    """The MCP servers whose tools the model may call."""
     idle: Idle | None = None
     """What becomes of silence."""
     input: Input = Field(default_factory=lambda: StdinInput(kind="stdin"))

@@ -24,6 +24,20 @@ class UnfitArguments(Exception):
     """The model has called a tool with arguments that it does not take; the text tells the model why."""
 
 
+def schema_problem(schema: JsonObject) -> str:
+    """Why arguments cannot be judged by a schema, in the words of JSON Schema; nothing where they can."""
+    from jsonschema import Draft202012Validator, SchemaError
+    from jsonschema.validators import validator_for
+
+    try:
+        validator_for(schema, default=Draft202012Validator).check_schema(schema)
+    except SchemaError as error:
+        return _cut(error.message)
+    except RecursionError:
+        return "nested too deeply"
+    return ""
+
+
 class ArgumentSchema:
     """The schema of a tool's arguments.
 

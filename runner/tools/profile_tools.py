@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 
 def profile_sources(profile: Profile) -> list[ToolSource]:
     """The sources of all tools that a profile declares; each kind is imported where one is of it."""
-    return [_source(each) for each in profile.tools]
+    sources = [_source(each) for each in profile.tools]
+    if profile.mcp_servers:
+        from runner.tools.mcp_names import McpNames
+        from runner.tools.mcp_source import McpSource
+
+        names = McpNames({each.name for each in profile.tools})
+        sources += [McpSource(each, names) for each in profile.mcp_servers]
+    return sources
 
 
 def _source(settings: ToolSettings) -> ToolSource:

@@ -1,0 +1,194 @@
+"""Connections to MCP servers: over the standard streams of a program, or over HTTP."""
+
+from __future__ import annotations
+
+import logging
+import os
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
+import anyio.to_thread
+import httpx
+
+from runner import __version__, logs
+from runner.connect.network import environment_proxy, hide_proxy_passwords
+from runner.connect.tls import tls_context
+from runner.errors import ProfileError
+from runner.installation import install_command
+from runner.protocol.severity import brief
+from runner.settings.mcp_server import HttpServer, StdioServer
+from runner.tools.given_texts import program_environment, request_headers
+
+if TYPE_CHECKING:
+    from mcp import Client
+
+    from runner.settings.mcp_server import McpServerSettings
+
+_PART_BYTES: Final = 4096
+_LOGGERS: Final = ("mcp", "client", "httpx2", "httpcore2")
+_CONNECT_TIMEOUT_S: Final = 10.0
+
+
+async def load_package() -> None:
+    """Import the MCP library in a thread, since that takes half a second.
+
+    Raises:
+        ProfileError: It is not installed.
+    """
+    try:
+        await anyio.to_thread.run_sync(_import)
+    except ImportError as error:
+        msg = f"MCP servers need what is not installed: {error}"
+        raise ProfileError(msg, hint=install_command("mcp")) from None
+
+
+def _import() -> None:
+    import mcp  # noqa: F401  # for the next import
+
+    # What it logs as an error is answered to the model, and Python would print it unredacted among the log lines.
+    for name in _LOGGERS:
+        logging.getLogger(name).addHandler(logging.NullHandler())
+
+
+@asynccontextmanager
+async def open_client(
+    server: McpServerSettings, *, on_lost: Callable[[], None], on_message: Callable[[Any], None]
+) -> AsyncIterator[Client]:
+    """Connect to a server for the length of the block.
+
+    Args:
+        server: The server.
+        on_lost: Called when nothing more can come from it.
+        on_message: Called with each message that answers no request.
+
+    Raises:
+        OSError: The program cannot be started.
+        RunnerError: A reference leads nowhere, or a file for TLS cannot be used.
+        MCPError: The server refuses the connection; as for all that the library raises, in an exception group or not.
+    """
+    from mcp import Client, Implementation
+
+    async def handle(message: Any) -> None:
+        on_message(message)
+
+    match server.run:
+        case StdioServer() as run:
+            streams = _stdio(server.name, run)
+        case HttpServer() as run:
+            streams = _http(run)
+        case _:
+            msg = f"the server {server.name} is not one that rt-run calls"
+            raise TypeError(msg)
+    client = Client(
+        _watched(streams, on_lost),
+        client_info=Implementation(name="rt-run", version=__version__),
+        message_handler=handle,
+        cache=None,
+    )
+    async with client:
+        yield client
+
+
+@asynccontextmanager
+async def _stdio(name: str, run: StdioServer) -> AsyncIterator[Any]:
+    from mcp import StdioServerParameters, stdio_client
+
+    variables = await program_environment(run.env, run.pass_env)
+    program, *arguments = run.argv
+    parameters = StdioServerParameters(
+        command=program, args=arguments, env=variables, cwd=run.cwd, encoding_error_handler="replace"
+    )
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    try:
+        # What it says on standard error is for the log.
+        with os.fdopen(writing, "w") as errors:
+            async with anyio.create_task_group() as tasks, stdio_client(parameters, errlog=errors) as streams:
+                errors.close()
+                tasks.start_soon(_log_errors, name, reading)
+                yield streams
+                tasks.cancel_scope.cancel()
+    finally:
+        os.close(reading)
+
+
+async def _log_errors(name: str, descriptor: int) -> None:
+    """Log the lines that a program writes to standard error, each cut where it is long."""
+    rest = b""
+    while True:
+        await anyio.wait_readable(descriptor)
+        part = os.read(descriptor, _PART_BYTES)
+        *lines, rest = (rest + part).split(b"\n") if part else (rest, b"")
+        if len(rest) > _PART_BYTES:
+            lines, rest = [*lines, rest], b""
+        for line in lines:
+            if text := brief(line.decode(errors="replace")):
+                logs.logger().debug("mcp_server_stderr", server=name, text=text)
+        if not part:
+            return
+
+
+@asynccontextmanager
+async def _http(run: HttpServer) -> AsyncIterator[Any]:
+    import httpx2
+    from mcp.client.streamable_http import streamable_http_client
+
+    hide_proxy_passwords(run.proxy)
+    url = httpx.URL(str(run.url))
+    is_encrypted = url.scheme == "https"
+    async with (
+        httpx2.AsyncClient(
+            headers={"user-agent": f"rt-run/{__version__}", **await request_headers(run.headers)},
+            verify=tls_context(run.ca_file) if is_encrypted else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+            proxy=(run.proxy or environment_proxy(url)) if is_encrypted else None,
+            trust_env=False,
+            # The client bounds every request, and a stream of news is silent for as long as there are none.
+            timeout=httpx2.Timeout(None, connect=_CONNECT_TIMEOUT_S),
+        ) as client,
+        streamable_http_client(str(run.url), http_client=client) as streams,
+    ):
+        yield streams
+
+
+@asynccontextmanager
+async def _watched(streams: Any, on_end: Callable[[], None]) -> AsyncIterator[Any]:
+    async with streams as (reading, writing):
+        yield _WatchedStream(reading, on_end), writing
+
+
+class _WatchedStream:
+    """A stream of messages that says when it has ended."""
+
+    def __init__(self, stream: Any, on_end: Callable[[], None]) -> None:
+        self._stream = stream
+        self._on_end = on_end
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def __aiter__(self) -> Any:
+        return self
+
+    async def __anext__(self) -> Any:
+        try:
+            return await self._stream.__anext__()
+        except (StopAsyncIteration, anyio.ClosedResourceError):
+            self._on_end()
+            raise
+
+    async def receive(self) -> Any:
+        try:
+            return await self._stream.receive()
+        except (anyio.EndOfStream, anyio.ClosedResourceError):
+            self._on_end()
+            raise
+
+    async def __aenter__(self) -> Any:
+        await self._stream.__aenter__()
+        return self
+
+    async def __aexit__(self, *raised: Any) -> Any:
+        return await self._stream.__aexit__(*raised)
