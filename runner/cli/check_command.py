@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from runner.profile import LoadedProfile
     from runner.profile.problems import Problem
     from runner.session.connection_check import CheckedStep
-    from runner.settings.profile import Profile
 
 _AT_ONCE = 50
 """So many connections are tried at a time."""
@@ -85,6 +84,7 @@ async def _tried(profiles: Sequence[LoadedProfile]) -> list[Sequence[CheckedStep
     """The steps of each profile's connection; all are tried at once."""
     import anyio
 
+    from runner.cli.session_profile import tried_profile
     from runner.session.connection_check import check_connection
 
     steps: list[Sequence[CheckedStep]] = [()] * len(profiles)
@@ -92,22 +92,12 @@ async def _tried(profiles: Sequence[LoadedProfile]) -> list[Sequence[CheckedStep
 
     async def check(number: int) -> None:
         async with slots:
-            steps[number] = await check_connection(_for_session(profiles[number]))
+            steps[number] = await check_connection(tried_profile(profiles[number]))
 
     async with anyio.create_task_group() as tasks:
         for number in range(len(profiles)):
             tasks.start_soon(check, number)
     return steps
-
-
-def _for_session(loaded: LoadedProfile) -> Profile:
-    """The profile of a session that starts now; where a variable has no value, its name stands in the text."""
-    from datetime import UTC, datetime
-
-    from runner.profile.filling import filled, filled_for_show, missing_values
-
-    fill = filled_for_show if missing_values(loaded.profile) else filled
-    return fill(loaded.profile, name=loaded.name, started=datetime.now(UTC))
 
 
 def _within(name: str) -> list[str]:

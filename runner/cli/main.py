@@ -17,10 +17,10 @@ Run a realtime AI session from a profile.
   rt-run check --all
 """
 _EXIT_CODES = """\
-exit codes: 0 done, or drained after SIGTERM; 2 usage; 69 endpoint unreachable; 70 a bug in rt-run;
-74 input or output failed; 75 temporary, try again; 76 protocol; 77 access refused; 78 profile invalid
-or refused; 129 and 130 drained after SIGHUP and SIGINT; 128+n forced by a second signal or by the
-end of the grace period
+exit codes: 0 done, or drained after SIGTERM; 1 a tool called by hand failed; 2 usage; 69 endpoint
+unreachable; 70 a bug in rt-run; 74 input or output failed; 75 temporary, try again; 76 protocol;
+77 access refused; 78 profile invalid or refused; 129 and 130 drained after SIGHUP and SIGINT;
+128+n forced by a second signal or by the end of the grace period
 """
 _MOST_NAMES = 5
 """So many profiles are named where none was; `rt-run list` has all."""
@@ -144,6 +144,7 @@ def _parser() -> argparse.ArgumentParser:
         schema_command,
         serve_local_command,
         show_command,
+        tools_command,
     )
     from runner.cli.arguments import takes_file, takes_folder, takes_profile
     from runner.cli.command_parser import CommandParser
@@ -198,6 +199,7 @@ def _parser() -> argparse.ArgumentParser:
         devices_command,
         serve_local_command,
         replay_command,
+        tools_command,
     ):
         command.add_parser(commands)
     completion_command.add_parser(commands, parser)
