@@ -9,6 +9,7 @@ import anyio
 from runner import logs
 from runner.runs import notify
 from runner.runs.life_cycle import Phase
+from runner.runs.whereabouts import Whereabouts
 
 _START_S = 900.0
 _PAUSE_S = 1.0
@@ -23,12 +24,8 @@ class ObservedRun(Protocol):
         """What it is doing, in one line."""
 
     @property
-    def is_between(self) -> bool:
-        """Whether its session has lost its connection and waits for the next one."""
-
-    @property
-    def is_unminded(self) -> bool:
-        """Whether what looks after its connection hangs."""
+    def whereabouts(self) -> Whereabouts:
+        """Where its session is."""
 
 
 class Notices:
@@ -96,7 +93,7 @@ class Notices:
 
         What is at fault with one connection of several ends with that; where all are, a restart is due.
         """
-        is_dead = bool(self._runs) and all(each.is_unminded for each in self._runs)
+        is_dead = bool(self._runs) and all(each.whereabouts.is_unminded for each in self._runs)
         if not is_dead:
             notify.alive()
         elif not self._is_withheld:
@@ -123,6 +120,6 @@ class Notices:
             return self._runs[0].status
         if self._is_stopping:
             return f"draining: {self._ending} of {total} sessions left"
-        between = sum(each.is_between for each in self._runs)
+        between = sum(each.whereabouts.is_between for each in self._runs)
         reconnecting = f", {between} reconnecting" if between else ""
         return f"{self._count[Phase.LIVE] - between} of {total} sessions open{reconnecting}"

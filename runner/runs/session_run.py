@@ -23,9 +23,9 @@ from runner.runs.life_cycle import LifeCycle, Phase, Report
 from runner.runs.losses import JUDGED_ENDS, losses
 from runner.runs.outcome import Outcome
 from runner.runs.shared import Shared
-from runner.runs.status_line import connecting_status, open_status
+from runner.runs.status_line import status_line
 from runner.runs.summary import sum_up
-from runner.session.carriage import Between, Carried, Place
+from runner.runs.whereabouts import Whereabouts
 from runner.session.opening import kept_session
 from runner.session.own_request import is_own
 from runner.session.session import Session
@@ -33,6 +33,7 @@ from runner.session.update import Update
 
 if TYPE_CHECKING:
     from runner.profile.load import LoadedProfile
+    from runner.session.pump import Reader
 
 
 class SessionRun:
@@ -49,6 +50,8 @@ class SessionRun:
         context: The keys that every line of its log has, that of its session from its opening on.
         profile: What it runs by.
         session: Its session, None before it is open.
+        whereabouts: Where its session is.
+        readers: Called with each update as its outputs are, where they are added before it begins; they must not wait.
         input: What goes in.
         outputs: What comes out.
         started_s: When it began, on the event loop's clock, in seconds.
@@ -74,8 +77,8 @@ class SessionRun:
         )
         self.outputs = Outputs([])
         self.session: Session | None = None
-        self._place: Place | None = None
-        """Where the session is, None before it is being opened."""
+        self.whereabouts = Whereabouts()
+        self.readers: list[Reader] = []
         self._budget: Budget | None = None
         self.started_s = anyio.current_time()
         self._answered = anyio.Event()
@@ -114,26 +117,8 @@ class SessionRun:
     @property
     def status(self) -> str:
         """What it is doing, in one line."""
-        match self._life.phase:
-            case Phase.OPENING | Phase.LIVE:
-                if self.session is None or self.is_between:
-                    return connecting_status(self._place, self.profile.run, was_open=self.session is not None)
-                counts_answers = self.session.state.kind == "realtime"
-                return open_status(self.session.usage, self.profile.run, counts_answers=counts_answers)
-            case Phase.DRAINING | Phase.FLUSHING:
-                return f"draining: {self._reason}"
-            case Phase.ENDED:
-                return f"ended: {self._error.message if self._error else self._reason}"
-
-    @property
-    def is_between(self) -> bool:
-        """Whether its session has lost its connection and waits for the next one."""
-        return isinstance(self._place, Between) and self._life.phase is Phase.LIVE
-
-    @property
-    def is_unminded(self) -> bool:
-        """Whether nobody would notice that the endpoint is silent: what looks after the connection hangs."""
-        return isinstance(self._place, Carried) and self._place.link.is_unminded
+        reason = self._error.message if self._error and self._life.phase is Phase.ENDED else self._reason
+        return status_line(self._life.phase, self.whereabouts, self.session, self.profile.run, reason)
 
     def drain(self, number: signal.Signals) -> None:
         """End because of a signal: what is in flight may finish within the grace period."""
@@ -181,10 +166,10 @@ class SessionRun:
         self._note("session.started", **self.context)
         async with kept_session(
             self.profile,
-            readers=[*self.outputs.readers, self._watch],
+            readers=[*self.outputs.readers, self._watch, *self.readers],
             recorder=self.outputs.journal,
             slots=self._shared.connecting,
-            moved=self._take_place,
+            moved=self.whereabouts.take,
             opened=self.outputs.begin,
             ended=self.stop,
         ) as session:
@@ -242,9 +227,6 @@ class SessionRun:
     async def _until_over(self, session: Session) -> None:
         await session.wait_over()
         self.stop("endpoint")
-
-    def _take_place(self, place: Place) -> None:
-        self._place = place
 
     def _refuse_questions(self) -> None:
         if self.session is not None:

@@ -4,18 +4,45 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runner.runs.life_cycle import Phase
 from runner.session.carriage import Between
 
 if TYPE_CHECKING:
     from runner.protocol.usage import Usage
+    from runner.runs.whereabouts import Whereabouts
     from runner.session.carriage import Place
+    from runner.session.session import Session
     from runner.settings.run_settings import RunSettings
 
 _LEAST_SHOWN = 0.01
 
 
-def open_status(usage: Usage, settings: RunSettings, *, counts_answers: bool) -> str:
-    """The line of a run whose session is open: how many answers there were, and what they cost where that is known."""
+def status_line(
+    phase: Phase, whereabouts: Whereabouts, session: Session | None, settings: RunSettings, reason: str
+) -> str:
+    """What a run is doing.
+
+    Args:
+        phase: Where the run is.
+        whereabouts: Where its session is.
+        session: The session, None before it is open.
+        settings: What the run goes by.
+        reason: Why it is about to end, or has ended.
+    """
+    match phase:
+        case Phase.OPENING | Phase.LIVE:
+            if session is None or whereabouts.is_between:
+                what = "connecting" if session is None else "reconnecting"
+                return _connecting(what, whereabouts.place, settings)
+            return _open(session.usage, settings, counts_answers=session.state.kind == "realtime")
+        case Phase.DRAINING | Phase.FLUSHING:
+            return f"draining: {reason}"
+        case Phase.ENDED:
+            return f"ended: {reason}"
+
+
+def _open(usage: Usage, settings: RunSettings, *, counts_answers: bool) -> str:
+    """How many answers there were, and what they cost where that is known."""
     parts = ["open"]
     if counts_answers:
         parts.append(f"{usage.responses} answer{'' if usage.responses == 1 else 's'}")
@@ -25,9 +52,8 @@ def open_status(usage: Usage, settings: RunSettings, *, counts_answers: bool) ->
     return ", ".join(parts)
 
 
-def connecting_status(place: Place | None, settings: RunSettings, *, was_open: bool) -> str:
-    """The line of a run that has no connection: which attempt is due or being made, and why the last one failed."""
-    what = "reconnecting" if was_open else "connecting"
+def _connecting(what: str, place: Place | None, settings: RunSettings) -> str:
+    """Which attempt is due or being made, and why the last one failed."""
     if not isinstance(place, Between):
         return what
     if place.attempt:

@@ -188,10 +188,10 @@ class Carriage:
             self._move(Between(now_s, error=error))
             self.changes.notify()
 
-    def attempt(self, number: int, error: RunnerError) -> None:
-        """Note that this attempt in a row is due because of an error, unless a connection still carries the session."""
+    def fail(self, attempt: int, error: RunnerError) -> None:
+        """Note the attempt that is due because of an error, unless a connection still carries the session."""
         if isinstance(self._place, Between):
-            self._move(Between(self._place.since_s, number, error))
+            self._move(Between(self._place.since_s, attempt, error))
 
     def leave(self) -> Link | None:
         """Begin to close the session: a loss of its connection is recovered no more; returns that connection."""

@@ -92,13 +92,13 @@ class Dialer:
                     link: Link = await self._tasks.start(self._hold, self._epoch, lost)
             except RunnerError as error:
                 delay_s = self.backoff.delay_s(error)
+                self._carriage.fail(self.backoff.attempt, error)
                 if self._recorder:
                     self._recorder.note({"type": "connection.failed", **error.facts}, epoch=self._epoch)
                 if delay_s is None:
                     if self.backoff.attempt:
                         logs.logger().error("connecting_given_up", attempts=self.backoff.attempt, **error.facts)
                     raise
-                self._carriage.attempt(self.backoff.attempt, error)
                 logs.logger().warning(
                     "connection_failed",
                     epoch=self._epoch,
@@ -109,7 +109,7 @@ class Dialer:
                 )
                 await anyio.sleep(delay_s)
             else:
-                took_s = anyio.current_time() - started_s
+                link.took_s = took_s = anyio.current_time() - started_s
                 logs.logger().debug(
                     "connection_opened",
                     epoch=link.epoch,

@@ -235,7 +235,7 @@ class Keeper:
         if delay_s is None:
             carriage.end(error)
         elif not has_successor:
-            carriage.attempt(self._backoff.attempt, error)
+            carriage.fail(self._backoff.attempt, error)
             # This may be a callback of the event loop, where no task can be started.
             self._successor = Wanted(delay_s)
             carriage.changes.notify()

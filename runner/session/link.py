@@ -66,6 +66,8 @@ class Link:
         self.state = state
         self.epoch = epoch
         self.opened_s = anyio.current_time()
+        self.took_s = 0.0
+        """How long it took to open and configure it, in seconds."""
         self._opened_at_s = time()
         self._connection = connection
         self._changes = changes

@@ -1,7 +1,6 @@
 """The notices of several runs, in virtual time, to a service manager on a real socket."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
@@ -9,18 +8,26 @@ import pytest
 
 from runner.runs.life_cycle import Phase
 from runner.runs.notices import Notices
+from runner.runs.whereabouts import Whereabouts
 from tests.helpers.log_capture import captured_log
 from tests.helpers.service_manager import ServiceManager
 from tests.helpers.virtual_time import in_virtual_time
 
 
-@dataclass
-class Run:
-    """A run that is what a test says."""
+class Place(Whereabouts):
+    """A place that is as a test says."""
 
-    status: str = "open"
-    is_between: bool = False
-    is_unminded: bool = False
+    is_between = False
+    is_unminded = False
+
+
+class Run:
+    """A run that is open."""
+
+    status = "open"
+
+    def __init__(self) -> None:
+        self.whereabouts = Place()
 
 
 @pytest.fixture
@@ -37,6 +44,7 @@ def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service
 def test_several_runs_have_one_status_and_one_watchdog(manager: ServiceManager) -> None:
     """A session between two connections is not open; life is in doubt only where nobody minds any connection."""
     runs = [Run(), Run()]
+    first, second = (run.whereabouts for run in runs)
 
     async def live() -> None:
         notices = Notices(runs, within_s=5)
@@ -46,15 +54,15 @@ def test_several_runs_have_one_status_and_one_watchdog(manager: ServiceManager) 
             for _ in runs:
                 notices.note(Phase.OPENING, Phase.LIVE)
             await anyio.sleep(1.5)
-            runs[0].is_between = runs[0].is_unminded = True
+            first.is_between = first.is_unminded = True
             await anyio.sleep(1)
-            runs[0].is_between = False
+            first.is_between = False
             await anyio.sleep(1)
             before = manager.drained().count("WATCHDOG=1")
-            runs[1].is_unminded = True
+            second.is_unminded = True
             await anyio.sleep(10)
             stuck = manager.drained().count("WATCHDOG=1")
-            runs[1].is_unminded = False
+            second.is_unminded = False
             await anyio.sleep(1)
             assert (before, stuck, manager.drained().count("WATCHDOG=1")) == (4, 0, 1)
             tasks.cancel_scope.cancel()
