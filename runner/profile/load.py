@@ -13,6 +13,7 @@ from runner.profile.inherit import lineage
 from runner.profile.keys import Key, at, prefixes
 from runner.profile.layers import Layer
 from runner.profile.locate import environment, locate
+from runner.profile.mcp_file import with_file_servers
 from runner.profile.merge import Owners, merged
 from runner.profile.origins import Origins
 from runner.profile.overrides import override_layer
@@ -152,8 +153,10 @@ def _validated(
     for each in said:
         secret += literal_secrets(each)
         layer, wrong = resolved(each, environ)
+        layer, unfit, odd = with_file_servers(layer)
         layers.append(layer)
-        problems += wrong
+        problems += [*wrong, *unfit]
+        warnings += odd
     problems += [problem for _, problem in secret]
     tree, owners, absent = _with_defaults(layers, file)
     problems += [problem_at(each.place(key), key, "there is no such element", code="index") for key, each in absent]

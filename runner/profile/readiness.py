@@ -77,6 +77,9 @@ def _libraries(profile: Profile) -> Iterator[tuple[Key, str, str]]:
             yield ("outputs", index, "kind"), "sounddevice", "audio"
     if profile.run.loop == "uvloop":
         yield ("run", "loop"), "uvloop", "fast"
+    for index, server in enumerate(profile.mcp_servers):
+        if server.run.kind in ("stdio", "http"):
+            yield ("mcp_servers", index, "run", "kind"), "mcp", "mcp"
     if profile.endpoint.kind == "local" and profile.endpoint.speech == "models":
         yield ("endpoint", "speech"), "moonshine_voice", "local"
 

@@ -58,6 +58,9 @@
 | `tools-unsupported` | tools in a session that has no model to call them |
 | `tool-undescribed` | (warning) a tool of which the model learns only the name |
 | `tool-schema` | parameters that are no JSON Schema of an object, or that refer to what is not in them |
+| `mcp-server-unnamed` | an MCP server without a name |
+| `mcp-server-twice` | two MCP servers with one name, or one with the label of a server in `session.tools` |
+| `mcp-server-limits` | (warning) limits of calls that the endpoint makes |
 | `approval-unanswered` | (warning) an approval that nobody can give |
 | `idle-unsupported` | `[idle]` in a session that says nothing |
 | `idle-cut-short` | `run.limits.max_idle_s` that ends the session before `[idle]` says anything |
@@ -71,6 +74,7 @@ from runner.profile import (
     rules_audio,
     rules_call,
     rules_connection,
+    rules_mcp,
     rules_names,
     rules_run,
     rules_session,
@@ -89,6 +93,7 @@ WARNINGS = frozenset(
         "azure-preview",
         "example-address",
         "insecure",
+        "mcp-server-limits",
         "no-credential",
         "no-first-response",
         "retry-without-history",
@@ -197,6 +202,9 @@ RULES = (
     Rule("plain-http", rules_tools.tool_in_clear),
     Rule("proxy-in-clear", rules_tools.tool_proxy_in_clear),
     Rule("header-refused", rules_tools.tool_header_refused),
+    Rule("mcp-server-unnamed", rules_mcp.mcp_server_unnamed),
+    Rule("mcp-server-twice", rules_mcp.mcp_server_twice),
+    Rule("mcp-server-limits", rules_mcp.mcp_server_limits),
     Rule("approval-unanswered", rules_tools.approval_unanswered),
     Rule("idle-unsupported", rules_call.idle_unsupported),
     Rule("idle-cut-short", rules_call.idle_cut_short),

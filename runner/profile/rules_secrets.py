@@ -82,11 +82,11 @@ def _secret_values(data: dict[str, Any]) -> Iterator[tuple[Key, str]]:
 
 def _anywhere(data: dict[str, Any]) -> Iterator[tuple[Key, str]]:
     for key, value in leaves(data):
-        if _is_header(key) and isinstance(key[-1], str) and _names_credential(key[-1]):
+        if _is_header(key) and isinstance(key[-1], str) and names_credential(key[-1]):
             yield key, _IN_HEADER
-        elif (_is_parameter(key) and _names_credential(str(key[-1]))) or _has_credential_in_query(key, value):
+        elif (_is_parameter(key) and names_credential(str(key[-1]))) or _has_credential_in_query(key, value):
             yield key, _IN_TOOL_QUERY if _is_of_tool(key) else _IN_QUERY
-        elif _is_given_to_tool(key) and isinstance(value, str) and value and _names_credential(str(key[-1])):
+        elif _is_given_to_tool(key) and isinstance(value, str) and value and names_credential(str(key[-1])):
             yield key, _IN_GIVEN
         elif key[:2] == ("session", "tools") and key[-1] == "authorization":
             yield key, _IN_TOOL
@@ -126,11 +126,12 @@ def _has_credential_in_query(key: Key, value: Any) -> bool:
     return (
         (key == ("endpoint", "base_url") or (_is_of_tool(key) and key[-1] == "url"))
         and isinstance(value, str)
-        and any(_names_credential(unquote(name)) for name in _PARAMETER.findall(value))
+        and any(names_credential(unquote(name)) for name in _PARAMETER.findall(value))
     )
 
 
-def _names_credential(name: str) -> bool:
+def names_credential(name: str) -> bool:
+    """Whether a header, a variable or a parameter of this name carries a credential."""
     return name.lower() in _CREDENTIAL_HEADERS or _SECRET_NAMES.search(name) is not None
 
 

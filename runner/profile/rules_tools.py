@@ -44,8 +44,10 @@ def _is_list(value: Any) -> bool:
 
 def tools_unsupported(tables: Tables) -> Iterator[Finding]:
     """Tools in a session that has no model to call them."""
-    if tables.session and tables.session.type != "realtime" and tables.tree.get("tools"):
-        yield ("tools",), f"a {tables.session.type} session calls no tools", "remove them", "key"
+    if tables.session and tables.session.type != "realtime":
+        for name in ("tools", "mcp_servers"):
+            if tables.tree.get(name):
+                yield (name,), f"a {tables.session.type} session calls no tools", "remove them", "key"
 
 
 def tool_undescribed(tables: Tables) -> Iterator[Finding]:

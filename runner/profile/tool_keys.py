@@ -11,6 +11,8 @@ _FILES = (("run", "ca_file"), ("run", "cwd"), ("run", "path"))
 _PROGRAMS = (("run", "argv", 0), ("approval", "command", 0))
 _GIVEN = (("run", "env"), ("run", "headers"))
 
+_TOKEN = ("run", "authorization")
+
 
 def tools_of(tree: Any) -> Iterator[tuple[Key, dict[str, Any]]]:
     """Every tool and every server of tools in a profile, or in a layer that changes some of them by number."""
@@ -60,3 +62,5 @@ def _given(tool: dict[str, Any]) -> Iterator[Key]:
         for name, value in table.items() if isinstance(table, dict) else ():
             if isinstance(value, dict) and any(kind in value for kind in KINDS):
                 yield (*below, name)
+    if isinstance(at(tool, _TOKEN), dict):
+        yield _TOKEN

@@ -9,7 +9,7 @@ from runner.api.strict import Section
 from runner.settings.base_url import TlsUrl, WebUrl
 from runner.settings.endpoint import HeaderName, HttpProxy
 from runner.settings.secret import SecretRef
-from runner.settings.tool import CalledName, CallSettings, GivenText, Program, VariableName
+from runner.settings.tool import CallSettings, GivenText, Program, VariableName
 
 
 class StdioServer(Section):
@@ -71,8 +71,9 @@ McpRun = Annotated[StdioServer | HttpServer | HostedServer | ServerFile, Field(d
 class McpServerSettings(CallSettings):
     """An MCP server, and the limits of the calls of its tools."""
 
-    name: CalledName
-    """Its name in the log, and before the name of a tool that another one has too."""
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,64}$")] = ""
+    """Its name: in the log, before the name of a tool that another one has too, and as the label of a hosted one. The
+    servers of a file have their names from there."""
     run: McpRun
     """Where it is, and who calls it."""
     allowed_tools: list[str] | None = None
