@@ -2,6 +2,8 @@
 
 RunnerError                 70  a bug in rt-run itself, unless a subclass says otherwise
 ├── UsageError               2  the command line
+├── CommandRefused           1  a running session refuses what `rt-run ctl` asks of it
+├── SessionAbsent           69  no such session runs
 ├── ProfileError            78  a profile is missing, malformed or contradicts itself
 ├── SecretError             78  a secret's reference leads nowhere
 ├── SessionRefused          78  the endpoint refuses what the profile asks for
@@ -50,6 +52,18 @@ class UsageError(RunnerError):
     """The command line asks for something that does not exist."""
 
     exit_code = 2
+
+
+class CommandRefused(RunnerError):
+    """A running session, or its endpoint, refuses what it is asked for."""
+
+    exit_code = 1
+
+
+class SessionAbsent(RunnerError):
+    """The session that a command is for does not run."""
+
+    exit_code = 69
 
 
 class ProfileError(RunnerError):

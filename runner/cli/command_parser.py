@@ -61,7 +61,7 @@ class CommandParser(argparse.ArgumentParser):
         if found := _CHOICE.search(message):
             given = redacted(found["given"])
             if argument == "COMMAND":
-                raise UsageError(f"there is no command {given!r}", hint=_meant_command(given, list(commands)))
+                raise UsageError(f"there is no command {given!r}", hint=self._meant(given, list(commands)))
             raise UsageError(f"{argument}: there is no {given!r}", hint=self._meant_choice(given, argument))
         hint = f"`{self.prog} --help` lists what there is"
         if self.epilog and message.startswith("the following arguments are required: "):
@@ -83,6 +83,9 @@ class CommandParser(argparse.ArgumentParser):
         from runner.errors import UsageError
         from runner.profile.keys import redacted
 
+        commands = self._commands()
+        if chosen := next((word for word in given if word in commands), ""):
+            commands[chosen].refuse_rest(given[given.index(chosen) + 1 :], message, before)
         if flag := self._unknown_flag(given):
             hint = self._meant_flag(flag)
             if flag in ("-p", "--profile"):
@@ -113,6 +116,14 @@ class CommandParser(argparse.ArgumentParser):
             if len(word) > 1 and word.startswith("-") and not word[1:2].isdigit() and not known:
                 return flag
         return ""
+
+    def _meant(self, given: str, commands: list[str]) -> str:
+        from runner.profile.suggestion import nearest
+
+        if " " not in self.prog:
+            return _meant_command(given, commands)
+        near = nearest(given, commands)
+        return f"did you mean {near[0]}?" if near else f"`{self.prog} --help` lists the commands"
 
     def _meant_flag(self, flag: str) -> str:
         from runner.profile.suggestion import nearest

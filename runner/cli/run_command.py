@@ -7,6 +7,7 @@ import gc
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -21,7 +22,7 @@ from runner.profile import LoadedProfile, load_profile
 from runner.profile.filling import missing_values
 from runner.profile.problems import Problem, ProfileProblems
 from runner.runs.face import Face, face_of
-from runner.runs.fleet import run_profiles
+from runner.runs.fleet import Companion, run_profiles
 from runner.runs.notify import watchdog_s
 from runner.runs.outcome import Outcome, exit_code
 from runner.settings.input import StdinInput
@@ -67,7 +68,7 @@ def _load(options: argparse.Namespace) -> tuple[list[LoadedProfile], list[Runner
             errors.setdefault(error.message, error)
     failures = [*([ProfileProblems(list(dict.fromkeys(problems)))] if problems else []), *errors.values()]
     profiles = [] if failures else [loaded[name] for name in options.profile]
-    return profiles, failures or [*_shared_files(profiles), *_mixed_input(profiles)]
+    return profiles, failures or [*_shared_files(profiles), *_mixed_input(profiles), *_two_sockets(profiles)]
 
 
 def _loaded(name: str, options: argparse.Namespace) -> LoadedProfile:
@@ -89,6 +90,16 @@ def _mixed_input(profiles: Sequence[LoadedProfile]) -> list[RunnerError]:
         return []
     msg = f"{kinds[True]} takes standard input for audio, and {kinds[False]} for text"
     return [ProfileError(msg, hint="run them in processes of their own")]
+
+
+def _two_sockets(profiles: Sequence[LoadedProfile]) -> list[RunnerError]:
+    """A process has one control socket: those profiles that say something of it must say the same."""
+    said = {loaded.profile.control: loaded.name for loaded in profiles if loaded.profile.control}
+    if len(said) < 2:
+        return []
+    first, second = [*said.values()][:2]
+    msg = f"{first} and {second} say different things in [control], and a process has one control socket"
+    return [ProfileError(msg, hint="make them equal, or run them in processes of their own")]
 
 
 def _shared_files(profiles: Sequence[LoadedProfile]) -> list[RunnerError]:
@@ -130,6 +141,8 @@ def _run(profiles: Sequence[LoadedProfile], form: logs.Format, face: Face | None
     gc.freeze()
     try:
         outcomes = anyio.run(_run_on_asyncio, profiles, face, backend_options={"use_uvloop": has_uvloop})
+    except RunnerError as error:
+        return tell_failure(error, form, profile=profiles[0].name)
     except Exception:  # noqa: BLE001  # whatever it is, it is ours, and a person has to read it
         logs.logger().exception("internal_error")
         return RunnerError.exit_code
@@ -176,7 +189,17 @@ def _report(outcomes: Sequence[Outcome], form: logs.Format) -> None:
 async def _run_on_asyncio(profiles: Sequence[LoadedProfile], face: Face | None) -> list[Outcome]:
     loop = asyncio.get_running_loop()
     logs.logger().debug("loop_started", loop=type(loop).__module__.partition(".")[0])
-    return await run_profiles(profiles, face=face)
+    return await run_profiles(profiles, companions=_companions(profiles), face=face)
+
+
+def _companions(profiles: Sequence[LoadedProfile]) -> list[Companion]:
+    """What runs beside the sessions, imported where there is some."""
+    settings = next((each.profile.control for each in profiles if each.profile.control), None)
+    if settings is None or not settings.enabled:
+        return []
+    from runner.operations.control_server import controlled
+
+    return [partial(controlled, settings=settings)]
 
 
 def _level(options: argparse.Namespace, default: logs.Level) -> logs.Level:

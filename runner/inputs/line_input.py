@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic_core import from_json
 
 from runner.errors import InputError
+from runner.inputs.input_switch import InputSwitch
 from runner.inputs.session_input import SessionInput
 from runner.protocol.json_text import dumps_strict
 from runner.protocol.request import out_of_band
@@ -35,6 +36,7 @@ class LineInput(SessionInput):
     def __init__(self, settings: StdinInput, lines: InputListener) -> None:
         self._settings = settings
         self._lines = lines
+        self.switch: InputSwitch = InputSwitch()
 
     async def feed(self, session: Session, flushed: Flushed, playback: PlayingAnswers | None) -> InputEnd:
         """Send every line to the last one, and wait for the answers.
@@ -46,6 +48,7 @@ class LineInput(SessionInput):
         del flushed, playback
         async for number, line in self._lines:
             if text := line_text(number, line).strip():
+                await self.switch.started()
                 if self._settings.format == "text":
                     await session.say(text)
                 else:

@@ -66,6 +66,7 @@ class Microphone:
         Raises:
             InputError: the device disappeared.
         """
+        self._is_over = False
         try:
             self._stream = await _in_thread(self._start, rate)
             while True:

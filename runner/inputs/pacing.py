@@ -18,6 +18,10 @@ class Pace:
         self._start_s: float | None = None
         self._taken_s = 0.0
 
+    def restart(self) -> None:
+        """Count from the next piece on, as after a pause."""
+        self._start_s, self._taken_s = None, 0.0
+
     async def due(self, duration_s: float) -> None:
         """Wait until the next piece is due, which lasts `duration_s` seconds."""
         now_s = anyio.current_time()

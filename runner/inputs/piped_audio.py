@@ -11,6 +11,7 @@ import anyio.to_thread
 from runner.audio.resampling import Resampler
 from runner.errors import InputError
 from runner.inputs.compressed_audio import HEAD_BYTES, kind_of
+from runner.inputs.input_switch import InputSwitch
 from runner.inputs.pacing import Pace
 from runner.inputs.sender import Sender
 from runner.inputs.session_input import SessionInput
@@ -40,6 +41,7 @@ class PipedInput(SessionInput):
     def __init__(self, settings: StdinInput, pieces: InputListener) -> None:
         self._settings = settings
         self._pieces = pieces
+        self.switch: InputSwitch = InputSwitch(can_mute=True)
 
     async def open(self, asked: JsonObject) -> None:
         """Check that standard input is no terminal, and that its rate can be converted."""
@@ -52,8 +54,10 @@ class PipedInput(SessionInput):
         """Send what comes, silence after its end, and wait for the answers."""
         del flushed
         muted_by = playback if self._settings.mute_while_playing else None
-        async with Sender(session, rate=self._settings.rate, muted_by=muted_by, has_end=True) as sender:
+        rate = self._settings.rate
+        async with Sender(session, rate=rate, muted_by=muted_by, switch=self.switch, has_end=True) as sender:
             async for pcm in _samples(self._pieces):
+                await self.switch.started()
                 await sender.connected()
                 await sender.send_samples(pcm)
             await sender.send_samples(b"", last=True)

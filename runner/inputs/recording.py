@@ -12,6 +12,7 @@ import anyio.to_thread
 from runner.audio.resampling import Resampler
 from runner.errors import InputError
 from runner.inputs.audio_file import RecordingFile
+from runner.inputs.input_switch import InputSwitch
 from runner.inputs.pacing import Pace
 from runner.inputs.progress import Progress
 from runner.inputs.read_ahead import read_ahead
@@ -46,6 +47,7 @@ class RecordedInput(SessionInput):
         self._settings = settings
         self._shows_progress = shows_progress
         self._file: RecordingFile | None = None
+        self.switch: InputSwitch = InputSwitch()
 
     async def open(self, asked: JsonObject) -> None:
         """Open the file, and check that its rate can be converted."""
@@ -77,6 +79,9 @@ class RecordedInput(SessionInput):
             ):
                 with closing(Progress(file.duration_s if self._shows_progress else 0)) as progress:
                     async for frame in frames:
+                        if self.switch.is_stopped:
+                            await self.switch.started()
+                            pace.restart()
                         duration_s = sender.form.seconds(len(frame))
                         await pace.due(duration_s)
                         if not in_real_time:

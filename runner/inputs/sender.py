@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from runner.inputs.answer_stop import PlayingAnswers
+    from runner.inputs.input_switch import InputSwitch
     from runner.session.session import Session
 
 SHORTEST_TURN_MS = 100
@@ -43,11 +44,18 @@ class Sender:
         session: A configured session.
         rate: Samples a second of what is sent.
         muted_by: The answers that the microphone may hear; silence is sent while they play. None sends all.
+        switch: The switch of the input; silence is sent while it is muted.
         has_end: Whether the audio ends, so that all of it has to be heard then.
     """
 
     def __init__(
-        self, session: Session, *, rate: int, muted_by: PlayingAnswers | None = None, has_end: bool = False
+        self,
+        session: Session,
+        *,
+        rate: int,
+        muted_by: PlayingAnswers | None = None,
+        switch: InputSwitch | None = None,
+        has_end: bool = False,
     ) -> None:
         self.session = session
         self.form = session.state.configuration.input_format
@@ -57,6 +65,7 @@ class Sender:
         self._spoken = SpokenAudio(session) if has_end else None
         self._resampler = Resampler(rate, self.form.rate)
         self._muted_by = muted_by
+        self._switch = switch
         self._muted_until_s = 0.0
 
     async def __aenter__(self) -> Self:
@@ -66,7 +75,7 @@ class Sender:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if isinstance(error, anyio.get_cancelled_exc_class()):
-            await self._leave()
+            await self.leave()
 
     @property
     def frame_bytes(self) -> int:
@@ -90,7 +99,8 @@ class Sender:
 
     async def send_samples(self, pcm: bytes, *, last: bool = False) -> None:
         """Send 16-bit samples, or silence where they may be an echo; `last` also sends what the resampler holds."""
-        await self.send(self.encoded(bytes(len(pcm)) if self._hears_itself else pcm, last=last))
+        is_silent = (self._switch is not None and self._switch.is_muted) or self._hears_itself
+        await self.send(self.encoded(bytes(len(pcm)) if is_silent else pcm, last=last))
 
     async def send(self, audio: bytes) -> None:
         """Send audio that is in the session's format."""
@@ -161,7 +171,8 @@ class Sender:
             await pace.due(self.form.seconds(piece))
             await self.session.append_audio(self.form.silence(piece))
 
-    async def _leave(self) -> None:
+    async def leave(self) -> None:
+        """Commit the turn in whose middle the input is cut off, since turn detection would wait for more."""
         with anyio.move_on_after(_LEAVE_S, shield=True), suppress(RunnerError):
             if self._is_speaking:
                 await self.session.send({"type": "input_audio_buffer.commit"})

@@ -10,6 +10,7 @@ import anyio
 
 if TYPE_CHECKING:
     from runner.inputs.answer_stop import AnswerStop, PlayingAnswers
+    from runner.inputs.input_switch import InputSwitch
     from runner.protocol.json_fields import JsonObject
     from runner.session.session import Session
 
@@ -25,6 +26,9 @@ class SessionInput(ABC):
 
     answer_stop: AnswerStop | None = None
     """Stops an answer at the user's command; an input whose user has a key for it makes one in `feed`."""
+
+    switch: InputSwitch | None = None
+    """Stops and starts the input at the command of whoever minds the session; None where its user alone does."""
 
     async def open(self, asked: JsonObject) -> None:  # noqa: B027  # not every input needs something on the machine
         """Check, before the session connects, that the input exists and can be read.

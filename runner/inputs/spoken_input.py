@@ -6,6 +6,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from runner.inputs.answer_stop import AnswerStop
+from runner.inputs.input_switch import InputSwitch
 from runner.inputs.microphone import Microphone
 from runner.inputs.push_to_talk import PushToTalk, check_terminal
 from runner.inputs.sender import Sender
@@ -32,6 +33,7 @@ class SpokenInput(SessionInput):
         self._settings = settings
         self._has_terminal = has_terminal
         self._microphone = Microphone(settings)
+        self.switch: InputSwitch | None = None if settings.push_to_talk else InputSwitch(can_mute=True)
 
     async def open(self, asked: JsonObject) -> None:
         """Check that the device exists, and for push-to-talk that there is a terminal."""
@@ -43,14 +45,20 @@ class SpokenInput(SessionInput):
         """Start the device and send what it hears, until the user leaves."""
         rate = session.state.configuration.input_format.rate
         muted_by = playback if self._settings.mute_while_playing else None
-        async with (
-            Sender(session, rate=rate, muted_by=muted_by) as sender,
-            aclosing(self._microphone.pieces(rate)) as pieces,
-        ):
-            if self._settings.push_to_talk:
+        async with Sender(session, rate=rate, muted_by=muted_by, switch=self.switch) as sender:
+            while self.switch:
+                await self.switch.started()
+                await self._listen(sender, rate, self.switch)
+            async with aclosing(self._microphone.pieces(rate)) as pieces:
                 self.answer_stop = AnswerStop(session, playback)
                 await PushToTalk(sender, self.answer_stop, flushed).run(pieces)
-            else:
-                async for piece in pieces:
-                    await sender.send_samples(piece)
         return "user-left"
+
+    async def _listen(self, sender: Sender, rate: int, switch: InputSwitch) -> None:
+        """Send what the device hears until the input is stopped; the device is then released."""
+        async with aclosing(self._microphone.pieces(rate)) as pieces:
+            async for piece in pieces:
+                if switch.is_stopped:
+                    break
+                await sender.send_samples(piece)
+        await sender.leave()

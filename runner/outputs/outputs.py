@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.abc
 
+from runner.outputs.session_output import AudiblePlayer
 from runner.outputs.sink import Sink
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Outputs:
         self.journal = journal
         self.playback = playback
         self._sinks = [each for each in outputs if isinstance(each, Sink)]
+        self._audible = [each for each in outputs if isinstance(each, AudiblePlayer)]
         self._all: list[Output] = [*outputs, *([journal] if journal else [])]
 
     @property
@@ -66,6 +68,21 @@ class Outputs:
         """Take nothing more."""
         for each in self._all:
             each.close()
+
+    @property
+    def is_audible(self) -> bool:
+        """Whether somebody may be listening to the answers while the session runs."""
+        return bool(self._audible)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether silence is heard in place of the answers."""
+        return any(each.is_silent for each in self._audible)
+
+    def silence(self, *, is_silent: bool) -> None:
+        """Have silence heard in place of the answers, or the answers again; recordings go on."""
+        for each in self._audible:
+            each.is_silent = is_silent
 
     async def flushed(self) -> None:
         """Wait until everything said so far is written."""

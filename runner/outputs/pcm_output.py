@@ -56,6 +56,7 @@ class PcmOutput(Writer[bytes], Player):
             threads=stdout.threads,
         )
         self._is_live = output.is_live
+        self.is_silent = False
         self._due: deque[tuple[float, bytes]] = deque()
         self._due_bytes = 0
         self._changed = anyio.Event()
@@ -63,7 +64,7 @@ class PcmOutput(Writer[bytes], Player):
     def play(self, piece: Piece) -> None:
         """Write a piece of an answer, at once or when it is to be heard."""
         if not self._is_live:
-            self.put(piece.pcm, len(piece.pcm))
+            self._write(piece.pcm)
             return
         size_bytes = piece.rate * _SLICE_MS // 1000 * 2
         for start in range(0, len(piece.pcm), size_bytes):
@@ -93,13 +94,16 @@ class PcmOutput(Writer[bytes], Player):
             await super().run()
             tasks.cancel_scope.cancel()
 
+    def _write(self, pcm: bytes) -> None:
+        self.put(bytes(len(pcm)) if self.is_silent else pcm, len(pcm))
+
     async def _keep_pace(self) -> None:
         while not self._closed:
             self._changed = anyio.Event()
             while self._due and self._due[0][0] - AHEAD_S <= anyio.current_time():
                 _, pcm = self._due.popleft()
                 self._due_bytes -= len(pcm)
-                self.put(pcm, len(pcm))
+                self._write(pcm)
             if self._due:
                 await anyio.sleep(max(0.0, self._due[0][0] - AHEAD_S - anyio.current_time()))
             else:

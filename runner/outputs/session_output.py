@@ -66,6 +66,17 @@ class Player(Output, Protocol):
 
 
 @runtime_checkable
+class AudiblePlayer(Player, Protocol):
+    """A player that somebody may be listening to while the session runs.
+
+    Attributes:
+        is_silent: Whether silence is heard in place of what is played, which takes its time all the same.
+    """
+
+    is_silent: bool
+
+
+@runtime_checkable
 class DevicePlayer(Player, Protocol):
     """A player whose device knows better than any clock what was heard."""
 

@@ -70,6 +70,7 @@ class Speaker(DevicePlayer):
         self._closed = anyio.Event()
         self._finished = anyio.Event()
         self._has_failed = False
+        self.is_silent = False
         self._underflows = 0
 
     def play(self, piece: Piece) -> None:
@@ -221,7 +222,8 @@ class Speaker(DevicePlayer):
     def _play_block(self, block: Any, _frames: int, time: Any, status: Any) -> None:
         """Fill a block; called in the device's thread."""
         latency_s = min(max(0.0, time.outputBufferDacTime - time.currentTime), _MOST_LATENCY_S)
-        block[:] = self._buffer.take(len(block), latency_s) if self._buffer else bytes(len(block))
+        played = self._buffer.take(len(block), latency_s) if self._buffer else b""
+        block[:] = bytes(len(block)) if self.is_silent or not played else played
         self._underflows += bool(status.output_underflow)
 
     def _give_up(self, error: RunnerError) -> None:

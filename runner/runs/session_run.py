@@ -48,6 +48,7 @@ class SessionRun:
     Attributes:
         number: As above.
         context: The keys that every line of its log has, that of its session from its opening on.
+        names: The values that paths may contain.
         profile: What it runs by.
         session: Its session, None before it is open.
         whereabouts: Where its session is.
@@ -65,7 +66,7 @@ class SessionRun:
             self.context["session"] = number
         started = datetime.now(UTC)
         self.profile = filled(loaded.profile, name=loaded.name, started=started)
-        self._names = {**path_values(self.profile), **placeholders(loaded.name, run_id, number, started=started)}
+        self.names = {**path_values(self.profile), **placeholders(loaded.name, run_id, number, started=started)}
         self._shared = shared
         self._life = LifeCycle(grace_s=loaded.profile.run.grace_s, report=report)
         self._error: RunnerError | None = None
@@ -150,7 +151,7 @@ class SessionRun:
                     asked = session_update(self.profile)["session"]
                     await self.input.open(asked)
                     self.outputs = await open_outputs(
-                        self.profile, self._names, self._fail, self._shared.stdout, asked=asked
+                        self.profile, self.names, self._fail, self._shared.stdout, asked=asked
                     )
                 self.outputs.start(self._tasks)
                 await self._with_session()

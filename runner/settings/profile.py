@@ -7,6 +7,7 @@ from pydantic import Discriminator, Field, JsonValue, Tag, model_validator
 from runner.api.session_config import RealtimeSession, TranscriptionSession, TranslationSession
 from runner.api.strict import Section
 from runner.settings.auth import Auth, default_auth
+from runner.settings.control import ControlSettings
 from runner.settings.endpoint import Endpoint
 from runner.settings.greeting import Greeting
 from runner.settings.idle import Idle
@@ -103,6 +104,8 @@ class Profile(Section):
     """How long it runs and how it ends."""
     journal: JournalSettings | None = None
     """A record of every event in both directions."""
+    control: ControlSettings | None = None
+    """The socket of `rt-run ctl`."""
     logging: LoggingSettings = Field(default_factory=LoggingSettings)
     """What is logged."""
 

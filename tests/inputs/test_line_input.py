@@ -115,3 +115,17 @@ async def test_speech_that_lasts_at_the_end_of_the_lines_is_committed() -> None:
         os.close(sending)
 
     assert ("assistant", "last words") in conversation(session)
+
+
+async def test_a_stopped_input_keeps_its_lines_until_it_is_started() -> None:
+    """What was asked before is answered; what comes then waits, and is not lost."""
+    async with session_with(attentive) as (session, peers), written(b"one\ntwo\n") as (source, _):
+        source.switch.stop()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(source.feed, session, at_once, None)
+            await anyio.wait_all_tasks_blocked()
+            before = (source.switch.state, others(peers[0]))
+            source.switch.start()
+
+    assert before == ("stopped", [])
+    assert [said for who, said in conversation(session) if who == "user"] == ["one", "two"]

@@ -359,3 +359,22 @@ async def test_a_fast_recording_waits_for_the_next_connection(tmp_path: Path) ->
     source.close()
 
     assert heard(peers[1]) == pcm
+
+
+async def test_a_stopped_recording_stands_still(tmp_path: Path) -> None:
+    """It goes on where it was, to the sample."""
+    pcm = tone(0.4)
+    settings = FileInput(kind="file", path=recording(tmp_path / "a.wav", pcm), pace="fast", trailing_silence_ms=0)
+    source = RecordedInput(settings, shows_progress=False)
+    async with session_with(confirming, audio=BY_HAND) as (session, peers):
+        await source.open({})
+        source.switch.stop()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(source.feed, session, at_once, None)
+            with anyio.move_on_after(0.1):
+                await anyio.sleep_forever()
+            before = heard(peers[0])
+            source.switch.start()
+    source.close()
+
+    assert (before, heard(peers[0])) == (b"", pcm)

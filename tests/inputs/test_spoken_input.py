@@ -113,3 +113,41 @@ async def test_no_input_lasts_until_it_is_cancelled() -> None:
             await EmptyInput().feed(session, at_once, None)
 
     assert scope.cancelled_caught
+
+
+async def test_a_stopped_microphone_is_closed_and_a_muted_one_is_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopped in mid-turn, the turn is committed; started, the device is opened anew; muted, silence is heard."""
+    pcm, opened = tone(0.02), []
+
+    async def pieces(_device: Microphone, _rate: int) -> AsyncGenerator[bytes, None]:
+        opened.append(True)
+        try:
+            while True:
+                yield pcm
+                await anyio.sleep(0.001)
+        finally:
+            opened.append(False)
+
+    monkeypatch.setattr(Microphone, "pieces", pieces)
+    source = spoken()
+    assert source.switch is not None
+    async with session_with(detecting(silence_s=60), audio=TURN_DETECTION) as (session, peers):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(source.feed, session, at_once, None)
+            await reached(lambda: session.state.is_hearing_speech)
+            source.switch.stop()
+            await reached(lambda: opened == [True, False] and others(peers[0]))
+            heard_before = len(heard(peers[0]))
+            source.switch.mute()
+            source.switch.start()
+            await reached(lambda: len(heard(peers[0])) > heard_before + len(pcm))
+            muted = heard(peers[0])[heard_before:]
+            source.switch.unmute()
+            await reached(lambda: pcm in heard(peers[0])[heard_before:])
+            tasks.cancel_scope.cancel()
+        await session.wait_idle()
+
+    assert others(peers[0])[0] == "input_audio_buffer.commit"
+    assert not any(muted)
+    assert opened == [True, False, True, False]
+    assert spoken(push_to_talk=True).switch is None

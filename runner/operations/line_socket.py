@@ -1,0 +1,99 @@
+"""A client's connection to the control socket: whole lines in, whole lines out, all of it in bounds."""
+
+from __future__ import annotations
+
+import select
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.lowlevel
+
+from runner.operations.control_protocol import MAX_LINE_BYTES, WRITE_TIMEOUT_S
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import AsyncGenerator
+
+_CHUNK_BYTES = 65536
+
+
+class LineTooLong(Exception):
+    """A client has sent more than a line may hold, and no end of it."""
+
+
+class ClientLost(Exception):
+    """A client has gone, or takes nothing any more."""
+
+
+class LineSocket:
+    """Reads and writes lines without making anybody else wait.
+
+    Args:
+        connection: A connected stream socket, which does not block.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._writing = anyio.Lock(fast_acquire=True)
+
+    async def lines(self) -> AsyncGenerator[bytes, None]:
+        """Every line that is whole, without its end; what stands after the last line break was cut off, and is none.
+
+        Raises:
+            LineTooLong: There is no line break for too long.
+        """
+        waiting = bytearray()
+        while data := await self._read():
+            searched = len(waiting)
+            waiting += data
+            start = 0
+            while (end := waiting.find(b"\n", max(start, searched))) >= 0:
+                yield bytes(waiting[start:end])
+                start = end + 1
+                # However many lines have come, the sessions have their turn between two of them.
+                if waiting.find(b"\n", start) >= 0:
+                    await anyio.lowlevel.checkpoint()
+            del waiting[:start]
+            if len(waiting) > MAX_LINE_BYTES:
+                raise LineTooLong
+
+    async def write(self, line: bytes) -> None:
+        """Write a line after those that are being written.
+
+        Raises:
+            ClientLost: The client has gone, or takes nothing for too long.
+        """
+        async with self._writing:
+            left = memoryview(line)
+            while left:
+                try:
+                    left = left[self._connection.send(left) :]
+                except BlockingIOError:
+                    await self._writable()
+                except OSError:
+                    raise ClientLost from None
+
+    async def _read(self) -> bytes:
+        await anyio.wait_readable(self._connection)
+        try:
+            return self._connection.recv(_CHUNK_BYTES)
+        except BlockingIOError:
+            return await self._read()
+        except OSError:
+            return b""
+
+    async def _writable(self) -> None:
+        with anyio.move_on_after(WRITE_TIMEOUT_S) as scope:
+            await anyio.wait_writable(self._connection)
+        if scope.cancelled_caught:
+            raise ClientLost
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether the client has closed both directions, rather than only finished writing."""
+        with suppress(OSError):
+            poll = select.poll()
+            poll.register(self._connection, 0)
+            return any(events & (select.POLLHUP | select.POLLERR) for _, events in poll.poll(0))
+        return True

@@ -1,0 +1,1 @@
+"""Whoever minds a session stops, starts and mutes its input."""
