@@ -29,6 +29,7 @@ GREETING = '[greeting]\ntext = "Hello."\n'
 CLIENT = 'name = "a"\ndescription = "b"\nrun = { kind = "client" }\n'
 EVENTS_IN = '[input]\nkind = "stdin"\nformat = "events"\n'
 ASKED = 'name = "a"\ndescription = "b"\nrun = { kind = "http", url = "%s", headers = { X-A = "b" } }\n'
+SERVER = '[[mcp_servers]]\nname = "s"\nrun = { kind = "hosted", server_url = "https://example.org" }\n'
 MANY = "[run]\nsessions = 2\n"
 OUTPUT = '[[outputs]]\nkind = "events"\npath = "%s"\n'
 
@@ -122,6 +123,11 @@ BROKEN = [
     (OPENAI + "[[tools]]\n" + (ASKED % "http://[::1]/a").replace("url", 'proxy = "http://b", url'), "proxy-in-clear"),
     *((OPENAI + "[[tools]]\n" + (ASKED % "https://example.org").replace('X-A = "b"', header), "header-refused")
       for header in ('Content-Length = "1"', 'X-A = "a\\nb"')),
+    (OPENAI + SERVER.replace('name = "s"', ""), "mcp-server-unnamed"),
+    (OPENAI + SERVER * 2, "mcp-server-twice"),
+    (OPENAI + '[[session.tools]]\ntype = "mcp"\nserver_label = "s"\nserver_url = "https://a.b"\n' + SERVER,
+     "mcp-server-twice"),
+    (OPENAI + SERVER + "timeout_s = 1\n", "mcp-server-limits"),
     *((OPENAI + given + "[[tools]]\n" + ASKED % "https://example.org" + 'approval = "always"\n', "approval-unanswered")
       for given in (MICROPHONE, EVENTS_IN, '[input]\nkind = "none"\n')),
     (OPENAI + MANY + OUTPUT % "{profile}-{started}.jsonl", "sessions-share-file"),
