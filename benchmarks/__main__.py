@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from benchmarks import instructions, measure, receive, report, roundtrip, send, sessions, startup, steps
+from benchmarks import calls, instructions, measure, receive, report, roundtrip, send, sessions, startup, steps
 
 Module = Callable[[int | None], AbstractContextManager[list[measure.Comparison]]]
 
@@ -17,6 +17,7 @@ MODULES: dict[str, Module] = {
     "send": send.comparisons,
     "roundtrip": roundtrip.comparisons,
     "sessions": sessions.comparisons,
+    "calls": calls.comparisons,
     "steps": steps.comparisons,
     "instructions": instructions.comparisons,
 }

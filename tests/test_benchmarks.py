@@ -36,11 +36,17 @@ def test_events_are_measured(repository: Path, tmp_path: Path) -> None:
     """One round gives a table and all samples."""
     file = tmp_path / "figures.json"
 
-    table = printed(repository, "benchmarks", "startup", "send", "--rounds", "1", "--json", str(file))
+    table = printed(repository, "benchmarks", "startup", "send", "calls", "--rounds", "1", "--json", str(file))
 
     figures = json.loads(file.read_text())
     assert "From the start of a process to a configured session" in table
-    assert [each["unit"] for each in figures["comparisons"]] == ["s", "s", "client CPU µs an event", "events/s"]
+    assert [each["unit"] for each in figures["comparisons"]] == [
+        "s",
+        "s",
+        "client CPU µs an event",
+        "events/s",
+        *["ms"] * 3,
+    ]
     assert {"processor", "python", "packages"} <= figures["machine"].keys()
 
 
