@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from runner.settings.profile import Profile
     from runner.tools.tool_error import ToolError
 
-__version__ = "0.1.0"
+__version__: str
 
 _HOMES = {
     "runner.errors": ("RunnerError",),
@@ -129,6 +129,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return _built_version()
     home = next((home for home, names in _HOMES.items() if name in names), None)
     if home is None:
         msg = f"module {__name__!r} has no attribute {name!r}"
@@ -136,6 +138,21 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     return getattr(import_module(home), name)
+
+
+def _built_version() -> str:
+    """The version that the build has written down, or where it has not, that of the installed package."""
+    from importlib import import_module
+
+    try:
+        return str(import_module("runner._version").__version__)
+    except ModuleNotFoundError:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            return version("rt-run")
+        except PackageNotFoundError:
+            return "0"
 
 
 def __dir__() -> list[str]:
