@@ -68,7 +68,7 @@ def _load(options: argparse.Namespace) -> tuple[list[LoadedProfile], list[Runner
             errors.setdefault(error.message, error)
     failures = [*([ProfileProblems(list(dict.fromkeys(problems)))] if problems else []), *errors.values()]
     profiles = [] if failures else [loaded[name] for name in options.profile]
-    return profiles, failures or [*_shared_files(profiles), *_mixed_input(profiles), *_two_sockets(profiles)]
+    return profiles, failures or [*_shared_files(profiles), *_mixed_input(profiles), *_said_differently(profiles)]
 
 
 def _loaded(name: str, options: argparse.Namespace) -> LoadedProfile:
@@ -92,14 +92,16 @@ def _mixed_input(profiles: Sequence[LoadedProfile]) -> list[RunnerError]:
     return [ProfileError(msg, hint="run them in processes of their own")]
 
 
-def _two_sockets(profiles: Sequence[LoadedProfile]) -> list[RunnerError]:
-    """A process has one control socket: those profiles that say something of it must say the same."""
-    said = {loaded.profile.control: loaded.name for loaded in profiles if loaded.profile.control}
-    if len(said) < 2:
-        return []
-    first, second = [*said.values()][:2]
-    msg = f"{first} and {second} say different things in [control], and a process has one control socket"
-    return [ProfileError(msg, hint="make them equal, or run them in processes of their own")]
+def _said_differently(profiles: Sequence[LoadedProfile]) -> list[RunnerError]:
+    """A process has one control socket and one HTTP listener: profiles that say something of them must say the same."""
+    errors: list[RunnerError] = []
+    for table, what in (("control", "control socket"), ("http", "HTTP listener")):
+        said = {settings: each.name for each in profiles if (settings := getattr(each.profile, table))}
+        if len(said) > 1:
+            first, second = [*said.values()][:2]
+            msg = f"{first} and {second} say different things in [{table}], and a process has one {what}"
+            errors.append(ProfileError(msg, hint="make them equal, or run them in processes of their own"))
+    return errors
 
 
 def _shared_files(profiles: Sequence[LoadedProfile]) -> list[RunnerError]:
@@ -194,12 +196,16 @@ async def _run_on_asyncio(profiles: Sequence[LoadedProfile], face: Face | None) 
 
 def _companions(profiles: Sequence[LoadedProfile]) -> list[Companion]:
     """What runs beside the sessions, imported where there is some."""
-    settings = next((each.profile.control for each in profiles if each.profile.control), None)
-    if settings is None or not settings.enabled:
-        return []
-    from runner.operations.control_server import controlled
+    companions: list[Companion] = []
+    if (control := next((each.profile.control for each in profiles if each.profile.control), None)) and control.enabled:
+        from runner.operations.control_server import controlled
 
-    return [partial(controlled, settings=settings)]
+        companions.append(partial(controlled, settings=control))
+    if http := next((each.profile.http for each in profiles if each.profile.http), None):
+        from runner.operations.http_listener import observed
+
+        companions.append(partial(observed, settings=http))
+    return companions
 
 
 def _level(options: argparse.Namespace, default: logs.Level) -> logs.Level:

@@ -1,1 +1,1 @@
-"""Whoever minds a running process: the control socket, what it shows and what it takes."""
+"""Whoever minds a running process: the control socket, health and metrics, what they show and what they take."""

@@ -16,7 +16,7 @@ _PAUSE_S = 1.0
 """The time between two looks at what the runs are doing, in seconds."""
 
 
-class ObservedRun(Protocol):
+class NoticedRun(Protocol):
     """A run as its notices see it."""
 
     @property
@@ -38,7 +38,7 @@ class Notices:
         within_s: How long their end may take, in seconds.
     """
 
-    def __init__(self, runs: Sequence[ObservedRun], *, within_s: float) -> None:
+    def __init__(self, runs: Sequence[NoticedRun], *, within_s: float) -> None:
         self._runs = runs
         self._within_s = within_s
         self._count: Counter[Phase] = Counter()

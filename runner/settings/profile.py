@@ -10,6 +10,7 @@ from runner.settings.auth import Auth, default_auth
 from runner.settings.control import ControlSettings
 from runner.settings.endpoint import Endpoint
 from runner.settings.greeting import Greeting
+from runner.settings.http import HttpSettings
 from runner.settings.idle import Idle
 from runner.settings.input import Input, StdinInput
 from runner.settings.journal import JournalSettings
@@ -106,6 +107,8 @@ class Profile(Section):
     """A record of every event in both directions."""
     control: ControlSettings | None = None
     """The socket of `rt-run ctl`."""
+    http: HttpSettings | None = None
+    """Where the process answers whoever watches it."""
     logging: LoggingSettings = Field(default_factory=LoggingSettings)
     """What is logged."""
 
