@@ -18,6 +18,8 @@ if TYPE_CHECKING:
         ErrorReported,
         EventMalformed,
         EventUnknown,
+        FunctionAnswered,
+        FunctionCalled,
         Opened,
         Played,
         ResponseEnded,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from runner.protocol.rate_limits import RateLimitCrossed
     from runner.protocol.side_fields import FieldUnreadable
     from runner.protocol.usage import Usage
+    from runner.session.approvals import ApprovalRequest
     from runner.session.opening import open_session
     from runner.session.pump import Reader
     from runner.session.session import Session
@@ -58,6 +61,8 @@ _HOMES = {
         "ErrorReported",
         "EventMalformed",
         "EventUnknown",
+        "FunctionAnswered",
+        "FunctionCalled",
         "Opened",
         "Played",
         "ResponseEnded",
@@ -77,6 +82,7 @@ _HOMES = {
     "runner.protocol.rate_limits": ("RateLimitCrossed",),
     "runner.protocol.side_fields": ("FieldUnreadable",),
     "runner.protocol.usage": ("Usage",),
+    "runner.session.approvals": ("ApprovalRequest",),
     "runner.session.opening": ("open_session",),
     "runner.session.pump": ("Reader",),
     "runner.session.session": ("Session",),
@@ -87,6 +93,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "ApprovalRequest",
     "AudioDelta",
     "Concluded",
     "Configured",
@@ -95,6 +102,8 @@ __all__ = [
     "EventMalformed",
     "EventUnknown",
     "FieldUnreadable",
+    "FunctionAnswered",
+    "FunctionCalled",
     "LoadedProfile",
     "Opened",
     "Played",

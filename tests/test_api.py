@@ -13,6 +13,7 @@ from tests.helpers.peer import Peer, profile_for, serving
 def test_the_public_names_are_these() -> None:
     """A change here is a change for users."""
     assert runner.__all__ == [
+        "ApprovalRequest",
         "AudioDelta",
         "Concluded",
         "Configured",
@@ -21,6 +22,8 @@ def test_the_public_names_are_these() -> None:
         "EventMalformed",
         "EventUnknown",
         "FieldUnreadable",
+        "FunctionAnswered",
+        "FunctionCalled",
         "LoadedProfile",
         "Opened",
         "Played",
@@ -81,6 +84,7 @@ def test_the_methods_of_a_session_that_programs_rely_on_are_these() -> None:
         "cancel",
         "update",
         "append_audio",
+        "tool",
         "wait_idle",
         "aclose",
     ]

@@ -124,6 +124,13 @@ class Answers:
             row.facts |= {"output": output, "took_s": self._rows.since_s(called_at_s)}
         return True
 
+    def judged(self, note: JsonObject) -> None:
+        """The client notes how a call that it has run has ended, before it returns the output."""
+        row, _ = self._calls.get(self._side.identifier(note, "call_id"), (None, 0.0))
+        outcome = self._side.text(note, "outcome")
+        if row is not None and outcome != "ok":
+            row.facts["outcome"] = outcome
+
     def abandon(self, epoch: int) -> None:
         """A connection has ended, and with it the responses in flight on it."""
         for response_id in [each for each, answer in self._open.items() if answer.row.epoch == epoch]:

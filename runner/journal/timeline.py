@@ -139,6 +139,8 @@ class Timeline:
                 how = "closed by us" if ours else "lost" if code in (None, 1006) else "closed by the endpoint"
                 self._rows.add("connection", f"connection {self._rows.epoch} {how}", note=plain)
                 self._answers.abandon(self._rows.epoch)
+            case "tool.ended":
+                self._answers.judged(note)
             case _:
                 self._rows.add("session", kind.replace(".", " "), note=plain)
 

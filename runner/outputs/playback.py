@@ -132,6 +132,8 @@ class Playback:
             if not answer.is_complete:
                 self._stopped_items[item_id] = answer.response_id, int(heard_ms)
         self._stopped_responses |= responses
+        if session.tools:
+            session.tools.interrupt(heard_ids)
         self._answers.clear()
         for player in self._players:
             player.cut(heard)

@@ -1,10 +1,12 @@
 """What outputs show of a session: its text or its events."""
 
+import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from runner.protocol.effects import (
     Effect,
+    FunctionAnswered,
     Opened,
     ResponseEnded,
     TextDelta,
@@ -13,6 +15,7 @@ from runner.protocol.effects import (
     TranscriptionStarted,
     TurnEnded,
 )
+from runner.protocol.json_text import dumps
 from runner.protocol.severity import plain
 from runner.session.update import Update
 
@@ -20,6 +23,9 @@ MAX_STREAMS = 1024
 """How many texts are remembered that are not over; the oldest counts as over when there are more."""
 MAX_WAITING_CHARACTERS = 4 * 1024 * 1024
 """How much text waits for the end of the one being shown; when it is more, that one counts as over."""
+
+FUNCTION_ANSWERED = "rt_run.function_answered"
+"""The type of the one event that is rt-run's own."""
 
 _CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 
@@ -138,7 +144,7 @@ class AnswerLines:
 
 
 class EventLines:
-    """Every server event as one line of JSON.
+    """Every server event as one line of JSON; after the output of a function one of rt-run's own, with what came of it.
 
     Args:
         whose: Keys that stand before those of each event, so that sessions can be told apart.
@@ -149,8 +155,15 @@ class EventLines:
 
     def render(self, updates: Sequence[Update]) -> str:
         """The lines to write for these updates."""
-        lines = (update.line() for update in updates if update.event is not None)
+        lines = (line for update in updates if update.event is not None for line in _lines(update))
         return "".join(f"{self._whose}{line[1:]}\n" if self._whose else f"{line}\n" for line in lines)
+
+
+def _lines(update: Update) -> Iterator[str]:
+    yield update.line()
+    for effect in update.effects:
+        if type(effect) is FunctionAnswered:
+            yield dumps({"type": FUNCTION_ANSWERED, **dataclasses.asdict(effect)})
 
 
 class _TextQueue:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from runner.protocol.effects import (
     AudioDelta,
     Effect,
+    FunctionAnswered,
     Played,
     SessionEnded,
     SpeechStarted,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 MAX_TURNS = 1024
 """How many unfinished turns are remembered; when there are more, the oldest is written as it is."""
 
-_FINISHING = (Played, Truncated, TurnEnded)
+_FINISHING = (FunctionAnswered, Played, Truncated, TurnEnded)
 """Effects after which a turn may be written."""
 _NAMES = {"user": "User", "assistant": "Assistant", "system": "System"}
 
@@ -39,7 +40,7 @@ _NAMES = {"user": "User", "assistant": "Assistant", "system": "System"}
 class _Turn:
     """What is known of a turn so far."""
 
-    ended: TurnEnded | None = None
+    ended: TurnEnded | FunctionAnswered | None = None
     ended_at_s: float = 0.0
     facts: dict[str, Any] = field(default_factory=dict)
     """When it was spoken, and how much was heard."""
@@ -58,7 +59,7 @@ class Transcript:
     """
 
     def __init__(self, *, markdown: bool = False, is_played: bool = False) -> None:
-        self._write: Callable[[_Turn, TurnEnded], str] = _paragraph if markdown else _line
+        self._write: Callable[[_Turn, TurnEnded | FunctionAnswered], str] = _paragraph if markdown else _line
         self._is_played = is_played
         self._numbers = count(1)
         self._turns: dict[str, _Turn] = {}
@@ -96,7 +97,7 @@ class Transcript:
                 turn.ended_at_s = at_s
             case Truncated(item_id=item_id, text=text) if item_id in self._turns:
                 self._turns[item_id].heard_words = text
-            case TurnEnded(item_id=item_id):
+            case TurnEnded(item_id=item_id) | FunctionAnswered(item_id=item_id):
                 turn = self._turn(item_id)
                 if turn.ended is not None:
                     turn = self._again(item_id, turn)
@@ -136,9 +137,14 @@ def _said(turn: _Turn, ended: TurnEnded) -> tuple[str, str]:
     return ended.text, ended.status
 
 
-def _line(turn: _Turn, ended: TurnEnded) -> str:
+def _line(turn: _Turn, ended: TurnEnded | FunctionAnswered) -> str:
+    line: dict[str, Any] = {"time": _time(turn).isoformat(timespec="milliseconds")}
+    if isinstance(ended, FunctionAnswered):
+        line |= {"role": "tool", "text": ended.output, "name": ended.name, "arguments": ended.arguments}
+        line |= {"status": ended.outcome, "item_id": ended.item_id, "call_id": ended.call_id}
+        return dumps_strict({**line, "duration_s": ended.duration_s}, separators=(", ", ": ")) + "\n"
     text, status = _said(turn, ended)
-    line: dict[str, Any] = {"time": _time(turn).isoformat(timespec="milliseconds"), "role": ended.role, "text": text}
+    line |= {"role": ended.role, "text": text}
     line |= {"status": status, "item_id": ended.item_id, **turn.facts}
     if ended.logprobs:
         # They are as the endpoint sent them, and may hold numbers that JSON lacks.
@@ -146,7 +152,11 @@ def _line(turn: _Turn, ended: TurnEnded) -> str:
     return dumps_strict(line, separators=(", ", ": ")) + "\n"
 
 
-def _paragraph(turn: _Turn, ended: TurnEnded) -> str:
+def _paragraph(turn: _Turn, ended: TurnEnded | FunctionAnswered) -> str:
+    if isinstance(ended, FunctionAnswered):
+        call, mark = f"{ended.name}({ended.arguments})", "" if ended.outcome in {"", "ok"} else f" *({ended.outcome})*"
+        output = " ".join(ended.output.split())
+        return f"**Tool** `{_time(turn):%H:%M:%S}`: {' '.join(call.split())} → {output}{mark}\n\n"
     text, status = _said(turn, ended)
     mark = "" if status == "completed" else f" *({status})*"
     name = _NAMES.get(ended.role, ended.role)

@@ -22,6 +22,7 @@ from runner.protocol.effects import (
     TurnEnded,
 )
 from runner.protocol.json_text import dumps_strict
+from runner.protocol.request import FILLER
 from runner.protocol.side_fields import SideFields
 from runner.protocol.usage import Usage
 
@@ -115,12 +116,12 @@ class TurnObjects:
                 self._hear(item_id, text)
             case TurnEnded(role="assistant"):
                 self._answer(effect, update)
-            case ResponseStarted():
+            case ResponseStarted(request_id=request_id) if not request_id.startswith(FILLER):
                 self._begin(effect)
             case ResponseRetried(response_id=response_id, request_id=request_id):
                 if turn := self._turn_of(response_id, request_id):
                     turn.texts.clear()
-            case ResponseEnded():
+            case ResponseEnded(request_id=request_id) if not request_id.startswith(FILLER):
                 self._end(effect, update)
             case _:
                 self._take_speech(effect, update)

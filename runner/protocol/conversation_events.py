@@ -11,7 +11,7 @@ from runner.protocol.effects import (
     TurnEnded,
 )
 from runner.protocol.history import note_heard
-from runner.protocol.item import corrections, part_index
+from runner.protocol.item import Item, corrections, part_index
 from runner.protocol.json_fields import BadField, JsonObject, identifier, optional_text, table, text
 from runner.protocol.severity import error_for_failure
 from runner.protocol.state import SessionState
@@ -21,7 +21,18 @@ from runner.protocol.transcripts import MAX_TRANSCRIPTS
 def _item_placed(state: SessionState, event: JsonObject) -> list[Effect]:
     previous = state.side.identifier(event, "previous_item_id") or None
     item = state.conversation.put(table(event, "item"), previous)
+    if item.type == "function_call_output":
+        return _answered(state, item)
     return state.conversation.end_turn(item) if item.role != "assistant" else []
+
+
+def _answered(state: SessionState, item: Item) -> list[Effect]:
+    """Report the output of a function, once."""
+    if item.is_announced:
+        return []
+    item.is_announced = True
+    calls = (each for each in state.conversation.items if each.type == "function_call")
+    return [state.rounds.answered(item, next((each for each in calls if each.call_id == item.call_id), None))]
 
 
 def _item_done(state: SessionState, event: JsonObject) -> list[Effect]:

@@ -81,6 +81,37 @@ class ResponseEnded:
     """The `event_id` under which the client first sent the `response.create`; nothing where it sent none."""
     loss: RunnerError | None = None
     """Why a response that did not fail has not brought what was asked for: it is empty, or nobody cancelled it."""
+    is_step: bool = False
+    """Whether it only leads to what was asked for: its functions are answered and the turn goes on, or it was a word
+    that is said meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionCalled:
+    """A response that is over has called a function; each call is reported once."""
+
+    response_id: str
+    call_id: str
+    name: str
+    arguments: str
+    """The arguments, as the model has written them: JSON as a rule."""
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionAnswered:
+    """The output of a function stands in the conversation."""
+
+    call_id: str
+    name: str
+    """Nothing where the call is not known."""
+    arguments: str
+    output: str
+    outcome: str
+    """How the call has ended, such as `ok` or `denied`; nothing where rt-run has not run it."""
+    duration_s: float
+    """How long it took, in seconds; 0 where rt-run has not run it."""
+    item_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +256,8 @@ Effect = (
     | AudioDelta
     | ResponseEnded
     | ResponseRetried
+    | FunctionCalled
+    | FunctionAnswered
     | SessionEnded
     | RateLimitCrossed
     | TurnEnded

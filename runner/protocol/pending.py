@@ -93,14 +93,14 @@ class Pending:
         waiting = (*self.requests, *self.active.values(), *self.out_of_band.values(), *self.to_retry)
         return any(each.first_id == request_id for each in waiting)
 
-    def ask(self, event_id: str, kind: RequestKind, event: JsonObject, at_s: float = 0.0) -> None:
-        """The client has sent a request; one that repeats an earlier request goes on counting its failures."""
+    def ask(self, event_id: str, kind: RequestKind, event: JsonObject, *, at_s: float = 0.0, turn_id: str = "") -> None:
+        """The client has sent a request, which may continue a turn; a retry goes on counting its failures."""
         past = next((each for each in self.to_retry if each.event == event), None)
         if past:
             self.to_retry.remove(past)
             self.requests.append(past._replace(event_id=event_id, retried_id=past.first_id))
         else:
-            self.requests.append(Request(event_id, kind, event, at_s=at_s))
+            self.requests.append(Request(event_id, kind, event, retried_id=turn_id, at_s=at_s))
 
     def begin(self, response_id: str, response: JsonObject) -> None:
         """A response has begun: one that the client requested, or turn detection."""

@@ -7,6 +7,9 @@ from runner.protocol.json_fields import JsonObject
 RequestKind = Literal["response", "out_of_band", "commit"]
 """A response in the conversation, one out of band, or an `input_audio_buffer.commit`."""
 
+FILLER: Final = "filler_"
+"""What the ids of requests for a word begin with that is said while functions run."""
+
 
 class Request(NamedTuple):
     """One request of the client, or the one that turn detection made in its place."""
@@ -18,7 +21,7 @@ class Request(NamedTuple):
     failures: int = 0
     """How often it has failed for a temporary reason."""
     retried_id: str = ""
-    """The `event_id` under which the client sent it first, where this is a retry."""
+    """The `event_id` under which the client sent it first, where this is a retry or continues a turn."""
     overtaken: int = 0
     """How often it was refused because another response was in flight."""
     at_s: float = 0.0
@@ -26,8 +29,13 @@ class Request(NamedTuple):
 
     @property
     def first_id(self) -> str:
-        """The `event_id` under which the client sent it first."""
+        """The `event_id` under which the client sent it first, or the request whose turn it continues."""
         return self.retried_id or self.event_id
+
+    @property
+    def is_filler(self) -> bool:
+        """Whether it asks for a word that is said while functions run, which nobody misses."""
+        return self.event_id.startswith(FILLER)
 
 
 RESPONSE: Final[JsonObject] = {"type": "response.create"}

@@ -9,6 +9,7 @@ from runner.protocol.conversation_events import finished
 from runner.protocol.effects import (
     AudioDelta,
     Effect,
+    FunctionCalled,
     ResponseEnded,
     ResponseRetried,
     ResponseStarted,
@@ -184,13 +185,24 @@ def _response_done(state: SessionState, event: JsonObject) -> list[Effect]:
     state.usage.add(state.side.table(response, "usage"), state.side)
     state.usage.responses += 1
     request_id = asked.first_id if asked else ""
+    called, goes_on = _called(state, response_id, request_id, status) if in_conversation else ([], False)
     ending = _ending(response_id, status, response.get("status_details"), request_id)
     if in_conversation and request_id:
         ending = replace(ending, loss=_loss(state, ending))
-    if asked and isinstance(ending.error, EndpointBusy) and asked.failures < state.max_response_retries:
+    is_filler = asked is not None and asked.is_filler
+    if goes_on or is_filler:
+        ending = replace(ending, is_step=True)
+    is_retried = asked is not None and not is_filler and asked.failures < state.max_response_retries
+    if asked and is_retried and isinstance(ending.error, EndpointBusy):
         state.pending.repeat(asked)
-        return [*effects, ResponseRetried(response_id, ending.error, request_id)]
-    return [*effects, ending]
+        return [*effects, *called, ResponseRetried(response_id, ending.error, request_id)]
+    return [*effects, *called, ending]
+
+
+def _called(state: SessionState, response_id: str, request_id: str, status: str) -> tuple[list[FunctionCalled], bool]:
+    """What a response has called, and whether the turn goes on; what was cancelled or has failed calls nothing."""
+    made = state.conversation.of_responses({response_id})
+    return state.rounds.call(response_id, request_id, made, is_over=status in {"completed", "incomplete"})
 
 
 _ASKED_FOR = frozenset({"client_cancelled", "turn_detected"})

@@ -72,6 +72,8 @@ def _reported(state: SessionState, event: JsonObject) -> list[Effect]:
     if cause and details.get("event_id") != cause and not param and state.conversation.confirms is None:
         state.pending.doubt(error)
     if asked := state.refuse(cause, cause_type):
+        if asked.is_filler:
+            return [*effects, ResponseEnded("", "refused", code, error, asked.first_id, is_step=True)]
         if isinstance(error, EndpointBusy) and asked.failures < state.max_response_retries:
             state.pending.repeat(asked)
             return [*effects, ResponseRetried("", error, asked.first_id)]

@@ -8,15 +8,15 @@ from collections.abc import Callable
 from typing import Literal
 
 from runner.api.session_types import APPEND, SessionType, append_type, check_translated
-from runner.errors import EndpointUnreachable, IllegalEvent
+from runner.errors import IllegalEvent
 from runner.protocol.configuration import Configuration
 from runner.protocol.conversation import Conversation
-from runner.protocol.effects import Effect, TranscriptionEnded, TurnEnded
 from runner.protocol.json_fields import JsonObject
 from runner.protocol.pending import Pending
 from runner.protocol.rate_limits import RateLimits
 from runner.protocol.reported_once import ReportedOnce
 from runner.protocol.request import Request, RequestKind, out_of_band
+from runner.protocol.rounds import Rounds
 from runner.protocol.sent import Sent
 from runner.protocol.severity import OVERTAKEN
 from runner.protocol.side_fields import SideFields
@@ -52,6 +52,7 @@ class SessionState:
         self.append_type = append_type(kind)
         """The type of the client event that brings audio."""
         self.max_response_retries = max_response_retries
+        self.retries_lost = retries_lost
         self.clock = clock
         self.phase: ConnectionPhase = "connecting"
         self.greeted = False
@@ -71,13 +72,14 @@ class SessionState:
         self.rate_limits: RateLimits = before.rate_limits if before else RateLimits(self.side)
         self.pending = Pending()
         """What the endpoint has still to send."""
+        self.rounds: Rounds = before.rounds if before else Rounds()
+        """The functions that responses have called and the client runs."""
         self.unanswered: list[Request] = []
         """The requests that the end of the connection has left without an answer, for good."""
         self.translation: Translation = Translation(before.translation if before else None)
         """The words of a translation that are being said."""
         self.sent: Sent = Sent(before.sent if before else None)
         self.reported_once: ReportedOnce = before.reported_once if before else ReportedOnce()
-        self._asks_again = retries_lost
         self._settled = 0
 
     @property
@@ -87,8 +89,8 @@ class SessionState:
 
     @property
     def busy(self) -> bool:
-        """Whether a response of the default conversation is requested, in flight, or to be requested again."""
-        return self.pending.busy
+        """Whether a response of the conversation is requested, in flight, or to be requested again, or will be."""
+        return self.pending.busy or self.rounds.is_going_on
 
     @property
     def requested_by(self) -> str:
@@ -97,7 +99,15 @@ class SessionState:
 
     @property
     def is_pending(self) -> bool:
-        """Whether anything is still to come: a response, a transcription, the end of a turn or of a translation."""
+        """Whether anything is still to come: a response, a transcription, the end of a turn or of a translation.
+
+        The output of a function is, too.
+        """
+        return self._is_awaiting or bool(self.rounds.open)
+
+    @property
+    def _is_awaiting(self) -> bool:
+        """Whether anything is still to come of this connection."""
         return self.pending.is_pending or (self.translation.is_leaving and not self.is_over)
 
     @property
@@ -148,7 +158,7 @@ class SessionState:
 
     def awaits(self, request_id: str) -> bool:
         """Whether the `response.create` with this `event_id` is to be answered yet."""
-        return self.pending.awaits(request_id)
+        return self.pending.awaits(request_id) or self.rounds.awaits(request_id)
 
     @property
     def retries(self) -> tuple[Request, ...]:
@@ -174,7 +184,7 @@ class SessionState:
     def quiet(self) -> bool:
         """Whether nothing would be lost if the connection were replaced now."""
         unheard = self.pending.uncommitted and not self.configuration.detects_turns
-        return self.configuration.is_settled and not (self.is_pending or unheard)
+        return self.configuration.is_settled and not (self._is_awaiting or unheard)
 
     def identified(self, event: JsonObject) -> JsonObject:
         """The client event as it is to be sent, with an `event_id` and an item's id, its own or new ones.
@@ -229,7 +239,8 @@ class SessionState:
         event_id, session = event["event_id"], event.get("session")
         match kind:
             case "response.create":
-                self.pending.ask(event_id, response, {key: event[key] for key in event if key != "event_id"}, at_s)
+                asked = {key: event[key] for key in event if key != "event_id"}
+                self.pending.ask(event_id, response, asked, at_s=at_s, turn_id=self.rounds.turn_of(event_id))
             case "input_audio_buffer.commit":
                 self.pending.ask(event_id, "commit", {})
             case "session.update" if isinstance(session, dict):
@@ -244,33 +255,6 @@ class SessionState:
                 self.conversation.leave(event.get("item_id"), event_id)
             case _:
                 pass
-
-    def close(self) -> list[Effect]:
-        """End the connection, and report as incomplete the turns that were still being said."""
-        self.phase = "closed"
-        cut_short, transcribing = self.pending.active.copy(), self.pending.transcribing.copy()
-        said = self.conversation.of_responses(cut_short)
-        answerable = self.conversation.ends_with_words(but=said)
-        again: list[Request] = []
-        for each in self.pending.break_off():
-            is_retried = (
-                self._asks_again and each.failures < self.max_response_retries and (each.event_id or answerable)
-            )
-            (again if is_retried else self.unanswered).append(each)
-        effects: list[Effect] = self.translation.break_off(self.conversation)
-        if self.kind == "transcription":
-            lost = EndpointUnreachable("the connection ended before what was said was written down")
-            effects += [TranscriptionEnded(item_id, lost) for item_id in transcribing]
-        for item in said:
-            if not item.is_announced and item.role == "assistant" and item.text:
-                item.is_announced, item.status = True, "incomplete"
-                effects.append(TurnEnded(item.role, item.text, item.id, "incomplete"))
-        # The halves of answers that are asked for again go, or the next ones would follow upon them.
-        broken_off = {response_id for response_id, asked in cut_short.items() if asked in again}
-        self.conversation.break_off(broken_off, self.sent)
-        for each in again:
-            self.pending.repeat(each)
-        return effects
 
     def cause(self, error: object) -> tuple[str, str]:
         """The id and the type of the client event that an `error` object is about, empty where that cannot be told.

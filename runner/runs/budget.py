@@ -7,14 +7,22 @@ import anyio
 
 from runner import logs
 from runner.errors import RunnerError
-from runner.protocol.effects import AudioDelta, ResponseEnded, ResponseStarted, TextDelta, TurnEnded
+from runner.protocol.effects import (
+    AudioDelta,
+    FunctionAnswered,
+    FunctionCalled,
+    ResponseEnded,
+    ResponseStarted,
+    TextDelta,
+    TurnEnded,
+)
 from runner.protocol.usage import Usage
 from runner.session.update import Update
 from runner.settings.limits import Limits
 
 _NEAR = 0.8
 _LEAST_WAIT_S = 1e-6
-_ACTS = frozenset({ResponseStarted, ResponseEnded, TextDelta, AudioDelta, TurnEnded})
+_ACTS = frozenset({ResponseStarted, ResponseEnded, TextDelta, AudioDelta, TurnEnded, FunctionCalled, FunctionAnswered})
 _SPEECH = (
     "input_audio_buffer.speech_started",
     "input_audio_buffer.speech_stopped",
@@ -41,6 +49,7 @@ class Budget:
         self._limits = limits
         self._spent = spent
         self._turns = 0
+        self._calls = 0
         self._errors = 0
         self._near: set[str] = set()
         self._reached: set[str] = set()
@@ -55,6 +64,9 @@ class Budget:
             if isinstance(effect, ResponseEnded):
                 self._count(effect)
                 spends = True
+            elif isinstance(effect, FunctionCalled):
+                self._calls += 1
+                self._check("max_tool_calls", self._calls)
         if acts:
             self._since_s["max_idle_s"] = anyio.current_time()
         if spends:
@@ -81,6 +93,8 @@ class Budget:
         return self._since_s[clock] + (limit_s if clock in self._near else limit_s * _NEAR)
 
     def _count(self, ended: ResponseEnded) -> None:
+        if ended.is_step:
+            return
         if ended.status == "completed":
             self._turns += 1
             self._errors = 0

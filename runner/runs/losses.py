@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from runner.session.session import Session
     from runner.settings.profile import Profile
 
-JUDGED_ENDS = frozenset({"input-end", "response-done", "idle"})
+JUDGED_ENDS = frozenset({"input-end", "response-done", "idle", "hung-up"})
 """The ends of a run that promise that nothing is lost: its own. Who leaves or sends a signal cuts it off."""
 
 _MOST_NAMES = 5

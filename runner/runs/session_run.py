@@ -214,7 +214,7 @@ class SessionRun:
         if self._budget is not None:
             self._budget.take(update)
         if self.profile.run.until == "response-done" and any(
-            isinstance(each, ResponseEnded) and not is_own(each.request_id) for each in update.effects
+            isinstance(each, ResponseEnded) and not (each.is_step or is_own(each.request_id)) for each in update.effects
         ):
             self._answered.set()
             self._refuse_questions()

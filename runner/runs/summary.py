@@ -27,6 +27,7 @@ def sum_up(
     """
     usage = session.usage
     cost = {"cost": round(usage.cost(limits.prices), 6)} if limits.prices else {}
+    calls = {"tool_calls": session.state.rounds.calls} if session.state.rounds.calls else {}
     failure = {"error": error.message, "code": error.code} if error else {}
     logs.logger().info(
         "session_closed",
@@ -35,6 +36,7 @@ def sum_up(
         exit_code=code,
         duration_s=round(duration_s, 3),
         **{"responses": 0, "input_tokens": 0, "output_tokens": 0, "cached_tokens": 0, **usage.as_log()},
+        **calls,
         **cost,
         **{key: text for key, text in failure.items() if text},
     )

@@ -20,7 +20,7 @@ from runner.session.link import Link
 from runner.settings.endpoint import AzureEndpoint, LocalEndpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from runner.protocol.json_fields import JsonObject
     from runner.session.carriage import Carriage
@@ -51,6 +51,7 @@ class Dialer:
         tasks: Where the connections live, a task each, until they are released.
         recorder: Keeps a record of all events.
         slots: Held by each attempt, None where sessions need not wait for each other.
+        tools: Asked for `session.tools` when the first connection is configured; by default the profile's own.
 
     Attributes:
         backoff: Says how long to wait after a failure; all attempts and losses of the session count in it.
@@ -63,6 +64,7 @@ class Dialer:
         tasks: anyio.abc.TaskGroup,
         recorder: Recorder | None = None,
         slots: anyio.Semaphore | None = None,
+        tools: Callable[[], Awaitable[list[JsonObject]]] | None = None,
     ) -> None:
         self._profile = profile
         self._settings = profile.run
@@ -72,6 +74,7 @@ class Dialer:
         self._connector = Connector(profile)
         self.backoff = Backoff(profile.run.reconnect)
         self._slots = slots or nullcontext()
+        self._tools = tools
         self._epoch = 0
         self._drift: list[Drift] = []
 
@@ -147,7 +150,7 @@ class Dialer:
         """Configure a connection and replay the history on it."""
         endpoint = self._profile.endpoint
         timeout_s = _LOCAL_TIMEOUT_S if isinstance(endpoint, LocalEndpoint) else endpoint.connect_timeout_s
-        asked: JsonObject = self._carriage.state.configuration.asked or session_update(self._profile)["session"]
+        asked: JsonObject = self._carriage.state.configuration.asked or await self._first_asked()
         await link.configure({"type": "session.update", "session": asked}, timeout_s=timeout_s)
         self._compare(asked, link)
         if self._carriage.id:
@@ -156,6 +159,11 @@ class Dialer:
             )
         if link.pump.failure:
             raise link.pump.failure
+
+    async def _first_asked(self) -> JsonObject:
+        asked: JsonObject = session_update(self._profile)["session"]
+        tools = await self._tools() if self._tools else []
+        return {**asked, "tools": tools} if tools else asked
 
     def _compare(self, asked: JsonObject, link: Link) -> None:
         """Report drift of the endpoint's configuration, once, or raise `SessionRefused` where the profile says so."""

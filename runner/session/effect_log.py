@@ -10,6 +10,7 @@ from runner.protocol.effects import (
     ErrorReported,
     EventMalformed,
     EventUnknown,
+    FunctionCalled,
     Opened,
     ResponseEnded,
     ResponseRetried,
@@ -60,6 +61,8 @@ def _record_response(effect: Effect) -> None:
     match effect:
         case ResponseStarted(response_id=response_id):
             log.debug("response_started", response_id=response_id)
+        case FunctionCalled(response_id=response_id, call_id=call_id, name=name):
+            log.debug("function_called", response_id=response_id, call_id=call_id, name=name)
         case ResponseRetried(error=error) if error.code == OVERTAKEN:
             log.info("response_overtaken", error=error.message)
         case ResponseRetried(response_id=response_id, error=error):

@@ -16,7 +16,7 @@ from runner.connect.clock import clock_behind_s
 from runner.connect.websocket import Closed, WebSocket
 from runner.errors import EndpointUnreachable, RunnerError
 from runner.protocol.audio_append import append_message
-from runner.protocol.effects import TurnEnded
+from runner.protocol.effects import FunctionAnswered, TurnEnded
 from runner.session.client_event import encoded, plain_event
 from runner.session.history_replay import HistoryReplay
 from runner.session.pump import Dialect, Pump, Reader
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from runner.api.client_events import ClientEventBase
+    from runner.protocol.effects import Effect
     from runner.protocol.json_fields import JsonObject
     from runner.protocol.state import SessionState
     from runner.session.recorder import Recorder
@@ -73,7 +74,7 @@ class Link:
         self._changes = changes
         self._outgoing = outgoing
         self._recorder = recorder
-        self._unread: list[TurnEnded] = []
+        self._unread: list[Effect] = []
         self._recording: list[Reader] = [self._record] if recorder else []
         self.pump = Pump(
             connection,
@@ -254,8 +255,8 @@ class Link:
             self._recorder.received(update.event, epoch=self.epoch, at_s=update.at_s, size_bytes=update.size_bytes)
 
     def _hold_back(self, update: Update) -> None:
-        """Keep the turns that end before the readers read: of a history replay nothing else is news."""
-        self._unread += [each for each in update.effects if isinstance(each, TurnEnded)]
+        """Keep what ends before the readers read, turns and calls: of a history replay nothing else is news."""
+        self._unread += [each for each in update.effects if isinstance(each, TurnEnded | FunctionAnswered)]
 
     async def _awaited(self, what: str, reached: Callable[[], bool], timeout_s: float) -> None:
         with anyio.move_on_after(timeout_s) as scope:

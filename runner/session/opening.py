@@ -15,12 +15,15 @@ from runner.session.dialer import Dialer
 from runner.session.keeper import Keeper
 from runner.session.outbox import Outbox
 from runner.session.session import Session
+from runner.session.session_tools import SessionTools
 from runner.task_groups import body_task_group
 
 if TYPE_CHECKING:
     from runner.profile.load import LoadedProfile
+    from runner.session.approvals import Approve
     from runner.session.carriage import Moved
     from runner.session.greeting_audio import GreetingAudio
+    from runner.session.hang_up import HangUp
     from runner.session.pump import Reader
     from runner.session.recorder import Recorder
     from runner.settings.greeting import Greeting
@@ -35,6 +38,7 @@ async def open_session(
     *,
     variables: Mapping[str, str] | None = None,
     readers: Sequence[Reader] = (),
+    approve: Approve | None = None,
 ) -> AsyncIterator[Session]:
     """Open the session that a profile describes; it is configured when the body starts and closed when it ends.
 
@@ -45,12 +49,15 @@ async def open_session(
         profile: A profile, or its name or path as after `rt-run --profile`.
         variables: Values of the profile's `[variables]`, before all others that it has.
         readers: Called with each update in the callback that brought it; they must not wait.
+        approve: Asked whether a call may run where its tool has `approval = "always"`.
 
     Raises:
         ProfileError: There is no such profile, it has problems, or a variable lacks its value.
         RunnerError: The session cannot be opened; which branch of the tree says why.
     """
     async with kept_session(_filled(profile, variables or {}), readers=readers) as session:
+        if session.tools:
+            session.tools.approvals.ask_by(approve)
         yield session
 
 
@@ -79,12 +86,13 @@ async def kept_session(
     audio = await _greeting_audio(profile.greeting)
     carriage = Carriage(anyio.current_time(), readers, moved)
     outbox = Outbox(carriage, max_audio_age_s=profile.run.reconnect.max_audio_age_s)
-    session = Session(carriage, outbox)
     async with body_task_group() as tasks:
-        dialer = Dialer(profile, carriage, tasks, recorder, slots)
+        tools = SessionTools(profile, carriage, outbox, tasks)
+        session = Session(carriage, outbox, tools)
+        dialer = Dialer(profile, carriage, tasks, recorder, slots, tools=tools.first_definitions)
         keeper = Keeper(profile.run, carriage, outbox, dialer, tasks)
         try:
-            await keeper.open()
+            await tools.open_beside(keeper.open)
             tasks.start_soon(keeper.run)
             if opened:
                 opened(session)
@@ -92,6 +100,8 @@ async def kept_session(
                 from runner.session.greeter import Greeter
 
                 await tasks.start(Greeter(profile.greeting, session, carriage, audio).run)
+            if tools.hang_up:
+                tasks.start_soon(_end_when_hung_up, tools.hang_up, session, ended)
             if profile.idle:
                 from runner.session.idle_watch import IdleWatch
 
@@ -110,6 +120,15 @@ async def _greeting_audio(settings: Greeting | None) -> GreetingAudio | None:
     from runner.session.greeting_audio import read_greeting
 
     return await read_greeting(settings.audio, settings.text or "")
+
+
+async def _end_when_hung_up(hang_up: HangUp, session: Session, ended: Callable[[str], None] | None) -> None:
+    """End the session once the user has heard the model's good-bye."""
+    await hang_up.heard()
+    if ended:
+        ended("hung-up")
+    else:
+        await session.aclose()
 
 
 def _filled(profile: object, variables: Mapping[str, str]) -> Profile:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from runner.api.client_events import ClientEventBase
+    from runner.protocol.json_fields import JsonObject
     from runner.session.carriage import Carriage
     from runner.session.link import Link
 
@@ -78,6 +79,30 @@ class Outbox:
         """
         return await self._transmit(*events, when_free=True)
 
+    async def go_on(self, event: JsonObject, is_wanted: Callable[[], bool]) -> None:
+        """Send a `response.create` that continues a turn, also in a session that is being drained.
+
+        It waits until no response is asked for or in flight and the user does not speak; what is wanted no longer by
+        then is not sent. Raises as `ask` does.
+        """
+        while is_wanted():
+            link, state = await self._any_link(), self._carriage.state
+            if self._carriage.is_held or state.pending.busy or state.pending.turn != "none":
+                await self._carriage.changes.next()
+            elif (wait_s := state.rate_limits.wait_s(anyio.current_time())) > 0:
+                with anyio.move_on_after(wait_s):
+                    await self._carriage.changes.next()
+            elif is_wanted():
+                try:
+                    await link.send(event)
+                except NotSent:
+                    await self._replaced(link)
+                except IllegalEvent:
+                    # Another response was first.
+                    await anyio.lowlevel.checkpoint()
+                else:
+                    return
+
     async def append_audio(self, audio: Audio) -> None:
         """Append audio to the endpoint's input buffer; raises as `send` does."""
         while (link := self._carriage.link) is not None and self._waiting is None:
@@ -132,9 +157,13 @@ class Outbox:
             try:
                 return await link.send(*events)
             except NotSent:
-                await link.over()
-                while self._carriage.link is link:
-                    await self._carriage.changes.next()
+                await self._replaced(link)
+
+    async def _replaced(self, link: Link) -> None:
+        """Wait until a connection that has ended carries the session no longer."""
+        await link.over()
+        while self._carriage.link is link:
+            await self._carriage.changes.next()
 
     async def _any_link(self) -> Link:
         """The connection that carries the session and has got the audio that waited for it."""

@@ -11,6 +11,7 @@ from runner.connect.changes import Changes
 from runner.connect.frames import BrokenFrames, not_utf8
 from runner.connect.websocket import Closed, WebSocket
 from runner.errors import AccessRefused, EndpointBusy, EndpointUnreachable, ProtocolError, RunnerError, SessionRefused
+from runner.protocol.connection_end import end_connection
 from runner.protocol.effects import (
     AudioDelta,
     Concluded,
@@ -29,6 +30,7 @@ from runner.protocol.event_table import BRINGS_WORDS
 from runner.protocol.json_fields import JsonObject
 from runner.protocol.json_text import repaired
 from runner.protocol.receive import receive
+from runner.protocol.request import FILLER
 from runner.protocol.severity import refused_before_greeting, severity
 from runner.protocol.state import SessionState
 from runner.session import effect_log
@@ -164,8 +166,8 @@ class Pump:
                 self.fail(error)
             case ResponseEnded(status="failed", error=RunnerError() as error) if severity(error.code) == "fatal":
                 self.fail(error)
-            case ErrorReported(client_event_id=event_id) if event_id.startswith(INTERRUPTION):
-                # History says what was heard, whether the endpoint can follow or not.
+            case ErrorReported(client_event_id=event_id) if event_id.startswith((INTERRUPTION, FILLER)):
+                # History says what was heard, whether the endpoint can follow or not; and nobody misses a filler.
                 pass
             case ErrorReported(error=error, client_event_type=cause, severity=weight):
                 if not cause:
@@ -174,8 +176,6 @@ class Pump:
                     self.refusal = _refusal(error)
                 elif cause and weight != "harmless" and not is_retried:
                     self.first_unanswered = self.first_unanswered or error
-            case ResponseEnded(loss=RunnerError() as error) | ResponseEnded(status="failed" | "refused", error=error):
-                self.first_unanswered = self.first_unanswered or error
             case _:
                 self._judge_by_kind(effect)
 
@@ -183,6 +183,10 @@ class Pump:
         match effect:
             case Opened(session_id=session_id):
                 logs.introduce(session_id)
+            case ResponseEnded(is_step=True):
+                pass
+            case ResponseEnded(loss=RunnerError() as error) | ResponseEnded(status="failed" | "refused", error=error):
+                self.first_unanswered = self.first_unanswered or error
             case TranscriptionEnded(error=RunnerError() as error) if self._state.kind == "transcription":
                 self.first_unanswered = self.first_unanswered or error
             case EventMalformed(type=kind, problem=problem) if kind in BRINGS_WORDS:
@@ -203,7 +207,7 @@ class Pump:
     def _end(self) -> None:
         if not self.is_over:
             self.is_over = True
-            effects = self._state.close()
+            effects = end_connection(self._state)
             self._publish(Update(None, effects, time(), 0))
             for effect in effects:
                 self._judge(effect, is_retried=False)

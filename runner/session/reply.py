@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 class Reply:
     """The text of the response to one question; where its request is retried, the response that came last.
 
+    Where functions are called on the way to the answer, what is said meanwhile is a part of it.
+
     Args:
         carriage: Where the session is.
 
@@ -40,6 +42,9 @@ class Reply:
         self._response_id = ""
         self._items: dict[str, str] = {}
         """The text of each item so far, by its id."""
+        self._steps = ""
+        """What was said on the way to the answer, while functions were called, with a line break after it."""
+        self._step_pieces: deque[str] = deque()
         self._pieces: deque[str] = deque()
         self._half = ""
         """The first half of a surrogate pair that the endpoint has cut in two."""
@@ -48,8 +53,8 @@ class Reply:
 
     @property
     def text(self) -> str:
-        """The text of the response so far."""
-        return _joined("".join(self._items.values()))
+        """The text of the response so far, and before it what was said on the way to it."""
+        return self._steps + _joined("".join(self._items.values()))
 
     def read(self, update: Update) -> None:
         """Take in an update; a reader of the session, which never waits."""
@@ -69,7 +74,7 @@ class Reply:
             self._carriage.changes.notify()
 
     def cancel(self) -> None:
-        """Note that the client has cancelled the request while it waited to be retried."""
+        """Note that the client has cancelled the request while it waited to be retried, or for functions."""
         self._is_complete = True
 
     async def next(self) -> str:
@@ -78,7 +83,7 @@ class Reply:
         Raises:
             RunnerError: There is no response, or not all of it.
         """
-        while not self._pieces:
+        while not (self._step_pieces or self._pieces):
             if self._error:
                 raise self._error
             if self._is_complete:
@@ -88,7 +93,7 @@ class Reply:
                 msg = "the question was not answered"
                 raise EndpointUnreachable(msg)
             await self._carriage.changes.next()
-        return self._pieces.popleft()
+        return (self._step_pieces or self._pieces).popleft()
 
     def _take(self, effect: Effect) -> bool:
         """Take in what an event means; returns whether it belongs to this response."""
@@ -103,6 +108,8 @@ class Reply:
                 self._add(item_id, text)
             case TurnEnded(role="assistant", text=text, item_id=item_id) if self._says(item_id):
                 self._complete(item_id, text)
+            case ResponseEnded(request_id=self.request_id, is_step=True):
+                self._finish_step()
             case ResponseEnded(request_id=self.request_id, error=error):
                 self._is_complete, self._error = True, self._error or error
             case ErrorReported(client_event_id=self.question_id, error=error):
@@ -120,6 +127,13 @@ class Reply:
         self._response_id, self._half = response_id, ""
         self._items.clear()
         self._pieces.clear()
+
+    def _finish_step(self) -> None:
+        """Keep what was said so far: the answer comes with a later response of the same turn."""
+        if said := _joined("".join(self._items.values())):
+            self._steps += f"{said}\n"
+            self._step_pieces.extend([*self._pieces, "\n"])
+        self._begin("")
 
     def _says(self, item_id: str) -> bool:
         item = self._carriage.state.conversation.get(item_id)

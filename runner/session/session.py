@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-import anyio
-
+from runner.errors import IllegalEvent
 from runner.protocol.effects import Effect
-from runner.session.client_event import user_message
 from runner.session.conclusion import conclude
 from runner.session.outbox import Audio, Outbox
+from runner.session.questions import Questions
 from runner.session.recorder import closed_note
-from runner.session.reply import Reply
 from runner.session.subscription import MAX_UNREAD_BYTES, Subscription
 
 if TYPE_CHECKING:
@@ -29,6 +25,9 @@ if TYPE_CHECKING:
     from runner.session.carriage import Carriage
     from runner.session.link import Link
     from runner.session.pump import Reader
+    from runner.session.session_tools import SessionTools
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Session:
@@ -38,23 +37,20 @@ class Session:
     `run.reconnect.max_audio_age_s` says.
 
     Programs may rely on `id`, `usage`, `failure`, `ask`, `stream`, `effects`, `events`, `say`, `send`, `respond`,
-    `cancel`, `update`, `append_audio`, `wait_idle` and `aclose`. Everything else belongs to rt-run's own rooms.
+    `cancel`, `update`, `append_audio`, `tool`, `wait_idle` and `aclose`. Everything else belongs to
+    rt-run's own rooms.
 
     Args:
         carriage: Where the session is.
         outbox: What goes out of it.
+        tools: What its model may call, None where it calls nothing.
     """
 
-    def __init__(self, carriage: Carriage, outbox: Outbox) -> None:
+    def __init__(self, carriage: Carriage, outbox: Outbox, tools: SessionTools | None = None) -> None:
         self._carriage = carriage
         self._outbox = outbox
-        self._replies: dict[str, Reply] = {}
-        """The answers that the program waits for, by the ids of their requests."""
-
-    @cached_property
-    def _turn(self) -> anyio.Lock:
-        """Held while a question waits for its turn, so that the first is answered first; made for the first one."""
-        return anyio.Lock()
+        self.tools = tools
+        self._questions = Questions(carriage, outbox, tools)
 
     @property
     def id(self) -> str:
@@ -85,7 +81,7 @@ class Session:
             IllegalEvent: The session takes no questions, or the question is no text.
             RunnerError: There is no answer; which branch of the tree says why.
         """
-        async with self._asking(text) as reply:
+        async with self._questions.asking(text) as reply:
             while await reply.next():
                 pass
         return reply.text
@@ -95,7 +91,7 @@ class Session:
 
         Where the answer is retried, because it failed or its connection was lost, it begins anew.
         """
-        async with self._asking(text) as reply:
+        async with self._questions.asking(text) as reply:
             while piece := await reply.next():
                 yield piece
 
@@ -113,7 +109,7 @@ class Session:
 
     async def say(self, text: str) -> None:
         """Say something as the user and ask for a response, after all responses that were asked for before."""
-        await self._say(text, {}, {})
+        await self._questions.say(text)
 
     async def send(self, event: Mapping[str, Any] | ClientEventBase) -> str:
         """Send one client event.
@@ -145,12 +141,28 @@ class Session:
     async def cancel(self) -> None:
         """Cancel the response in flight and those to be retried; without any nothing happens."""
         state = self._carriage.state
-        for request_id in state.drop_retries():
-            if reply := self._replies.get(request_id):
-                reply.cancel()
+        self._questions.cancel([*state.drop_retries(), *(self.tools.interrupt() if self.tools else ())])
         self._carriage.changes.notify()
-        if state.busy:
+        if state.pending.busy:
             await self.send({"type": "response.cancel"})
+
+    @overload
+    def tool(self, function: Function, /) -> Function: ...
+    @overload
+    def tool(self, /, **settings: Any) -> Callable[[Function], Function]: ...
+    def tool(self, function: Any = None, /, **settings: Any) -> Any:
+        """Offer a function of the program to the model, as a decorator: `@session.tool`, or with keys of `[[tools]]`.
+
+        Its docstring describes it, and its annotations make the schema of its arguments; it may be asynchronous. Raises
+        `ProfileError` where a model cannot call it or a setting is wrong.
+        """
+        if function is None:
+            return lambda each: self.tool(each, **settings)
+        if self.tools is None:
+            msg = "this session calls no tools"
+            raise IllegalEvent(msg)
+        self.tools.add(function, **settings)
+        return function
 
     def append_audio(self, audio: Audio) -> Coroutine[Any, Any, None]:
         """Append audio to the endpoint's input buffer, in the session's input format; raises as `send` does.
@@ -237,8 +249,7 @@ class Session:
 
     async def send_in_turn(self, *events: Mapping[str, Any]) -> None:
         """Send client events that ask for a response, right after each other, once all asked for before are over."""
-        async with self._turn:
-            await self._outbox.ask(*events)
+        await self._questions.send_in_turn(*events)
 
     def add_reader(self, read: Reader) -> None:
         """Call `read`, which must not wait, with each update from now on."""
@@ -276,23 +287,6 @@ class Session:
                 await link.abort()
         finally:
             self._carriage.end()
-
-    @asynccontextmanager
-    async def _asking(self, text: str) -> AsyncIterator[Reply]:
-        """Ask a question, and have its answer read the session in the meantime."""
-        reply = Reply(self._carriage)
-        self._replies[reply.request_id] = reply
-        self._carriage.add_reader(reply.read)
-        try:
-            await self._say(text, {"event_id": reply.question_id}, {"event_id": reply.request_id})
-            yield reply
-        finally:
-            self._carriage.remove_reader(reply.read)
-            del self._replies[reply.request_id]
-
-    async def _say(self, text: str, question: JsonObject, request: JsonObject) -> None:
-        create = {"type": "conversation.item.create", "item": user_message(text), **question}
-        await self.send_in_turn(create, {"type": "response.create", **request})
 
     async def _wait(self, is_reached: Callable[[], bool]) -> None:
         while not (is_reached() or self._carriage.is_over):

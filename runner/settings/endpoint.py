@@ -132,6 +132,8 @@ class ScriptedReply(Section):
     """A regular expression, searched in the user's text without regard to case."""
     output: Annotated[str, Field(min_length=1), AfterValidator(_pattern)] | None = None
     """The same, searched in the outputs of the functions that were called last; the row answers these."""
+    instructions: Annotated[str, Field(min_length=1), AfterValidator(_pattern)] | None = None
+    """The same, searched in the instructions that a `response.create` brings, before all other rows."""
     reply: str = ""
     """The answer, said before the calls; `\\1` or `\\g<name>` stand for groups of the match."""
     calls: list[ScriptedCall] = []
@@ -139,8 +141,8 @@ class ScriptedReply(Section):
 
     @model_validator(mode="after")
     def _answers_one_thing(self) -> Self:
-        if (self.match is None) == (self.output is None):
-            msg = "a row of the script has one of `match` and `output`"
+        if sum(each is not None for each in (self.match, self.output, self.instructions)) != 1:
+            msg = "a row of the script has one of `match`, `output` and `instructions`"
             raise ValueError(msg)
         if not (self.calls or "reply" in self.model_fields_set):
             msg = "a row of the script has a `reply`, `calls`, or both"

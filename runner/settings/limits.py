@@ -46,7 +46,9 @@ class Limits(Section):
     max_idle_s: MostSeconds | None = None
     """How long neither side may say anything, in seconds."""
     max_turns: Most | None = None
-    """Responses that were completed."""
+    """Turns that were answered; responses that only lead to an answer, by calling functions, are not counted."""
+    max_tool_calls: Most | None = None
+    """Functions that were called."""
     max_input_tokens: Most | None = None
     """Tokens of prompts, transcriptions included."""
     max_output_tokens: Most | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -100,20 +100,23 @@ class Toolbox:
                 found.setdefault(tool.name, (tool, source))
         return found
 
-    async def call(self, name: str, arguments_text: str, call_id: str) -> ToolResult:
+    async def call(
+        self, name: str, arguments_text: str, call_id: str, *, began: Callable[[], object] = bool
+    ) -> ToolResult:
         """Run one call; only cancellation is raised.
 
         Args:
             name: What the model has called.
             arguments_text: The arguments, as it has written them.
             call_id: The call's id, for the log.
+            began: Called when the call's turn has come and it begins to run.
         """
         began_s = anyio.current_time()
         found = self._by_name().get(name)
         if found is None or found[0].is_client:
             result = ToolResult(self._unknown(name), "unknown", attempts=0)
         else:
-            result = await self._run(*found, arguments_text)
+            result = await self._run(*found, arguments_text, began)
         result = dataclasses.replace(result, duration_s=anyio.current_time() - began_s)
         _log(found[0] if found else None, name, arguments_text, call_id, result)
         return result
@@ -123,7 +126,9 @@ class Toolbox:
         there_are = f"There are: {', '.join(names[:_MOST_NAMES])}." if names else "There are no tools."
         return f"There is no tool {name[:64]!r}. {there_are}"
 
-    async def _run(self, tool: OfferedTool, source: ToolSource, arguments_text: str) -> ToolResult:
+    async def _run(
+        self, tool: OfferedTool, source: ToolSource, arguments_text: str, began: Callable[[], object]
+    ) -> ToolResult:
         limits = tool.settings
         slots = self._slots.setdefault(tool.name, anyio.Semaphore(limits.concurrency))
         attempts = 0
@@ -136,6 +141,7 @@ class Toolbox:
                 text = f"The tool was busy with other calls for {limits.timeout_s:g} s, and this one was not run."
                 return ToolResult(text, "busy", attempts=0)
             try:
+                began()
                 with anyio.move_on_after(limits.timeout_s):
                     while answer is None or (answer.may_pass and attempts <= limits.retries):
                         if answer is not None:

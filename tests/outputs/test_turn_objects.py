@@ -7,6 +7,7 @@ import pytest
 
 from runner.api.session_types import SessionType
 from runner.outputs.turn_objects import MAX_OPEN_TURNS, TurnObjects
+from runner.protocol.connection_end import end_connection
 from runner.protocol.effects import SessionEnded
 from runner.protocol.receive import receive
 from runner.protocol.state import SessionState
@@ -52,7 +53,7 @@ class Told:
 
     def ends(self) -> None:
         """The session is over."""
-        self.takes(Update(None, [*self.state.close(), SessionEnded()], self.at_s, 0))
+        self.takes(Update(None, [*end_connection(self.state), SessionEnded()], self.at_s, 0))
 
     @property
     def brief(self) -> list[tuple[str | None, str, str]]:
@@ -183,7 +184,7 @@ def test_an_answer_that_is_lost_with_its_connection_begins_anew(is_answered: boo
     """On the next one; where the session has none, what came of it is told."""
     told = Told(**HEARING)
     told.receives(*SPEECH, WORDS, *response(1, "Half of it")[:-1])
-    told.takes(Update(None, told.state.close(), told.at_s, 0))
+    told.takes(Update(None, end_connection(told.state), told.at_s, 0))
     if is_answered:
         told.state = SessionState(before=told.state)
         told.receives({"type": "session.created", "session": {"id": "sess_2", "type": "realtime"}})

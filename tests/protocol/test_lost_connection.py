@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from runner.protocol.connection_end import end_connection
 from runner.protocol.effects import ResponseEnded, ResponseRetried, TurnEnded
 from runner.protocol.receive import receive
 from runner.protocol.state import SessionState
@@ -51,7 +52,7 @@ def test_all_that_was_asked_for_is_owed() -> None:
     receive(lost, created("resp_2", conversation_id=None))
     lost.send(ASIDE)
     lost.send({"type": "input_audio_buffer.commit"})
-    lost.close()
+    end_connection(lost)
 
     assert again(lost) == [(ASIDE, 1), (CREATE, 1), (ASIDE, 1)]
     assert (lost.unanswered, lost.busy, lost.pending.requests) == ([], True, [])
@@ -62,7 +63,7 @@ def test_where_nothing_is_asked_again_all_is_unanswered() -> None:
     lost = state(retries_lost=False)
     half(lost)
 
-    assert lost.close() == [TurnEnded("assistant", "Hel", "item_1", "incomplete")]
+    assert end_connection(lost) == [TurnEnded("assistant", "Hel", "item_1", "incomplete")]
     assert [each.event for each in lost.unanswered] == [CREATE]
     assert again(lost) == []
     assert [each.status for each in lost.conversation.items] == ["incomplete"]
@@ -75,7 +76,7 @@ def test_the_half_of_an_answer_that_comes_again_is_forgotten() -> None:
     call = {"id": "item_2", "type": "function_call", "call_id": "1", "status": "completed"}
     receive(lost, {"type": "response.output_item.done", "response_id": "resp_1", "item": call})
     receive(lost, said("kept"))
-    lost.close()
+    end_connection(lost)
 
     assert [each.id for each in lost.conversation.items] == ["item_u"]
 
@@ -86,12 +87,12 @@ def test_what_was_lost_too_often_is_given_up(failures: int, given_up: bool) -> N
     lost = state()
     for number in range(failures):
         half(lost)
-        lost.close()
+        end_connection(lost)
         assert again(lost) == [(CREATE, number + 1)]
         before, lost = lost, state()
         lost.pending.to_retry = before.pending.to_retry
     half(lost)
-    lost.close()
+    end_connection(lost)
 
     assert ([], [CREATE])[given_up] == [each.event for each in lost.unanswered]
     assert len(lost.conversation) == given_up
@@ -107,7 +108,7 @@ def test_a_turn_is_answered_anew_if_its_words_are_known(words: str, begun: bool)
     if begun:
         receive(lost, created())
         receive(lost, {**DELTA, "response_id": "resp_1"})
-    lost.close()
+    end_connection(lost)
 
     assert again(lost) == ([(CREATE, 1)] if words else [])
     assert len(lost.unanswered) == (not words)
@@ -119,7 +120,7 @@ def test_the_end_of_another_connection_ends_no_answer_of_this_one() -> None:
     new = SessionState(old, retries_lost=True, max_response_retries=2)
     half(new)
 
-    assert old.close() == []
+    assert end_connection(old) == []
     assert [each.text for each in new.conversation.items] == ["Hel"]
     assert [each.text for each in receive(new, done(text="Hello")) if isinstance(each, TurnEnded)] == ["Hello"]
 

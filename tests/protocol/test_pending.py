@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from runner.protocol.connection_end import end_connection
 from runner.protocol.effects import ErrorReported, ResponseEnded, ResponseRetried, TurnEnded
 from runner.protocol.receive import receive
 from runner.protocol.state import SessionState
@@ -205,7 +206,7 @@ def test_no_turn_is_waited_for_in_vain(before: list[dict[str, Any]], ending: dic
     assert state.is_pending
 
     if ending is None:
-        state.close()
+        end_connection(state)
     else:
         receive(state, ending)
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from runner.errors import AccessRefused, EndpointBusy, IllegalEvent, ProtocolError
+from runner.protocol.connection_end import end_connection
 from runner.protocol.effects import (
     Configured,
     ErrorReported,
@@ -118,7 +119,7 @@ def test_a_response_out_of_band_may_run_beside_another() -> None:
 def test_nothing_can_be_sent_after_the_end() -> None:
     """A closed session refuses every client event."""
     state = ready()
-    state.close()
+    end_connection(state)
 
     with pytest.raises(IllegalEvent, match="closed"):
         state.send({"type": "response.cancel"})
@@ -152,7 +153,7 @@ def test_what_was_streamed_is_told_as_incomplete_when_the_session_ends() -> None
     receive(state, created())
     receive(state, {**DELTA, "delta": "Hel"})
 
-    assert state.close() == [TurnEnded("assistant", "Hel", "item_1", "incomplete")]
+    assert end_connection(state) == [TurnEnded("assistant", "Hel", "item_1", "incomplete")]
     assert not state.busy
 
 

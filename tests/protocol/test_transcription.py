@@ -6,6 +6,7 @@ import pytest
 
 from runner.api.session_types import SessionType
 from runner.errors import AccessRefused, EndpointUnreachable, ProtocolError
+from runner.protocol.connection_end import end_connection
 from runner.protocol.effects import TranscriptDelta, TranscriptionEnded, TranscriptionStarted, TurnEnded
 from runner.protocol.receive import receive
 from runner.protocol.state import SessionState
@@ -72,11 +73,11 @@ def test_a_lost_connection_fails_what_it_was_to_write_down() -> None:
     for state in (transcribing, conversing):
         receive(state, committed("a"))
 
-    (ended,) = transcribing.close()
+    (ended,) = end_connection(transcribing)
 
     assert isinstance(ended, TranscriptionEnded)
     assert isinstance(ended.error, EndpointUnreachable)
-    assert conversing.close() == []
+    assert end_connection(conversing) == []
 
 
 def test_a_deleted_item_is_written_down_no_more() -> None:

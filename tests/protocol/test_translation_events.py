@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from runner.errors import IllegalEvent
+from runner.protocol.connection_end import end_connection
 from runner.protocol.effects import (
     AudioDelta,
     Concluded,
@@ -106,7 +107,7 @@ def test_the_end_that_was_asked_for_ends_both_sides() -> None:
         Concluded(was_asked=True),
     ]
     assert (state.translation.is_concluded, state.is_pending) == (True, False)
-    assert state.close() == []
+    assert end_connection(state) == []
 
 
 def test_an_end_that_nobody_asked_for_is_told_as_such() -> None:
@@ -123,7 +124,7 @@ def test_a_lost_connection_breaks_off_and_the_next_goes_on() -> None:
     receive(first, heard("Good d"))
     first.send({"type": "session.close"})
 
-    assert first.close() == [TurnEnded("user", "Good d", "stretch_1", "incomplete")]
+    assert end_connection(first) == [TurnEnded("user", "Good d", "stretch_1", "incomplete")]
     assert not first.is_pending
     second = translating(first)
     assert receive(second, heard("ay")) == [TranscriptDelta("stretch_2", "ay")]

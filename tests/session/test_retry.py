@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from runner.protocol.connection_end import end_connection
 from runner.protocol.receive import receive
 from runner.protocol.request import Request
 from runner.session.retry import Retry
@@ -88,7 +89,7 @@ async def test_what_cannot_be_sent_is_still_owed() -> None:
     assert len(link.state.pending.to_retry) == 1
 
     link = owing(ASIDE)
-    link.state.close()
+    end_connection(link.state)
     await Retry(link.as_link(), SETTINGS).look(100)
     assert len(link.state.pending.to_retry) == 1
 

@@ -4,13 +4,13 @@ from runner.local.session.item_store import StoredItem
 from runner.local.speech.replies import PromptSummary
 
 
-def prompt_of(items: list[StoredItem]) -> PromptSummary:
-    """Summarize these items for the rules: the last user message, and the last function outputs after it."""
+def prompt_of(items: list[StoredItem], instructions: str) -> PromptSummary:
+    """Summarize a request for the rules: its instructions, the last user message, and the last outputs after it."""
     last = next((index for index in reversed(range(len(items))) if items[index].item.get("role") == "user"), None)
     rest = items if last is None else items[last + 1 :]
     outputs = tuple(_last_outputs(rest))
     if last is None:
-        return PromptSummary(outputs=outputs)
+        return PromptSummary(outputs=outputs, instructions=instructions)
     content = items[last].item["content"]
     words = [part["text"] for part in content if part["type"] == "input_text"]
     words += [part["transcript"] for part in content if part.get("transcript") and not items[last].transcript]
@@ -19,6 +19,7 @@ def prompt_of(items: list[StoredItem]) -> PromptSummary:
         audio_s=items[last].audio_ms / 1000,
         images=sum(part["type"] == "input_image" for part in content),
         outputs=outputs,
+        instructions=instructions,
     )
 
 

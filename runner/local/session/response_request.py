@@ -20,6 +20,7 @@ class ResponseRequest:
     Args:
         items: The items that the response answers to.
         instructions: The instructions to the model.
+        own_instructions: Those that the request itself brings, nothing where the session's hold.
         audio_format: The format of its audio, or None for a response in text.
         fields: The fields of the response object that come from the request or the session.
         prompt_tokens: The tokens of the prompt.
@@ -35,6 +36,7 @@ class ResponseRequest:
     prompt_tokens: Tokens
     cached_tokens: int = 0
     max_output_tokens: int | None = None
+    own_instructions: str = ""
     offer: Offer = field(default_factory=Offer)
 
 
@@ -80,6 +82,7 @@ def resolve_request(
     return ResponseRequest(
         items=items,
         instructions=instructions,
+        own_instructions=params.instructions or "",
         audio_format=FORMATS[speech["format"]["type"]] if modalities == ["audio"] else None,
         fields={
             "output_modalities": modalities,

@@ -86,7 +86,7 @@ class Responses:
         if untranscribed := next((stored for stored in items if stored.is_being_transcribed), None):
             untranscribed.after_transcription.append(partial(self._answer, response))
             return []
-        prompt = prompt_of(items)
+        prompt = prompt_of(items, response.request.own_instructions)
         if self._engines.new_language_model is None:
             return self._give(response, self._engines.replies.answer(prompt, response.request.offer))
         scripted = self._engines.replies.by_row(prompt, response.request.offer)

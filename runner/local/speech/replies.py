@@ -55,12 +55,14 @@ class PromptSummary:
         audio_s: The length of the user's audio, in seconds.
         images: How many images the user shows.
         outputs: The outputs of the functions that were called last since the user's message, the latest last.
+        instructions: The instructions that the request itself brings.
     """
 
     text: str = ""
     audio_s: float = 0.0
     images: int = 0
     outputs: tuple[str, ...] = ()
+    instructions: str = ""
 
 
 class Replies:
@@ -68,6 +70,9 @@ class Replies:
 
     def __init__(self, script: Sequence[ScriptedReply]) -> None:
         self._for_texts = [(re.compile(row.match, re.IGNORECASE), row) for row in script if row.match]
+        self._for_instructions = [
+            (re.compile(row.instructions, re.IGNORECASE), row) for row in script if row.instructions
+        ]
         self._for_outputs = [(re.compile(row.output, re.IGNORECASE), row) for row in script if row.output]
 
     def scripted(self, prompt: PromptSummary, offer: Offer = _NO_OFFER) -> BrainAnswer | None:
@@ -97,6 +102,8 @@ class Replies:
 
     def _found(self, prompt: PromptSummary) -> BrainAnswer | None:
         """What the first row says whose pattern is found; rows for outputs come first where there are any."""
+        if prompt.instructions and (answer := _first(self._for_instructions, prompt.instructions)):
+            return answer
         if prompt.outputs and (answer := _first(self._for_outputs, "\n".join(prompt.outputs))):
             return answer
         answer = _first(self._for_texts, prompt.text) if prompt.text else None

@@ -45,6 +45,7 @@ CALLING = [
         },
         {"output": "^42$", "calls": [{"name": "explain"}]},
         {"output": "because (.+)", "reply": r"It is \1."},
+        {"instructions": "look(ing)? it up", "reply": "A moment."},
     )
 ]
 QUESTION = "Compare apples and pears"

@@ -1,0 +1,42 @@
+"""The end of a connection: what is cut short, what is asked for again, and what stays without an answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner.errors import EndpointUnreachable
+from runner.protocol.effects import Effect, TranscriptionEnded, TurnEnded
+
+if TYPE_CHECKING:
+    from runner.protocol.request import Request
+    from runner.protocol.state import SessionState
+
+
+def end_connection(state: SessionState) -> list[Effect]:
+    """End a connection, and report as incomplete the turns that were still being said."""
+    state.phase = "closed"
+    cut_short, transcribing = state.pending.active.copy(), state.pending.transcribing.copy()
+    said = state.conversation.of_responses(cut_short)
+    answerable = state.conversation.ends_with_words(but=said)
+    again: list[Request] = []
+    for each in state.pending.break_off():
+        is_retried = state.retries_lost and each.failures < state.max_response_retries and (each.event_id or answerable)
+        if not each.is_filler:
+            (again if is_retried else state.unanswered).append(each)
+    effects: list[Effect] = state.translation.break_off(state.conversation)
+    if state.kind == "transcription":
+        lost = EndpointUnreachable("the connection ended before what was said was written down")
+        effects += [TranscriptionEnded(item_id, lost) for item_id in transcribing]
+    for item in said:
+        if not item.is_announced and item.role == "assistant" and item.text:
+            item.is_announced, item.status = True, "incomplete"
+            effects.append(TurnEnded(item.role, item.text, item.id, "incomplete"))
+    # The halves of answers that are asked for again go, or the next ones would follow upon them.
+    broken_off = {response_id for response_id, asked in cut_short.items() if asked in again}
+    for response_id in cut_short.keys() - broken_off:
+        made = state.conversation.of_responses({response_id})
+        effects += state.rounds.call(response_id, cut_short[response_id].first_id, made, is_over=False)[0]
+    state.conversation.break_off(broken_off, state.sent)
+    for each in again:
+        state.pending.repeat(each)
+    return effects

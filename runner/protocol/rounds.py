@@ -1,0 +1,149 @@
+"""The functions that a response has called and the client runs: they are answered together, and the turn goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from runner.protocol.effects import FunctionAnswered, FunctionCalled
+
+if TYPE_CHECKING:
+    from runner.protocol.item import Item
+
+Standing = Literal["going-on", "interrupted", "spent"]
+"""Whether the turn goes on once its functions are answered: unless it was interrupted, or has had all its rounds."""
+
+_REMEMBERED_TURNS = 256
+
+
+class CallFacts(NamedTuple):
+    """How the call of a function has ended."""
+
+    outcome: str
+    duration_s: float
+
+
+@dataclass(eq=False, slots=True)
+class Round:
+    """The calls of one response, which are answered together."""
+
+    response_id: str
+    turn_id: str
+    """The `event_id` of the first `response.create` of the turn; nothing where turn detection began it."""
+    number: int
+    """Which round of its turn it is, from 1."""
+    calls: Sequence[FunctionCalled]
+    has_words: bool
+    """Whether the response has said something, too."""
+    standing: Standing = "going-on"
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether its turn goes on once its functions are answered."""
+        return self.standing == "going-on"
+
+
+class Rounds:
+    """The rounds of a session, over all its connections; each call is handed out once.
+
+    Attributes:
+        runs: Says whether the client runs a function with this name; others are answered by whoever uses the session.
+        most: How many rounds a turn may have.
+        open: The rounds whose functions are not all answered, or whose turn was not continued yet.
+        calls: How many functions were called.
+    """
+
+    def __init__(self) -> None:
+        self.runs: Callable[[str], bool] = lambda _name: False
+        self.most = 1
+        self.open: list[Round] = []
+        self.calls = 0
+        self._begun: set[Round] = set()
+        self._turns: dict[str, tuple[str, int]] = {}
+        """By the `event_id` of a request that continues a turn: the turn, and its rounds so far."""
+        self._facts: dict[str, CallFacts] = {}
+
+    @property
+    def is_going_on(self) -> bool:
+        """Whether a turn goes on once its functions are answered."""
+        return any(each.goes_on for each in self.open)
+
+    def awaits(self, request_id: str) -> bool:
+        """Whether the turn goes on that the client has first asked for under this `event_id`."""
+        return any(each.turn_id == request_id and each.goes_on for each in self.open)
+
+    def call(
+        self, response_id: str, request_id: str, made: Sequence[Item], *, is_over: bool
+    ) -> tuple[list[FunctionCalled], bool]:
+        """A response is over, or will get no further; open a round of the functions that it has called.
+
+        Args:
+            response_id: The response.
+            request_id: The `event_id` under which the client first asked for it; nothing where it did not.
+            made: What the response has made.
+            is_over: Whether it has ended by itself, so that its calls are to be run.
+
+        Returns:
+            All functions that it has called, and whether the turn goes on.
+        """
+        called = [each for each in made if _is_call(each)]
+        for each in called:
+            each.is_announced = True
+        effects = [FunctionCalled(response_id, each.call_id, each.name, each.text, each.id) for each in called]
+        self.calls += len(effects)
+        run = [each for each in effects if self.runs(each.name)]
+        if not run:
+            return effects, False
+        turn_id, number = self._turns.pop(request_id, (request_id, 0))
+        standing: Standing = "interrupted" if not is_over else "going-on" if number < self.most else "spent"
+        has_words = any(each.type == "message" and (each.text or each.audio_characters) for each in made)
+        self.open.append(Round(response_id, turn_id, number + 1, run, has_words, standing))
+        return effects, standing == "going-on"
+
+    def begin(self) -> list[Round]:
+        """The rounds that have not begun, which begin now."""
+        new = [each for each in self.open if each not in self._begun]
+        self._begun.update(new)
+        return new
+
+    def follow(self, before: Round, event_id: str) -> None:
+        """The turn of a round goes on with a `response.create` that has this `event_id`."""
+        self._turns[before.turn_id or event_id] = before.turn_id or event_id, before.number
+        self._turns[event_id] = before.turn_id or event_id, before.number
+        while len(self._turns) > _REMEMBERED_TURNS:
+            del self._turns[next(iter(self._turns))]
+
+    def turn_of(self, event_id: str) -> str:
+        """The first request of the turn that this `response.create` continues; nothing where it begins one."""
+        turn_id, _ = self._turns.get(event_id, ("", 0))
+        return "" if turn_id == event_id else turn_id
+
+    def end(self, round_: Round) -> None:
+        """Everything about a round is done."""
+        self.open.remove(round_)
+        self._begun.discard(round_)
+
+    def interrupt(self, responses: Collection[str] | None = None) -> list[Round]:
+        """The turns of these responses, or all turns, do not go on; returns the rounds that were to."""
+        interrupted = [
+            each for each in self.open if each.goes_on and (responses is None or each.response_id in responses)
+        ]
+        for each in interrupted:
+            each.standing = "interrupted"
+        return interrupted
+
+    def note(self, call_id: str, facts: CallFacts) -> None:
+        """Remember how a call has ended, until its output stands in the conversation."""
+        self._facts[call_id] = facts
+
+    def answered(self, item: Item, call: Item | None) -> FunctionAnswered:
+        """The output of a function stands in the conversation, with the call if that is known."""
+        facts = self._facts.pop(item.call_id, CallFacts("", 0.0))
+        name, arguments = (call.name, call.text) if call else ("", "")
+        return FunctionAnswered(item.call_id, name, arguments, item.text, facts.outcome, facts.duration_s, item.id)
+
+
+def _is_call(item: Item) -> bool:
+    is_whole = item.status == "completed" and not item.is_announced
+    return item.type == "function_call" and bool(item.call_id) and is_whole

@@ -1,0 +1,93 @@
+"""A word that the agent says while functions take long, so that the user does not hear nothing."""
+
+from __future__ import annotations
+
+from secrets import token_hex
+from typing import TYPE_CHECKING
+
+import anyio
+
+from runner import logs
+from runner.protocol.request import FILLER
+
+if TYPE_CHECKING:
+    from runner.protocol.rounds import Round
+    from runner.session.carriage import Carriage
+    from runner.session.outbox import Outbox
+
+_LOOK_S = 0.1
+"""How often it is looked whether something is still being heard, in seconds: time alone changes that."""
+_SETTLE_S = 10.0
+"""How long a word may take to be said, in seconds, before the answer is asked for all the same."""
+
+
+class Filler:
+    """Has a word said out of band, once a turn, and only where nothing else is being said or heard.
+
+    Args:
+        carriage: Where the session is.
+        outbox: What goes out of it.
+
+    Attributes:
+        said: How many words were asked for.
+    """
+
+    def __init__(self, carriage: Carriage, outbox: Outbox) -> None:
+        self.said = 0
+        self._carriage = carriage
+        self._outbox = outbox
+        self._is_due = False
+
+    async def wait(self, round_: Round, what: tuple[int | None, str]) -> None:
+        """Have a word said when nothing was said for so long.
+
+        Args:
+            round_: The round whose functions run; the first of a turn begins anew.
+            what: After which silence, in milliseconds, None for never; and what the agent is told to say.
+        """
+        after_ms, instructions = what
+        self._is_due = round_.number == 1 or self._is_due
+        if after_ms is None or not self._is_due:
+            return
+        began_s = anyio.current_time()
+        await anyio.sleep(after_ms / 1000)
+        while self._is_something_said():
+            while self._is_something_said():
+                with anyio.move_on_after(_LOOK_S):
+                    await self._carriage.changes.next()
+            await anyio.sleep(after_ms / 1000)
+        if not round_.goes_on:
+            return
+        self._is_due = False
+        self.said += 1
+        waited_ms = round((anyio.current_time() - began_s) * 1000)
+        logs.logger().info("filler_asked", waited_ms=waited_ms, tools=[each.name for each in round_.calls])
+        response = {"conversation": "none", "tool_choice": "none", "instructions": instructions}
+        event_id = f"{FILLER}{token_hex(8)}"
+        await self._outbox.send({"type": "response.create", "event_id": event_id, "response": response})
+
+    async def settle(self) -> None:
+        """Wait until a word that is being said is said; one of which nothing has come yet is cancelled."""
+        with anyio.move_on_after(_SETTLE_S):
+            while self._is_asked_for:
+                await self._carriage.changes.next()
+            state = self._carriage.state
+            if (response_id := self._in_flight) and state.aside.is_silent(response_id):
+                await self._outbox.send({"type": "response.cancel", "response_id": response_id})
+            while self._in_flight:
+                await self._carriage.changes.next()
+
+    def _is_something_said(self) -> bool:
+        state = self._carriage.state
+        return (
+            state.occupied or bool(state.out_of_band_in_flight) or self._carriage.is_playing or state.is_hearing_speech
+        )
+
+    @property
+    def _is_asked_for(self) -> bool:
+        return any(each.is_filler for each in self._carriage.state.pending.requests)
+
+    @property
+    def _in_flight(self) -> str:
+        flying = self._carriage.state.pending.out_of_band.items()
+        return next((response_id for response_id, asked in flying if asked.is_filler), "")

@@ -1,0 +1,96 @@
+"""The model's own way to end a session: it says good-bye, and the session ends once that was heard."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+import anyio
+
+from runner.settings.tool import CallSettings
+from runner.tools.tool_source import NO_ARGUMENTS, CallAnswer, OfferedTool
+
+if TYPE_CHECKING:
+    from runner.protocol.effects import ResponseEnded
+    from runner.protocol.rounds import Round
+    from runner.session.carriage import Carriage
+    from runner.tools.tool_source import JsonObject
+
+END_SESSION: Final = "end_session"
+
+_LOOK_S: Final = 0.1
+"""How often it is looked whether the good-bye is still heard, in seconds: time alone changes that."""
+
+_DESCRIPTION = (
+    "End the conversation, as one hangs up a telephone. Call it when the user has said good-bye or wants nothing more; "
+    "say good-bye before you do."
+)
+_ANSWER = "The session ends once the user has heard what you say. Say good-bye now, in a few words, unless you have."
+
+
+class HangUp:
+    """The tool `end_session`, and how far the end is that it asks for; a source of one tool.
+
+    Args:
+        carriage: Where the session is.
+
+    Attributes:
+        is_wished: Whether the model has called it.
+        is_due: Whether the good-bye is said, and only to be heard yet.
+    """
+
+    def __init__(self, carriage: Carriage) -> None:
+        self.is_wished = False
+        self.is_due = False
+        self._carriage = carriage
+        self._turn_id = ""
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        """Nothing needs to be open."""
+        yield
+
+    def tools(self) -> Sequence[OfferedTool]:
+        """The one tool."""
+        return [OfferedTool(END_SESSION, _DESCRIPTION, NO_ARGUMENTS, CallSettings())]
+
+    async def call(self, _name: str, _arguments: JsonObject) -> CallAnswer:
+        """Note the wish."""
+        self.is_wished = True
+        return CallAnswer(_ANSWER)
+
+    async def heard(self) -> None:
+        """Wait until the good-bye is said and was heard to its end; who speaks over it goes on with the session."""
+        while not self.is_due or self._carriage.is_playing:
+            with anyio.move_on_after(_LOOK_S if self._carriage.is_playing else None):
+                await self._carriage.changes.next()
+
+    def is_said(self, round_: Round) -> bool:
+        """Whether the response that called it, and nothing else, has said good-bye already; the end is due then."""
+        if round_.has_words and len(round_.calls) == 1:
+            self._fall_due()
+        return self.is_due
+
+    def follow(self, turn_id: str) -> None:
+        """The good-bye is asked for with a request of this turn."""
+        self._turn_id = turn_id
+
+    def take(self, ended: ResponseEnded) -> None:
+        """A response is over; where it was the good-bye, the end is due, unless the user spoke over it."""
+        is_good_bye = bool(self._turn_id) and ended.request_id == self._turn_id
+        if not is_good_bye or ended.is_step or self.is_due:
+            return
+        if ended.status == "cancelled":
+            self.abandon()
+        else:
+            self._fall_due()
+
+    def abandon(self) -> None:
+        """Go on: the user has something more to say."""
+        self.is_wished = self.is_due = False
+        self._turn_id = ""
+
+    def _fall_due(self) -> None:
+        self.is_due = True
+        self._carriage.changes.notify()

@@ -1,0 +1,179 @@
+"""What the model of a session may call: the profile's tools, the host program's functions, and who approves of them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import anyio.abc
+
+from runner.errors import IllegalEvent, RunnerError
+from runner.session.approvals import Approvals
+
+if TYPE_CHECKING:
+    from runner.protocol.json_fields import JsonObject
+    from runner.session.carriage import Carriage
+    from runner.session.hang_up import HangUp
+    from runner.session.host_tools import HostTools
+    from runner.session.outbox import Outbox
+    from runner.session.tool_loop import ToolLoop
+    from runner.settings.profile import Profile
+    from runner.tools.toolbox import Toolbox
+
+
+class SessionTools:
+    """The tools of one session; what runs them is made, and imported, where there are any.
+
+    Args:
+        profile: Which tools there are, and what holds for all.
+        carriage: Where the session is.
+        outbox: What goes out of it.
+        tasks: Where the tools live.
+
+    Attributes:
+        approvals: The calls that wait for somebody's approval.
+        hang_up: The model's wish to end the session, None where it is not offered that.
+    """
+
+    def __init__(self, profile: Profile, carriage: Carriage, outbox: Outbox, tasks: anyio.abc.TaskGroup) -> None:
+        self.approvals = Approvals(profile.run.tools.approval_timeout_s, carriage.changes)
+        self.hang_up: HangUp | None = None
+        self._profile = profile
+        self._carriage = carriage
+        self._outbox = outbox
+        self._tasks = tasks
+        self._toolbox: Toolbox | None = None
+        self._loop: ToolLoop | None = None
+        self._host: HostTools | None = None
+        self._offered: list[JsonObject] = []
+        self._opened = anyio.Event()
+
+    async def open_beside(self, connect: Callable[[], Awaitable[None]]) -> None:
+        """Open the tools of the profile while something connects the session.
+
+        Raises:
+            RunnerError: One of the tools, or a connection, can never be had.
+        """
+        each, failures = self._profile, list[RunnerError]()
+        async with anyio.create_task_group() as opening:
+            if each.session.type == "realtime" and (each.tools or each.mcp_servers or each.run.tools.hang_up):
+                opening.start_soon(self._open, self._made()[0], failures, opening.cancel_scope)
+            else:
+                self._opened.set()
+            try:
+                await connect()
+            except RunnerError as error:
+                failures.append(error)
+                opening.cancel_scope.cancel()
+        if failures:
+            raise failures[0]
+
+    async def _open(self, toolbox: Toolbox, failures: list[RunnerError], scope: anyio.CancelScope) -> None:
+        try:
+            await toolbox.ready()
+            self._opened.set()
+        except RunnerError as error:
+            failures.append(error)
+            scope.cancel()
+
+    async def first_definitions(self) -> list[JsonObject]:
+        """The tools that the first connection is told of, once they are open; nothing where rt-run runs none."""
+        await self._opened.wait()
+        self._offered = self.definitions()
+        return self._offered
+
+    def definitions(self) -> list[JsonObject]:
+        """The tools as `session.tools` takes them: those of the session object, and those that rt-run runs.
+
+        Nothing where rt-run runs none.
+        """
+        if self._toolbox is None:
+            return []
+        given = self._profile.model_dump(mode="json", exclude_unset=True, include={"session": {"tools"}})
+        by_hand: list[JsonObject] = given.get("session", {}).get("tools") or []
+        run = self._toolbox.definitions()
+        names = {each["name"] for each in run}
+        return [*(each for each in by_hand if each.get("name") not in names), *run]
+
+    def add(self, function: Callable[..., Any], **settings: Any) -> None:
+        """Offer a function of the host program; one that the profile declares as `client` has its limits from there.
+
+        Args:
+            function: What is called.
+            settings: Keys of `[[tools]]`, without `run`.
+
+        Raises:
+            IllegalEvent: The session has no conversation.
+            ProfileError: The function or a setting cannot be used.
+        """
+        if self._profile.session.type != "realtime":
+            msg = f"a session of the type {self._profile.session.type} calls no tools"
+            raise IllegalEvent(msg)
+        self._made()[1].add(function, settings)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Tell the endpoint of the tools that are offered by now."""
+        self._tasks.start_soon(self._refreshed)
+
+    async def _refreshed(self) -> None:
+        with suppress(RunnerError):
+            # A session that has ended needs no tools.
+            await self.settled()
+
+    async def settled(self) -> None:
+        """Wait until the endpoint has been told of every tool that is offered."""
+        while self._toolbox is not None and (wanted := self.definitions()) != self._offered:
+            self._offered = wanted
+            await self._outbox.send({"type": "session.update", "session": {"type": "realtime", "tools": wanted}})
+
+    def interrupt(self, responses: Collection[str] | None = None) -> list[str]:
+        """Withdraw the calls of these responses, or all, that have not begun; returns the requests of their turns."""
+        interrupted = self._carriage.state.rounds.interrupt(responses)
+        if self._loop is not None and interrupted:
+            self._loop.interrupt()
+        if self.hang_up is not None and self.hang_up.is_due:
+            self.hang_up.abandon()
+        return [each.turn_id for each in interrupted if each.turn_id]
+
+    def _made(self) -> tuple[Toolbox, HostTools]:
+        """The toolbox and the functions of the host program, with the loop that runs them."""
+        if self._toolbox is None or self._host is None:
+            from runner.session.filler import Filler
+            from runner.session.hang_up import HangUp
+            from runner.session.host_tools import HostTools
+            from runner.session.tool_loop import ToolLoop
+            from runner.tools.profile_tools import profile_sources
+            from runner.tools.toolbox import Toolbox
+
+            hang_up = HangUp(self._carriage)
+            self._host = HostTools(self._profile.tools)
+            sources = [self._host, *profile_sources(self._profile)]
+            if self._profile.run.tools.hang_up:
+                self.hang_up = hang_up
+                sources.insert(0, hang_up)
+            self._toolbox = Toolbox(sources)
+            self._loop = ToolLoop(
+                self._profile.run.tools,
+                self._toolbox,
+                self._carriage,
+                self._outbox,
+                approvals=self.approvals,
+                filler=Filler(self._carriage, self._outbox),
+                hang_up=hang_up,
+                refreshed=self._refreshed,
+            )
+            rounds = self._carriage.state.rounds
+            rounds.runs, rounds.most = self._runs, self._profile.run.tools.max_rounds
+            self._toolbox.open(self._tasks)
+            self._carriage.add_reader(self._loop.read)
+            self._tasks.start_soon(self._loop.run)
+        return self._toolbox, self._host
+
+    def _runs(self, name: str) -> bool:
+        """Whether rt-run answers calls of this name: all but those of functions that stand in the session object."""
+        assert self._toolbox is not None  # noqa: S101  # it is asked by the loop, which is made with it
+        by_hand = {getattr(each, "name", "") for each in getattr(self._profile.session, "tools", None) or ()}
+        return self._toolbox.find(name) is not None or name not in by_hand

@@ -1,0 +1,223 @@
+"""Runs the functions that responses call, gives their outputs to the conversation, and has the turn go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import anyio.lowlevel
+
+from runner import logs
+from runner.errors import ProtocolError, RunnerError
+from runner.protocol.effects import ResponseEnded, ResponseStarted
+from runner.protocol.rounds import CallFacts
+from runner.session.approvals import ApprovalRequest
+from runner.tools.tool_result import Outcome, ToolResult
+
+if TYPE_CHECKING:
+    from runner.protocol.effects import FunctionCalled
+    from runner.protocol.json_fields import JsonObject
+    from runner.protocol.rounds import Round
+    from runner.session.approvals import Approvals
+    from runner.session.carriage import Carriage
+    from runner.session.filler import Filler
+    from runner.session.hang_up import HangUp
+    from runner.session.outbox import Outbox
+    from runner.session.update import Update
+    from runner.settings.tool import ToolUse
+    from runner.tools.toolbox import Toolbox
+
+_SPOKEN_SILENCE_MS = 1500
+"""After which silence a session that speaks says a word, unless the profile says otherwise."""
+_OUTPUT = "function_call_output"
+_INTERRUPTED = "The call was not run, because its turn was interrupted."
+
+
+class ToolLoop:
+    """The rounds of one session: calls run beside each other, and once all have an output, one response is asked for.
+
+    A call is run once, whatever becomes of the connection, and every call that stands in the conversation gets an
+    output. Of a turn that is interrupted, what has not begun is not run; what has begun runs to its end, and its output
+    is given for what follows, without a response of its own.
+
+    Args:
+        settings: What holds for all tools.
+        toolbox: Runs the calls.
+        carriage: Where the session is.
+        outbox: What goes out of it.
+        approvals: Whoever approves of calls.
+        filler: Says something while calls take long.
+        hang_up: The model's wish to end the session.
+        refreshed: Tells the endpoint of tools that have come or gone.
+    """
+
+    def __init__(
+        self,
+        settings: ToolUse,
+        toolbox: Toolbox,
+        carriage: Carriage,
+        outbox: Outbox,
+        *,
+        approvals: Approvals,
+        filler: Filler,
+        hang_up: HangUp,
+        refreshed: Callable[[], Coroutine[Any, Any, None]],
+    ) -> None:
+        self._settings = settings
+        self._toolbox = toolbox
+        self._carriage = carriage
+        self._outbox = outbox
+        self._approvals = approvals
+        self._filler = filler
+        self._hang_up = hang_up
+        self._refreshed = refreshed
+        self._has_ended = False
+        """Whether a response is over since the tools were last looked at."""
+        self._started = 0
+        """How many responses of the conversation have begun."""
+        self._waiting: dict[anyio.CancelScope, Round] = {}
+        """The calls that have not begun."""
+
+    def read(self, update: Update) -> None:
+        """Follow the responses of the session: a reader, which never waits."""
+        for effect in update.effects:
+            match effect:
+                case ResponseStarted(response_id=response_id) if response_id in self._carriage.state.in_flight:
+                    self._started += 1
+                case ResponseEnded():
+                    self._has_ended = True
+                    self._hang_up.take(effect)
+                case _:
+                    pass
+
+    def interrupt(self) -> None:
+        """Withdraw the calls of interrupted turns that have not begun."""
+        for scope, round_ in list(self._waiting.items()):
+            if not round_.goes_on:
+                scope.cancel()
+
+    async def run(self) -> None:
+        """Run rounds until the session is over."""
+        rounds = self._carriage.state.rounds
+        async with anyio.create_task_group() as tasks:
+            while not self._carriage.is_over:
+                for each in rounds.begin():
+                    tasks.start_soon(self._serve, each)
+                if self._has_ended:
+                    self._has_ended = False
+                    tasks.start_soon(self._refreshed)
+                await self._carriage.changes.next()
+            tasks.cancel_scope.cancel()
+
+    async def _serve(self, round_: Round) -> None:
+        """One round, from its calls to the request that continues the turn."""
+        try:
+            async with anyio.create_task_group() as meanwhile:
+                if round_.goes_on:
+                    meanwhile.start_soon(self._filler.wait, round_, self._longest_silence_ms(round_))
+                async with anyio.create_task_group() as calls:
+                    for each in round_.calls:
+                        calls.start_soon(self._answer, round_, each)
+                meanwhile.cancel_scope.cancel()
+            await self._go_on(round_)
+        except* RunnerError as raised:
+            # The session has ended, and says why itself.
+            logs.logger().debug("round_left", error=str(raised.exceptions[0]))
+        finally:
+            self._carriage.state.rounds.end(round_)
+            self._carriage.changes.notify()
+
+    def _longest_silence_ms(self, round_: Round) -> tuple[int | None, str]:
+        """When something is to be said, and what: the first tool that says so decides, else `[run.tools]`."""
+        found = [tool.settings for each in round_.calls if (tool := self._toolbox.find(each.name))]
+        after_ms = [each.say_after_ms for each in found if each.say_after_ms is not None]
+        say = next((each.say for each in found if each.say), self._settings.say)
+        return (min(after_ms) if after_ms else self._usual_silence_ms), say
+
+    @property
+    def _usual_silence_ms(self) -> int | None:
+        given_ms, modalities = self._settings.say_after_ms, self._carriage.state.effective.get("output_modalities")
+        return _SPOKEN_SILENCE_MS if given_ms is None and modalities != ["text"] else given_ms
+
+    async def _answer(self, round_: Round, call: FunctionCalled) -> None:
+        """Run one call, and give its output to the conversation; one that is answered elsewhere is waited for."""
+        tool = self._toolbox.find(call.name)
+        if tool and tool.is_client and round_.goes_on:
+            if await self._is_answered(call, tool.settings.timeout_s):
+                return
+            text = f"Nobody has answered the call within {tool.settings.timeout_s:g} s."
+            result = self._refused(call, text, "timed-out")
+        else:
+            result = await self._result(round_, call)
+        rounds = self._carriage.state.rounds
+        rounds.note(call.call_id, CallFacts(result.outcome, round(result.duration_s, 3)))
+        if link := self._carriage.link:
+            facts = {"outcome": result.outcome, "duration_s": round(result.duration_s, 3)}
+            link.note({"type": "tool.ended", "name": call.name, "call_id": call.call_id, **facts})
+        output = {"type": _OUTPUT, "call_id": call.call_id, "output": result.output}
+        await self._outbox.send({"type": "conversation.item.create", "item": output})
+
+    async def _result(self, round_: Round, call: FunctionCalled) -> ToolResult:
+        if round_.standing == "spent":
+            most = self._settings.max_rounds
+            return self._refused(call, f"The call was not run: the turn has had its {most} rounds of calls.", "denied")
+        scope = anyio.CancelScope()
+        self._waiting[scope] = round_
+        try:
+            with scope:
+                if not round_.goes_on:
+                    scope.cancel()
+                if denied := await self._denied(call):
+                    return denied
+                return await self._toolbox.call(
+                    call.name, call.arguments, call.call_id, began=lambda: self._waiting.pop(scope, None)
+                )
+        finally:
+            self._waiting.pop(scope, None)
+        return self._refused(call, _INTERRUPTED, "cancelled")
+
+    async def _denied(self, call: FunctionCalled) -> ToolResult | None:
+        """The answer to a call that is not approved; None where it may run."""
+        await anyio.lowlevel.checkpoint()
+        tool = self._toolbox.find(call.name)
+        if tool is None or tool.settings.approval == "never":
+            return None
+        request = ApprovalRequest(call.call_id, call.name, call.arguments)
+        answer = await self._approvals.decide(request, tool.settings.approval)
+        if answer.is_approved:
+            return None
+        return self._refused(call, answer.text, "denied")
+
+    async def _is_answered(self, call: FunctionCalled, timeout_s: float) -> bool:
+        """Whether whoever uses the session gives the output of a call in time."""
+        conversation = self._carriage.state.conversation
+        with anyio.move_on_after(timeout_s):
+            while not any(each.call_id == call.call_id and each.type == _OUTPUT for each in conversation.items):
+                await self._carriage.changes.next()
+            return True
+        return False
+
+    def _refused(self, call: FunctionCalled, text: str, outcome: Outcome) -> ToolResult:
+        logs.logger().warning("tool_not_run", tool=call.name, call_id=call.call_id, outcome=outcome, reason=text)
+        return ToolResult(text, outcome, attempts=0)
+
+    async def _go_on(self, round_: Round) -> None:
+        """Ask for the response to the outputs, unless the turn was interrupted or another response has them already."""
+        if round_.standing == "spent":
+            self._carriage.give_up(ProtocolError("the model goes on calling functions where it may not"))
+        if not round_.goes_on or (self._hang_up.is_wished and self._hang_up.is_said(round_)):
+            return
+        await self._filler.settle()
+        is_last = round_.number >= self._settings.max_rounds or self._hang_up.is_wished
+        if round_.number >= self._settings.max_rounds:
+            logs.logger().warning("tool_rounds_spent", max_rounds=self._settings.max_rounds)
+        event: JsonObject = {"type": "response.create", "event_id": f"go_on_{token_hex(8)}"}
+        if is_last:
+            event["response"] = {"tool_choice": "none"}
+        started = self._started
+        self._carriage.state.rounds.follow(round_, event["event_id"])
+        if self._hang_up.is_wished:
+            self._hang_up.follow(round_.turn_id or event["event_id"])
+        await self._outbox.go_on(event, lambda: round_.goes_on and self._started == started)
