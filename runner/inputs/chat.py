@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from runner.inputs.answer_stop import AnswerStop
+from runner.inputs.chat_commands import ChatCommands
 from runner.inputs.session_input import SessionInput
 from runner.task_groups import body_task_group
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from runner.inputs.answer_stop import PlayingAnswers
     from runner.inputs.session_input import Flushed, InputEnd
     from runner.session.session import Session
+    from runner.settings.limits import Prices
     from runner.terminal.screen import Screen
 
 _STOPPING_S = 1.0
@@ -35,10 +37,14 @@ class Chat(SessionInput):
 
     Args:
         screen: The terminal.
+        prices: What tokens cost, None where the profile does not say.
+        save_as: The name of the file that the conversation is saved in where the user gives none.
     """
 
-    def __init__(self, screen: Screen) -> None:
+    def __init__(self, screen: Screen, prices: Prices | None = None, *, save_as: str = "chat.md") -> None:
         self._screen = screen
+        self._prices = prices
+        self._save_as = save_as
 
     async def feed(self, session: Session, flushed: Flushed, playback: PlayingAnswers | None) -> InputEnd:
         """After a greeting take a line, say it, wait for the answer, and again, until the user leaves."""
@@ -48,8 +54,11 @@ class Chat(SessionInput):
             if session.state.busy:
                 await session.wait_answered()
                 await flushed()
-            while (line := await self._screen.next_line()) is not None:
-                if text := line.strip():
+            commands = ChatCommands(session, self._prices, self._save_as)
+            while not commands.is_over and (line := await self._screen.next_line()) is not None:
+                if (told := await commands.carry_out(line)) is not None:
+                    self._screen.say(told)
+                elif text := line.strip():
                     answer_stop.renew()
                     await session.say(text)
                     await session.wait_answered()

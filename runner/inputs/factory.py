@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from runner.terminal.screen import Screen
 
 
-def make_input(profile: Profile, stdin: Broadcast, *, is_alone: bool, screen: Screen | None = None) -> SessionInput:
+def make_input(
+    profile: Profile, stdin: Broadcast, *, is_alone: bool, screen: Screen | None = None, save_as: str = ""
+) -> SessionInput:
     """Make the input that a profile names, and import only what it needs.
 
     Args:
@@ -21,6 +23,7 @@ def make_input(profile: Profile, stdin: Broadcast, *, is_alone: bool, screen: Sc
         stdin: Standard input; what it brings from now on is held for this run, where the run reads it.
         is_alone: Whether the terminal, where there is one, belongs to this run alone.
         screen: The terminal, where it is drawn on and its keys are read.
+        save_as: The name of the file that a chat is saved in where its user gives none.
     """
     match profile.input:
         case NoInput():
@@ -46,7 +49,7 @@ def make_input(profile: Profile, stdin: Broadcast, *, is_alone: bool, screen: Sc
             from runner.inputs.plain_chat import PlainChat
 
             if settings.format == "text" and screen is not None:
-                return Chat(screen)
+                return Chat(screen, profile.run.limits.prices, save_as=save_as)
             lines = stdin.listen(max_line_bytes=settings.max_line_bytes)
             is_chat = settings.format == "text" and is_alone and at_terminal()
             return PlainChat(lines) if is_chat else LineInput(settings, lines)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import structlog
 
-from runner.runs.log_words import seconds, words_of
+from runner.inputs.usage_line import usage_line
+from runner.runs.log_words import words_of
 from runner.settings.endpoint import LocalEndpoint
 from runner.settings.input import StdinInput
 from runner.standard_streams import STDERR, STDOUT, are_one_place
@@ -19,6 +20,8 @@ from runner.terminal.screen import Screen
 if TYPE_CHECKING:
     from collections.abc import MutableMapping, Sequence
     from types import TracebackType
+
+    from prompt_toolkit.history import History
 
     from runner.errors import RunnerError
     from runner.profile.load import LoadedProfile
@@ -83,17 +86,7 @@ class Face:
         """Sum up what there was."""
         self.screen.show_live("")
         if not self._is_quiet and (error is None or session.usage.responses):
-            self.screen.say(self.usage(session, duration_s))
-
-    def usage(self, session: Session, duration_s: float) -> str:
-        """What the session has used so far."""
-        used, prices = session.usage, self._loaded.profile.run.limits.prices
-        tokens = used.input_tokens + used.output_tokens
-        tokens += used.transcription_input_tokens + used.transcription_output_tokens
-        parts = [_counted(used.responses, "answer"), _counted(tokens, "token")]
-        if prices:
-            parts.append(f"cost {used.cost(prices):.4f}")
-        return " · ".join([*parts, _duration(duration_s)])
+            self.screen.say(usage_line(session.usage, self._loaded.profile.run.limits.prices, duration_s))
 
     def _count_down(self, line: MutableMapping[str, Any]) -> None:
         self.screen.show_live(partial(_retrying, dict(line), monotonic() + float(line.get("retry_in_s", 0))))
@@ -110,23 +103,24 @@ def face_of(profiles: Sequence[LoadedProfile], *, is_quiet: bool) -> Face | None
         return None
     loaded = profiles[0]
     match loaded.profile.input:
-        case StdinInput(format="text") if sys.stdin.isatty() and sys.stdout.isatty():
-            return Face(loaded, Screen(STDOUT, "lines", _history), is_quiet=is_quiet)
+        case StdinInput(format="text") as settings if sys.stdin.isatty() and sys.stdout.isatty():
+            history = partial(_history, loaded.name if settings.history else "")
+            return Face(loaded, Screen(STDOUT, "lines", history), is_quiet=is_quiet)
         case _:
             return None
 
 
-def _history() -> Any:
+def _history(name: str) -> History:
     from runner.inputs.chat_history import ChatHistory
 
-    return ChatHistory()
+    return ChatHistory(name)
 
 
 def _banner(loaded: LoadedProfile) -> str:
     endpoint, model = loaded.profile.endpoint, loaded.profile.model
     where = "built-in endpoint" if isinstance(endpoint, LocalEndpoint) else endpoint.kind
     what = [where, *([model.name] if model and model.name else [])]
-    return f"{loaded.name}: {', '.join(what)} · Ctrl-C stops an answer, Ctrl-D leaves"
+    return f"{loaded.name}: {', '.join(what)} · Ctrl-C stops an answer, Ctrl-D leaves, /help"
 
 
 def _waiting(what: str, since_s: float) -> str:
@@ -138,15 +132,3 @@ def _retrying(line: dict[str, Any], due_s: float) -> str:
     left_s = max(0, due_s - monotonic())
     attempt, most = (line.get(key, 0) + 1 for key in ("attempt", "max_attempts"))
     return f"attempt {attempt} of {most} in {left_s:.0f} s, Ctrl-C ends it: {line.get('error')}"
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}" + ("" if count == 1 else "s")
-
-
-def _duration(duration_s: float) -> str:
-    minutes, rest_s = divmod(round(duration_s), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest_s} s" if minutes else seconds(duration_s) if duration_s < 10 else f"{rest_s} s"

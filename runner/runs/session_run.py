@@ -74,7 +74,11 @@ class SessionRun:
         self._unwritten = ""
         """The outputs that have not written in time all that they had taken."""
         self.input = make_input(
-            loaded.profile, shared.stdin, is_alone=shared.runs == 1, screen=shared.face.screen if shared.face else None
+            loaded.profile,
+            shared.stdin,
+            is_alone=shared.runs == 1,
+            screen=shared.face.screen if shared.face else None,
+            save_as="{profile}-{started}.md".format_map(self._names),
         )
         self.outputs = Outputs([])
         self.session: Session | None = None

@@ -26,6 +26,8 @@ class StdinInput(Section):
     format: Literal["text", "document", "events", "audio"] = "text"
     """`text`: each line is a user message that is answered; `document`: all of it is one; `events`: each line is a
     client event in JSON; `audio`: raw samples, 16-bit little-endian mono."""
+    history: bool = True
+    """With `format = "text"` on a terminal: keep what is typed for the next chat with this profile."""
     max_line_bytes: Annotated[int, Field(ge=1024, le=1 << 28)] = 16 * 1024 * 1024
     """The longest line taken, or the longest document, in bytes."""
     question: str = ""

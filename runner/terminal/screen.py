@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import termios
 import threading
@@ -78,7 +79,8 @@ class Screen:
 
     def say(self, text: str) -> None:
         """Write lines in the voice of rt-run itself."""
-        self._draw(lambda canvas: canvas.add_notice(text))
+        if text:
+            self._draw(lambda canvas: canvas.add_notice(text))
 
     async def next_line(self) -> str | None:
         """The next line that was typed, which stands above its answer from now on; None where the user leaves."""
@@ -122,10 +124,14 @@ class Screen:
             logs.logger().exception("internal_error")
             self.keyboard.leave()
         finally:
-            with self._lock:
-                self._is_over, self._loop = True, None
-            for _, drawn in self._drawings:
-                drawn.set_result(False)
+            self._leave()
+
+    def _leave(self) -> None:
+        """Draw nothing more: what is written goes to the terminal as it is."""
+        with self._lock:
+            self._is_over, self._loop = True, None
+        while self._drawings:
+            self._drawings.popleft()[1].set_result(False)
 
     async def _show(self) -> None:
         from prompt_toolkit.input import create_input, create_pipe_input
@@ -137,7 +143,10 @@ class Screen:
         loop = asyncio.get_running_loop()
         with ExitStack() as stack:
             keys = create_input(sys.stdin) if self._reads else stack.enter_context(create_pipe_input())
-            output = create_output(sys.stdout if self.descriptor == STDOUT else sys.stderr)
+            stream = sys.stdout if self.descriptor == STDOUT else sys.stderr
+            # A file of its own: where writing hangs, nobody else shall wait for the lock of the standard stream.
+            file = stack.enter_context(os.fdopen(os.dup(stream.fileno()), "w", encoding=stream.encoding))
+            output = create_output(file)
             history = self._history() if self._reads == "lines" and self._history else None
             entry = Entry(self.keyboard, history)
             canvas = Canvas(keys, output, entry, self._live_line)
@@ -147,6 +156,8 @@ class Screen:
                 # The end of input is lost where it comes between this and the next line, which nobody can help.
                 stack.enter_context(keys.raw_mode())
                 entry.type_in(typed, is_over=is_over)
+            # Before the loop is closed, which others may be about to wake.
+            stack.callback(self._leave)
             await canvas.run(self._take)
 
     def _live_line(self) -> str:

@@ -4,7 +4,6 @@ import fcntl
 import os
 import pty
 import select
-import signal
 import struct
 import termios
 import time
@@ -20,33 +19,21 @@ PASTE = "\x1b[200~{}\x1b[201~"
 WITHIN_S = 30.0
 
 
-class Terminal:
-    """A terminal that a program runs in, and the user before it.
+class ShownTerminal:
+    """A terminal, and the user before it.
 
     Args:
-        folder: The working directory of the program, and its user's home.
-        arguments: Those of `rt-run`.
-        columns: The width of the terminal.
-        environment: Variables besides the few that a process needs.
+        columns: Its width.
+
+    Attributes:
+        side: The descriptor of the side that programs are given.
     """
 
-    def __init__(
-        self, folder: Path, *arguments: str, columns: int = 80, environment: dict[str, str] | None = None
-    ) -> None:
-        self.descriptor, terminal = pty.openpty()
+    def __init__(self, columns: int = 80) -> None:
+        self.descriptor, self.side = pty.openpty()
         self._screen = pyte.HistoryScreen(columns, 24, history=1000)
         self._stream = pyte.ByteStream(self._screen)
-        self._resize(columns)
-        variables = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(folder),
-            "TERM": "xterm",
-            "LC_ALL": "C.UTF-8",
-            "XDG_STATE_HOME": str(folder / "state"),
-            **(environment or {}),
-        }
-        self.process = ForkedProcess(arguments, folder=folder, environment=variables, terminal=terminal)
-        os.close(terminal)
+        self.resizes(columns)
 
     @property
     def shown(self) -> str:
@@ -66,11 +53,67 @@ class Terminal:
             self._read(0.1)
         return self.shown
 
-    def widens(self, columns: int) -> None:
+    def sees_no_longer(self, text: str) -> str:
+        """Wait until this does not show any more; returns all that shows."""
+        end_s = time.monotonic() + WITHIN_S
+        while text in self.shown:
+            assert time.monotonic() < end_s, f"still {text!r} in\n{self.shown}"
+            self._read(0.1)
+        return self.shown
+
+    def resizes(self, columns: int) -> None:
         """Change the width of the terminal, as its user does by dragging its border."""
         self._screen.resize(columns=columns)
-        self._resize(columns)
-        self.process.send_signal(signal.SIGWINCH)
+        fcntl.ioctl(self.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+
+    def reads_on(self) -> None:
+        """Take what there is without looking at it."""
+        if select.select([self.descriptor], [], [], 0.01)[0]:
+            os.read(self.descriptor, 65536)
+
+    def hangs_up(self) -> None:
+        """Close the terminal, as its user does by closing the window."""
+        os.close(self.descriptor)
+        self.descriptor = -1
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        if self.descriptor >= 0:
+            self.hangs_up()
+
+    def _read(self, timeout_s: float) -> None:
+        if select.select([self.descriptor], [], [], timeout_s)[0]:
+            try:
+                self._stream.feed(os.read(self.descriptor, 65536))
+            except OSError:
+                # Linux reports the end of the other side as an error.
+                time.sleep(timeout_s)
+
+
+class Terminal(ShownTerminal):
+    """A terminal with `rt-run` in it.
+
+    Args:
+        folder: The working directory of the program, and its user's home.
+        arguments: Those of `rt-run`.
+        columns: The width of the terminal.
+        environment: Variables besides the few that a process needs.
+    """
+
+    def __init__(
+        self, folder: Path, *arguments: str, columns: int = 80, environment: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(columns)
+        variables = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "TERM": "xterm",
+            "LC_ALL": "C.UTF-8",
+            "XDG_STATE_HOME": str(folder / "state"),
+            **(environment or {}),
+        }
+        self.process = ForkedProcess(arguments, folder=folder, environment=variables, terminal=self.side)
+        os.close(self.side)
 
     def left(self) -> int:
         """The exit code, once the program has ended."""
@@ -87,15 +130,4 @@ class Terminal:
         """Leave nothing behind."""
         self.process.kill()
         self.process.wait()
-        os.close(self.descriptor)
-
-    def _resize(self, columns: int) -> None:
-        fcntl.ioctl(self.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-
-    def _read(self, timeout_s: float) -> None:
-        if select.select([self.descriptor], [], [], timeout_s)[0]:
-            try:
-                self._stream.feed(os.read(self.descriptor, 65536))
-            except OSError:
-                # Linux reports the end of the other side as an error.
-                time.sleep(timeout_s)
+        super().close()

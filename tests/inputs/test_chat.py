@@ -38,7 +38,16 @@ def test_a_chat_from_banner_to_closing_line(terminal: Terminal, tmp_path: Path) 
     terminal.types(f"{UP}{CTRL_C}")
     terminal.types(PASTE.format("line 1\nline 2") + "\r")
     terminal.sees("You said: line 1\nline 2")
-    terminal.types(f"{UP}{UP}{UP}\r")
+    terminal.types("/usage\r/save talk.md\r/save talk.md\r/sav\r /sav\r")
+    terminal.sees("You said: /sav")
+    for told in (
+        "2 answers · ",
+        "is in talk.md",
+        "talk.md exists already",
+        "there is no command /sav; /help lists them",
+    ):
+        terminal.sees(told)
+    terminal.types(f"{UP * 8}\r")
     terminal.sees("You said: one", times=2)
     terminal.types("last\r")
     terminal.sees("> last")
@@ -48,12 +57,14 @@ def test_a_chat_from_banner_to_closing_line(terminal: Terminal, tmp_path: Path) 
     assert terminal.left() == 0
     rows = terminal.shown.splitlines()
     assert rows[-4:-1] == [f"You said: {STOPPABLE}", "> last", "You said: last"]
-    assert rows[-1].startswith("4 answers · ")
+    assert rows[-1].startswith("5 answers · ")
     assert "ten" not in terminal.shown.split("> line 1\n  line 2")[0].split("You said")[1]
     assert not before[3] & (termios.ICANON | termios.ECHO)
-    history = tmp_path / "state" / "rt-run" / "history"
+    history = tmp_path / "state" / "rt-run" / "chats" / "test"
     assert "+line 2" in history.read_text()
     assert history.stat().st_mode & 0o077 == 0
+    saved = (tmp_path / "talk.md").read_text()
+    assert saved.endswith("**User**\n\nline 1\nline 2\n\n**Assistant**\n\nYou said: line 1\nline 2\n\n")
 
 
 def test_what_is_typed_before_the_chat_is_there_counts(tmp_path: Path) -> None:

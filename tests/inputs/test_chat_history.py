@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from runner.inputs.chat_history import ChatHistory
+from runner.inputs.chat_history import MAX_LINES, ChatHistory
 from tests.helpers.log_capture import captured_log
 
 
@@ -18,12 +18,12 @@ def failures(log: list[Any]) -> list[str]:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the history is kept."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    return tmp_path / "rt-run"
+    return tmp_path / "rt-run" / "chats"
 
 
 def typed(*lines: str) -> list[str]:
     """Read the history, type these lines, and return what it had before them."""
-    history = ChatHistory()
+    history = ChatHistory("support")
     before = list(history.load_history_strings())
     for line in lines:
         history.append_string(line)
@@ -35,7 +35,7 @@ def test_lines_outlive_the_chat_and_are_for_their_owner_only(folder: Path) -> No
     """The latest comes first."""
     assert typed("one", "two") == []
     assert typed("three") == ["two", "one"]
-    assert (folder / "history").stat().st_mode & 0o077 == 0
+    assert (folder / "support").stat().st_mode & 0o077 == 0
     assert folder.stat().st_mode & 0o077 == 0
 
 
@@ -57,7 +57,7 @@ def test_a_user_without_a_home_types_on(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_history_that_cannot_be_read_is_done_without(folder: Path) -> None:
     """A folder stands in its place."""
-    (folder / "history").mkdir(parents=True)
+    (folder / "support").mkdir(parents=True)
     with captured_log() as log:
         assert typed("one") == []
 
@@ -66,10 +66,10 @@ def test_a_history_that_cannot_be_read_is_done_without(folder: Path) -> None:
 
 def test_a_history_that_cannot_be_written_any_more_is_told_once(folder: Path) -> None:
     """A full disk, a quota, a folder that has gone: what is typed is said, and kept for this chat."""
-    history = ChatHistory()
+    history = ChatHistory("support")
     list(history.load_history_strings())
-    (folder / "history").unlink()
-    (folder / "history").symlink_to("/dev/full")
+    (folder / "support").unlink()
+    (folder / "support").symlink_to("/dev/full")
     with captured_log() as log:
         history.append_string("one")
         history.append_string("two")
@@ -89,3 +89,15 @@ def test_a_place_that_is_no_folder_is_done_without(tmp_path: Path, monkeypatch: 
         reasons += failures(log)
 
     assert len(reasons) == 3
+
+
+def test_a_profile_has_a_history_of_its_own_within_bounds(folder: Path) -> None:
+    """What is older is forgotten; a chat that keeps nothing has no file."""
+    typed(*map(str, range(MAX_LINES + 201)))
+
+    kept = typed("the latest")
+    assert (kept[0], kept[-1]) == (str(MAX_LINES + 200), "201")
+    assert len(kept) == MAX_LINES
+    assert [each.name for each in folder.iterdir()] == ["support"]
+    assert list(ChatHistory("other").load_history_strings()) == []
+    assert list(ChatHistory("").load_history_strings()) == []

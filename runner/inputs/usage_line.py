@@ -1,0 +1,33 @@
+"""What a session has used, in one line for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from runner.protocol.usage import Usage
+    from runner.settings.limits import Prices
+
+_PRECISE_S = 10.0
+
+
+def usage_line(usage: Usage, prices: Prices | None, duration_s: float) -> str:
+    """Answers, tokens, where there are prices what they cost, and how long it took."""
+    tokens = usage.input_tokens + usage.output_tokens
+    tokens += usage.transcription_input_tokens + usage.transcription_output_tokens
+    cost = [f"cost {usage.cost(prices):.4f}"] if prices else []
+    return " · ".join([_counted(usage.responses, "answer"), _counted(tokens, "token"), *cost, _duration(duration_s)])
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}" + ("" if count == 1 else "s")
+
+
+def _duration(duration_s: float) -> str:
+    if duration_s < _PRECISE_S:
+        return f"{duration_s:.1f} s"
+    minutes, rest_s = divmod(round(duration_s), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest_s} s" if minutes else f"{rest_s} s"

@@ -1,0 +1,36 @@
+"""What somebody at a terminal is told of the log."""
+
+from typing import Any
+
+import pytest
+
+from runner.runs.log_words import words_of
+
+
+@pytest.mark.parametrize(
+    ("level", "line", "words"),
+    [
+        ("info", {"event": "session_resumed", "gap_s": 0.31}, "connection lost, back after 0.3 s"),
+        (
+            "info",
+            {"event": "session_resumed", "gap_s": 2, "audio_dropped_bytes": 8},
+            "connection lost, back after 2.0 s; what was said meanwhile is lost",
+        ),
+        ("warning", {"event": "response_failed", "error": "overloaded"}, "the response failed: overloaded"),
+        ("info", {"event": "response_retried", "failures": 1}, "asking again, attempt 2"),
+        ("warning", {"event": "connection_lost"}, ""),
+        ("warning", {"event": "grace_expired", "grace_s": 10}, "the end took longer than 10.0 s and is cut short"),
+        (
+            "warning",
+            {"event": "limit_near", "name": "max_turns", "spent": 8, "limit": 10},
+            "limit near: 8 of 10 (max_turns)",
+        ),
+        ("info", {"event": "session_opened"}, ""),
+        ("warning", {"event": "file_readable_by_others"}, None),
+        ("error", {"event": "internal_error"}, None),
+        ("info", {"event": "session_resumed"}, "connection lost, back after a while"),
+    ],
+)
+def test_a_line_is_told_in_words_or_not_at_all(level: str, line: dict[str, Any], words: str | None) -> None:
+    """What is written from `warning` on and has no words is for the log."""
+    assert words_of(level, line) == words
