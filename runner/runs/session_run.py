@@ -78,7 +78,7 @@ class SessionRun:
             shared.stdin,
             is_alone=shared.runs == 1,
             screen=shared.face.screen if shared.face else None,
-            save_as="{profile}-{started}.md".format_map(self._names),
+            save_as="{profile}-{started}.md".format_map(self.names),
         )
         self.outputs = Outputs([])
         self.session: Session | None = None
