@@ -7,8 +7,8 @@ from pydantic import Field
 from runner.api.api_object import ApiObject, Clearable
 
 TranscriptionModel = str
-"""Known: gpt-transcribe, gpt-live-transcribe, gpt-4o-transcribe, gpt-4o-mini-transcribe, gpt-4o-transcribe-diarize,
-gpt-realtime-whisper, whisper-1; on Azure the name of a deployment."""
+"""Known: gpt-transcribe, gpt-live-transcribe, gpt-realtime-whisper, and until 2027-02-26 gpt-4o-transcribe,
+gpt-4o-mini-transcribe, gpt-4o-transcribe-diarize and whisper-1; on Azure the name of a deployment."""
 VoiceName = Annotated[str, Field(min_length=1)]
 """Known: alloy, ash, ballad, cedar, coral, echo, marin, sage, shimmer, verse."""
 
@@ -43,7 +43,7 @@ class Transcription(ApiObject):
     """Written text of what the user says, made beside the conversation."""
 
     model: TranscriptionModel | None = None
-    """The transcription model, such as `gpt-4o-transcribe`."""
+    """The transcription model, such as `gpt-transcribe`."""
     language: str | None = None
     """The spoken language as ISO 639-1, such as `en`; helps accuracy and latency."""
     languages: Annotated[list[str], Field(min_length=1)] | None = None

@@ -9,8 +9,8 @@ from runner.api.audio_config import SessionAudio, TranscriptionAudio, Translatio
 from runner.api.tools import Tool, ToolChoice
 
 RealtimeModel = Annotated[str, Field(min_length=1)]
-"""Known: gpt-realtime-2.1, gpt-realtime-2.1-mini, gpt-realtime-2, gpt-realtime-1.5, gpt-realtime, gpt-realtime-mini,
-gpt-audio-1.5, gpt-audio-mini; on Azure the name of a deployment."""
+"""Known: gpt-realtime-2.1, gpt-realtime-2.1-mini, gpt-realtime-2, gpt-realtime-1.5, gpt-audio-1.5, gpt-audio-mini, and
+until 2027-01-20 gpt-realtime and gpt-realtime-mini; on Azure the name of a deployment."""
 
 Include = Literal["item.input_audio_transcription.logprobs"]
 Modalities = Annotated[list[Literal["text", "audio"]], Field(min_length=1, max_length=1)]

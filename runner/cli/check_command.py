@@ -135,11 +135,19 @@ def _checked(name: str, args: argparse.Namespace) -> Verdict:
     except ProfileError as error:
         return Verdict(label, [Problem(label, 0, 0, "", error.message, error.hint, "not-found")])
     missing = missing_here(loaded)
-    errors = _distrusted(loaded, missing)
+    refused, odd = _ended(loaded)
+    errors = [*refused, *_distrusted(loaded, missing)]
     if args.connect:
         # It asks about this machine, where else another one may run the profile.
-        return Verdict(label, [*errors, *_needed(loaded, missing)], list(loaded.warnings), loaded)
-    return Verdict(label, errors, [*loaded.warnings, *missing], loaded)
+        return Verdict(label, [*errors, *_needed(loaded, missing)], odd, loaded)
+    return Verdict(label, errors, [*odd, *missing], loaded)
+
+
+def _ended(loaded: LoadedProfile) -> tuple[list[Problem], list[Problem]]:
+    """The warnings that are errors to whoever checks, and the others: a run lets the endpoint decide."""
+    is_own = loaded.profile.endpoint.kind == "openai"
+    refused = [each for each in loaded.warnings if is_own and each.code == "model-ended"]
+    return refused, [each for each in loaded.warnings if each not in refused]
 
 
 def _needed(loaded: LoadedProfile, missing: list[Problem]) -> list[Problem]:

@@ -64,6 +64,12 @@
 | `approval-unanswered` | (warning) an approval that nobody can give |
 | `idle-unsupported` | `[idle]` in a session that says nothing |
 | `idle-cut-short` | `run.limits.max_idle_s` that ends the session before `[idle]` says anything |
+| `model-ending` | (warning) a model that is shut down within 180 days; on `azure` a name says nothing of the model |
+| `model-ended` | (warning; an error of `check` on OpenAI's own endpoint) a model that was shut down |
+| `model-session` | a model in a session of a kind that it does not run, on OpenAI |
+| `model-lacks` | a field of `transcription` that its model does not take, on OpenAI |
+| `voice-unsupported` | fable, nova or onyx on OpenAI or Azure, which have no such voices in a session |
+| `connector-refused` | `connector_id` beside a model released after 2026-09-01 |
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -75,6 +81,7 @@ from runner.profile import (
     rules_call,
     rules_connection,
     rules_mcp,
+    rules_models,
     rules_names,
     rules_run,
     rules_session,
@@ -94,6 +101,8 @@ WARNINGS = frozenset(
         "example-address",
         "insecure",
         "mcp-server-limits",
+        "model-ended",
+        "model-ending",
         "no-credential",
         "no-first-response",
         "retry-without-history",
@@ -208,4 +217,10 @@ RULES = (
     Rule("approval-unanswered", rules_tools.approval_unanswered),
     Rule("idle-unsupported", rules_call.idle_unsupported),
     Rule("idle-cut-short", rules_call.idle_cut_short),
+    Rule("model-ending", rules_models.model_ending),
+    Rule("model-ended", rules_models.model_ended),
+    Rule("model-session", rules_models.model_session),
+    Rule("model-lacks", rules_models.model_lacks),
+    Rule("voice-unsupported", rules_models.voice_unsupported),
+    Rule("connector-refused", rules_models.connector_refused),
 )

@@ -64,7 +64,7 @@ def transcript_one_sided(tables: Tables) -> Iterator[Finding]:
         return
     for index, output in enumerate(tables.outputs or ()):
         if output.kind == "transcript":
-            hint = 'write session.audio.input.transcription = { model = "gpt-4o-mini-transcribe" }'
+            hint = 'write session.audio.input.transcription = { model = "gpt-transcribe" }'
             yield ("outputs", index, "kind"), "what the user says is not written down", hint, "value"
 
 

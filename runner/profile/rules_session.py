@@ -96,11 +96,15 @@ def turn_detection_unsupported(tables: Tables) -> Iterator[Finding]:
     audio = tables.session.audio if tables.session else None
     if not audio or not audio.input or not audio.input.transcription:
         return
-    if (audio.input.transcription.model or "").startswith("gpt-realtime-whisper"):
+    model = audio.input.transcription.model or ""
+    is_whisper = model.startswith("gpt-realtime-whisper")
+    is_live = model == "gpt-live-transcribe" and isinstance(tables.session, TranscriptionSettings)
+    if is_whisper or is_live:
         key = ("session", "audio", "input", "turn_detection")
         unset = "turn_detection" not in audio.input.model_fields_set
-        if audio.input.turn_detection is not None or (unset and isinstance(tables.session, TranscriptionSettings)):
-            yield key, "gpt-realtime-whisper takes no turn detection", 'write turn_detection = "none"', "value"
+        refused = unset and is_whisper and isinstance(tables.session, TranscriptionSettings)
+        if audio.input.turn_detection is not None or refused:
+            yield key, f"{model} takes no turn detection", 'write turn_detection = "none"', "value"
 
 
 def stdout_twice(tables: Tables) -> Iterator[Finding]:

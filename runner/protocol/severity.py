@@ -32,11 +32,16 @@ HARMLESS_CODES = frozenset({OVERTAKEN, "response_cancel_not_active"})
 
 _CODE_ERRORS: dict[str, type[RunnerError]] = {
     "beta_api_shape_disabled": ProtocolError,
+    "account_deactivated": AccessRefused,
+    "billing_hard_limit_reached": AccessRefused,
+    "credit_balance_exhausted": AccessRefused,
+    "forbidden": AccessRefused,
     "insufficient_quota": AccessRefused,
     "invalid_api_key": AccessRefused,
     "invalid_model": SessionRefused,
     "model_not_found": SessionRefused,
     "DeploymentNotFound": SessionRefused,
+    "OperationNotSupported": SessionRefused,
     "session_expired": EndpointBusy,
     "rate_limit_exceeded": EndpointBusy,
     "server_error": EndpointBusy,
@@ -90,6 +95,11 @@ _MOST_READ = 20_000
 
 _HINTS: dict[str, str] = {
     "beta_api_shape_disabled": "the endpoint speaks the current protocol only: remove any OpenAI-Beta header",
+    "OperationNotSupported": "the deployment's model does not run this kind of session, or not in this region",
+    "account_deactivated": "ask the owner of the account that the key belongs to",
+    "billing_hard_limit_reached": "raise the limit of the account that the key belongs to",
+    "credit_balance_exhausted": "buy credit for the account that the key belongs to",
+    "forbidden": "check what the key, or the identity, may do",
     "insufficient_quota": "check the plan and billing of the account that the key belongs to",
     "invalid_api_key": "check the secret that `auth.api_key` refers to",
     "model_not_found": "check `model.name`; on Azure it is the name of the deployment",

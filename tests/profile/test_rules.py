@@ -1,10 +1,11 @@
 """Each rule has a profile that breaks it, and a code."""
 
+from datetime import date
 from typing import Any
 
 import pytest
 
-from runner.profile import ProfileProblems
+from runner.profile import ProfileProblems, known_models
 from runner.profile.rules import RULES, WARNINGS
 from tests.profile.conftest import OPENAI
 
@@ -19,7 +20,9 @@ PREVIEW = AZURE.replace("[model]", 'api_version = "2025-04-01-preview"\n[model]'
 CHAT = 'version = 1\n[endpoint]\nkind = "local"\nbrain = { kind = "chat", model = "m", base_url = "%s" }\n'
 
 TRANSLATION = '[session]\ntype = "translation"\n'
+INTERPRETER = OPENAI.replace("realtime-2", "realtime-translate") + TRANSLATION
 FILE = '[input]\nkind = "file"\npath = "talk.wav"\n'
+BY_HAND = NO_MODEL + TRANSCRIPTION + FILE
 MICROPHONE = '[input]\nkind = "microphone"\n'
 SPEAKER = '[[outputs]]\nkind = "speaker"\n'
 TRANSCRIPT = '[[outputs]]\nkind = "transcript"\npath = "said.jsonl"\n'
@@ -30,6 +33,7 @@ CLIENT = 'name = "a"\ndescription = "b"\nrun = { kind = "client" }\n'
 EVENTS_IN = '[input]\nkind = "stdin"\nformat = "events"\n'
 ASKED = 'name = "a"\ndescription = "b"\nrun = { kind = "http", url = "%s", headers = { X-A = "b" } }\n'
 SERVER = '[[mcp_servers]]\nname = "s"\nrun = { kind = "hosted", server_url = "https://example.org" }\n'
+HEARD = "[session.audio.input]\ntranscription = { %s }\n"
 MANY = "[run]\nsessions = 2\n"
 OUTPUT = '[[outputs]]\nkind = "events"\npath = "%s"\n'
 
@@ -77,7 +81,7 @@ BROKEN = [
       for extra in ('{ instructions = "x" }', '{ audio = { output = { voice = "marin", new = 1 } } }',
                     '{ truncation = "auto" }', '{ audio = { input = { turn_detection = { type = "server_vad" } } } }')),
     (PREVIEW, "azure-preview"),
-    (OPENAI.replace("realtime-2", "realtime") + '[session]\nreasoning = { effort = "low" }\n', "reasoning-unsupported"),
+    (OPENAI.replace("me-2", "me-1.5") + '[session]\nreasoning = { effort = "low" }\n', "reasoning-unsupported"),
     (OPENAI + '[session]\noutput_modalities = ["text", "audio"]\n', "both-modalities"),
     (NO_MODEL + TRANSCRIPTION + WHISPER, "turn-detection-unsupported"),
     (OPENAI + WHISPER + 'turn_detection = { type = "server_vad" }\n', "turn-detection-unsupported"),
@@ -144,7 +148,7 @@ BROKEN = [
     (NO_MODEL.replace('"openai"', '"openai"\ncall_id = "rtc_1"') + TRANSLATION + FILE, "translation-unsupported"),
     (NO_MODEL + TRANSCRIPTION + FILE + '[run]\nuntil = "response-done"\n', "no-first-response"),
     (NO_MODEL + TRANSCRIPTION, "text-into-audio"),
-    (OPENAI + TRANSLATION, "text-into-audio"),
+    (INTERPRETER, "text-into-audio"),
     (OPENAI + '[input]\nkind = "stdin"\nrate = 8000\n', "audio-only-key"),
     (OPENAI + '[input]\nkind = "stdin"\nquestion = "Well?"\n', "question-unasked"),
     (NO_MODEL + TRANSCRIPTION + '[input]\nkind = "question"\nquestion = "Well?"\n', "text-into-audio"),
@@ -178,8 +182,26 @@ BROKEN = [
      "greeting-after"),
     (NO_MODEL + TRANSCRIPTION + FILE + "[idle]\nafter_s = 1\n", "idle-unsupported"),
     (OPENAI + "[idle]\nafter_s = 20\n[run.limits]\nmax_idle_s = 20\n", "idle-cut-short"),
+    (OPENAI.replace("realtime-2", "realtime"), "model-ended"),
+    (OPENAI + HEARD % 'model = "whisper-1"', "model-ending"),
+    (OPENAI.replace("realtime-2", "live-1.1"), "model-session"),
+    (OPENAI + TRANSLATION + FILE, "model-session"),
+    (OPENAI + HEARD % 'model = "gpt-realtime-2.1"', "model-session"),
+    *((OPENAI + HEARD % f'model = "{model}", {field}', "model-lacks")
+      for model, field in (("gpt-transcribe", 'delay = "low"'), ("gpt-live-transcribe", 'delay = "low"'))),
+    *((BY_HAND + HEARD % f'model = "gpt-realtime-whisper", {field}' + 'turn_detection = "none"\n', "model-lacks")
+      for field in ('keywords = ["a"]', 'languages = ["en"]', 'prompt = "a"')),
+    (BY_HAND + HEARD % 'model = "gpt-live-transcribe"' + 'turn_detection = { type = "server_vad" }\n',
+     "turn-detection-unsupported"),
+    *((OPENAI + f'[session.audio.output]\nvoice = "{voice}"\n', "voice-unsupported")
+      for voice in ("fable", "onyx", "nova")),
+    (CUSTOM % "https://gw.test/v1" + '[model]\nname = "gpt-live-1.1"\n[[session.tools]]\ntype = "mcp"\n'
+     'server_label = "s"\nconnector_id = "connector_gmail"\n', "connector-refused"),
 ]  # fmt: skip
 FINE = [
+    NO_MODEL + TRANSCRIPTION + FILE + HEARD % 'model = "gpt-live-transcribe", keywords = ["a"], languages = ["en"]',
+    CUSTOM % "http://127.0.0.1:8000/v1" + HEARD % 'model = "gpt-transcribe", delay = "low"',
+    AZURE + '[session.audio.input]\ntranscription = { model = "whisper-1", keywords = ["a"] }\n',
     OPENAI + '[idle]\nafter_s = 20\ntexts = ["Hello?"]\n[run.limits]\nmax_idle_s = 20.1\n',
     OPENAI + GREETING + 'audio = "a.wav"\nafter = "user"\n' + FILE,
     OPENAI + '[variables]\na = {}\n[greeting]\nprompt = "Greet {{a}}."\n',
@@ -189,9 +211,9 @@ FINE = [
     OPENAI + EVENTS_IN + "[[tools]]\n" + CLIENT,
     OPENAI + OUTPUT % "{a_1}-{started}" + '[variables]\na_1 = { required = true, pattern = "x" }\n[session]\n'
     'instructions = "{{a_1}} {{ date }} {{time}} {{profile}} {{}} {{two words}} {{\\"json\\": 1}} {a_2}"\n',
-    OPENAI + MICROPHONE + TRANSCRIPT + '[session.audio.input]\ntranscription = { model = "whisper-1" }\n',
+    OPENAI + MICROPHONE + TRANSCRIPT + '[session.audio.input]\ntranscription = { model = "gpt-transcribe" }\n',
     OPENAI + MICROPHONE + 'push_to_talk = true\n[session.audio.input]\nturn_detection = "none"\n' + SPEAKER,
-    OPENAI + TRANSLATION + FILE + "[[outputs]]\n" + WAV + 'track = "both"\n',
+    INTERPRETER + FILE + "[[outputs]]\n" + WAV + 'track = "both"\n',
     OPENAI + '[input]\nkind = "stdin"\nformat = "audio"\nrate = 8000\n[[outputs]]\nkind = "stdout"\nformat = "audio"\n',
     PREVIEW + "[session.extra]\ntemperature = 1\n",
     NO_MODEL + TRANSCRIPTION + WHISPER + 'turn_detection = "none"\n' + FILE,
@@ -241,6 +263,12 @@ FINE = [
     OPENAI + '[run]\nreconnect = { response_in_flight = "drop" }\nhistory = { max_items = 0 }\n',
     OPENAI + "[run]\nreconnect = { max_attempts = 0 }\nhistory = { max_items = 0 }\n",
 ]
+
+
+@pytest.fixture(autouse=True)
+def _a_certain_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Judge models by a day between two shutdowns."""
+    monkeypatch.setattr(known_models, "today", lambda: date(2027, 2, 1))
 
 
 @pytest.mark.parametrize(("text", "code"), BROKEN)

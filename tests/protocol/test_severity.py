@@ -29,6 +29,11 @@ from runner.redaction import hide
 
 FATAL = [
     ("beta_api_shape_disabled", ProtocolError),
+    ("account_deactivated", AccessRefused),
+    ("billing_hard_limit_reached", AccessRefused),
+    ("credit_balance_exhausted", AccessRefused),
+    ("forbidden", AccessRefused),
+    ("OperationNotSupported", SessionRefused),
     ("insufficient_quota", AccessRefused),
     ("invalid_api_key", AccessRefused),
     ("invalid_model", SessionRefused),

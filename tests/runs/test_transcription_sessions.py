@@ -21,7 +21,7 @@ base_url = "http://127.0.0.1:{port}/v1"
 [session]
 type = "transcription"
 [session.audio.input]
-transcription = {{ model = "whisper-1" }}
+transcription = {{ model = "gpt-transcribe" }}
 turn_detection = "none"
 [input]
 kind = "stdin"

@@ -24,7 +24,7 @@ from runner.settings.endpoint import LocalEndpoint
 from runner.settings.faults import DelayedFault, ExpireFault, RefuseFault
 
 _BETA_SHAPE: Final = "The beta shape of the Realtime API is switched off: connect without the OpenAI-Beta header."
-_DEFAULT_MODEL: Final = "gpt-realtime"
+_DEFAULT_MODEL: Final = "gpt-realtime-2.1"
 
 Kind = SessionKind | Literal["translation"]
 

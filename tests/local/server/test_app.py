@@ -131,11 +131,11 @@ async def test_addresses(target: str, kind: str) -> None:
 @pytest.mark.parametrize(
     ("target", "model", "accepted"),
     [
-        ("/openai/v1/realtime?model=my-deployment", "gpt-realtime", True),
-        ("/openai/realtime?api-version=2025-04-01-preview&deployment=my-deployment", "gpt-realtime", True),
+        ("/openai/v1/realtime?model=my-deployment", "gpt-realtime-2.1", True),
+        ("/openai/realtime?api-version=2025-04-01-preview&deployment=my-deployment", "gpt-realtime-2.1", True),
         ("/openai/v1/realtime?model=my-deployment", "my-deployment", True),
         ("/v1/realtime?deployment=my-deployment", "my-deployment", True),
-        ("/v1/realtime?model=my-deployment", "gpt-realtime", False),
+        ("/v1/realtime?model=my-deployment", "gpt-realtime-2.1", False),
     ],
 )
 async def test_azures_addresses_name_a_deployment(target: str, model: str, accepted: bool) -> None:

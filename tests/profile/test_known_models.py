@@ -1,0 +1,105 @@
+"""The table of models: `check` says what it says, and nothing that comes with rt-run names a model that ends soon."""
+
+import re
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from runner.cli.main import run
+from runner.profile import LoadedProfile, known_models, load_profile
+from runner.profile.known_models import KnownModel, table_date
+from runner.profile.rules_models import NOTICE_DAYS
+
+MODELS = list(known_models.known_models().values())
+ENDING = [each for each in MODELS if each.ends]
+
+
+def profile_of(model: KnownModel) -> str:
+    """A profile that uses a model as it is meant to be used, on OpenAI."""
+    kind = model.sessions[0]
+    head = 'version = 1\n[endpoint]\nkind = "openai"\n[input]\nkind = "file"\npath = "talk.wav"\n'
+    if kind == "transcription":
+        detection = "" if "turn_detection" in model.takes else 'turn_detection = "none"\n'
+        heard = f'[session.audio.input]\ntranscription = {{ model = "{model.name}" }}\n{detection}'
+        return f'{head}[session]\ntype = "transcription"\n{heard}'
+    return f'{head}[model]\nname = "{model.name}"\n[session]\ntype = "{kind}"\n'
+
+
+@pytest.fixture
+def load_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[KnownModel, date], LoadedProfile]:
+    """Load a profile of a model on a certain day."""
+
+    def load(model: KnownModel, day: date) -> LoadedProfile:
+        monkeypatch.setattr(known_models, "today", lambda: day)
+        (tmp_path / "p.toml").write_text(profile_of(model))
+        return load_profile("p.toml", environ={})
+
+    return load
+
+
+@pytest.mark.parametrize("model", [each for each in MODELS if "live" not in each.sessions], ids=lambda each: each.name)
+def test_a_profile_of_each_model_is_judged_by_the_table(
+    load_on: Callable[[KnownModel, date], LoadedProfile], model: KnownModel
+) -> None:
+    """Nothing is said long before its end, then that it ends and what follows, and afterwards that it has ended."""
+    ends = model.ends or date(2030, 1, 1)
+    long_before, before, after = ends - timedelta(NOTICE_DAYS + 1), ends - timedelta(1), ends
+
+    assert load_on(model, long_before).warnings == []
+    told = [*load_on(model, before).warnings, *load_on(model, after).warnings]
+    if model.ends is None:
+        assert told == []
+    else:
+        assert [each.code for each in told] == ["model-ending", "model-ended"]
+        assert all(str(ends) in each.problem and each.hint == f"use {model.successor}" for each in told)
+
+
+def test_check_refuses_a_model_that_has_ended_on_openai_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A gateway may have another model under its name."""
+    monkeypatch.setattr(known_models, "today", lambda: date(2028, 1, 1))
+    model = known_models.known_models()["gpt-realtime"]
+    gateway = profile_of(model).replace('"openai"', '"custom"\nbase_url = "https://gw.test/v1"')
+    (tmp_path / "talk.wav").touch()
+    (tmp_path / "own.toml").write_text(profile_of(model))
+    (tmp_path / "gateway.toml").write_text(gateway)
+
+    assert run(["check", "./own.toml"]) == 78
+    assert run(["check", "./gateway.toml"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "own.toml:8:8: model.name: gpt-realtime was shut down on 2027-01-20; use gpt-realtime-2.1"
+    assert said[2].startswith("warning: gateway.toml:9:8: model.name")
+
+
+def test_nothing_that_comes_with_rt_run_names_a_model_that_ends_soon(repository: Path) -> None:
+    """Neither profiles and templates nor the README, by the date of the table."""
+    late = {each.name for each in ENDING if each.ends and each.ends - table_date() <= timedelta(NOTICE_DAYS)}
+    files = [
+        repository / "README.md",
+        repository / "runner" / "local" / "server" / "app.py",
+        *(repository / "profiles").glob("*.toml"),
+        *(repository / "runner" / "profile" / "builtin").glob("*.toml"),
+        *(repository / "runner" / "cli" / "templates").glob("*.toml"),
+        *(repository / "docs" / "examples").glob("*.py"),
+    ]
+    named = {(path.name, name) for path in files for name in re.findall(r"[\w.-]+", path.read_text())}
+
+    assert late
+    assert [(path, name) for path, name in sorted(named) if name in late] == []
+
+
+def test_the_table_is_documented(repository: Path) -> None:
+    """Each model has its row, with its end and what follows; successors are models that stay."""
+    rows = (repository / "docs" / "models.md").read_text().splitlines()
+
+    assert f"as of {table_date()}" in rows[2]
+    for model in MODELS:
+        (row,) = (each for each in rows if each.startswith(f"| `{model.name}` |"))
+        cells = [each.strip() for each in row.strip("|").split("|")]
+        assert cells[1] == ", ".join(model.sessions)
+        assert set(re.findall(r"`(\w+)`", cells[2])) == model.takes
+        assert cells[3:] == ([str(model.ends), f"`{model.successor}`"] if model.ends else ["-", "-"])
+        assert not model.ends or not known_models.known_models()[model.successor].ends
