@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
-from jsonschema.validators import validator_for
+from jsonschema.exceptions import SchemaError, ValidationError
+from jsonschema.validators import extend, validator_for
 from pydantic_core import from_json
 from referencing import Registry
 from referencing.exceptions import Unresolvable
@@ -15,7 +18,7 @@ from referencing.exceptions import Unresolvable
 if TYPE_CHECKING:
     from runner.tools.tool_source import JsonObject
 
-_LONGEST_CHARACTERS = 1024 * 1024
+_LONGEST_CHARACTERS = 256 * 1024
 _MOST_PROBLEMS = 5
 _LONGEST_PROBLEM = 300
 
@@ -26,9 +29,6 @@ class UnfitArguments(Exception):
 
 def schema_problem(schema: JsonObject) -> str:
     """Why arguments cannot be judged by a schema, in the words of JSON Schema; nothing where they can."""
-    from jsonschema import Draft202012Validator, SchemaError
-    from jsonschema.validators import validator_for
-
     try:
         validator_for(schema, default=Draft202012Validator).check_schema(schema)
     except SchemaError as error:
@@ -50,7 +50,8 @@ class ArgumentSchema:
 
     @cached_property
     def _validator(self) -> Any:
-        kind = validator_for(self.schema, default=Draft202012Validator)
+        extended: Callable[..., Any] = extend
+        kind = extended(validator_for(self.schema, default=Draft202012Validator), {"uniqueItems": _unique_items})
         return kind(self.schema, registry=Registry())
 
     def read(self, text: str) -> JsonObject:
@@ -77,8 +78,29 @@ class ArgumentSchema:
         except Unresolvable as error:
             return [f"- the schema refers to {error.ref}, which is not in it"]
         except RecursionError:
-            return ["- the schema refers to itself without end"]
+            return ["- they are nested too deeply, or the schema refers to itself without end"]
+        except Exception as error:  # noqa: BLE001  # such as a number that no arithmetic takes
+            return [f"- they cannot be judged: {_cut(str(error))}"]
         return [f"- {_place(each.absolute_path)}{_cut(each.message)}" for each in found]
+
+
+def _unique_items(_validator: Any, is_wanted: Any, items: Any, _schema: Any) -> Iterator[ValidationError]:
+    """Judge `uniqueItems` in linear time; jsonschema compares each element with all others, which may take minutes."""
+    if is_wanted and isinstance(items, list) and len({_canonical(each) for each in items}) < len(items):
+        yield ValidationError("the elements are not all different")
+
+
+def _canonical(value: Any) -> str:
+    """A text that is the same for what JSON Schema takes for equal, such as 1 and 1.0."""
+    return json.dumps(_plain(value), sort_keys=True)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _place(path: Any) -> str:

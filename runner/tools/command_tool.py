@@ -10,6 +10,7 @@ from runner import logs
 from runner.child_process import run_program
 from runner.errors import SecretError, reason_of
 from runner.protocol.json_text import dumps
+from runner.redaction import redact
 from runner.tools.given_texts import program_environment
 from runner.tools.output_text import MARGIN_BYTES, text_of
 from runner.tools.tool_source import NO_ARGUMENTS, CallAnswer, OfferedTool
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _GRACE_S = 1.0
 """How long a program that is given up may take to end after SIGTERM, in seconds."""
+
+_LONGEST_ERRORS = 1000
 
 
 class CommandTool:
@@ -61,7 +64,7 @@ class CommandTool:
             logs.logger().error("tool_not_started", tool=name, program=self._run.argv[0], error=reason)
             return CallAnswer("The tool could not be started.", is_failed=True)
         if ended.errors and self._settings.log != "none":
-            logs.logger().info("tool_stderr", tool=name, text=text_of(ended.errors)[-1000:])
+            logs.logger().info("tool_stderr", tool=name, text=redact(text_of(ended.errors))[-_LONGEST_ERRORS:])
         output = text_of(ended.output)
         if ended.is_cut or ended.exit_code == 0:
             return CallAnswer(output, is_cut=ended.is_cut)

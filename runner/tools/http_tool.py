@@ -122,6 +122,9 @@ class HttpTool:
 
     def _answer(self, name: str, response: httpx.Response, body: bytes, *, is_cut: bool) -> CallAnswer:
         status = response.status_code
+        if response.headers.get("content-encoding", "identity").lower() != "identity":
+            what = f"The tool answered with HTTP {status}, in an encoding that was not asked for."
+            return CallAnswer(what, is_failed=True)
         text = _decoded(body, response.headers.get("content-type", ""))
         if response.is_success:
             return CallAnswer(text, is_cut=is_cut)

@@ -132,7 +132,8 @@ def _imported(run: PythonRun) -> Callable[..., Any]:
     """
     module_name, _, path = run.function.partition(":")
     if run.path is not None and str(run.path) not in sys.path:
-        sys.path.insert(0, str(run.path))
+        # Last: whatever is called as a module of Python or of rt-run is not taken from there.
+        sys.path.append(str(run.path))
     try:
         found: Any = import_module(module_name)
     except (Exception, SystemExit) as error:
@@ -140,8 +141,9 @@ def _imported(run: PythonRun) -> Callable[..., Any]:
         msg = f"{module_name} cannot be imported: {reason}"
         raise ProfileError(msg, hint=_hint(run)) from error
     if run.path is not None and not _is_below(getattr(found, "__file__", None), run.path):
-        msg = f"another module {module_name} is imported already, from {getattr(found, '__file__', 'Python itself')}"
-        raise ProfileError(msg, hint=f"give the module in {run.path} a name of its own")
+        where = getattr(found, "__file__", None) or "Python itself"
+        msg = f"{module_name} is imported from {where}, and not from {run.path}"
+        raise ProfileError(msg, hint="give the module a name that nothing else has")
     for part in path.split("."):
         found = getattr(found, part, None)
     if not callable(found):

@@ -16,10 +16,13 @@ TREE = {"$defs": {"node": {"properties": {"next": {"$ref": "#/$defs/node"}, "n":
         ({"required": ["a"]}, "  ", "- 'a' is a required property"),
         ({"properties": {"a": {"items": {"type": "string"}}}}, '{"a": ["x", 1]}', "- a[1]: 1 is not of type 'string'"),
         ({**TREE, "$ref": "#/$defs/node"}, '{"next": {"next": {"n": "x"}}}', "- next.next.n: 'x' is not of type"),
-        ({"$ref": "#"}, "{}", "- the schema refers to itself without end"),
+        ({"$ref": "#"}, "{}", "- they are nested too deeply, or the schema refers to itself"),
         ({"$ref": "#/$defs/none"}, "{}", "- the schema refers to /$defs/none, which is not in it"),
         ({"$ref": "https://example.com/schema.json"}, "{}", "- the schema refers to https://example.com/schema.json"),
         ({"$ref": "file:///etc/passwd"}, "{}", "- the schema refers to file:///etc/passwd, which is not in it"),
+        ({"properties": {"a": {"multipleOf": 0.01}}}, '{"a": 1' + "0" * 400 + "}", "- they cannot be judged:"),
+        ({"properties": {"a": {"uniqueItems": True}}}, '{"a": [1, {"b": [1]}, "1", true]}', ""),
+        ({"properties": {"a": {"uniqueItems": True}}}, '{"a": [{"b": [1]}, {"b": [1.0]}]}', "- a: the elements"),
         ({"maxProperties": 0}, '{"a": "' + "x" * 5000 + '"}', "…"),
         ({"$schema": "http://json-schema.org/draft-04/schema#", "properties": {"a": {"maximum": 1,
           "exclusiveMaximum": True}}}, '{"a": 1}', "- a: 1 is greater than or equal to the maximum of 1"),
@@ -36,6 +39,13 @@ def test_a_schema_judges_arguments_in_words(schema: dict[str, Any], text: str, s
     assert bool(told) == bool(said)
     assert said in told
     assert len(told) < 500
+
+
+def test_many_elements_are_judged_at_once() -> None:
+    """An array that a model makes long holds up no session."""
+    text = '{"a": [' + ",".join(f'{{"i": {index}}}' for index in range(10_000)) + "]}"
+
+    assert len(ArgumentSchema({"properties": {"a": {"uniqueItems": True}}}).read(text)["a"]) == 10_000
 
 
 def test_no_more_than_five_problems_are_told() -> None:

@@ -92,10 +92,10 @@ async def test_arguments_may_be_the_query() -> None:
     server = Server(answer("200 OK", "fine"))
     arguments = {"order": "7&admin=1#/../..", "tags": ["a", 2, None], "deep": {"x": True}, "none": None}
     async with listening(server) as port:
-        await called(http(f"http://127.0.0.1:{port}/orders?key=1", method="GET"), json.dumps(arguments))
+        await called(http(f"http://127.0.0.1:{port}/orders?lang=en", method="GET"), json.dumps(arguments))
 
     asked = server.heads[0].split(" ", 2)[1]
-    assert asked == "/orders?key=1&order=7%26admin%3D1%23%2F..%2F..&tags=a&tags=2&deep=%7B%22x%22%3Atrue%7D"
+    assert asked == "/orders?lang=en&order=7%26admin%3D1%23%2F..%2F..&tags=a&tags=2&deep=%7B%22x%22%3Atrue%7D"
     assert server.bodies == [b""]
 
 
@@ -104,13 +104,18 @@ async def test_arguments_may_be_the_query() -> None:
     [
         (answer("404 Not Found", "no such order"), "failed", "The tool answered with HTTP 404.\nno such order"),
         (answer("204 No Content"), "ok", ""),
+        (
+            answer("200 OK", "x", "Content-Encoding: gzip"),
+            "failed",
+            "The tool answered with HTTP 200, in an encoding that was not asked for.",
+        ),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n\xff\x00", "ok", "\ufffd\ufffd"),
         (b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=latin-1\r\nContent-Length: 1\r\n\r\n\xe4", "ok", "ä"),
         (b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=hex\r\nContent-Length: 1\r\n\r\na", "ok", "a"),
         ("nonsense\r\n\r\n", "failed", "The tool could not be reached."),
         ("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", "failed", "The tool could not be reached."),
     ],
-    ids=["missing", "empty", "no-text", "latin", "odd-charset", "no-http", "half"],
+    ids=["missing", "empty", "zipped", "no-text", "latin", "odd-charset", "no-http", "half"],
 )
 async def test_whatever_a_server_says_is_an_answer(given: str | bytes, outcome: str, output: str) -> None:
     """What is no success tells the model so."""
