@@ -1,0 +1,40 @@
+"""What is shipped for Kubernetes and Compose fits their schemas and each other."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+DEPLOY = REPOSITORY / "deploy"
+MANIFESTS = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
+FLUSHING_S = 5
+
+
+def _names(paths: list[Path]) -> list[str]:
+    return [path.stem for path in paths]
+
+
+@pytest.mark.parametrize("path", MANIFESTS, ids=_names(MANIFESTS))
+def test_a_manifest_fits_the_schema_of_kubernetes(path: Path) -> None:
+    """Strictly: no key is unknown."""
+    reason = "needs the group deploy"
+    checker: Any = pytest.importorskip("kubernetes_validate", reason=reason)
+    yaml: Any = pytest.importorskip("yaml", reason=reason)
+
+    for document in yaml.safe_load_all(path.read_text()):
+        checker.validate(document, checker.latest_version(), strict=True)
+
+
+@pytest.mark.parametrize("path", [*MANIFESTS, DEPLOY / "compose.yaml"], ids=lambda path: path.stem)
+def test_a_container_may_drain_before_it_is_killed(path: Path) -> None:
+    """The time to stop is longer than the default grace period and the time for flushing together."""
+    from runner.settings.run_settings import RunSettings
+
+    text = path.read_text()
+    times_s = re.findall(r"(?:terminationGracePeriodSeconds|stop_grace_period): (\d+)", text)
+
+    assert len(times_s) == len(re.findall(r"--profile", text))
+    assert all(int(each) > RunSettings().grace_s + FLUSHING_S for each in times_s)
