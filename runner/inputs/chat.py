@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from runner.inputs.answer_stop import AnswerStop
+from runner.inputs.approval_prompt import ApprovalPrompt
 from runner.inputs.chat_commands import ChatCommands
 from runner.inputs.session_input import SessionInput
 from runner.task_groups import body_task_group
@@ -49,13 +50,16 @@ class Chat(SessionInput):
     async def feed(self, session: Session, flushed: Flushed, playback: PlayingAnswers | None) -> InputEnd:
         """After a greeting take a line, say it, wait for the answer, and again, until the user leaves."""
         self.answer_stop = answer_stop = AnswerStop(session, playback)
+        typed = ApprovalPrompt(self._screen.say, self._screen.next_line)
+        if session.tools:
+            session.tools.approvals.ask_by(typed.ask)
         async with body_task_group() as tasks:
             tasks.start_soon(self._heed_interrupts, session, answer_stop, tasks)
             if session.state.busy:
                 await session.wait_answered()
                 await flushed()
             commands = ChatCommands(session, self._prices, self._save_as)
-            while not commands.is_over and (line := await self._screen.next_line()) is not None:
+            while not commands.is_over and (line := await typed.next_line()) is not None:
                 if (told := await commands.carry_out(line)) is not None:
                     self._screen.say(told)
                 elif text := line.strip():

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from runner import logs
 from runner.inputs.answer_stop import AnswerStop
+from runner.inputs.approval_prompt import ApprovalPrompt
 from runner.inputs.session_input import SessionInput
 
 if TYPE_CHECKING:
@@ -30,15 +31,23 @@ class PlainChat(SessionInput):
     async def feed(self, session: Session, flushed: Flushed, playback: PlayingAnswers | None) -> InputEnd:
         """Take a line, say it, wait for the answer, and again, until the user leaves."""
         self.answer_stop = AnswerStop(session, playback)
+        typed = ApprovalPrompt(lambda text: logs.tell(f"{text}\n"), self._read)
+        if session.tools:
+            session.tools.approvals.ask_by(typed.ask)
         logs.tell(_PROMPT)
-        async for _, line in self._lines:
-            if text := line.decode(errors="replace").strip():
+        while (line := await typed.next_line()) is not None:
+            if text := line.strip():
                 self.answer_stop.renew()
                 await session.say(text)
                 await session.wait_answered()
                 await flushed()
             logs.tell(_PROMPT)
         return "user-left"
+
+    async def _read(self) -> str | None:
+        async for _, line in self._lines:
+            return line.decode(errors="replace")
+        return None
 
     def close(self) -> None:
         """Read no more lines."""

@@ -1,5 +1,6 @@
 """The chat at a terminal: the command at a real pseudo-terminal."""
 
+import json
 import signal
 import termios
 from collections.abc import Iterator
@@ -99,3 +100,37 @@ def test_a_terminal_that_only_prints_has_a_chat_too(tmp_path: Path) -> None:
         assert it.left() == 0
     finally:
         it.close()
+
+
+ASKING = """
+[[tools]]
+name = "order"
+parameters = {{ type = "object", properties = {{ number = {{ type = "string" }} }} }}
+approval = "always"
+run = {{ kind = "command", argv = ["cat"] }}
+"""
+
+
+def test_the_user_is_asked_whether_a_call_may_run(tmp_path: Path) -> None:
+    """Yes runs it, no tells the model; what else is typed meanwhile is the next question."""
+    script = [{"match": "order (\\d+)", "calls": [{"name": "order", "arguments": {"number": "\\1"}}]}]
+    name = local(tmp_path, more=ASKING.format())
+    it = Terminal(tmp_path, "--profile", name, "--set", f"endpoint.script={toml(script)}")
+    try:
+        it.sees("\n>")
+        it.types("order 7\r")
+        it.sees('order({"number":"7"}): may it run? y or n')
+        it.types("order 8\ry\r")
+        it.sees('The function answered: {"number":"7"}')
+        it.sees('order({"number":"8"}): may it run? y or n')
+        it.types("n\r")
+        it.sees("The function answered: The call was denied.")
+        it.types(CTRL_D)
+        assert it.left() == 0
+    finally:
+        it.close()
+
+
+def toml(rows: object) -> str:
+    """Rows of a script as a value of `--set`."""
+    return json.dumps(rows).replace('": ', '" = ')
