@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from runner.errors import RunnerError
     from runner.profile import LoadedProfile, ProfileProblems, load_profile, make_profile
     from runner.protocol.effects import (
+        ApprovalAsked,
         AudioDelta,
         Concluded,
         Configured,
@@ -54,6 +55,7 @@ _HOMES = {
     "runner.errors": ("RunnerError",),
     "runner.profile": ("LoadedProfile", "ProfileProblems", "load_profile", "make_profile"),
     "runner.protocol.effects": (
+        "ApprovalAsked",
         "AudioDelta",
         "Concluded",
         "Configured",
@@ -93,6 +95,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "ApprovalAsked",
     "ApprovalRequest",
     "AudioDelta",
     "Concluded",

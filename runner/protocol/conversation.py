@@ -97,6 +97,7 @@ class Conversation:
         known.asked_by = known.asked_by if known.leaving else ""
         known.take_whole(read)
         known.call_id, known.name = read.call_id or known.call_id, read.name or known.name
+        known.server = read.server or known.server
         # A turn that was reported as incomplete stays so, also when a later connection gets it completed.
         if read.status != "in_progress" and not known.is_announced:
             known.status = read.status

@@ -99,6 +99,20 @@ class FunctionCalled:
 
 
 @dataclass(frozen=True, slots=True)
+class ApprovalAsked:
+    """A response that is over asks whether the endpoint may call an MCP server."""
+
+    response_id: str
+    request_id: str
+    """The id of the item that asks, which the answer names."""
+    server: str
+    """The server's label."""
+    name: str
+    """The tool."""
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
 class FunctionAnswered:
     """The output of a function stands in the conversation."""
 
@@ -257,6 +271,7 @@ Effect = (
     | ResponseEnded
     | ResponseRetried
     | FunctionCalled
+    | ApprovalAsked
     | FunctionAnswered
     | SessionEnded
     | RateLimitCrossed

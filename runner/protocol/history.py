@@ -1,6 +1,6 @@
 """History replay: the conversation so far as client events, for a new connection."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from unicodedata import east_asian_width
 
 from runner.audio.format import PCM, AudioFormat
@@ -15,7 +15,9 @@ _ITEM_TOKENS = 4
 _CONTENT_TYPES = {"user": "input_text", "system": "input_text", "assistant": "output_text"}
 
 
-def replay(conversation: Conversation, bounds: History, *, audio_format: AudioFormat = PCM) -> list[JsonObject]:
+def replay(
+    conversation: Conversation, bounds: History, *, audio_format: AudioFormat = PCM, calls: Collection[str] = ()
+) -> list[JsonObject]:
     """The `conversation.item.create` events that rebuild a conversation, the oldest item first.
 
     Turns are replayed as text: what was typed, the transcript of what was said, and of an answer the part that was
@@ -26,7 +28,9 @@ def replay(conversation: Conversation, bounds: History, *, audio_format: AudioFo
         conversation: The conversation as it is now.
         bounds: How much of it is replayed: the newest items, the last question always among them.
         audio_format: The format of the assistant's audio, by which the part that was heard is found.
+        calls: The functions' calls that are to be answered yet, by their ids; they are replayed beyond all bounds.
     """
+    unanswered = set(calls)
     chosen: list[JsonObject] = []
     tokens, has_question = 0, not (bounds.max_items and bounds.max_tokens)
     for item in reversed(conversation.items):
@@ -34,8 +38,13 @@ def replay(conversation: Conversation, bounds: History, *, audio_format: AudioFo
         if replayed is None:
             continue
         tokens += _ITEM_TOKENS + len(item.text) // _CHARACTERS_PER_TOKEN
-        if has_question and (len(chosen) >= bounds.max_items or tokens > bounds.max_tokens):
+        is_full = has_question and (len(chosen) >= bounds.max_items or tokens > bounds.max_tokens)
+        if is_full and not unanswered:
             break
+        if is_full and item.call_id not in unanswered:
+            continue
+        if item.type == "function_call":
+            unanswered.discard(item.call_id)
         chosen.append(replayed)
         # Without the last question, an answer that is asked for again would be one to something else.
         has_question = has_question or item.role == "user"

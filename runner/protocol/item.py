@@ -58,6 +58,8 @@ class Item:
     """Of a function's call and of its output: what joins the two."""
     name: str = ""
     """Of a function's call: which function."""
+    server: str = ""
+    """Of a request to approve of a call: the label of the MCP server."""
     name_at_end: str = ""
     """The id that the endpoint has given to an item which pieces without any had made."""
     response_id: str = ""
@@ -156,13 +158,14 @@ def part_index(event: JsonObject, side: SideFields) -> int:
 def read_item(item: JsonObject, side: SideFields) -> Item:
     """An item as an event describes it; raises `BadField` where it has no id."""
     kind, status = side.text(item, "type"), item.get("status")
-    if kind in {"function_call", "function_call_output"}:
+    if kind in {"function_call", "function_call_output", "mcp_approval_request"}:
         texts = [side.text(item, "arguments") or side.text(item, "output")]
     else:
         texts = [*_texts(item, side)]
     read = Item(identifier(item, "id"), kind, side.text(item, "role"))
     read.wholes = {index: WholeText(each, 0) for index, each in enumerate(texts) if each}
     read.call_id, read.name = side.identifier(item, "call_id"), side.text(item, "name")
+    read.server = side.text(item, "server_label")
     match status:
         case "completed" | "incomplete":
             read.status = status

@@ -9,7 +9,6 @@ from runner.protocol.conversation_events import finished
 from runner.protocol.effects import (
     AudioDelta,
     Effect,
-    FunctionCalled,
     ResponseEnded,
     ResponseRetried,
     ResponseStarted,
@@ -199,7 +198,7 @@ def _response_done(state: SessionState, event: JsonObject) -> list[Effect]:
     return [*effects, *called, ending]
 
 
-def _called(state: SessionState, response_id: str, request_id: str, status: str) -> tuple[list[FunctionCalled], bool]:
+def _called(state: SessionState, response_id: str, request_id: str, status: str) -> tuple[list[Effect], bool]:
     """What a response has called, and whether the turn goes on; what was cancelled or has failed calls nothing."""
     made = state.conversation.of_responses({response_id})
     return state.rounds.call(response_id, request_id, made, is_over=status in {"completed", "incomplete"})

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from runner.protocol.effects import FunctionAnswered, FunctionCalled
+from runner.protocol.effects import ApprovalAsked, Effect, FunctionAnswered, FunctionCalled
 
 if TYPE_CHECKING:
     from runner.protocol.item import Item
@@ -34,6 +34,8 @@ class Round:
     number: int
     """Which round of its turn it is, from 1."""
     calls: Sequence[FunctionCalled]
+    approvals: Sequence[ApprovalAsked]
+    """What the endpoint asks approval for, beside."""
     has_words: bool
     """Whether the response has said something, too."""
     standing: Standing = "going-on"
@@ -49,6 +51,7 @@ class Rounds:
 
     Attributes:
         runs: Says whether the client runs a function with this name; others are answered by whoever uses the session.
+        approves: Whether somebody answers when the endpoint asks for approval.
         most: How many rounds a turn may have.
         open: The rounds whose functions are not all answered, or whose turn was not continued yet.
         calls: How many functions were called.
@@ -56,6 +59,7 @@ class Rounds:
 
     def __init__(self) -> None:
         self.runs: Callable[[str], bool] = lambda _name: False
+        self.approves = False
         self.most = 1
         self.open: list[Round] = []
         self.calls = 0
@@ -75,7 +79,7 @@ class Rounds:
 
     def call(
         self, response_id: str, request_id: str, made: Sequence[Item], *, is_over: bool
-    ) -> tuple[list[FunctionCalled], bool]:
+    ) -> tuple[list[Effect], bool]:
         """A response is over, or will get no further; open a round of the functions that it has called.
 
         Args:
@@ -85,20 +89,26 @@ class Rounds:
             is_over: Whether it has ended by itself, so that its calls are to be run.
 
         Returns:
-            All functions that it has called, and whether the turn goes on.
+            What it has called and asked approval for, and whether the turn goes on.
         """
-        called = [each for each in made if _is_call(each)]
-        for each in called:
+        new = [each for each in made if each.status == "completed" and not each.is_announced and _is_call(each)]
+        for each in new:
             each.is_announced = True
-        effects = [FunctionCalled(response_id, each.call_id, each.name, each.text, each.id) for each in called]
-        self.calls += len(effects)
-        run = [each for each in effects if self.runs(each.name)]
-        if not run:
+        called = [
+            FunctionCalled(response_id, each.call_id, each.name, each.text, each.id) for each in new if each.call_id
+        ]
+        asked = [
+            ApprovalAsked(response_id, each.id, each.server, each.name, each.text) for each in new if not each.call_id
+        ]
+        self.calls += len(called)
+        run, answered = [each for each in called if self.runs(each.name)], asked if self.approves else []
+        effects: list[Effect] = [*called, *asked]
+        if not (run or answered):
             return effects, False
         turn_id, number = self._turns.pop(request_id, (request_id, 0))
         standing: Standing = "interrupted" if not is_over else "going-on" if number < self.most else "spent"
         has_words = any(each.type == "message" and (each.text or each.audio_characters) for each in made)
-        self.open.append(Round(response_id, turn_id, number + 1, run, has_words, standing))
+        self.open.append(Round(response_id, turn_id, number + 1, run, answered, has_words, standing))
         return effects, standing == "going-on"
 
     def begin(self) -> list[Round]:
@@ -145,5 +155,4 @@ class Rounds:
 
 
 def _is_call(item: Item) -> bool:
-    is_whole = item.status == "completed" and not item.is_announced
-    return item.type == "function_call" and bool(item.call_id) and is_whole
+    return item.type == "mcp_approval_request" or (item.type == "function_call" and bool(item.call_id))

@@ -73,5 +73,7 @@ class HistoryReplay:
             # The other session types have no items.
             return {}
         conversation = self._state.conversation
-        events = history.replay(conversation, bounds, audio_format=self._state.configuration.output_format)
+        calls = {each.call_id for round_ in self._state.rounds.open for each in round_.calls}
+        output_format = self._state.configuration.output_format
+        events = history.replay(conversation, bounds, audio_format=output_format, calls=calls)
         return {item: each for each in events if (item := conversation.by_id[each["item"]["id"]]) not in self._replayed}

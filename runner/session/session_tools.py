@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import anyio.abc
 
+from runner.api.tools import McpTool
 from runner.errors import IllegalEvent, RunnerError
 from runner.session.approvals import Approvals
+from runner.settings.profile import RealtimeSettings
 
 if TYPE_CHECKING:
     from runner.protocol.json_fields import JsonObject
@@ -56,9 +58,9 @@ class SessionTools:
         Raises:
             RunnerError: One of the tools, or a connection, can never be had.
         """
-        each, failures = self._profile, list[RunnerError]()
+        failures: list[RunnerError] = []
         async with anyio.create_task_group() as opening:
-            if each.session.type == "realtime" and (each.tools or each.mcp_servers or each.run.tools.hang_up):
+            if self._has_tools:
                 opening.start_soon(self._open, self._made()[0], failures, opening.cancel_scope)
             else:
                 self._opened.set()
@@ -69,6 +71,15 @@ class SessionTools:
                 opening.cancel_scope.cancel()
         if failures:
             raise failures[0]
+
+    @property
+    def _has_tools(self) -> bool:
+        """Whether anything of the profile is run or approved of here."""
+        profile, session = self._profile, self._profile.session
+        if not isinstance(session, RealtimeSettings):
+            return False
+        asks = any(isinstance(each, McpTool) for each in session.tools or ())
+        return bool(asks or profile.tools or profile.mcp_servers or profile.run.tools.hang_up)
 
     async def _open(self, toolbox: Toolbox, failures: list[RunnerError], scope: anyio.CancelScope) -> None:
         try:
@@ -94,8 +105,8 @@ class SessionTools:
         given = self._profile.model_dump(mode="json", exclude_unset=True, include={"session": {"tools"}})
         by_hand: list[JsonObject] = given.get("session", {}).get("tools") or []
         run = self._toolbox.definitions()
-        names = {each["name"] for each in run}
-        return [*(each for each in by_hand if each.get("name") not in names), *run]
+        names = {each.get("name") for each in run if each["type"] == "function"}
+        return [*(each for each in by_hand if each.get("name", "") not in names), *run]
 
     def add(self, function: Callable[..., Any], **settings: Any) -> None:
         """Offer a function of the host program; one that the profile declares as `client` has its limits from there.
@@ -166,7 +177,7 @@ class SessionTools:
                 refreshed=self._refreshed,
             )
             rounds = self._carriage.state.rounds
-            rounds.runs, rounds.most = self._runs, self._profile.run.tools.max_rounds
+            rounds.runs, rounds.most, rounds.approves = self._runs, self._profile.run.tools.max_rounds, True
             self._toolbox.open(self._tasks)
             self._carriage.add_reader(self._loop.read)
             self._tasks.start_soon(self._loop.run)

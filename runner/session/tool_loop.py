@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,11 @@ from runner import logs
 from runner.errors import ProtocolError, RunnerError
 from runner.protocol.effects import ResponseEnded, ResponseStarted
 from runner.protocol.rounds import CallFacts
-from runner.session.approvals import ApprovalRequest
+from runner.session.approvals import ApprovalAnswer, ApprovalRequest
 from runner.tools.tool_result import Outcome, ToolResult
 
 if TYPE_CHECKING:
-    from runner.protocol.effects import FunctionCalled
+    from runner.protocol.effects import ApprovalAsked, FunctionCalled
     from runner.protocol.json_fields import JsonObject
     from runner.protocol.rounds import Round
     from runner.session.approvals import Approvals
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 _SPOKEN_SILENCE_MS = 1500
 """After which silence a session that speaks says a word, unless the profile says otherwise."""
 _OUTPUT = "function_call_output"
+HOSTED = "mcp:"
+"""What the names of the servers begin with that the endpoint calls."""
 _INTERRUPTED = "The call was not run, because its turn was interrupted."
 
 
@@ -120,6 +123,8 @@ class ToolLoop:
                 async with anyio.create_task_group() as calls:
                     for each in round_.calls:
                         calls.start_soon(self._answer, round_, each)
+                    for asked in round_.approvals:
+                        calls.start_soon(self._approve, round_, asked)
                 meanwhile.cancel_scope.cancel()
             await self._go_on(round_)
         except* RunnerError as raised:
@@ -159,24 +164,40 @@ class ToolLoop:
         output = {"type": _OUTPUT, "call_id": call.call_id, "output": result.output}
         await self._outbox.send({"type": "conversation.item.create", "item": output})
 
+    async def _approve(self, round_: Round, asked: ApprovalAsked) -> None:
+        """Answer whether the endpoint may call a server; a next connection would know nothing of the question."""
+        epoch, answer = self._carriage.epoch, ApprovalAnswer(False, _INTERRUPTED)
+        with self._withdrawable(round_):
+            server = self._toolbox.find(f"{HOSTED}{asked.server}")
+            how = server.settings.approval if server else "always"
+            request = ApprovalRequest(asked.request_id, asked.name, asked.arguments, asked.server)
+            answer = await self._approvals.decide(request, how)
+        if self._carriage.epoch == epoch:
+            item: JsonObject = {"type": "mcp_approval_response", "approval_request_id": asked.request_id}
+            item |= {"approve": answer.is_approved, **({"reason": answer.text} if answer.text else {})}
+            await self._outbox.send({"type": "conversation.item.create", "item": item})
+
+    @contextmanager
+    def _withdrawable(self, round_: Round) -> Iterator[Callable[[], object]]:
+        """Leave the block where the turn is interrupted, until what is given says that it has begun."""
+        with anyio.CancelScope() as scope:
+            self._waiting[scope] = round_
+            try:
+                if not round_.goes_on:
+                    scope.cancel()
+                yield lambda: self._waiting.pop(scope, None)
+            finally:
+                self._waiting.pop(scope, None)
+
     async def _result(self, round_: Round, call: FunctionCalled) -> ToolResult:
         if round_.standing == "spent":
             most = self._settings.max_rounds
             return self._refused(call, f"The call was not run: the turn has had its {most} rounds of calls.", "denied")
-        scope = anyio.CancelScope()
-        self._waiting[scope] = round_
-        try:
-            with scope:
-                if not round_.goes_on:
-                    scope.cancel()
-                if denied := await self._denied(call):
-                    return denied
-                return await self._toolbox.call(
-                    call.name, call.arguments, call.call_id, began=lambda: self._waiting.pop(scope, None)
-                )
-        finally:
-            self._waiting.pop(scope, None)
-        return self._refused(call, _INTERRUPTED, "cancelled")
+        results: list[ToolResult] = []
+        with self._withdrawable(round_) as began:
+            denied = await self._denied(call)
+            results.append(denied or await self._toolbox.call(call.name, call.arguments, call.call_id, began=began))
+        return results[0] if results else self._refused(call, _INTERRUPTED, "cancelled")
 
     async def _denied(self, call: FunctionCalled) -> ToolResult | None:
         """The answer to a call that is not approved; None where it may run."""

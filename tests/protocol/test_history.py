@@ -223,3 +223,18 @@ def test_the_last_question_is_always_told() -> None:
 
     assert [each["item"]["id"] for each in replayed] == ["c"]
     assert replay(conversation, History(max_items=0)) == []
+
+
+def test_a_call_that_is_to_be_answered_is_replayed_beyond_all_bounds() -> None:
+    """The next connection would otherwise refuse its output; what is older than it is left out."""
+    made = conversation(
+        call("old", "call_0"), message("u", "hello"), call("c1", "call_1"), call("c2", "call_2"), message("u2", "well?")
+    )
+
+    def told_of(*calls: str, most: int = 1) -> list[str]:
+        bounds = History(max_items=most, max_tokens=10_000)
+        return [each["item"]["id"] for each in replay(made, bounds, calls=calls)]
+
+    assert told_of() == ["u2"]
+    assert told_of("call_1") == ["c1", "u2"]
+    assert told_of("call_2", "call_1", most=0) == ["c1", "c2"]

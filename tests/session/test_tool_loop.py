@@ -379,3 +379,36 @@ async def test_a_model_that_may_call_no_more_is_answered_and_left() -> None:
         "The call was not run: the turn has had its 1 rounds of calls.",
         "The call was not run, because its turn was interrupted.",
     ]
+
+
+@pytest.mark.parametrize("is_approved", [True, False])
+async def test_the_endpoint_s_own_question_goes_the_same_way(is_approved: bool) -> None:
+    """Whoever approves of calls is asked whether the endpoint may call a server, and the turn goes on."""
+    requests = []
+
+    async def approve(request: Any) -> bool:
+        requests.append((request.server, request.name, request.arguments))
+        return is_approved
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        await asked(peer)
+        item = {"id": "mcpr_1", "type": "mcp_approval_request", "server_label": "tickets", "name": "find"}
+        done = {"id": "resp_1", "status": "completed", "output": [{**item, "arguments": "{}"}], "conversation_id": "c"}
+        await peer.send({"type": "response.created", "response": {"id": "resp_1", "conversation_id": "c"}})
+        await peer.send({"type": "response.done", "response": done})
+        await asked(peer)
+        await peer.answer("Found.", response_id="resp_2", item_id="item_2")
+        await peer.to_the_end()
+
+    session_tools = [{"type": "mcp", "server_label": "tickets", "server_url": "https://mcp.example/x"}]
+    async with session_with(script, session={"tools": session_tools}) as (session, peers, _):
+        assert session.tools
+        session.tools.approvals.ask_by(approve)
+        assert await session.ask("Find it.") == "Found."
+
+    assert requests == [("tickets", "find", "{}")]
+    (answer,) = [each["item"] for each in peers[0].received if each.get("item", {}).get("type", "").startswith("mcp")]
+    assert answer.pop("id", "")
+    expected = {"type": "mcp_approval_response", "approval_request_id": "mcpr_1", "approve": is_approved}
+    assert answer == {**expected, **({} if is_approved else {"reason": "The call was denied."})}
