@@ -58,6 +58,15 @@ def test_dependencies(repository: Path) -> None:
     _check(repository, "deptry", ".")
 
 
+def test_no_conflict_is_left(repository: Path) -> None:
+    """What two changes have said of one line is one of them, or both."""
+    found = subprocess.run(
+        ["git", "grep", "-lE", "^(<{7}|>{7}) "], cwd=repository, capture_output=True, text=True, check=False
+    )
+
+    assert found.stdout == ""
+
+
 def test_no_name_stands_for_two_things(repository: Path) -> None:
     """A module is known by its name alone, and so is a class, wherever it stands in the package."""
     files = [

@@ -39,3 +39,12 @@ def test_every_extra_that_is_named_exists(repository: Path) -> None:
 
     assert set(re.findall(r'install_command\("([a-z]+)"\)', code)) - extras == set()
     assert set(re.findall(r"^\| `([a-z]+)` \|", install.partition("\n## ")[0], re.MULTILINE)) == extras
+
+
+def test_no_text_names_a_command_that_works_in_one_environment_only(repository: Path) -> None:
+    """An extra is called by its name: what adds it depends on where rt-run is installed."""
+    folders = ("runner", "docs", "profiles", "schemas")
+    files = [repository / "README.md", *(each for folder in folders for each in (repository / folder).rglob("*.*"))]
+    texts = {each: each.read_text() for each in files if each.suffix in {".md", ".py", ".toml", ".json", ".yml"}}
+
+    assert [each.name for each, text in texts.items() if re.search(r"pip install '?\"?rt-run\[", text)] == []

@@ -102,21 +102,22 @@ def profile_text(kind: str, name: str) -> str:
 
 
 def _next_steps(path: Path, kind: str) -> list[str]:
-    from runner.installation import install_command
+    from runner.profile import load_profile
+    from runner.profile.readiness import missing_here
 
     steps: list[str] = []
     if kind.startswith("azure"):
         steps.append("set endpoint.base_url and the name of your deployment in it")
     if kind == "custom":
         steps.append("set endpoint.base_url in it")
+    lacks = missing_here(load_profile(path.absolute(), environ={}))
+    steps += dict.fromkeys(each.hint for each in lacks if each.code == "library-missing")
     if kind == "azure":
-        steps += [install_command("azure"), "az login"]
+        steps.append("az login")
     elif kind.startswith("azure"):
         steps.append("export AZURE_OPENAI_API_KEY=…")
     elif kind.startswith("openai"):
         steps.append("export OPENAI_API_KEY=…")
-    if extra := {"openai-voice": "audio", "local-voice": "local"}.get(kind):
-        steps.append(install_command(extra))
     name = path.stem if _is_found(path) else str(path)
     recording = "" if kind not in _OF_RECORDINGS else " --set input.path=RECORDING.wav"
     folder = path.parent.parent / "schemas"

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from runner.cli.init_command import KINDS, profile_text
+from runner.installation import install_command
 from runner.profile.builtin_profiles import builtin_profiles
 from tests.conftest import REPOSITORY
 
@@ -34,6 +35,17 @@ def test_every_kind_passes_check(rt_run: Any, tmp_path: Path, kind: str) -> None
 def test_the_kinds_are_all_that_there_are() -> None:
     """Each built-in profile, and each template."""
     assert sorted(KINDS) == sorted(path.stem for path in (*builtin_profiles(), *TEMPLATES.glob("*.toml")))
+
+
+def test_only_what_is_missing_is_to_be_installed(rt_run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the command that adds it here."""
+    monkeypatch.setattr("runner.profile.readiness.find_spec", lambda name: object())
+    there = rt_run("init", "a", "--kind", "openai-voice").out
+    monkeypatch.setattr("runner.profile.readiness.find_spec", lambda name: None)
+    lacking = rt_run("init", "b", "--kind", "openai-voice").out
+
+    assert install_command("audio") not in there
+    assert lacking.count(install_command("audio")) == 1
 
 
 def test_elsewhere_it_is_called_by_its_path(rt_run: Any) -> None:
