@@ -30,6 +30,9 @@ def add_parser(subparsers: Any) -> None:
         )
     )
     parser.add_argument("--output", choices=("text", "json"), default="text", help="the form of the output")
+    parser.add_argument(
+        "--report", action="store_true", help="print the report of each session instead, a line of JSON each"
+    )
     parser.set_defaults(run=run)
 
 
@@ -41,6 +44,12 @@ def run(args: argparse.Namespace) -> int:
     from runner.cli.timeline_text import Palette, text
 
     shown = list(_timelines(args.journals))
+    if args.report:
+        from runner.journal.session_report import report_of
+
+        for each in shown:
+            sys.stdout.write(report_of(each).model_dump_json(exclude_none=True) + "\n")
+        return 0
     if args.output == "json":
         import json
 

@@ -19,12 +19,28 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--effective", action="store_true", help="of whole profiles, as `extends` and defaults complete them"
     )
+    parser.add_argument("--report", action="store_true", help="of the report of a session instead")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the schema for authors, or the one of effective profiles."""
+    """Print the schema for authors, the one of effective profiles, or the one of reports."""
+    if args.report:
+        sys.stdout.write(_report_schema())
+        return 0
     from runner.profile.json_schema import schema_text
 
     sys.stdout.write(schema_text(effective=args.effective))
     return 0
+
+
+def _report_schema() -> str:
+    import json
+
+    from runner.journal.session_report import SessionReport
+    from runner.profile.descriptions import describe
+
+    schema = SessionReport.model_json_schema()
+    describe(schema, SessionReport)
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "rt-run report"}
+    return json.dumps(schema, indent=2, ensure_ascii=False, sort_keys=True) + "\n"

@@ -86,6 +86,8 @@ class Answers:
         if kind.endswith(("text.delta", "transcript.delta")):
             row.text += text(event, "delta")
         elif kind.endswith("audio.delta"):
+            if answer.asked_at_s is not None and not answer.audio_bytes:
+                row.facts["first_audio_s"] = self._rows.since_s(answer.asked_at_s)
             answer.audio_bytes += audio_bytes(event.get("delta"))
 
     def item_ended(self, event: JsonObject) -> None:

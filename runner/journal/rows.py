@@ -36,6 +36,20 @@ class Header:
     connections: int = 0
 
 
+@dataclass(slots=True)
+class ConnectionSpan:
+    """One connection, from its opening to its end; times are seconds since the session's first record."""
+
+    epoch: int
+    opened: Literal["first", "after-loss", "in-time"]
+    """Whether it was the first, followed one that was lost, or took over from one that still served."""
+    at_s: float
+    ended_at_s: float | None = None
+    ended_by: Literal["client", "endpoint"] | None = None
+    code: int | None = None
+    why: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Summary:
     """What happened, in numbers."""

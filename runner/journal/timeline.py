@@ -4,11 +4,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from statistics import median
-from typing import Final
+from typing import Final, Literal
 
 from runner.journal import assistant_side, user_side
 from runner.journal.record import Record, audio_bytes
-from runner.journal.rows import Header, Row, Rows, Summary, Who
+from runner.journal.rows import ConnectionSpan, Header, Row, Rows, Summary, Who
 from runner.protocol.configuration import Configuration
 from runner.protocol.drift import differences
 from runner.protocol.json_fields import BadField, JsonObject, table
@@ -16,6 +16,7 @@ from runner.protocol.session_events import error_details
 from runner.protocol.session_format import format_of
 from runner.protocol.side_fields import SideFields
 from runner.protocol.translation import Moment, moment_of
+from runner.protocol.usage import Usage
 
 _REMEMBERED_EVENTS: Final = 65536
 _SHOWN_BY_TEXT: Final = frozenset({"type", "by"})
@@ -39,6 +40,11 @@ class Timeline:
 
     def __init__(self) -> None:
         self.header = Header()
+        self.connections: list[ConnectionSpan] = []
+        self.started: JsonObject = {}
+        """The note by which the session began."""
+        self.ended: JsonObject = {}
+        """The note by which it ended."""
         self._rows = Rows()
         self._side = SideFields()
         self._speech = user_side.UserSpeech(self._rows, self._side)
@@ -55,6 +61,11 @@ class Timeline:
         """The ids of the items that were seen."""
         self._reconnects = 0
         self._translated_s = 0.0
+
+    @property
+    def usage(self) -> Usage:
+        """What the session has used."""
+        return self._answers.usage
 
     @property
     def rows(self) -> list[Row]:
@@ -131,6 +142,7 @@ class Timeline:
         match kind:
             case "session.started":
                 self.header.profile = self._side.text(note, "profile")
+                self.started = note
             case "connection.opened":
                 self._connection["note"] = plain
             case "connection.closed":
@@ -138,10 +150,12 @@ class Timeline:
                 self._lost = not ours
                 how = "closed by us" if ours else "lost" if code in (None, 1006) else "closed by the endpoint"
                 self._rows.add("connection", f"connection {self._rows.epoch} {how}", note=plain)
+                self._disconnect(note, is_ours=ours)
                 self._answers.abandon(self._rows.epoch)
             case "tool.ended":
                 self._answers.judged(note)
             case _:
+                self.ended = note if kind == "session.ended" else self.ended
                 self._rows.add("session", kind.replace(".", " "), note=plain)
 
     @property
@@ -159,9 +173,21 @@ class Timeline:
         follows = bool(self._connections)
         how = "opened after a loss" if self._lost else "takes over" if follows else "opened"
         self._reconnects += self._lost
+        opened: Literal["first", "after-loss", "in-time"] = "after-loss" if self._lost else "first"
+        opened = "in-time" if follows and not self._lost else opened
+        self.connections.append(ConnectionSpan(record.epoch, opened, self._rows.offset_s(record.at_s)))
         self._connections[record.epoch] = self._rows.add("connection", f"connection {record.epoch} {how}")
         self.header.connections += 1
         self._restoring, self._restored, self._lost = follows, 0, False
+
+    def _disconnect(self, note: JsonObject, *, is_ours: bool) -> None:
+        """The connection of the record in hand has ended."""
+        for span in self.connections:
+            if span.epoch == self._rows.epoch and span.ended_at_s is None:
+                span.ended_at_s = self._rows.offset_s(self._rows.now_s)
+                span.ended_by = "client" if is_ours else "endpoint"
+                span.code = self._side.whole(note, "code")
+                span.why = self._side.text(note, "reason")
 
     def _create(self, item: JsonObject) -> None:
         kind, role = self._side.text(item, "type"), self._side.text(item, "role")
@@ -210,6 +236,10 @@ class Timeline:
         self._answers.refused(event_id)
         self._configured.refuse(event_id)
 
+    def transcribed(self, event: JsonObject) -> None:
+        """The endpoint has transcribed an item, which uses something too."""
+        self.usage.add_transcription(self._side.table(event, "usage"), self._side)
+
     def translated(self, event: JsonObject) -> None:
         """A piece of a translation, which knows no turns; after a pause it begins a new row."""
         who: Who = "user" if "input" in event["type"] else "assistant"
@@ -239,6 +269,7 @@ _ROUTES: Final[dict[str, Callable[[Timeline, JsonObject], None]]] = {
     "transcription_session.updated": Timeline.configured,
     "error": Timeline.failed,
     "session.closed": Timeline.concluded,
+    "conversation.item.input_audio_transcription.completed": Timeline.transcribed,
     "session.input_transcript.delta": Timeline.translated,
     "session.output_transcript.delta": Timeline.translated,
     "session.output_audio.delta": Timeline.translated_audio,

@@ -49,13 +49,13 @@ class JournalWriter(Writer[Record]):
         """
         self.put(Record(at_s, "in", epoch, event), size_bytes)
 
-    def sent(self, event: JsonObject, *, epoch: int) -> None:
-        """Record a client event that goes out now and must not change afterwards."""
-        self.put(Record(time(), "out", epoch, event), _size_bytes(event))
+    def sent(self, event: JsonObject, *, epoch: int, at_s: float | None = None) -> None:
+        """Record a client event that goes out, now unless `at_s` says when, and must not change afterwards."""
+        self.put(Record(time() if at_s is None else at_s, "out", epoch, event), _size_bytes(event))
 
-    def note(self, event: JsonObject, *, epoch: int) -> None:
-        """Record what happens to the connection or the session now, as an object with a `type` and plain fields."""
-        self.put(Record(time(), "note", epoch, event), _size_bytes(event))
+    def note(self, event: JsonObject, *, epoch: int, at_s: float | None = None) -> None:
+        """Record what happens to the connection or the session, as an object with a `type`; `at_s` as in `sent`."""
+        self.put(Record(time() if at_s is None else at_s, "note", epoch, event), _size_bytes(event))
 
 
 class _Lines:

@@ -75,7 +75,7 @@ def _said_paths(data: dict[str, Any]) -> Iterator[tuple[Key, str, bool]]:
         each = iter(outputs.items()) if isinstance(outputs, dict) else enumerate(outputs)
     written: list[Key] = [("outputs", place, "path") for place, _ in each]
     read, programs = (*READ_PATHS, *tool_files(data)), tuple(tool_programs(data))
-    for key in (*read, *programs, *_PROGRAMS, *written, ("journal", "path"), ("control", "path")):
+    for key in (*read, *programs, *_PROGRAMS, *written, ("journal", "path"), ("report", "path"), ("control", "path")):
         path = at(data, key)
         if isinstance(path, str) and path:
             # A program without a slash is looked for in PATH.

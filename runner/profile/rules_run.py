@@ -32,14 +32,14 @@ def sessions_share_file(tables: Tables) -> Iterator[Finding]:
 
 
 def outputs_share_file(tables: Tables) -> Iterator[Finding]:
-    """Two outputs, or an output and the journal, that would write into one file."""
+    """Two outputs, or an output, the journal and the report, that would write into one file."""
     keys: list[Key] = [("outputs", index, "path") for index in range(len(tables.outputs or ()))]
     first: dict[str, str] = {}
-    for key in (*keys, ("journal", "path")):
+    for key in (*keys, ("journal", "path"), ("report", "path")):
         path = at(tables.tree, key)
         if not isinstance(path, str) or path.startswith("/dev/"):
             continue
-        name = "the journal" if key[0] == "journal" else f"output {int(key[1]) + 1}"
+        name = f"output {int(key[1]) + 1}" if key[0] == "outputs" else f"the {key[0]}"
         other = first.setdefault(os.path.normpath(path), name)
         if other != name:
             yield key, f"{other} writes this file too", "give each a file of its own", "value"

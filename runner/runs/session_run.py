@@ -22,12 +22,14 @@ from runner.runs.drain import drain
 from runner.runs.life_cycle import LifeCycle, Phase, Report
 from runner.runs.losses import JUDGED_ENDS, losses
 from runner.runs.outcome import Outcome
+from runner.runs.reporter import Reporter, facts_of
 from runner.runs.shared import Shared
 from runner.runs.status_line import status_line
 from runner.runs.summary import sum_up
 from runner.runs.whereabouts import Whereabouts
 from runner.session.opening import kept_session
 from runner.session.own_request import is_own
+from runner.session.recorder import Recorder
 from runner.session.session import Session
 from runner.session.update import Update
 
@@ -81,6 +83,7 @@ class SessionRun:
             save_as="{profile}-{started}.md".format_map(self.names),
         )
         self.outputs = Outputs([])
+        self._reporter = Reporter(self.profile, self.names, self.context) if self.profile.report else None
         self.session: Session | None = None
         self.whereabouts = Whereabouts()
         self.readers: list[Reader] = []
@@ -102,7 +105,7 @@ class SessionRun:
         finally:
             self.input.close()
         self._judge_losses()
-        code = self._exit_code()
+        code = await self._reported(self._exit_code())
         self._life.enter(Phase.ENDED)
         if self.session is not None:
             duration_s, error = anyio.current_time() - self.started_s, self._error
@@ -154,9 +157,13 @@ class SessionRun:
                 async with self._shared.opening:
                     asked = session_update(self.profile)["session"]
                     await self.input.open(asked)
+                    if self._reporter:
+                        await self._reporter.open()
                     self.outputs = await open_outputs(
                         self.profile, self.names, self._fail, self._shared.stdout, asked=asked
                     )
+                if self._reporter:
+                    self._reporter.journal = self.outputs.journal
                 self.outputs.start(self._tasks)
                 await self._with_session()
         except RunnerError as error:
@@ -168,11 +175,11 @@ class SessionRun:
         await self._flush(flushing)
 
     async def _with_session(self) -> None:
-        self._note("session.started", **self.context)
+        self._note("session.started", **self.context, **facts_of(self.profile, self.names))
         async with kept_session(
             self.profile,
             readers=[*self.outputs.readers, self._watch, *self.readers],
-            recorder=self.outputs.journal,
+            recorder=self._recorder,
             slots=self._shared.connecting,
             moved=self.whereabouts.take,
             opened=self.outputs.begin,
@@ -255,8 +262,21 @@ class SessionRun:
         self._unwritten = self.outputs.unfinished if self._life.forced_by is None else ""
 
     def _note(self, kind: str, **details: Any) -> None:
-        if self.outputs.journal:
-            self.outputs.journal.note({"type": kind, **details}, epoch=0)
+        if self._recorder:
+            self._recorder.note({"type": kind, **details}, epoch=0)
+
+    @property
+    def _recorder(self) -> Recorder | None:
+        return self._reporter or self.outputs.journal
+
+    async def _reported(self, code: int) -> int:
+        """Write the report; returns the exit code, which fails where nothing else has and it cannot be written."""
+        if self._reporter is None:
+            return code
+        within_s = max(self.profile.run.grace_s, self._shared.flush_least_s)
+        error = await self._reporter.write(reason=self._reason, exit_code=code, error=self._error, within_s=within_s)
+        self._error = self._error or error
+        return code or (error.exit_code if error else 0)
 
     def _fail(self, error: RunnerError) -> None:
         if isinstance(error, OutputClosed):

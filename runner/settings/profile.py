@@ -16,6 +16,7 @@ from runner.settings.input import Input, StdinInput
 from runner.settings.journal import JournalSettings
 from runner.settings.mcp_server import McpServerSettings
 from runner.settings.output import OutputSettings, StdoutOutput
+from runner.settings.report_settings import ReportSettings
 from runner.settings.run_settings import LoggingSettings, RunSettings
 from runner.settings.tool import ToolSettings
 from runner.settings.variable import Variable, VariableName
@@ -109,6 +110,8 @@ class Profile(Section):
     """The socket of `rt-run ctl`."""
     http: HttpSettings | None = None
     """Where the process answers whoever watches it."""
+    report: ReportSettings | None = None
+    """What is told of each session when it has ended."""
     logging: LoggingSettings = Field(default_factory=LoggingSettings)
     """What is logged."""
 

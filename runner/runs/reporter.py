@@ -1,0 +1,129 @@
+"""The report of one run: it follows the session as its journal does, and is written when the run has ended."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from time import time
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.to_thread
+
+from runner import logs
+from runner.errors import OutputError, RunnerError, reason_of
+from runner.journal.record import Record
+from runner.journal.session_report import ReportedFailure, report_of
+from runner.journal.timeline import Timeline
+from runner.outputs.append_file import finish, not_opened, open_append
+from runner.redaction import redact
+from runner.standard_streams import put_all
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from runner.outputs.journal_writer import JournalWriter
+    from runner.protocol.json_fields import JsonObject
+    from runner.settings.profile import Profile
+
+
+class Reporter:
+    """Keeps what a report says, as a recorder of the session, and passes all of it on to the journal.
+
+    Args:
+        profile: The profile, which says where the report goes.
+        names: The values of the placeholders in paths.
+        context: The ids of the run.
+
+    Attributes:
+        journal: What keeps the records themselves, None where nothing does.
+    """
+
+    def __init__(self, profile: Profile, names: Mapping[str, str], context: JsonObject) -> None:
+        assert profile.report is not None  # noqa: S101  # a run without [report] has no reporter
+        self.journal: JournalWriter | None = None
+        self._path = Path(profile.report.path.format_map(names))
+        self._prices = profile.run.limits.prices
+        self._timeline = Timeline()
+        # A run that fails before it has a session is reported too.
+        self.note({"type": "session.started", **context, **facts_of(profile, names)}, epoch=0)
+
+    def received(self, event: JsonObject, *, epoch: int, at_s: float, size_bytes: int) -> None:
+        """A server event has come."""
+        self._timeline.take(Record(at_s, "in", epoch, event))
+        if self.journal:
+            self.journal.received(event, epoch=epoch, at_s=at_s, size_bytes=size_bytes)
+
+    def sent(self, event: JsonObject, *, epoch: int) -> None:
+        """A client event goes out."""
+        at_s = time()
+        self._timeline.take(Record(at_s, "out", epoch, event))
+        if self.journal:
+            self.journal.sent(event, epoch=epoch, at_s=at_s)
+
+    def note(self, event: JsonObject, *, epoch: int) -> None:
+        """Something has happened to a connection, or to the session."""
+        at_s = time()
+        if event["type"] == "session.started":
+            self._timeline = Timeline()
+        self._timeline.take(Record(at_s, "note", epoch, event))
+        if self.journal:
+            self.journal.note(event, epoch=epoch, at_s=at_s)
+
+    async def open(self) -> None:
+        """Check, before the session connects, that the file can be written; raises `OutputError`."""
+        await self._in_thread(partial(self._append, b""))
+
+    async def write(
+        self, *, reason: str, exit_code: int, error: RunnerError | None, within_s: float
+    ) -> OutputError | None:
+        """Write the report; returns what went wrong, which is logged.
+
+        Args:
+            reason: Why the run has ended.
+            exit_code: Its exit code.
+            error: Why it has failed, None where it has not.
+            within_s: How long writing may take, in seconds.
+        """
+        failure = ReportedFailure(message=error.message, code=error.code) if error else None
+        report = report_of(self._timeline, exit_code=exit_code, reason=reason, failure=failure, prices=self._prices)
+        line = redact(report.model_dump_json(exclude_none=True)) + "\n"
+        failed: OutputError | None = OutputError(f"the report {self._path} could not be written in {within_s:g} s")
+        with anyio.move_on_after(within_s, shield=True):
+            try:
+                await self._in_thread(partial(self._append, line.encode(errors="replace")))
+                failed = None
+            except OutputError as wrong:
+                failed = wrong
+        if failed:
+            logs.logger().error("report_failed", **failed.facts)
+        return failed
+
+    def _append(self, data: bytes) -> None:
+        """Append one line in one piece, so that many sessions may have one file."""
+        try:
+            file = open_append(self._path)
+        except (OSError, ValueError) as error:
+            raise not_opened(f"the report {self._path}", error) from None
+        try:
+            put_all(file, data)
+            finish(file)
+        except OSError as error:
+            file.close()
+            msg = f"the report {self._path} cannot be written: {reason_of(error)}"
+            raise OutputError(msg) from None
+
+    async def _in_thread(self, work: Callable[[], None]) -> None:
+        await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
+
+
+def facts_of(profile: Profile, names: Mapping[str, str]) -> JsonObject:
+    """What the note of a session's beginning says of its profile: variables that are not secret, and files."""
+    variables = {name: each.default or "" for name, each in profile.variables.items() if not each.secret}
+    files: dict[str, list[str]] = {}
+    for each in profile.outputs:
+        if each.file_path:
+            files.setdefault(each.kind, []).append(each.file_path.format_map(names))
+    if profile.journal:
+        files["journal"] = [profile.journal.path.format_map(names)]
+    return {name: table for name, table in (("variables", variables), ("files", files)) if table}
