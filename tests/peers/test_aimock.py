@@ -28,6 +28,7 @@ FIXTURES: list[dict[str, Any]] = [
     {"match": {"userMessage": "count"}, "response": {"content": LONG}, "chunkSize": 5},
     {"match": {"userMessage": "greet"}, "response": {"content": "Grüße, 你好 👋"}, "chunkSize": 3},
     {"match": {"userMessage": "slow"}, "response": {"content": LONG}, "chunkSize": 5, "latency": 60},
+    {"match": {"userMessage": "tool", "hasToolResult": True}, "response": {"content": "It is shipped."}},
     {"match": {"userMessage": "tool"}, "response": {"toolCalls": [{"name": "look_up", "arguments": '{"order":"7"}'}]}},
     {"match": {"userMessage": "fail"}, "response": {"error": {"message": "it fell over", "type": "server_error"}}},
     {
@@ -171,6 +172,26 @@ def test_every_event_is_passed_on(aimock: str, tmp_path: Path) -> None:
     assert [event["type"] for event in events[:2]] == ["session.created", "session.updated"]
     (call,) = (event for event in events if event["type"] == "response.function_call_arguments.done")
     assert call["arguments"] == '{"order":"7"}'
+
+
+def test_a_tool_is_run_and_its_result_answered(aimock: str, tmp_path: Path) -> None:
+    """The model calls a program of the profile, and goes on with what it prints."""
+    rest = """
+[[tools]]
+name = "look_up"
+parameters = { type = "object", properties = { order = { type = "string" } } }
+run = { kind = "command", argv = ["cat"] }
+[[outputs]]
+kind = "stdout"
+[[outputs]]
+kind = "transcript"
+path = "said.jsonl"
+"""
+    ended = started(aimock, tmp_path, rest=CONVERSATION + rest).end("tool\n")
+
+    assert (ended.code, ended.stdout) == (0, "It is shipped.\n")
+    rows = [json.loads(line) for line in (tmp_path / "said.jsonl").read_text().splitlines()]
+    assert [row["text"] for row in rows] == ["tool", '{"order":"7"}', "It is shipped."]
 
 
 def test_a_transcription_is_waited_for(aimock: str, tmp_path: Path) -> None:
