@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         TurnEnded,
     )
     from runner.protocol.rate_limits import RateLimitCrossed
+    from runner.protocol.server_effects import ServerCalled, ServerListed
     from runner.protocol.side_fields import FieldUnreadable
     from runner.protocol.usage import Usage
     from runner.session.approvals import ApprovalRequest
@@ -82,6 +83,7 @@ _HOMES = {
         "TurnEnded",
     ),
     "runner.protocol.rate_limits": ("RateLimitCrossed",),
+    "runner.protocol.server_effects": ("ServerCalled", "ServerListed"),
     "runner.protocol.side_fields": ("FieldUnreadable",),
     "runner.protocol.usage": ("Usage",),
     "runner.session.approvals": ("ApprovalRequest",),
@@ -118,6 +120,8 @@ __all__ = [
     "ResponseRetried",
     "ResponseStarted",
     "RunnerError",
+    "ServerCalled",
+    "ServerListed",
     "Session",
     "SessionEnded",
     "SpeechStarted",

@@ -36,6 +36,8 @@ def test_the_public_names_are_these() -> None:
         "ResponseRetried",
         "ResponseStarted",
         "RunnerError",
+        "ServerCalled",
+        "ServerListed",
         "Session",
         "SessionEnded",
         "SpeechStarted",

@@ -9,6 +9,7 @@ from runner.errors import RunnerError
 from runner.protocol.audio_append import decoded
 from runner.protocol.json_fields import JsonObject
 from runner.protocol.rate_limits import RateLimitCrossed
+from runner.protocol.server_effects import ServerCalled, ServerListed
 from runner.protocol.severity import Severity
 from runner.protocol.side_fields import FieldUnreadable
 
@@ -273,6 +274,8 @@ Effect = (
     | FunctionCalled
     | ApprovalAsked
     | FunctionAnswered
+    | ServerListed
+    | ServerCalled
     | SessionEnded
     | RateLimitCrossed
     | TurnEnded

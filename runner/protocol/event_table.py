@@ -8,6 +8,7 @@ from runner.protocol.effects import Effect
 from runner.protocol.json_fields import JsonObject
 from runner.protocol.preview import PREVIEW_NAMES
 from runner.protocol.response_events import RESPONSE_ROUTES
+from runner.protocol.server_events import ITEM_EVENTS, SERVER_ROUTES, following
 from runner.protocol.session_events import SESSION_ROUTES
 from runner.protocol.state import SessionState
 from runner.protocol.translation_events import TRANSLATION_ROUTES
@@ -38,7 +39,15 @@ def _table(*tables: Mapping[str, Route]) -> dict[str, Route]:
     }
 
 
-ROUTES = _table(CONVERSATION_ROUTES, RESPONSE_ROUTES, SESSION_ROUTES, {"rate_limits.updated": _rate_limits})
+_OF_ITEMS = {kind: following({**CONVERSATION_ROUTES, **RESPONSE_ROUTES}[kind]) for kind in ITEM_EVENTS}
+ROUTES = _table(
+    CONVERSATION_ROUTES,
+    RESPONSE_ROUTES,
+    _OF_ITEMS,
+    SERVER_ROUTES,
+    SESSION_ROUTES,
+    {"rate_limits.updated": _rate_limits},
+)
 """The events that change the state of a conversation or a transcription."""
 
 _ROUTES_OF_ALL_NAMES = {**ROUTES, **{old: ROUTES[name] for old, name in PREVIEW_NAMES.items() if name in ROUTES}}
@@ -51,7 +60,6 @@ KNOWN_TYPES = frozenset(ROUTES) | {
     "input_audio_buffer.dtmf_event_received",
     "input_audio_buffer.timeout_triggered",
     "mcp_list_tools.completed",
-    "mcp_list_tools.failed",
     "mcp_list_tools.in_progress",
     "output_audio_buffer.cleared",
     "output_audio_buffer.started",
@@ -60,7 +68,6 @@ KNOWN_TYPES = frozenset(ROUTES) | {
     "response.function_call_arguments.delta",
     "response.function_call_arguments.done",
     "response.mcp_call.completed",
-    "response.mcp_call.failed",
     "response.mcp_call.in_progress",
     "response.mcp_call_arguments.delta",
     "response.mcp_call_arguments.done",

@@ -11,6 +11,7 @@ from runner.api.session_types import APPEND, SessionType, append_type, check_tra
 from runner.errors import IllegalEvent
 from runner.protocol.configuration import Configuration
 from runner.protocol.conversation import Conversation
+from runner.protocol.hosted_servers import HostedServers
 from runner.protocol.json_fields import JsonObject
 from runner.protocol.pending import Pending
 from runner.protocol.rate_limits import RateLimits
@@ -74,6 +75,8 @@ class SessionState:
         """What the endpoint has still to send."""
         self.rounds: Rounds = before.rounds if before else Rounds()
         """The functions that responses have called and the client runs."""
+        self.hosted = HostedServers()
+        """What the endpoint does with MCP servers."""
         self.unanswered: list[Request] = []
         """The requests that the end of the connection has left without an answer, for good."""
         self.translation: Translation = Translation(before.translation if before else None)

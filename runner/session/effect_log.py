@@ -19,6 +19,7 @@ from runner.protocol.effects import (
     TranscriptionEnded,
 )
 from runner.protocol.rate_limits import RateLimitCrossed
+from runner.protocol.server_effects import ServerCalled, ServerListed
 from runner.protocol.severity import OVERTAKEN
 from runner.protocol.side_fields import FieldUnreadable
 
@@ -56,6 +57,21 @@ def _record(effect: Effect) -> None:
             _record_response(effect)
 
 
+def _record_server(effect: Effect) -> None:
+    log = logs.logger()
+    match effect:
+        case ServerListed(server=server, error=error) if error:
+            log.warning("mcp_server_unlisted", server=server, error=error)
+        case ServerListed(server=server, tools=tools):
+            log.info("mcp_server_listed", server=server, tools=tools)
+        case ServerCalled(server=server, name=name, error=error) if error:
+            log.warning("mcp_call_failed", server=server, tool=name, error=error)
+        case ServerCalled(server=server, name=name, output=output):
+            log.info("mcp_called", server=server, tool=name, output_characters=len(output))
+        case _:
+            pass
+
+
 def _record_response(effect: Effect) -> None:
     log = logs.logger()
     match effect:
@@ -76,4 +92,4 @@ def _record_response(effect: Effect) -> None:
         case ResponseEnded(response_id=response_id, status=status):
             log.debug("response_ended", response_id=response_id, status=status)
         case _:
-            pass
+            _record_server(effect)

@@ -8,18 +8,24 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from runner.tools.end_session import END_SESSION_TOOL
-from runner.tools.tool_source import CallAnswer
+from runner.settings.tool import CallSettings
+from runner.tools.tool_source import NO_ARGUMENTS, CallAnswer, OfferedTool
 
 if TYPE_CHECKING:
     from runner.protocol.effects import ResponseEnded
     from runner.protocol.rounds import Round
     from runner.session.carriage import Carriage
-    from runner.tools.tool_source import JsonObject, OfferedTool
+    from runner.tools.tool_source import JsonObject
+
+END_SESSION: Final = "end_session"
 
 _LOOK_S: Final = 0.1
 """How often it is looked whether the good-bye is still heard, in seconds: time alone changes that."""
 
+_DESCRIPTION = (
+    "End the conversation, as one hangs up a telephone. Call it when the user has said good-bye or wants nothing more; "
+    "say good-bye before you do."
+)
 _ANSWER = "The session ends once the user has heard what you say. Say good-bye now, in a few words, unless you have."
 
 
@@ -47,7 +53,7 @@ class HangUp:
 
     def tools(self) -> Sequence[OfferedTool]:
         """The one tool."""
-        return [END_SESSION_TOOL]
+        return [OfferedTool(END_SESSION, _DESCRIPTION, NO_ARGUMENTS, CallSettings())]
 
     async def call(self, _name: str, _arguments: JsonObject) -> CallAnswer:
         """Note the wish."""

@@ -16,6 +16,7 @@ from runner.protocol.effects import ResponseEnded, ResponseStarted
 from runner.protocol.rounds import CallFacts
 from runner.session.approvals import ApprovalAnswer, ApprovalRequest
 from runner.tools.tool_result import Outcome, ToolResult
+from runner.tools.tool_source import HOSTED
 
 if TYPE_CHECKING:
     from runner.protocol.effects import ApprovalAsked, FunctionCalled
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 _SPOKEN_SILENCE_MS = 1500
 """After which silence a session that speaks says a word, unless the profile says otherwise."""
 _OUTPUT = "function_call_output"
-HOSTED = "mcp:"
-"""What the names of the servers begin with that the endpoint calls."""
 _INTERRUPTED = "The call was not run, because its turn was interrupted."
 
 

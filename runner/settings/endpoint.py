@@ -123,6 +123,12 @@ class ScriptedCall(Section):
     """The function; one that the session does not offer is called all the same, as models do at times."""
     arguments: dict[str, JsonValue] | str = {}
     """The arguments; groups of the match stand in their texts as in `reply`. A text is sent as it is, JSON or not."""
+    server: str = ""
+    """The label of the MCP server whose tool it is; the call is simulated, and no server is asked."""
+    output: str = ""
+    """What the server answers, or why the call fails."""
+    fails: bool = False
+    """Whether the call of the server fails."""
 
 
 class ScriptedReply(Section):

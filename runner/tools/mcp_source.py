@@ -157,11 +157,13 @@ class McpSource:
                 async with open_client(self._settings, on_lost=self._lose, on_message=self._read) as client:
                     await self._list(client)
                     connecting.deadline = math.inf
+                    self._log_tools("mcp_server_connected", protocol=client.protocol_version)
                     self._client = client
                     self._known.set()
                     while not self._is_lost:
                         if self._is_stale:
                             await self._list(client)
+                            self._log_tools("mcp_tools_listed")
                         await self._news.wait()
                         self._news = anyio.Event()
             except Exception as error:  # noqa: BLE001  # whatever the library raises, the server is tried again
@@ -194,8 +196,10 @@ class McpSource:
         # A thousand schemas take a second.
         sound = await anyio.to_thread.run_sync(self._sound, found[:_MOST_TOOLS])
         self._listed, self._offered = sound, []
-        write = log.info if len(self._listed) <= _MANY_TOOLS else log.warning
-        write("mcp_server_connected", server=name, protocol=client.protocol_version, tools=len(self._listed))
+
+    def _log_tools(self, event: str, **facts: str) -> None:
+        write = logs.logger().info if len(self._listed) <= _MANY_TOOLS else logs.logger().warning
+        write(event, server=self._settings.name, tools=len(self._listed), **facts)
 
     def _sound(self, tools: list[Tool]) -> list[Tool]:
         """The tools by whose schemas arguments can be judged."""

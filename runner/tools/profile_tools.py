@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from runner.settings.mcp_server import HostedServer
 from runner.settings.tool import ClientRun, CommandRun, HttpRun, PythonRun
 from runner.tools.tool_source import NO_ARGUMENTS, CallAnswer, OfferedTool
 
@@ -19,12 +20,20 @@ def profile_sources(profile: Profile) -> list[ToolSource]:
     """The sources of all tools that a profile declares; each kind is imported where one is of it."""
     sources = [_source(each) for each in profile.tools]
     if profile.mcp_servers:
-        from runner.tools.mcp_names import McpNames
-        from runner.tools.mcp_source import McpSource
-
-        names = McpNames({each.name for each in profile.tools})
-        sources += [McpSource(each, names) for each in profile.mcp_servers]
+        sources += _servers(profile)
     return sources
+
+
+def _servers(profile: Profile) -> list[ToolSource]:
+    from runner.tools.hosted_server import HostedSource
+    from runner.tools.mcp_names import McpNames
+    from runner.tools.mcp_source import McpSource
+
+    names = McpNames({each.name for each in profile.tools})
+    return [
+        HostedSource(each, each.run) if isinstance(each.run, HostedServer) else McpSource(each, names)
+        for each in profile.mcp_servers
+    ]
 
 
 def _source(settings: ToolSettings) -> ToolSource:

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from runner.settings.tool import CallSettings
 
 JsonObject = dict[str, Any]
+HOSTED: Final = "mcp:"
+"""What the name of a server that the endpoint calls begins with; no function has such a name."""
 NO_ARGUMENTS: JsonObject = {"type": "object", "properties": {}, "additionalProperties": False}
 """The schema of a tool that takes no arguments."""
 
@@ -24,10 +26,14 @@ class OfferedTool:
     settings: CallSettings
     is_client: bool = False
     """Whether its calls are answered elsewhere, by whoever uses the session."""
+    entry: JsonObject | None = None
+    """What stands in `session.tools` instead of a function: a server that the endpoint calls."""
 
     @property
     def definition(self) -> JsonObject:
         """The tool as `session.tools` takes it."""
+        if self.entry is not None:
+            return self.entry
         described = {"description": self.description} if self.description else {}
         return {"type": "function", "name": self.name, **described, "parameters": self.parameters}
 

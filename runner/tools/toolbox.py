@@ -47,15 +47,15 @@ class Toolbox:
         self._sources = sources
         self._slots: dict[str, anyio.Semaphore] = {}
         self._schemas: dict[str, ArgumentSchema] = {}
-        self._opened: list[anyio.Event] = []
+        self._unopened = len(sources)
+        self._settled = anyio.Event()
+        """Set once every source is open, or one can never be."""
         self._failure: Exception | None = None
 
     def open(self, tasks: anyio.abc.TaskGroup) -> None:
         """Begin to open the sources, in tasks that serve them until the group is cancelled."""
         for source in self._sources:
-            opened = anyio.Event()
-            self._opened.append(opened)
-            tasks.start_soon(self._serve, source, opened)
+            tasks.start_soon(self._serve, source)
 
     async def ready(self) -> None:
         """Wait until every source is open.
@@ -63,22 +63,25 @@ class Toolbox:
         Raises:
             RunnerError: One can never be opened.
         """
-        for opened in self._opened:
-            await opened.wait()
+        if self._unopened:
+            await self._settled.wait()
         if self._failure:
             raise self._failure
 
-    async def _serve(self, source: ToolSource, opened: anyio.Event) -> None:
+    async def _serve(self, source: ToolSource) -> None:
+        is_open = False
         try:
             async with source.serving():
-                opened.set()
+                is_open = True
+                self._unopened -= 1
+                if not self._unopened:
+                    self._settled.set()
                 await anyio.sleep_forever()
         except Exception as error:
-            if opened.is_set():
+            if is_open:
                 raise
             self._failure = self._failure or error
-        finally:
-            opened.set()
+            self._settled.set()
 
     def offered(self) -> list[OfferedTool]:
         """The tools that the model may call now, each name once."""

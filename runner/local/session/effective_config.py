@@ -33,6 +33,7 @@ _OPAQUE: Final = {"parameters", "metadata", "variables", "input_schema", "annota
 _HIDDEN: Final = {
     "noise_reduction": {"strength"},
     "transcription": {"keywords", "delay"},
+    "tools": {"authorization", "headers"},
 }
 _TRANSCRIPTION_VAD: Final = ("type", "threshold", "prefix_padding_ms", "silence_duration_ms")
 

@@ -23,6 +23,7 @@ from runner.local.session.response import Response
 from runner.local.session.response_request import ResponseRequest, is_in_conversation, resolve_request
 from runner.local.session.responses import Responses
 from runner.local.session.server_event import ServerEvent, server_event
+from runner.local.session.server_listing import ServerListing
 from runner.local.session.transcription import Transcriptions
 from runner.local.session.turn_detection import IdleTimeout, TurnStarted, turn_settings
 from runner.local.speech.engines import Engines
@@ -67,6 +68,7 @@ class LocalRealtimeSession(LocalSession):
         self._transcriptions = Transcriptions(engines.speech.transcriber, self._jobs.append)
         self._items = ItemRequests(self.conversation, self._transcriptions)
         self._responses = Responses(engines, self._transcriptions, assign=self._jobs.append, on_end=self._ended)
+        self._servers = ServerListing(self.conversation, engines.replies)
         self._response_began_ms = 0.0
         self._response_is_pending = False
         self._last_prompt_tokens = 0
@@ -120,7 +122,8 @@ class LocalRealtimeSession(LocalSession):
             raise ApiError(message, code="invalid_value", param="session.audio.input.format")
         self.configuration.update(change, has_sent_audio=self._responses.has_sent_audio)
         self._configure_input()
-        return [server_event("session.updated", session=self.configuration.view())]
+        updated = server_event("session.updated", session=self.configuration.view())
+        return [updated, *self._servers.announce(change.get("tools") or ())]
 
     def _configure_input(self) -> None:
         self._turn_settings = turn_settings(self.configuration.input["turn_detection"])

@@ -9,6 +9,7 @@ from runner.local.session.identifiers import new_id
 from runner.local.session.item_store import MS_PER_OUTPUT_TOKEN, ItemStore, Tokens
 from runner.local.session.output_call import OutputCall
 from runner.local.session.output_item import OutputItem
+from runner.local.session.output_mcp import OutputApprovalRequest, OutputMcpCall
 from runner.local.session.output_message import OutputMessage
 from runner.local.session.response_request import ResponseRequest
 from runner.local.session.server_event import ServerEvent, server_event
@@ -52,7 +53,7 @@ class Response:
         """The pieces of the arguments of the last call that are still to come."""
         self._output: list[OutputItem] = []
         self._message: OutputMessage | None = None
-        self._call: OutputCall | None = None
+        self._call: OutputCall | OutputMcpCall | None = None
         self._text_tokens = 0
         self._audio_tokens = 0
 
@@ -172,7 +173,12 @@ class Response:
     def _begin_call(self, call: Call) -> list[ServerEvent]:
         """What came before is over, and the next call begins."""
         ended = self._end_open_item(is_whole=True)
-        self._call = OutputCall(call, **self._next_place())
+        if self.request.offer.asks_first(call):
+            asked = OutputApprovalRequest(call, **self._next_place())
+            self._output.append(asked)
+            return [*ended, *asked.announce(), *asked.end(is_whole=True)]
+        made = OutputMcpCall if call.server else OutputCall
+        self._call = made(call, **self._next_place())
         self._output.append(self._call)
         self._arguments.extend(_cut(call.arguments))
         return [*ended, *self._call.announce()]

@@ -104,15 +104,16 @@ def _offer(params: ResponseCreateParams, configuration: EffectiveConfig) -> Offe
     if choice == "required" and not tools:
         message = "Tool choice 'required' must be specified with 'tools' parameter."
         raise ApiError(message, code="invalid_value", param="response.tool_choice")
+    servers = {each["server_label"]: each for each in tools if each["type"] == "mcp"}
     if not isinstance(choice, dict):
-        return Offer(functions, choice)
+        return Offer(functions, choice, servers=servers)
     if choice["type"] != "function":
-        # No server is called here.
-        return Offer(functions)
+        # The script says which servers are called.
+        return Offer(functions, servers=servers)
     if choice["name"] not in functions:
         message = f"Tool choice '{choice['name']}' not found in 'tools' parameter."
         raise ApiError(message, code="invalid_value", param="response.tool_choice")
-    return Offer(functions, "named", choice["name"])
+    return Offer(functions, "named", choice["name"], servers)
 
 
 def _speech(params: ResponseCreateParams, configuration: EffectiveConfig, *, has_sent_audio: bool) -> dict[str, Any]:

@@ -18,6 +18,13 @@ class Call(NamedTuple):
     name: str
     arguments: str
     """The arguments, JSON as text."""
+    server: str = ""
+    """The MCP server whose tool it is; nothing for a function of the client."""
+    output: str = ""
+    """What the server answers, or why the call fails."""
+    fails: bool = False
+    approval_id: str = ""
+    """The request for approval that the client has approved of."""
 
 
 class BrainAnswer(NamedTuple):
@@ -36,11 +43,18 @@ class Offer:
         functions: The functions as `session.tools` has them, by their names.
         choice: Whether any may be called, none may, one must, or a certain one.
         name: Which one must be.
+        servers: The MCP servers as `session.tools` has them, by their labels.
     """
 
     functions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     choice: Literal["auto", "none", "required", "named"] = "auto"
     name: str = ""
+    servers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def asks_first(self, call: Call) -> bool:
+        """Whether a call of a server waits for the client's approval, as it does unless the server's entry says no."""
+        server = self.servers.get(call.server)
+        return server is not None and not call.approval_id and server.get("require_approval") != "never"
 
 
 _NO_OFFER: Final = Offer()
@@ -54,6 +68,8 @@ class PromptSummary:
         text: The user's words, typed or transcribed; "" for none.
         audio_s: The length of the user's audio, in seconds.
         images: How many images the user shows.
+        approved: The calls of servers that the client has approved of, and that were not made.
+        is_denied: Whether the client has denied the last call of a server.
         outputs: The outputs of the functions that were called last since the user's message, the latest last.
         instructions: The instructions that the request itself brings.
     """
@@ -63,6 +79,8 @@ class PromptSummary:
     images: int = 0
     outputs: tuple[str, ...] = ()
     instructions: str = ""
+    approved: tuple[Call, ...] = ()
+    is_denied: bool = False
 
 
 class Replies:
@@ -100,10 +118,26 @@ class Replies:
             return answer
         return BrainAnswer(answer.text) if answer.text else None
 
+    def tools_of(self, server: str) -> list[str]:
+        """The tools of a server that the script calls."""
+        rows = [row for _, row in (*self._for_texts, *self._for_outputs)]
+        return list(dict.fromkeys(each.name for row in rows for each in row.calls if each.server == server))
+
+    def _made(self, call: Call) -> Call:
+        """An approved call with what the script knows of its result."""
+        rows = [row for _, row in (*self._for_texts, *self._for_outputs)]
+        known = (each for row in rows for each in row.calls if (each.server, each.name) == (call.server, call.name))
+        scripted = next(known, None)
+        return call._replace(output=scripted.output, fails=scripted.fails) if scripted else call
+
     def _found(self, prompt: PromptSummary) -> BrainAnswer | None:
         """What the first row says whose pattern is found; rows for outputs come first where there are any."""
         if prompt.instructions and (answer := _first(self._for_instructions, prompt.instructions)):
             return answer
+        if prompt.approved:
+            return BrainAnswer("", tuple(map(self._made, prompt.approved)))
+        if prompt.is_denied:
+            return BrainAnswer("The call was denied.")
         if prompt.outputs and (answer := _first(self._for_outputs, "\n".join(prompt.outputs))):
             return answer
         answer = _first(self._for_texts, prompt.text) if prompt.text else None
@@ -133,7 +167,8 @@ def _echo(prompt: PromptSummary) -> str:
 
 def _call(found: re.Match[str], scripted: ScriptedCall) -> Call:
     arguments = scripted.arguments
-    return Call(scripted.name, arguments if isinstance(arguments, str) else dumps(_filled(found, arguments)))
+    text = arguments if isinstance(arguments, str) else dumps(_filled(found, arguments))
+    return Call(scripted.name, text, scripted.server, _expand(found, scripted.output), scripted.fails)
 
 
 def _filled(found: re.Match[str], value: JsonValue) -> JsonValue:
