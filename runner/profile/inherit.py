@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from runner.errors import ProfileError
+from runner.profile.builtin_profiles import builtin_profile
 from runner.profile.home import home_expanded
 from runner.profile.layers import Layer, shown
 from runner.profile.locate import is_path, locate
@@ -56,6 +57,8 @@ def _parent(name: str, child: Layer, profiles_dir: Path | None, environ: Mapping
             f"there is no profile {shown(path)!r}",
             hint=f"did you mean {near[0]}?" if near else "a relative path starts at the profile that says it",
         )
+    if child.path and child.path.stem == name and (builtin := builtin_profile(name)):
+        return builtin  # what it has taken the place of
     beside = child.folder / f"{name}.toml"
     if _is_file(beside):
         return beside

@@ -25,11 +25,13 @@ def test_what_one_reads_is_where_the_user_is() -> None:
 
 
 def test_a_file_takes_the_place_of_one(write: Any) -> None:
-    """Which another profile may still extend."""
+    """Which it may itself extend, as any other profile may."""
     write("profiles/local.toml", OPENAI)
+    write("profiles/interpret.toml", 'version = 1\nextends = "interpret"\nsession.audio.output.language = "de"\n')
     write("mine.toml", 'version = 1\nextends = "transcribe"\ndescription = "Mine"\n')
 
     assert load_profile("local", environ={}).profile.endpoint.kind == "openai"
+    assert load_profile("interpret", environ={}).profile.session.type == "translation"
     mine = load_profile("./mine.toml", environ={})
     assert (mine.profile.description, mine.profile.session.type) == ("Mine", "transcription")
     assert str(mine.origins.of(("session", "type"))).startswith("<built-in>/transcribe.toml:")
