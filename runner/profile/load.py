@@ -203,7 +203,7 @@ def _judge(tree: dict[str, Any], owners: Owners, secret: set[Key]) -> tuple[Prof
         reported = {key for key, _ in mistyped}
         found += [each for each in refusals(error, known, owners) if each[0] not in reported]
     broken = broken_rules(None if found else profile, known, [key for key, _ in found if key], owners)
-    special = {key for key, _, _ in broken} | secret
+    special = {key for key, _, is_warning in broken if not is_warning} | secret
     strange = {key for key, problem in found if problem.code == "unknown-key"}
     problems = [
         (problem, False)

@@ -87,11 +87,18 @@ def _whole(path: str, key: Key, layer: Layer, environ: Mapping[str, str], *, sta
         msg = "must be a path"
         raise ValueError(msg)
     path = home_expanded(path, environ)
-    if key[-1] == _AUTHORITIES and not Path(path).is_absolute() and not (layer.folder / path).is_file():
+    if key[-1] == _AUTHORITIES and not Path(path).is_absolute() and not _is_file(layer.folder / path):
         # What stands beside a profile comes with it; other files may be on the machine where it runs.
         msg = "there is no such file; a relative path starts at the profile that says it"
         raise ValueError(msg)
     return str(layer.folder / path) if starts_here else path
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # such as a name that is too long
+        return False
 
 
 def _schema(

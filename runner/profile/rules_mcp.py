@@ -22,15 +22,16 @@ def mcp_server_unnamed(tables: Tables) -> Iterator[Finding]:
 def mcp_server_twice(tables: Tables) -> Iterator[Finding]:
     """Two servers with one name, or one with the label of a server in `session.tools`."""
     described = at(tables.tree, ("session", "tools"))
-    owners: dict[Any, str] = {}
+    owners: dict[str, str] = {}
     for each in described if isinstance(described, list) else ():
         if isinstance(each, dict) and each.get("type") == "mcp":
-            owners[each.get("server_label")] = "a server of session.tools"
+            owners[str(each.get("server_label"))] = "a server of session.tools"
     for key, server in _servers(tables):
         name = server.get("name")
         if isinstance(name, str) and name in owners:
             yield (*key, "name"), f"{owners[name]} has this name already", "give each a name of its own", "value"
-        owners.setdefault(name, f"server {int(key[-1]) + 1}")
+        if isinstance(name, str):
+            owners.setdefault(name, f"server {int(key[-1]) + 1}")
 
 
 def mcp_server_limits(tables: Tables) -> Iterator[Finding]:

@@ -56,17 +56,20 @@ def tool_undescribed(tables: Tables) -> Iterator[Finding]:
         run = tool.get("run")
         describes_itself = key[0] != "tools" or not isinstance(run, dict) or run.get("kind") == "python"
         if not describes_itself and not tool.get("description"):
-            yield key, "the model is not told what it is for", "write a description: when and how to call it", "table"
+            problem = "is missing: the model is not told what the tool is for"
+            yield (*key, "description"), problem, "write when and how to call it", "table"
 
 
 def tool_schema(tables: Tables) -> Iterator[Finding]:
     """Parameters that are no JSON Schema of an object, or that refer to what is not in them."""
     for key, schema in tool_schemas(tables.tree):
-        if schema.get("type") != "object":
+        if not isinstance(schema.get("$schema", ""), str):
+            yield (*key, "$schema"), "must be the name of a dialect", "remove it", "value"
+        elif schema.get("type") != "object":
             hint = 'write type = "object", and the arguments below properties'
             yield (*key, "type"), "arguments are always an object", hint, "value" if "type" in schema else "table"
-            continue
-        yield from _of_schema(key, schema)
+        else:
+            yield from _of_schema(key, schema)
 
 
 def _of_schema(key: Key, schema: dict[str, Any]) -> Iterator[Finding]:

@@ -20,7 +20,7 @@ def tools_of(tree: Any) -> Iterator[tuple[Key, dict[str, Any]]]:
         array = tree.get(name)
         each = array.items() if isinstance(array, dict) else enumerate(array) if isinstance(array, list) else ()
         for index, tool in each:
-            if isinstance(tool, dict):
+            if isinstance(tool, dict) and str(index).isdecimal():
                 yield (name, index), tool
 
 

@@ -29,6 +29,8 @@ class UnfitArguments(Exception):
 
 def schema_problem(schema: JsonObject) -> str:
     """Why arguments cannot be judged by a schema, in the words of JSON Schema; nothing where they can."""
+    if not isinstance(schema.get("$schema", ""), str):
+        return "its dialect is no text"
     try:
         validator_for(schema, default=Draft202012Validator).check_schema(schema)
     except SchemaError as error:

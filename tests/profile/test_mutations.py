@@ -26,7 +26,7 @@ PLAIN = st.recursive(st.booleans() | st.text(max_size=5), st.lists, max_leaves=4
 KEYS = st.sampled_from([
     "kind", "type", "endpoint", "auth", "api_key", "session", "extends", "extra", "_env_file", "self", "model",
     "temperature", "audio", "tools", "outputs", "input", "headers", "instructions", "tool_choice", "a.b", "",
-    "é", SECRET,
+    "é", SECRET, "mcp_servers", "run", "name", "parameters", "approval", "$ref", "$schema",
 ])  # fmt: skip
 
 

@@ -357,3 +357,19 @@ def test_rules_hold_beside_faults_in_other_tables(load: Any) -> None:
         load(OPENAI + '[auth]\nkind = "entra"\n[run]\ngrace = 1\n')
 
     assert {each.code for each in raised.value.problems} == {"entra-endpoint", "unknown-key"}
+
+
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        ('[[tools]]\nname = "a"\nrun = { kind = "client" }\nparameters = 3\n', "tools.0.parameters: must be a table"),
+        ('[[tools]]\nname = []\nrun = { kind = "client" }\n', "tools.0.name: must be a text"),
+        (f'[[tools]]\n{CLIENT}parameters = {{ type = "object", "$schema" = 5 }}\n', "must be the name of a dialect"),
+        ("[[mcp_servers]]\nname = []\n", "mcp_servers.0.name: is missing"),
+        ('[mcp_servers.a]\nname = "a"\n', "mcp_servers: must be an array"),
+        (f"[[tools]]\n{CLIENT.replace('client', 'http')}", "tools.0.run.url: is missing"),
+    ],
+)
+def test_what_is_wrong_in_itself_is_told_beside_warnings(problems_of: Any, table: str, problem: str) -> None:
+    """A warning about a table hides nothing within it."""
+    assert any(problem in each for each in problems_of(OPENAI + table))
