@@ -65,8 +65,12 @@ class _AnsweredTurn:
         """A response begins, perhaps one more, or the same one anew."""
         self.response_id, self.request_id = response_id, request_id
         if self.is_broken_off:
-            self.texts.clear()
-            self.is_broken_off = False
+            self.forget()
+
+    def forget(self) -> None:
+        """What has come of the answer counts no more: it begins anew."""
+        self.texts.clear()
+        self.first_at_s, self.is_broken_off = 0.0, False
 
     def end(self, status: str, reason: str, error: RunnerError | None, at_s: float) -> None:
         """Its response is over."""
@@ -120,7 +124,7 @@ class TurnObjects:
                 self._begin(effect)
             case ResponseRetried(response_id=response_id, request_id=request_id):
                 if turn := self._turn_of(response_id, request_id):
-                    turn.texts.clear()
+                    turn.forget()
             case ResponseEnded(request_id=request_id) if not request_id.startswith(FILLER):
                 self._end(effect, update)
             case _:
