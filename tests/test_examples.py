@@ -1,30 +1,32 @@
 """The examples of the Python API run, as programs of their own."""
 
-import subprocess
-import sys
+import os
 import wave
 from pathlib import Path
 
 import pytest
 
+from tests.helpers.forked_process import ForkedProcess
+
 PROFILE = 'version = 1\n[endpoint]\nkind = "local"\n[session]\noutput_modalities = ["text"]\n'
+
+
+def run(repository: Path, name: str, *arguments: str, folder: Path, stdin: str = "") -> tuple[int, str, str]:
+    """Run an example; returns its exit code, what it has printed, and what it has written to standard error."""
+    program = repository / "docs" / "examples" / f"{name}.py"
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder)}
+    process = ForkedProcess(arguments, folder=folder, environment=environment, program=program)
+    out, err = process.communicate(stdin.encode())
+    return process.wait(), out.decode(), err.decode()
 
 
 def example(repository: Path, name: str, *arguments: str, folder: Path, stdin: str = "") -> str:
     """What an example prints, run in a folder with a profile `local`."""
     (folder / "profiles").mkdir(exist_ok=True)
     (folder / "profiles" / "local.toml").write_text(PROFILE)
-    done = subprocess.run(
-        [sys.executable, str(repository / "docs" / "examples" / f"{name}.py"), *arguments],
-        cwd=folder,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    return done.stdout
+    code, out, err = run(repository, name, *arguments, folder=folder, stdin=stdin)
+    assert (code, err) == (0, "")
+    return out
 
 
 def test_ask(repository: Path, tmp_path: Path) -> None:
@@ -38,16 +40,11 @@ def test_ask(repository: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["ask", "many_sessions", "reader"])
 def test_what_is_wrong_is_one_line(repository: Path, tmp_path: Path, name: str) -> None:
     """An error of rt-run is for people."""
-    done = subprocess.run(
-        [sys.executable, str(repository / "docs" / "examples" / f"{name}.py"), "nowhere"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert "there is no profile 'nowhere'" in done.stderr
-    assert "Traceback" not in done.stderr
+    code, _, err = run(repository, name, "nowhere", folder=tmp_path)
+
+    assert code == 1
+    assert "there is no profile 'nowhere'" in err
+    assert "Traceback" not in err
 
 
 def test_voice_to_file(repository: Path, tmp_path: Path) -> None:

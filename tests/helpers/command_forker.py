@@ -4,6 +4,7 @@ import importlib
 import json
 import os
 import pkgutil
+import runpy
 import signal
 import socket
 import sys
@@ -19,8 +20,8 @@ _FILES = 4
 def serve(channel: socket.socket) -> None:
     """Fork the command for each request, until nobody is left to make one.
 
-    A request is a JSON object (`arguments`, `folder`, `environment`, `before`, `terminal`) with four files: the
-    standard streams, and a pipe that is told the process's id and how it ended.
+    A request is a JSON object (`program`, `arguments`, `folder`, `environment`, `before`, `terminal`) with four files:
+    the standard streams, and a pipe that is told the process's id and how it ended.
     """
     _import_all()
     # Nobody waits for those that wait for the command.
@@ -81,14 +82,22 @@ def _become(request: dict[str, Any], streams: list[int]) -> None:
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["environment"])
-    sys.argv = ["rt-run", *request["arguments"]]
+    program = request["program"]
+    sys.argv = [program or "rt-run", *request["arguments"]]
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     exec(request["before"], {})  # noqa: S102  # what a test has written
     code: Any = 1
     try:
-        main()
+        if program:
+            runpy.run_path(program, run_name="__main__")
+            code = 0
+        else:
+            main()
     except SystemExit as end:
         code = end.code
+        if isinstance(code, str):
+            sys.stderr.write(f"{code}\n")
+            code = 1
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

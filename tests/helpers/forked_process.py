@@ -44,6 +44,7 @@ class ForkedProcess:
         environment: All of it.
         stdin: `subprocess.PIPE`, or an open file; a terminal is given by its descriptor, and takes all three streams.
         before: Python code that is run in the process before the command is.
+        program: A file of Python that is run instead of the command.
     """
 
     def __init__(
@@ -55,8 +56,9 @@ class ForkedProcess:
         stdin: Any = subprocess.PIPE,
         before: str = "",
         terminal: int | None = None,
+        program: Path | None = None,
     ) -> None:
-        self.args = ["rt-run", *arguments]
+        self.args = [str(program or "rt-run"), *arguments]
         self.returncode: int | None = None
         self.stdin: IO[bytes] | None = None
         self.stdout: IO[bytes] | None = None
@@ -69,6 +71,7 @@ class ForkedProcess:
             given += [os.dup(terminal) for _ in range(3)]
         self._report, told = os.pipe()
         request = {
+            "program": program and str(program),
             "arguments": list(arguments),
             "folder": str(folder),
             "environment": dict(environment),
