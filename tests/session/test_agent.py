@@ -1,6 +1,5 @@
 """The agent that is checked in: tools of every kind in one conversation, none of it simulated but the model."""
 
-import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -38,11 +37,8 @@ def prices(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         sys.modules.pop(name, None)
 
 
-async def test_every_kind_of_tool_is_called_and_its_result_used(
-    repository: Path, prices: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_every_kind_of_tool_is_called_and_its_result_used(repository: Path, prices: str) -> None:
     """A program, a request, a function and an MCP server answer, and so do their failures."""
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     sets = [f"tools.1.run.url={prices}", "endpoint.delta_interval_ms=0"]
     loaded = load_profile(repository / "profiles" / "agent.toml", sets=sets)
 
