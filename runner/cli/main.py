@@ -142,6 +142,7 @@ def _parser() -> argparse.ArgumentParser:
         init_command,
         list_command,
         replay_command,
+        report_command,
         schema_command,
         serve_local_command,
         show_command,
@@ -200,6 +201,7 @@ def _parser() -> argparse.ArgumentParser:
         devices_command,
         serve_local_command,
         replay_command,
+        report_command,
         tools_command,
         ctl_command,
     ):

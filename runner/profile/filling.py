@@ -118,10 +118,11 @@ def missing_values(profile: Profile, origins: Origins | None = None) -> list[Pro
 
 def path_values(profile: Profile) -> dict[str, str]:
     """The value of each variable as a part of a file's name: never a folder, a hidden file or too long a name."""
-    return {name: _file_name(each.default or "") for name, each in profile.variables.items() if not each.secret}
+    return {name: file_name(each.default or "") for name, each in profile.variables.items() if not each.secret}
 
 
-def _file_name(value: str) -> str:
+def file_name(value: str) -> str:
+    """A text as a part of a file's name."""
     text = _UNSAFE.sub("_", value)
     text = f"_{text[1:]}" if text.startswith((".", "-")) else text
     return text.encode()[:_LONGEST_FILE_NAME].decode(errors="ignore") or "_"

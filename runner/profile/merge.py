@@ -78,7 +78,7 @@ def _own(value: Any, key: Key, layer: Layer, owners: Owners) -> None:
 
 
 def _replaces(under: dict[str, Any], over: dict[str, Any], key: Key) -> bool:
-    if key[0] == "auth" and len(key) > 1:
+    if key[0] in ("auth", "report") and len(key) > 1:
         kinds = [each for each in SECRET_KINDS if each in over]
         return bool(kinds) and not any(each in under for each in kinds)
     return any(name in under and name in over and under[name] != over[name] for name in ("kind", "type"))

@@ -23,6 +23,7 @@ READ_PATHS: tuple[Key, ...] = (
     ("endpoint", "brain", "api_key", "file"),
     ("input", "path"),
     ("greeting", "audio"),
+    ("report", "webhook", "secret", "file"),
 )
 """The keys of the files that a session reads."""
 _AUTHORITIES = "ca_file"
@@ -30,6 +31,7 @@ _PROGRAMS: tuple[Key, ...] = (
     ("auth", "api_key", "command", 0),
     ("auth", "client_secret", "command", 0),
     ("endpoint", "brain", "api_key", "command", 0),
+    ("report", "webhook", "secret", "command", 0),
 )
 _TEXTS: tuple[Key, ...] = (("session", "instructions"),)
 
@@ -75,7 +77,16 @@ def _said_paths(data: dict[str, Any]) -> Iterator[tuple[Key, str, bool]]:
         each = iter(outputs.items()) if isinstance(outputs, dict) else enumerate(outputs)
     written: list[Key] = [("outputs", place, "path") for place, _ in each]
     read, programs = (*READ_PATHS, *tool_files(data)), tuple(tool_programs(data))
-    for key in (*read, *programs, *_PROGRAMS, *written, ("journal", "path"), ("report", "path"), ("control", "path")):
+    for key in (
+        *read,
+        *programs,
+        *_PROGRAMS,
+        *written,
+        ("journal", "path"),
+        ("report", "path"),
+        ("report", "spool"),
+        ("control", "path"),
+    ):
         path = at(data, key)
         if isinstance(path, str) and path:
             # A program without a slash is looked for in PATH.

@@ -70,6 +70,7 @@
 | `model-lacks` | a field of `transcription` that its model does not take, on OpenAI |
 | `voice-unsupported` | fable, nova or onyx on OpenAI or Azure, which have no such voices in a session |
 | `connector-refused` | `connector_id` beside a model released after 2026-09-01 |
+| `report-nowhere` | a report without `path` and `webhook`, or a spool without a webhook |
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -83,6 +84,7 @@ from runner.profile import (
     rules_mcp,
     rules_models,
     rules_names,
+    rules_report,
     rules_run,
     rules_session,
     rules_tools,
@@ -223,4 +225,6 @@ RULES = (
     Rule("model-lacks", rules_models.model_lacks),
     Rule("voice-unsupported", rules_models.voice_unsupported),
     Rule("connector-refused", rules_models.connector_refused),
+    Rule("report-nowhere", rules_report.report_nowhere),
+    Rule("plain-http", rules_report.webhook_in_clear),
 )

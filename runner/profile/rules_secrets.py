@@ -32,6 +32,7 @@ _SECRET_NAMES = re.compile(
 """Names of headers and query parameters that carry credentials: API gateways, signed URLs, identity services."""
 _PARAMETER = re.compile(r"[?&]([^=&#]+)=")
 _USER_INFO = re.compile(r"://[^/?#\s]*@")
+_WEBHOOK: Key = ("report", "webhook", "secret")
 _SETTINGS = frozenset({"kind", "header", "credential", "scope", "tenant_id", "client_id", "certificate_file"})
 
 
@@ -65,7 +66,7 @@ def _findings(data: dict[str, Any]) -> Iterator[tuple[Key, str]]:
 
 def _instead_of_names(data: dict[str, Any]) -> Iterator[tuple[Key, str]]:
     """Keys that stand where the name of their variable, file, credential or program belongs."""
-    for place in (("auth", "api_key"), ("auth", "client_secret"), ("endpoint", "brain", "api_key")):
+    for place in (("auth", "api_key"), ("auth", "client_secret"), ("endpoint", "brain", "api_key"), _WEBHOOK):
         for key in (*((*place, kind) for kind in KINDS), (*place, "command", 0)):
             value = at(data, key)
             if isinstance(value, str) and is_key_shaped(value):

@@ -14,6 +14,7 @@ from runner.settings.idle import Idle
 from runner.settings.input import Input
 from runner.settings.output import OutputSection, OutputSettings
 from runner.settings.profile import ModelSettings, Profile, SessionSettings
+from runner.settings.report_settings import ReportSettings
 from runner.settings.run_settings import RunSettings
 from runner.settings.variable import Variable
 
@@ -40,9 +41,10 @@ class Tables(NamedTuple):
     variables: dict[str, Variable] | None = None
     greeting: Greeting | None = None
     idle: Idle | None = None
+    report: ReportSettings | None = None
 
 
-NAMES = ("endpoint", "auth", "model", "session", "input", "outputs", "run", "variables", "greeting", "idle")
+NAMES = ("endpoint", "auth", "model", "session", "input", "outputs", "run", "variables", "greeting", "idle", "report")
 
 
 class BrokenOutput(OutputSection):

@@ -6,6 +6,8 @@ from enum import IntEnum
 
 import anyio
 
+from runner.errors import RunnerError
+
 
 class Phase(IntEnum):
     """Where a run is; the phases follow each other, and one that has nothing to do is left out."""
@@ -80,6 +82,14 @@ class LifeCycle:
     def grace_ends_s(self) -> float:
         """When the grace period ends, or would if it began now, on the event loop's clock, in seconds."""
         return min(self._scopes[Phase.DRAINING].deadline, anyio.current_time() + self._grace_s)
+
+    def exit_code(self, error: RunnerError | None) -> int:
+        """The exit code of a run that this has befallen, and that has failed because of this."""
+        if self.forced_by is not None:
+            return 128 + self.forced_by
+        if error is not None:
+            return error.exit_code
+        return 0 if self.drained_by in {None, signal.SIGTERM} else 128 + self.drained_by
 
     def _end(self, last: Phase) -> None:
         # The scope of the opening encloses those of the later phases: it is left alone once the session is open.

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runner import logs
 from runner.errors import InputError, OutputError, ProfileError, ProtocolError, RunnerError
 from runner.settings.input import answers_calls
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from runner.protocol.conversation import Conversation
     from runner.session.session import Session
@@ -68,3 +69,19 @@ def _unshown(conversation: Conversation, profile: Profile) -> Iterator[RunnerErr
     if unseen and not kinds & {"text", "json", "transcript"}:
         hint = 'add an output that shows it, such as kind = "stdout"'
         yield ProtocolError(f"{unseen} answers came as text without audio, and no output shows them", hint=hint)
+
+
+def judged(lost: Iterable[RunnerError], error: RunnerError | None, reason: str) -> RunnerError | None:
+    """Name what has reached nobody; returns the run's failure, which that is where the run ended as it was meant to.
+
+    Args:
+        lost: What has reached nobody.
+        error: Why the run has failed already, None where it has not.
+        reason: Why it has ended.
+    """
+    for each in lost:
+        if error is None and (reason in JUDGED_ENDS or isinstance(each, OutputError)):
+            error = each
+        elif each is not error:
+            logs.logger().error("lost", exit_code=each.exit_code, **each.facts)
+    return error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 from time import time
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
     from runner.outputs.journal_writer import JournalWriter
     from runner.protocol.json_fields import JsonObject
+    from runner.runs.deliveries import Deliveries
+    from runner.runs.report_spool import ReportSpool
+    from runner.runs.webhook import Webhook
     from runner.settings.profile import Profile
 
 
@@ -40,9 +44,22 @@ class Reporter:
     """
 
     def __init__(self, profile: Profile, names: Mapping[str, str], context: JsonObject) -> None:
-        assert profile.report is not None  # noqa: S101  # a run without [report] has no reporter
+        settings = profile.report
+        assert settings is not None  # noqa: S101  # a run without [report] has no reporter
         self.journal: JournalWriter | None = None
-        self._path = Path(profile.report.path.format_map(names))
+        self._path = Path(settings.path.format_map(names)) if settings.path else None
+        self._webhook: Webhook | None = None
+        self._spool: ReportSpool | None = None
+        self._deliveries: Deliveries | None = None
+        self._kept_id = ""
+        if settings.webhook:
+            from runner.runs.deliveries import Deliveries
+            from runner.runs.report_spool import ReportSpool
+            from runner.runs.webhook import Webhook
+
+            self._webhook = Webhook(settings.webhook)
+            self._spool = ReportSpool(settings, context["profile"], os.environ)
+            self._deliveries = Deliveries(self._spool, self._webhook, context["profile"])
         self._prices = profile.run.limits.prices
         self._timeline = Timeline()
         # A run that fails before it has a session is reported too.
@@ -71,13 +88,21 @@ class Reporter:
             self.journal.note(event, epoch=epoch, at_s=at_s)
 
     async def open(self) -> None:
-        """Check, before the session connects, that the file can be written; raises `OutputError`."""
-        await self._in_thread(partial(self._append, b""))
+        """Check, before the session connects, that reports can be kept, and that its receiver can be told.
+
+        Raises:
+            RunnerError: A file or folder cannot be written, or the secret of the webhook cannot be had.
+        """
+        if self._path is not None:
+            await self._in_thread(partial(self._append, b""))
+        if self._spool is not None and self._webhook is not None:
+            await self._in_thread(self._spool.check)
+            await self._webhook.check()
 
     async def write(
         self, *, reason: str, exit_code: int, error: RunnerError | None, within_s: float
     ) -> OutputError | None:
-        """Write the report; returns what went wrong, which is logged.
+        """Write the report where it is kept until it is delivered; returns what went wrong, which is logged.
 
         Args:
             reason: Why the run has ended.
@@ -87,20 +112,39 @@ class Reporter:
         """
         failure = ReportedFailure(message=error.message, code=error.code) if error else None
         report = report_of(self._timeline, exit_code=exit_code, reason=reason, failure=failure, prices=self._prices)
-        line = redact(report.model_dump_json(exclude_none=True)) + "\n"
-        failed: OutputError | None = OutputError(f"the report {self._path} could not be written in {within_s:g} s")
+        body = redact(report.model_dump_json(exclude_none=True)).encode(errors="replace")
+        failed: OutputError | None = OutputError(f"the report could not be written within {within_s:g} s")
         with anyio.move_on_after(within_s, shield=True):
             try:
-                await self._in_thread(partial(self._append, line.encode(errors="replace")))
+                await self._in_thread(partial(self._keep, report.id, body))
                 failed = None
+                self._kept_id = report.id
             except OutputError as wrong:
                 failed = wrong
         if failed:
             logs.logger().error("report_failed", **failed.facts)
         return failed
 
+    async def deliver_waiting(self) -> None:
+        """Deliver what earlier runs have left, beside the session."""
+        if self._deliveries is not None:
+            await self._deliveries.flush()
+
+    async def deliver(self, *, within_s: float) -> None:
+        """Deliver the report, as far as the time allows; what is not delivered waits for the next start."""
+        if self._deliveries is not None and self._kept_id:
+            await self._deliveries.deliver(self._kept_id, within_s=within_s)
+
+    def _keep(self, report_id: str, body: bytes) -> None:
+        if self._spool is not None:
+            self._spool.put(report_id, body)
+        if self._path is not None:
+            self._append(body + b"\n")
+
     def _append(self, data: bytes) -> None:
         """Append one line in one piece, so that many sessions may have one file."""
+        if self._path is None:
+            return
         try:
             file = open_append(self._path)
         except (OSError, ValueError) as error:

@@ -9,7 +9,7 @@ import anyio
 import anyio.abc
 
 from runner import logs
-from runner.errors import OutputError, RunnerError
+from runner.errors import RunnerError
 from runner.inputs.factory import make_input
 from runner.outputs.opener import open_outputs, placeholders
 from runner.outputs.outputs import Outputs
@@ -20,7 +20,7 @@ from runner.protocol.session_update import session_update
 from runner.runs.budget import Budget
 from runner.runs.drain import drain
 from runner.runs.life_cycle import LifeCycle, Phase, Report
-from runner.runs.losses import JUDGED_ENDS, losses
+from runner.runs.losses import judged, losses
 from runner.runs.outcome import Outcome
 from runner.runs.reporter import Reporter, facts_of
 from runner.runs.shared import Shared
@@ -104,8 +104,9 @@ class SessionRun:
             self.stop("internal-error", RunnerError("a bug in rt-run, which the log traces"))
         finally:
             self.input.close()
-        self._judge_losses()
-        code = await self._reported(self._exit_code())
+        lost = losses(self.session, self.profile, unwritten=self._unwritten)
+        self._error = judged(lost, self._error, self._reason)
+        code = await self._reported(self._life.exit_code(self._error))
         self._life.enter(Phase.ENDED)
         if self.session is not None:
             duration_s, error = anyio.current_time() - self.started_s, self._error
@@ -114,6 +115,8 @@ class SessionRun:
             if self._shared.face:
                 self._shared.face.close(self.session, duration_s=duration_s, error=error)
         is_forced = self._life.forced_by is not None
+        if self._reporter:
+            await self._reporter.deliver(within_s=0 if is_forced else self._flush_s)
         name, run_id, session_id = (self.context.get(key, "") for key in ("profile", "run_id", "session_id"))
         return Outcome(name, code, self._error, is_forced, run_id, session_id)
 
@@ -164,6 +167,7 @@ class SessionRun:
                     )
                 if self._reporter:
                     self._reporter.journal = self.outputs.journal
+                    self._tasks.start_soon(self._reporter.deliver_waiting)
                 self.outputs.start(self._tasks)
                 await self._with_session()
         except RunnerError as error:
@@ -258,12 +262,16 @@ class SessionRun:
 
     async def _flush(self, flushing: anyio.CancelScope) -> None:
         """Write what has come, also where the grace period is over; only a second signal forgoes it."""
-        await self.outputs.written(flushing, within_s=max(self.profile.run.grace_s, self._shared.flush_least_s))
+        await self.outputs.written(flushing, within_s=self._flush_s)
         self._unwritten = self.outputs.unfinished if self._life.forced_by is None else ""
 
     def _note(self, kind: str, **details: Any) -> None:
         if self._recorder:
             self._recorder.note({"type": kind, **details}, epoch=0)
+
+    @property
+    def _flush_s(self) -> float:
+        return max(self.profile.run.grace_s, self._shared.flush_least_s)
 
     @property
     def _recorder(self) -> Recorder | None:
@@ -273,8 +281,8 @@ class SessionRun:
         """Write the report; returns the exit code, which fails where nothing else has and it cannot be written."""
         if self._reporter is None:
             return code
-        within_s = max(self.profile.run.grace_s, self._shared.flush_least_s)
-        error = await self._reporter.write(reason=self._reason, exit_code=code, error=self._error, within_s=within_s)
+        reason, flush_s = self._reason, self._flush_s
+        error = await self._reporter.write(reason=reason, exit_code=code, error=self._error, within_s=flush_s)
         self._error = self._error or error
         return code or (error.exit_code if error else 0)
 
@@ -283,18 +291,3 @@ class SessionRun:
             self.stop("output-closed")
         else:
             self.stop("output-failed", error)
-
-    def _judge_losses(self) -> None:
-        """Name what has reached nobody, and fail because of it where the run has ended as it was meant to."""
-        for each in losses(self.session, self.profile, unwritten=self._unwritten):
-            if self._error is None and (self._reason in JUDGED_ENDS or isinstance(each, OutputError)):
-                self._error = each
-            elif each is not self._error:
-                logs.logger().error("lost", exit_code=each.exit_code, **each.facts)
-
-    def _exit_code(self) -> int:
-        if self._life.forced_by is not None:
-            return 128 + self._life.forced_by
-        if self._error is not None:
-            return self._error.exit_code
-        return 0 if self._life.drained_by in {None, signal.SIGTERM} else 128 + self._life.drained_by

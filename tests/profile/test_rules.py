@@ -34,6 +34,7 @@ EVENTS_IN = '[input]\nkind = "stdin"\nformat = "events"\n'
 ASKED = 'name = "a"\ndescription = "b"\nrun = { kind = "http", url = "%s", headers = { X-A = "b" } }\n'
 SERVER = '[[mcp_servers]]\nname = "s"\nrun = { kind = "hosted", server_url = "https://example.org" }\n'
 HEARD = "[session.audio.input]\ntranscription = { %s }\n"
+HOOK = '[report.webhook]\nurl = "%s"\nsecret = { env = "HOOK_SECRET" }\n'
 MANY = "[run]\nsessions = 2\n"
 OUTPUT = '[[outputs]]\nkind = "events"\npath = "%s"\n'
 
@@ -197,8 +198,13 @@ BROKEN = [
       for voice in ("fable", "onyx", "nova")),
     (CUSTOM % "https://gw.test/v1" + '[model]\nname = "gpt-live-1.1"\n[[session.tools]]\ntype = "mcp"\n'
      'server_label = "s"\nconnector_id = "connector_gmail"\n', "connector-refused"),
+    (OPENAI + "[report]\nmax_spool_bytes = 2_000_000\n", "report-nowhere"),
+    (OPENAI + '[report]\npath = "a"\nspool = "b"\n', "report-nowhere"),
+    (OPENAI + HOOK % "http://crm.test/hook", "plain-http"),
 ]  # fmt: skip
 FINE = [
+    OPENAI + HOOK % "https://crm.test/hook" + '[report]\nspool = "b"\n',
+    OPENAI + HOOK % "http://crm.test/hook" + "insecure = true\n",
     NO_MODEL + TRANSCRIPTION + FILE + HEARD % 'model = "gpt-live-transcribe", keywords = ["a"], languages = ["en"]',
     CUSTOM % "http://127.0.0.1:8000/v1" + HEARD % 'model = "gpt-transcribe", delay = "low"',
     AZURE + '[session.audio.input]\ntranscription = { model = "whisper-1", keywords = ["a"] }\n',
