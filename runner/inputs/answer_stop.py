@@ -50,7 +50,7 @@ class AnswerStop:
         self._is_spent = False
 
     async def stop(self) -> None:
-        """Silence the answer that is being heard, and cancel the response once the endpoint has begun it."""
+        """Silence the answer that is being heard, cancel the response once it has begun, and withdraw what it calls."""
         self._is_spent = True
         if self._playback is not None:
             self._playback.interrupt()
@@ -62,4 +62,6 @@ class AnswerStop:
                 await self._session.cancel()
             else:
                 self._session.state.drop_retries()
+                if self._session.tools:
+                    self._session.tools.interrupt()
                 self._playback.interrupt()

@@ -34,7 +34,8 @@ async def drain(session: Session, *, reason: str, until_s: float, playback: "Pla
         logs.logger().warning("response_cancelled", reason=reason)
         await session.cancel()
         await _finished(session, by_s=cancel_at_s + farewell_s / 2)
-    if left := session.state.pending.left:
+    calls = sum(len(each.calls) for each in session.state.rounds.open)
+    if left := session.state.pending.left | ({"calls": calls} if calls else {}):
         logs.logger().warning("left_pending", reason=reason, **left)
     await session.conclude(by_s=cancel_at_s + farewell_s / 2)
     if playback:

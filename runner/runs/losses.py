@@ -44,8 +44,8 @@ def losses(session: Session | None, profile: Profile, *, unwritten: str) -> Iter
         msg = f"{session.dropped_audio_bytes} bytes of audio waited for a connection for too long, and were not sent"
         yield InputError(msg, hint="raise `run.reconnect.max_audio_age_s`")
     yield from _unshown(session.state.conversation, profile)
-    if not answers_calls(profile.input) and (calls := session.state.conversation.unanswered_calls):
-        names = [each.name for each in calls]
+    runs, calls = session.state.rounds.runs, session.state.conversation.unanswered_calls
+    if not answers_calls(profile.input) and (names := [each.name for each in calls if not runs(each.name)]):
         called = ", ".join(dict.fromkeys(names[:_MOST_NAMES]))
         hint = 'answer with client events (input.format = "events"), or from a Python program'
         yield ProfileError(f"the model has called {called}, and nothing in this profile can answer it", hint=hint)

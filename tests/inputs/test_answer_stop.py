@@ -74,3 +74,34 @@ async def test_the_end_of_the_session_ends_the_stop() -> None:
     async with session_with(gone) as (session, _):
         await session.respond()
         await AnswerStop(session, None).stop()
+
+
+async def test_a_turn_that_waits_for_a_tool_is_stopped_too() -> None:
+    """Nothing is heard and no response is in flight, and yet the user waits."""
+    played, is_running = PlayedAnswers(), anyio.Event()
+    item = {"id": "item_1", "type": "function_call", "call_id": "call_1", "name": "slow", "arguments": "{}"}
+
+    async def calling(peer: Peer) -> None:
+        await peer.greet()
+        await peer.until("response.create")
+        await peer.send({"type": "response.created", "response": {"id": "resp_1", "conversation_id": "c"}})
+        done = {"id": "resp_1", "status": "completed", "output": [{**item, "status": "completed"}]}
+        await peer.send({"type": "response.done", "response": done})
+        await peer.to_the_end()
+
+    async with session_with(calling) as (session, peers):
+
+        @session.tool
+        async def slow() -> None:
+            is_running.set()
+            await anyio.sleep_forever()
+
+        stop = AnswerStop(session, played)
+        await session.respond()
+        await is_running.wait()
+        possible = stop.is_possible
+        await stop.stop()
+        await session.wait_answered()
+
+    assert possible
+    assert others(peers[0]).count("response.create") == 1

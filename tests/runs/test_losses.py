@@ -98,6 +98,22 @@ async def test_a_call_that_is_answered_or_could_be_is_no_loss() -> None:
         assert list(losses(session, TEXT, unwritten="")) == []
 
 
+async def test_a_call_that_runs_when_the_run_ends_is_no_loss_of_the_profile() -> None:
+    """What rt-run itself answers is cut off with the run, and told of then."""
+    async with session_with(calling(call())) as (session, _, _):
+        is_running = anyio.Event()
+
+        @session.tool
+        async def light() -> None:
+            is_running.set()
+            await anyio.sleep_forever()
+
+        await session.say("Light, please.")
+        await is_running.wait()
+        assert session.state.is_pending
+        assert list(losses(session, TEXT, unwritten="")) == []
+
+
 SAID = {"response_id": "resp_1", "item_id": "item_1", "output_index": 0, "content_index": 0}
 AUDIO = {"type": "response.output_audio.delta", **SAID, "delta": "AAAA"}
 TEXT_DELTA = {"type": "response.output_text.delta", **SAID, "delta": "As far as"}
