@@ -55,6 +55,7 @@ class Rounds:
         most: How many rounds a turn may have.
         open: The rounds whose functions are not all answered, or whose turn was not continued yet.
         calls: How many functions were called.
+        fillers: How often a word was asked for meanwhile.
     """
 
     def __init__(self) -> None:
@@ -63,6 +64,7 @@ class Rounds:
         self.most = 1
         self.open: list[Round] = []
         self.calls = 0
+        self.fillers = 0
         self._begun: set[Round] = set()
         self._turns: dict[str, tuple[str, int]] = {}
         """By the `event_id` of a request that continues a turn: the turn, and its rounds so far."""

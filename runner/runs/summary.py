@@ -27,7 +27,8 @@ def sum_up(
     """
     usage = session.usage
     cost = {"cost": round(usage.cost(limits.prices), 6)} if limits.prices else {}
-    calls = {"tool_calls": session.state.rounds.calls} if session.state.rounds.calls else {}
+    rounds = session.state.rounds
+    calls = {name: count for name, count in (("tool_calls", rounds.calls), ("fillers", rounds.fillers)) if count}
     failure = {"error": error.message, "code": error.code} if error else {}
     logs.logger().info(
         "session_closed",

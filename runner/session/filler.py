@@ -27,13 +27,9 @@ class Filler:
     Args:
         carriage: Where the session is.
         outbox: What goes out of it.
-
-    Attributes:
-        said: How many words were asked for.
     """
 
     def __init__(self, carriage: Carriage, outbox: Outbox) -> None:
-        self.said = 0
         self._carriage = carriage
         self._outbox = outbox
         self._is_due = False
@@ -59,7 +55,7 @@ class Filler:
         if not round_.goes_on:
             return
         self._is_due = False
-        self.said += 1
+        self._carriage.state.rounds.fillers += 1
         waited_ms = round((anyio.current_time() - began_s) * 1000)
         logs.logger().info("filler_asked", waited_ms=waited_ms, tools=[each.name for each in round_.calls])
         response = {"conversation": "none", "tool_choice": "none", "instructions": instructions}

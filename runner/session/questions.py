@@ -34,6 +34,8 @@ class Questions:
         self._tools = tools
         self._replies: dict[str, Reply] = {}
         """The answers that the program waits for, by the ids of their requests."""
+        if tools is not None:
+            tools.dropped = self.cancel
 
     @cached_property
     def _turn(self) -> anyio.Lock:

@@ -141,7 +141,9 @@ class Session:
     async def cancel(self) -> None:
         """Cancel the response in flight and those to be retried; without any nothing happens."""
         state = self._carriage.state
-        self._questions.cancel([*state.drop_retries(), *(self.tools.interrupt() if self.tools else ())])
+        self._questions.cancel(state.drop_retries())
+        if self.tools:
+            self.tools.interrupt()
         self._carriage.changes.notify()
         if state.pending.busy:
             await self.send({"type": "response.cancel"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -37,11 +37,13 @@ class SessionTools:
     Attributes:
         approvals: The calls that wait for somebody's approval.
         hang_up: The model's wish to end the session, None where it is not offered that.
+        dropped: Called with the requests of turns that do not go on.
     """
 
     def __init__(self, profile: Profile, carriage: Carriage, outbox: Outbox, tasks: anyio.abc.TaskGroup) -> None:
         self.approvals = Approvals(profile.run.tools.approval_timeout_s, carriage.changes)
         self.hang_up: HangUp | None = None
+        self.dropped: Callable[[Sequence[str]], object] = bool
         self._profile = profile
         self._carriage = carriage
         self._outbox = outbox
@@ -140,14 +142,15 @@ class SessionTools:
             self._offered = wanted
             await self._outbox.send({"type": "session.update", "session": {"type": "realtime", "tools": wanted}})
 
-    def interrupt(self, responses: Collection[str] | None = None) -> list[str]:
-        """Withdraw the calls of these responses, or all, that have not begun; returns the requests of their turns."""
+    def interrupt(self, responses: Collection[str] | None = None) -> None:
+        """Withdraw the calls of these responses, or all, that have not begun; their turns do not go on."""
         interrupted = self._carriage.state.rounds.interrupt(responses)
         if self._loop is not None and interrupted:
             self._loop.interrupt()
         if self.hang_up is not None and self.hang_up.is_due:
             self.hang_up.abandon()
-        return [each.turn_id for each in interrupted if each.turn_id]
+        self.dropped([each.turn_id for each in interrupted if each.turn_id])
+        self._carriage.changes.notify()
 
     def _made(self) -> tuple[Toolbox, HostTools]:
         """The toolbox and the functions of the host program, with the loop that runs them."""

@@ -10,6 +10,7 @@ from runner.protocol.effects import AudioDelta, ResponseEnded, ResponseStarted
 from runner.session.opening import open_session
 from runner.session.update import Update
 from runner.settings.profile import Profile
+from runner.task_groups import body_task_group
 from tests.helpers.endpoint_scripts import asked, reached
 from tests.helpers.local_client import said, silence
 from tests.helpers.peer import Peer
@@ -87,7 +88,10 @@ async def test_who_speaks_over_what_is_heard_of_a_turn_ends_it(is_heard: bool, t
         release.set()
         await obey(peer)
 
-    async with heard([wav(tmp_path / "a.wav")], script, tools={"say_after_ms": 60_000}) as there:
+    async with (
+        heard([wav(tmp_path / "a.wav")], script, tools={"say_after_ms": 60_000}) as there,
+        body_task_group() as tasks,
+    ):
 
         @there.session.tool
         async def order() -> str:
@@ -97,7 +101,7 @@ async def test_who_speaks_over_what_is_heard_of_a_turn_ends_it(is_heard: bool, t
 
         updates: list[Update] = []
         there.session.add_reader(updates.append)
-        await there.session.say("Where is it?")
+        tasks.start_soon(there.session.ask, "Where is it?")
         await reached(lambda: sent(there.peers[0], "conversation.item.create")[1:])
         if is_heard:
             await there.session.wait_idle()
