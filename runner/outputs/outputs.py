@@ -9,6 +9,7 @@ import anyio.abc
 
 from runner.outputs.session_output import AudiblePlayer
 from runner.outputs.sink import Sink
+from runner.outputs.writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,6 +100,11 @@ class Outputs:
     async def _finished(self) -> None:
         for each in self._all:
             await each.finished()
+
+    @property
+    def queued_bytes(self) -> int:
+        """How far those that write are behind the session, in bytes."""
+        return sum(each.queued_bytes for each in self._all if isinstance(each, Writer))
 
     @property
     def unfinished(self) -> str:

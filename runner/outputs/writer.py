@@ -126,6 +126,11 @@ class Writer(Output, Generic[T]):
         self._hurry.set()
 
     @property
+    def queued_bytes(self) -> int:
+        """How far it is behind the session, in bytes."""
+        return self._queue.held_bytes
+
+    @property
     def is_finished(self) -> bool:
         """Whether `run` has ended."""
         return self._finished.is_set()

@@ -75,6 +75,8 @@ def _libraries(profile: Profile) -> Iterator[tuple[Key, str, str]]:
     for index, output in enumerate(profile.outputs):
         if output.kind == "speaker":
             yield ("outputs", index, "kind"), "sounddevice", "audio"
+    if profile.http:
+        yield ("http", "listen"), "prometheus_client", "metrics"
     if profile.run.loop == "uvloop":
         yield ("run", "loop"), "uvloop", "fast"
     for index, server in enumerate(profile.mcp_servers):

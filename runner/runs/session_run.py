@@ -54,7 +54,7 @@ class SessionRun:
         profile: What it runs by.
         session: Its session, None before it is open.
         whereabouts: Where its session is.
-        readers: Called with each update as its outputs are, where they are added before it begins; they must not wait.
+        readers: Called with each update, before its outputs; they are added before it begins, and must not wait.
         input: What goes in.
         outputs: What comes out.
         started_s: When it began, on the event loop's clock, in seconds.
@@ -182,7 +182,7 @@ class SessionRun:
         self._note("session.started", **self.context, **facts_of(self.profile, self.names))
         async with kept_session(
             self.profile,
-            readers=[*self.outputs.readers, self._watch, *self.readers],
+            readers=[*self.readers, *self.outputs.readers, self._watch],
             recorder=self._recorder,
             slots=self._shared.connecting,
             moved=self.whereabouts.take,

@@ -46,6 +46,11 @@ class ByteQueue(Generic[T]):
         return True
 
     @property
+    def held_bytes(self) -> int:
+        """What waits and what was taken and is not done with, in bytes of memory."""
+        return self._size_bytes + self._taken_bytes
+
+    @property
     def is_closed(self) -> bool:
         """Whether nothing more is taken."""
         return self._closed

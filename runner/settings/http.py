@@ -24,7 +24,7 @@ def _listen_address(listen: str) -> str:
 
 
 class HttpSettings(Section):
-    """Where the process answers `/livez` and `/readyz`; all profiles of a process share it."""
+    """Where the process answers `/livez`, `/readyz` and `/metrics`; all profiles of a process share it."""
 
     listen: Annotated[str, AfterValidator(_listen_address)] = "127.0.0.1:9464"
     """The address, `HOST:PORT`; one that is not of this machine alone, such as `0.0.0.0:9464`, answers everybody who

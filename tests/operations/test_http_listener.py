@@ -52,7 +52,7 @@ def test_a_process_answers_whoever_watches_it(tmp_path: Path) -> None:
     assert {path: (each.status_code, each.text) for path, each in answers.items()} == {
         "/livez": (200, "ok\n"),
         "/readyz": (200, "ok\n"),
-        "/": (404, "/livez and /readyz\n"),
+        "/": (404, "/livez, /readyz and /metrics\n"),
     }
     assert (head.status_code, head.text, post.status_code) == (200, "", 405)
     assert upgrade.is_client_error
