@@ -121,7 +121,8 @@ class CommandParser(argparse.ArgumentParser):
         from runner.profile.suggestion import nearest
 
         if " " not in self.prog:
-            return _meant_command(given, commands)
+            names_profile = any(each.startswith(("-p", "--profile")) for each in self._given)
+            return _meant_command(given, commands, may_ask=names_profile or " " in given)
         near = nearest(given, commands)
         return f"did you mean {near[0]}?" if near else f"`{self.prog} --help` lists the commands"
 
@@ -148,7 +149,7 @@ class CommandParser(argparse.ArgumentParser):
         return f"did you mean {choice(near)}?" if near else f"it is {choice(words)}"
 
 
-def _meant_command(given: str, commands: list[str]) -> str:
+def _meant_command(given: str, commands: list[str], *, may_ask: bool) -> str:
     import os
 
     from runner.errors import ProfileError
@@ -167,4 +168,4 @@ def _meant_command(given: str, commands: list[str]) -> str:
         return f"did you mean rt-run {near[0]}?"
     if near := nearest(given, sorted(names)):
         return f"did you mean rt-run --profile {near[0]}?"
-    return "`rt-run --help` lists the commands"
+    return "to ask something: rt-run --profile NAME --ask TEXT" if may_ask else "`rt-run --help` lists the commands"

@@ -26,6 +26,11 @@ commands of a session, after its NAME:
   events [--filter PATTERN]    follow the server's events
   attach                       chat with the session
   close                        end the session once its answer is complete
+
+examples:
+  rt-run ctl
+  rt-run ctl support status
+  rt-run ctl support say "Please come to an end."
 """
 
 

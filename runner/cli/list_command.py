@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_LEAST_DESCRIPTION = 11
+"""The least that is left of descriptions where a terminal is narrow, in letters: the width of their heading."""
+
+
 def add_parser(subparsers: Any) -> None:
     """Add the command to the command line."""
     parser = add_command(
@@ -31,6 +35,7 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print every profile; broken ones are listed as invalid, hidden ones as shadowed."""
     import os
+    import shutil
     from pathlib import Path
 
     from runner.profile.builtin_profiles import is_builtin
@@ -50,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
 
         write_plain(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
     else:
-        write_plain(_table(rows))
+        write_plain(_table(rows, width=shutil.get_terminal_size().columns if sys.stdout.isatty() else None))
         if all(map(is_builtin, paths)):
             print("these are built in; `rt-run init NAME --kind KIND` writes one of your own", file=sys.stderr)
     return 0
@@ -63,27 +68,41 @@ def _row(path: Path) -> dict[str, Any]:
     from runner.profile.layers import shown
 
     is_own = not is_builtin(path)
-    row: dict[str, Any] = {"name": path.stem, "kind": None, "model": None, "description": ""}
+    row: dict[str, Any] = {"name": path.stem, "kind": None, "session": None, "model": None, "description": ""}
     row |= {"path": shown(path) if is_own else str(path), "built_in": not is_own}
     try:
         profile = load_profile(str(path)).profile
     except ProfileError:
         return {**row, "valid": False}
-    model = profile.model.name if profile.model else None
-    return {**row, "kind": profile.endpoint.kind, "model": model, "description": profile.description, "valid": True}
+    row |= {"kind": profile.endpoint.kind, "session": profile.session.type, "description": profile.description}
+    return {**row, "model": profile.model.name if profile.model else None, "valid": True}
 
 
-def _table(rows: list[dict[str, Any]]) -> str:
-    cells = [("NAME", "ENDPOINT", "MODEL", "DESCRIPTION", "PATH")]
+def _table(rows: list[dict[str, Any]], *, width: int | None) -> str:
+    """The rows as people read them; where they are wider than a terminal, the descriptions are cut."""
+    cells = [("NAME", "ENDPOINT", "SESSION", "MODEL", "DESCRIPTION", "PATH")]
     for row in rows:
         path = "(built in)" if row["built_in"] else row["path"]
         path = f"{path} (shadowed)" if row["shadowed"] else path
         description = " ".join(row["description"].split())
-        line = (row["name"], row["kind"] or "invalid", row["model"] or "-", description or "-", path)
-        name, kind, model, text, place = map(plain_line, line)
-        cells.append((name, kind, model, text, place))
-    widths = [max(len(line[column]) for line in cells) for column in range(4)]
+        line = (
+            row["name"],
+            row["kind"] or "invalid",
+            row["session"] or "-",
+            row["model"] or "-",
+            description or "-",
+            path,
+        )
+        name, kind, session, model, text, place = map(plain_line, line)
+        cells.append((name, kind, session, model, text, place))
+    widths = [max(len(line[column]) for line in cells) for column in range(6)]
+    if width is not None:
+        widths[4] = max(_LEAST_DESCRIPTION, min(widths[4], width - sum(widths) + widths[4] - 2 * 5))
     return "".join(
-        "  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[4]]) + "\n"
+        "  ".join(_fitted(cell, most) for cell, most in zip(line[:5], widths, strict=False)) + f"  {line[5]}\n"
         for line in cells
     )
+
+
+def _fitted(cell: str, width: int) -> str:
+    return cell.ljust(width) if len(cell) <= width else f"{cell[: width - 1]}…"

@@ -26,6 +26,7 @@ GOOD = 'version = 1\nendpoint.kind = "local"\n'
         ("chek local", "there is no command 'chek'", "did you mean rt-run check?"),
         ("help", "there is no command 'help'", "did you mean rt-run --help?"),
         ("run local", "there is no command 'run'", "did you mean rt-run --profile NAME?"),
+        ("-p local Why?", "there is no command 'Why?'", "to ask something: rt-run --profile NAME --ask TEXT"),
         ("zzz", "there is no command 'zzz'", "`rt-run --help` lists the commands"),
         ("check local --outptu json", "check: there is no flag --outptu", "did you mean --output?"),
         ("check --profile local", "check: there is no flag --profile", "write the name alone: rt-run check NAME"),

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 GOOD = 'version = 1\ndescription = "Good"\nendpoint.kind = "local"\n'
 
 
@@ -22,10 +24,10 @@ def test_profiles_are_listed_in_the_order_of_search(rt_run: Any, tmp_path: Path)
 
     assert code == 0
     assert [line.split() for line in out.splitlines()[:4]] == [
-        ["NAME", "ENDPOINT", "MODEL", "DESCRIPTION", "PATH"],
-        ["a", "local", "-", "Good", "profiles/a.toml"],
-        ["b", "invalid", "-", "-", "profiles/b.toml"],
-        ["a", "local", "-", "Good", "xdg/rt-run/profiles/a.toml", "(shadowed)"],
+        ["NAME", "ENDPOINT", "SESSION", "MODEL", "DESCRIPTION", "PATH"],
+        ["a", "local", "realtime", "-", "Good", "profiles/a.toml"],
+        ["b", "invalid", "-", "-", "-", "profiles/b.toml"],
+        ["a", "local", "realtime", "-", "Good", "xdg/rt-run/profiles/a.toml", "(shadowed)"],
     ]
 
 
@@ -67,3 +69,14 @@ def test_where_nothing_is_ones_own_it_is_said_how_to_begin(rt_run: Any) -> None:
 
     assert (code, len(out.splitlines())) == (0, 5)
     assert "rt-run init" in err
+
+
+def test_a_narrow_terminal_gets_short_descriptions(rt_run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rather than two lines for each profile."""
+    wide = rt_run("list").out
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(len(wide.splitlines()[1]) - 8))
+    narrow = rt_run("list").out
+
+    assert [len(line) for line in wide.splitlines()[1:]] == [len(line) + 8 for line in narrow.splitlines()[1:]]
+    assert "…  (built in)" in narrow
