@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from runner.profile import LoadedProfile
+    from runner.settings.profile import Profile
 
 
 def add_parser(subparsers: Any) -> None:
@@ -102,14 +103,31 @@ def _request(loaded: LoadedProfile, form: str) -> str:
     header = credential_header(loaded.profile)
     address = address_of(loaded.profile, {header: ""} if header else {})
     url = address.shown_url()
-    event = session_update(filled_for_show(loaded.profile, name=loaded.name, started=datetime.now(UTC)))
+    profile = filled_for_show(loaded.profile, name=loaded.name, started=datetime.now(UTC))
+    event = session_update(profile)
+    if profile.session.type == "realtime" and (known := _known_tools(profile)):
+        event["session"]["tools"] = [*event["session"].get("tools", []), *known]
     if isinstance(endpoint, AzureEndpoint) and endpoint.speaks_preview:
         event = to_preview(event)
     event = masked(event)
     if form == "json":
         return json.dumps({"url": url, "headers": list(address.headers), "first_event": event}, indent=2)
     headers = ", ".join(address.headers) or "none"
-    return f"GET {url}\nheaders: {headers}\n{json.dumps(event, indent=2, ensure_ascii=False)}"
+    text = f"GET {url}\nheaders: {headers}\n{json.dumps(event, indent=2, ensure_ascii=False)}"
+    if profile.mcp_servers or any(each.run.kind == "python" for each in profile.tools):
+        text += f"\nfunctions and MCP servers say at the start what they offer: rt-run tools {loaded.name}"
+    return text
+
+
+def _known_tools(profile: Profile) -> list[dict[str, Any]]:
+    """The tools of a profile that are known before it opens; those of functions and of servers are not."""
+    if not profile.tools and not profile.run.tools.hang_up:
+        return []
+    from runner.tools.end_session import END_SESSION_TOOL
+    from runner.tools.profile_tools import profile_sources
+
+    built_in = [END_SESSION_TOOL.definition] if profile.run.tools.hang_up else []
+    return [*built_in, *(tool.definition for source in profile_sources(profile) for tool in source.tools())]
 
 
 def _toml(value: Any) -> str:

@@ -118,9 +118,10 @@ def _listed(toolbox: Toolbox, profile: Profile) -> str:
     import json
 
     from runner.settings.profile import RealtimeSettings
+    from runner.tools.end_session import END_SESSION_TOOL
 
     rows = []
-    for tool in toolbox.offered():
+    for tool in [*([END_SESSION_TOOL] if profile.run.tools.hang_up else []), *toolbox.offered()]:
         where = "a server that the endpoint asks" if tool.entry else "answered by the client"
         notes = [*([where] if tool.is_client else []), *_approval(tool.settings.approval)]
         schema = "" if tool.entry else json.dumps(tool.parameters, ensure_ascii=False)
@@ -153,6 +154,9 @@ def _approval(approval: Any) -> list[str]:
 def _listed_json(toolbox: Toolbox, profile: Profile) -> str:
     import json
 
+    from runner.tools.end_session import END_SESSION_TOOL
+
+    built_in = [END_SESSION_TOOL.definition] if profile.run.tools.hang_up else []
     described = profile.model_dump(mode="json", exclude_unset=True, include={"session": {"tools"}})
-    tools = [*toolbox.definitions(), *described.get("session", {}).get("tools", [])]
+    tools = [*built_in, *toolbox.definitions(), *described.get("session", {}).get("tools", [])]
     return json.dumps(tools, indent=2, ensure_ascii=False) + "\n"

@@ -11,9 +11,8 @@ from runner.profile.tool_keys import given_texts, tool_schemas, tools_of
 from runner.settings.headers import request_header_problem
 from runner.settings.hosts import is_loopback
 from runner.settings.input import StdinInput
+from runner.settings.tool import END_SESSION
 
-END_SESSION = "end_session"
-"""The built-in tool that `run.tools.hang_up` offers."""
 _TYPES = ["array", "boolean", "integer", "null", "number", "object", "string"]
 
 

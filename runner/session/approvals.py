@@ -125,10 +125,14 @@ async def _decided_by(program: ApprovalCommand, request: ApprovalRequest) -> App
     """What a program says, which gets the call as JSON: exit code 0 approves."""
     from runner.child_process import run_program
     from runner.protocol.json_text import dumps
+    from runner.tools.given_texts import program_environment
 
     given = {"id": request.id, "name": request.name, "arguments": request.arguments}
     try:
-        ended = await run_program(program.command, given=dumps(given).encode(), longest_bytes=_MOST_BYTES)
+        variables = await program_environment({}, [])
+        ended = await run_program(
+            program.command, given=dumps(given).encode(), longest_bytes=_MOST_BYTES, env=variables
+        )
     except (OSError, ValueError) as error:
         logs.logger().error("approval_failed", call_id=request.id, program=program.command[0], error=str(error))
         return ApprovalAnswer(False, "The call was denied, since whoever decides could not be asked.")

@@ -8,24 +8,18 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from runner.settings.tool import CallSettings
-from runner.tools.tool_source import NO_ARGUMENTS, CallAnswer, OfferedTool
+from runner.tools.end_session import END_SESSION_TOOL
+from runner.tools.tool_source import CallAnswer
 
 if TYPE_CHECKING:
     from runner.protocol.effects import ResponseEnded
     from runner.protocol.rounds import Round
     from runner.session.carriage import Carriage
-    from runner.tools.tool_source import JsonObject
-
-END_SESSION: Final = "end_session"
+    from runner.tools.tool_source import JsonObject, OfferedTool
 
 _LOOK_S: Final = 0.1
 """How often it is looked whether the good-bye is still heard, in seconds: time alone changes that."""
 
-_DESCRIPTION = (
-    "End the conversation, as one hangs up a telephone. Call it when the user has said good-bye or wants nothing more; "
-    "say good-bye before you do."
-)
 _ANSWER = "The session ends once the user has heard what you say. Say good-bye now, in a few words, unless you have."
 
 
@@ -53,7 +47,7 @@ class HangUp:
 
     def tools(self) -> Sequence[OfferedTool]:
         """The one tool."""
-        return [OfferedTool(END_SESSION, _DESCRIPTION, NO_ARGUMENTS, CallSettings())]
+        return [END_SESSION_TOOL]
 
     async def call(self, _name: str, _arguments: JsonObject) -> CallAnswer:
         """Note the wish."""

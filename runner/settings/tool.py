@@ -1,7 +1,7 @@
 """What the model may call: the tools of a profile, and within which limits their calls run."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Discriminator, Field, Tag
 
@@ -9,6 +9,9 @@ from runner.api.strict import Section
 from runner.settings.base_url import WebUrl
 from runner.settings.endpoint import HeaderName, HttpProxy
 from runner.settings.secret import SecretRef
+
+END_SESSION: Final = "end_session"
+"""The built-in tool with which the model ends the session."""
 
 CalledName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 """The name under which the API takes a tool."""

@@ -28,6 +28,8 @@ name = "screen"
 description = "Show it."
 run = { kind = "client" }
 approval = "always"
+[run.tools]
+hang_up = true
 [variables]
 shop = { required = true }
 """
@@ -52,7 +54,9 @@ def test_the_list_is_what_the_model_is_offered(rt_run: Any, profile: str) -> Non
     listed = rt_run("tools", profile, "--output", "json")
 
     assert text.code == listed.code == 0
-    assert text.out.split("\n\n") == [
+    end_session, *others = text.out.split("\n\n")
+    assert end_session.startswith("end_session\n  End the conversation, ")
+    assert others == [
         f"look_up  (approved by {Path.cwd()}/shop/approve)\n  Look up an order of Contoso.\n  {json.dumps(SCHEMA)}",
         (
             "screen  (answered by the client, needs an approval)\n  Show it.\n"
@@ -61,15 +65,23 @@ def test_the_list_is_what_the_model_is_offered(rt_run: Any, profile: str) -> Non
         "light  (nothing here runs it)",
         "docs  (a server that the endpoint asks)\n",
     ]
-    first, _, *others = json.loads(listed.out)
+    _, first, _, *sent = json.loads(listed.out)
     assert first == {
         "type": "function",
         "name": "look_up",
         "description": "Look up an order of {{shop}}.",
         "parameters": SCHEMA,
     }
-    assert [each["type"] for each in others] == ["function", "mcp"]
+    assert [each["type"] for each in sent] == ["function", "mcp"]
     assert rt_run("tools", "local").out == "no tools\n"
+    shown = json.loads(rt_run("show", profile, "--request", "--output", "json").out)
+    assert [each.get("name") for each in shown["first_event"]["session"]["tools"]] == [
+        "light",
+        None,
+        "end_session",
+        "look_up",
+        "screen",
+    ]
 
 
 @pytest.mark.parametrize(
