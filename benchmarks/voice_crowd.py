@@ -65,7 +65,7 @@ class _Crowd:
 
     async def _talk(self, delay_s: float) -> None:
         await anyio.sleep(delay_s)
-        source = RecordedInput(self._settings, shows_progress=False)
+        source = RecordedInput(self._settings)
         await source.open({})
         async with open_session(self._profile, readers=[self._hear]) as session:
             self._watch(session)

@@ -56,8 +56,8 @@ def make_input(
         case FileInput() as settings:
             from runner.inputs.recording import RecordedInput
 
-            return RecordedInput(settings, shows_progress=is_alone)
+            return RecordedInput(settings)
         case MicrophoneInput() as settings:
             from runner.inputs.spoken_input import SpokenInput
 
-            return SpokenInput(settings, has_terminal=is_alone)
+            return SpokenInput(settings, screen)

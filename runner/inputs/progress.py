@@ -1,47 +1,34 @@
-"""A bar on the terminal that shows how much of a recording was sent."""
+"""How much of a recording was sent, for the live line of a terminal."""
 
 from __future__ import annotations
 
-import logging
-import sys
-from typing import TYPE_CHECKING, NoReturn
+from runner.inputs.meter import bar
 
-from runner import logs
-
-if TYPE_CHECKING:
-    from tqdm import tqdm
-
-_SHAPE = "{desc}{bar} {n:.1f}/{total:.1f} s"
+_CELLS = 20
 
 
 class Progress:
-    """A bar on standard error until it is closed; hidden unless that is a terminal which shows nothing else.
+    """Counts what was sent.
 
     Args:
-        duration_s: How long the recording lasts, in seconds; 0 shows no bar.
+        name: What the recording is called.
+        duration_s: How long the recording lasts, in seconds; 0 where it does not say.
     """
 
-    def __init__(self, duration_s: float) -> None:
+    def __init__(self, name: str, duration_s: float) -> None:
+        self._name = name
         self._duration_s = duration_s
-        self._bar: tqdm[NoReturn] | None = None
-        if duration_s > 0 and sys.stderr.isatty() and not (sys.stdout.isatty() or _logs_everything()):
-            from tqdm import tqdm
-
-            # Otherwise tqdm starts a thread that watches for bars that stall.
-            tqdm.monitor_interval = 0
-            self._bar = tqdm(total=duration_s, file=sys.stderr, leave=False, bar_format=_SHAPE, dynamic_ncols=True)
+        self._sent_s = 0.0
 
     def advance(self, duration_s: float) -> None:
         """Another `duration_s` seconds were sent."""
-        if self._bar is not None:
-            # A file may say that it is shorter than it is.
-            self._bar.update(min(duration_s, max(0.0, self._duration_s - self._bar.n)))
+        self._sent_s += duration_s
 
-    def close(self) -> None:
-        """Remove the bar."""
-        if self._bar is not None:
-            self._bar.close()
-
-
-def _logs_everything() -> bool:
-    return bool(logs.logger().is_enabled_for(logging.DEBUG))
+    @property
+    def text(self) -> str:
+        """How much was sent, as far as it is known of how much."""
+        if not self._duration_s:
+            return f"{self._name} {self._sent_s:.1f} s"
+        # A file may say that it is shorter than it is.
+        sent_s = min(self._sent_s, self._duration_s)
+        return f"{self._name} {bar(sent_s / self._duration_s, _CELLS)} {sent_s:.1f}/{self._duration_s:.1f} s"

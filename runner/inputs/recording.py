@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, closing
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import anyio
@@ -40,12 +40,13 @@ class RecordedInput(SessionInput):
 
     Args:
         settings: Which recording, its pace, and what follows it.
-        shows_progress: Whether the terminal, where there is one, may show how much of it was sent.
     """
 
-    def __init__(self, settings: FileInput, *, shows_progress: bool) -> None:
+    live_interval_s = 0.2
+
+    def __init__(self, settings: FileInput) -> None:
         self._settings = settings
-        self._shows_progress = shows_progress
+        self._progress: Progress | None = None
         self._file: RecordingFile | None = None
         self.switch: InputSwitch = InputSwitch()
 
@@ -77,23 +78,27 @@ class RecordedInput(SessionInput):
                 read_ahead(_Encoded(file, sender).next, pieces=_AHEAD) as pieces,
                 aclosing(_frames(pieces, size_bytes)) as frames,
             ):
-                with closing(Progress(file.duration_s if self._shows_progress else 0)) as progress:
-                    async for frame in frames:
-                        if self.switch.is_stopped:
-                            await self.switch.started()
-                            pace.restart()
-                        duration_s = sender.form.seconds(len(frame))
-                        await pace.due(duration_s)
-                        if not in_real_time:
-                            await sender.connected()
-                        await sender.send(frame)
-                        progress.advance(duration_s)
+                progress = self._progress = Progress(self._settings.path.name, file.duration_s)
+                async for frame in frames:
+                    if self.switch.is_stopped:
+                        await self.switch.started()
+                        pace.restart()
+                    duration_s = sender.form.seconds(len(frame))
+                    await pace.due(duration_s)
+                    if not in_real_time:
+                        await sender.connected()
+                    await sender.send(frame)
+                    progress.advance(duration_s)
             await sender.end(
                 pace,
                 trailing_silence_ms=self._settings.trailing_silence_ms,
                 name=file.name,
                 hearing_timeout_s=self._settings.hearing_timeout_s,
             )
+
+    def live_line(self, state: str) -> str:
+        """How much was sent, and what the session does."""
+        return "   ".join(each for each in (self._progress.text if self._progress else "", state) if each)
 
     def close(self) -> None:
         """Close the file."""

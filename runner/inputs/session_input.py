@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
+from math import inf
 from typing import TYPE_CHECKING, Literal
 
 import anyio
@@ -29,6 +30,17 @@ class SessionInput(ABC):
 
     switch: InputSwitch | None = None
     """Stops and starts the input at the command of whoever minds the session; None where its user alone does."""
+
+    live_interval_s: float = inf
+    """How often the live line of a terminal is worth drawing anew because of the input, in seconds."""
+
+    def live_line(self, state: str) -> str:
+        """What the live line of a terminal says; nothing where there is nothing to say.
+
+        Args:
+            state: What the session does, nothing where it waits for the input.
+        """
+        return state
 
     async def open(self, asked: JsonObject) -> None:  # noqa: B027  # not every input needs something on the machine
         """Check, before the session connects, that the input exists and can be read.

@@ -15,8 +15,12 @@ def usage_line(usage: Usage, prices: Prices | None, duration_s: float) -> str:
     """Answers, tokens, where there are prices what they cost, and how long it took."""
     tokens = usage.input_tokens + usage.output_tokens
     tokens += usage.transcription_input_tokens + usage.transcription_output_tokens
-    cost = [f"cost {usage.cost(prices):.4f}"] if prices else []
-    return " · ".join([_counted(usage.responses, "answer"), _counted(tokens, "token"), *cost, _duration(duration_s)])
+    parts = [_counted(count, what) for count, what in ((usage.responses, "answer"), (tokens, "token")) if count]
+    if usage.transcription_s:
+        parts.append(f"{_duration(usage.transcription_s)} transcribed")
+    if prices:
+        parts.append(f"cost {usage.cost(prices):.4f}")
+    return " · ".join([*parts, _duration(duration_s)])
 
 
 def _counted(count: int, what: str) -> str:

@@ -14,7 +14,7 @@ import anyio
 import anyio.to_thread
 
 from runner.outputs.outputs import Outputs
-from runner.outputs.sink import Sink, file_sink, stdout_sink
+from runner.outputs.sink import Sink, file_sink, stdout_sink, words_sink
 from runner.outputs.text import EventLines
 from runner.outputs.transcript import Transcript
 from runner.protocol.session_format import format_of
@@ -51,10 +51,13 @@ async def open_outputs(
 
     def opened() -> Outputs:
         is_played = any(each.plays_answers for each in profile.outputs)
+        has_text = any(each.uses_stdout for each in profile.outputs)
         given = _Given(names, fail, stdout, asked, is_played)
         outputs = [_opened(each, given) for each in profile.outputs]
+        words = [words_sink(stdout, fail, is_played=is_played)] if stdout.shows_words and not has_text else []
         journal = _journal(profile, given)
-        return Outputs(outputs, journal, _playback(profile, outputs) if is_played else None)
+        playback = _playback(profile, outputs, words) if is_played else None
+        return Outputs([*outputs, *words], journal, playback)
 
     # Opening a named pipe waits for its reader; a thread that hangs there must not block another output.
     return await anyio.to_thread.run_sync(opened, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1))
@@ -88,7 +91,7 @@ def _opened(settings: OutputSettings, given: _Given) -> Output:
 
             return PcmOutput(settings, given.stdout, given.fail)
         case StdoutOutput():
-            return stdout_sink(settings, given.stdout, given.fail, given.names)
+            return stdout_sink(settings, given.stdout, given.fail, given.names, is_played=given.is_played)
         case EventsOutput(path=path, max_queue_bytes=most):
             return file_sink(given.path(path), EventLines(), max_queue_bytes=most, fail=given.fail)
         case TranscriptOutput(path=path, max_queue_bytes=most):
@@ -115,7 +118,7 @@ def _journal(profile: Profile, given: _Given) -> JournalWriter | None:
     return JournalWriter(profile.journal, given.path(profile.journal.path), fail=given.fail)
 
 
-def _playback(profile: Profile, outputs: list[Output]) -> Playback:
+def _playback(profile: Profile, outputs: list[Output], words: list[Sink]) -> Playback:
     """The playback of the outputs that play answers, of which a device says best what was heard."""
     from runner.outputs.playback import Playback
     from runner.outputs.session_output import DevicePlayer, Player
@@ -126,5 +129,5 @@ def _playback(profile: Profile, outputs: list[Output]) -> Playback:
         players,
         device=next((each for each in players if isinstance(each, DevicePlayer)), None),
         is_live=any(each.is_live for each in profile.outputs),
-        listeners=[each.take for each in outputs if isinstance(each, Sink) and each.notes_playback],
+        listeners=[each.take for each in (*outputs, *words) if isinstance(each, Sink) and each.notes_playback],
     )

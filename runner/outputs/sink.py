@@ -17,6 +17,8 @@ from runner.session.update import Update
 from runner.settings.output import StdoutOutput
 from runner.standard_streams import put_all
 
+_WORDS_QUEUE_BYTES = 64 * 1024 * 1024
+
 
 class Lines(Protocol):
     """Turns updates into what an output shows of them."""
@@ -87,7 +89,9 @@ def file_sink(path: Path, lines: Lines, *, max_queue_bytes: int, fail: Fail, not
     return Sink(name, file, lines, max_queue_bytes=max_queue_bytes, fail=fail, notes_playback=notes_playback)
 
 
-def stdout_sink(output: StdoutOutput, stdout: StandardOutput, fail: Fail, names: Mapping[str, str]) -> Sink:
+def stdout_sink(
+    output: StdoutOutput, stdout: StandardOutput, fail: Fail, names: Mapping[str, str], *, is_played: bool = False
+) -> Sink:
     """Show a session on standard output, as its settings say; when that breaks, every session learns of it.
 
     Args:
@@ -95,7 +99,10 @@ def stdout_sink(output: StdoutOutput, stdout: StandardOutput, fail: Fail, names:
         stdout: What the sessions of the process share.
         fail: Called once with what went wrong.
         names: The session's `profile`, `run_id` and `session` (its number), which tell it apart where it is not alone.
+        is_played: Whether answers are played.
     """
+    if stdout.shows_words and output.format == "text":
+        return words_sink(stdout, fail, is_played=is_played, max_queue_bytes=output.max_queue_bytes)
     lines: Lines
     whose = {key: names[key] for key in ("profile", "run_id")} if stdout.is_shared else None
     if output.format == "events":
@@ -111,4 +118,30 @@ def stdout_sink(output: StdoutOutput, stdout: StandardOutput, fail: Fail, names:
     stdout.on_failure(fail)
     return Sink(
         "standard output", stdout.open(), lines, max_queue_bytes=output.max_queue_bytes, fail=fail, shared=stdout
+    )
+
+
+def words_sink(
+    stdout: StandardOutput, fail: Fail, *, is_played: bool, max_queue_bytes: int = _WORDS_QUEUE_BYTES
+) -> Sink:
+    """Show the words of both sides of a spoken session on a terminal.
+
+    Args:
+        stdout: The terminal.
+        fail: Called once with what went wrong.
+        is_played: Whether answers are played, so that they end when they were heard.
+        max_queue_bytes: How far the terminal may fall behind.
+    """
+    from runner.outputs.spoken_words import SpokenWords
+
+    stdout.on_failure(fail)
+    lines = SpokenWords(is_played=is_played)
+    return Sink(
+        "the terminal",
+        stdout.open(),
+        lines,
+        max_queue_bytes=max_queue_bytes,
+        fail=fail,
+        shared=stdout,
+        notes_playback=True,
     )

@@ -17,15 +17,18 @@ class StandardOutput:
     Args:
         is_shared: Whether several sessions write to it; answers are then shown when they are whole.
         profiles: The names of the profiles of these sessions, in the order of their numbers.
+        shows_words: Whether it is a terminal that shows the words of both sides of a spoken session.
 
     Attributes:
+        shows_words: As above.
         threads: Lets one thread write at a time, so that a slow reader keeps no other output waiting for a thread.
         turns: The turns of the sessions, and of the log where standard error is the same place; a thread that was
             abandoned may still have its turn.
     """
 
-    def __init__(self, *, is_shared: bool, profiles: Sequence[str] = ()) -> None:
+    def __init__(self, *, is_shared: bool, profiles: Sequence[str] = (), shows_words: bool = False) -> None:
         self.is_shared = is_shared
+        self.shows_words = shows_words
         self._sessions_of = Counter(profiles)
         self.threads = anyio.CapacityLimiter(1)
         self.turns = turns(STDOUT)

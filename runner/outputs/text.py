@@ -4,6 +4,7 @@ import dataclasses
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
+from runner.outputs.text_queue import MAX_STREAMS, TextQueue
 from runner.protocol.effects import (
     Effect,
     FunctionAnswered,
@@ -18,11 +19,6 @@ from runner.protocol.effects import (
 from runner.protocol.json_text import dumps
 from runner.protocol.severity import plain
 from runner.session.update import Update
-
-MAX_STREAMS = 1024
-"""How many texts are remembered that are not over; the oldest counts as over when there are more."""
-MAX_WAITING_CHARACTERS = 4 * 1024 * 1024
-"""How much text waits for the end of the one being shown; when it is more, that one counts as over."""
 
 FUNCTION_ANSWERED = "rt_run.function_answered"
 """The type of the one event that is rt-run's own."""
@@ -40,7 +36,7 @@ class TextLines:
     def __init__(self, *, terminal: bool) -> None:
         self._terminal = terminal
         self._transcribes = False
-        self._queue = _TextQueue()
+        self._queue = TextQueue()
         self._streamed: dict[str, str] = {}
         """By item, the response that it is a part of; in a transcription, what was shown of it."""
         self._half = ""
@@ -57,7 +53,7 @@ class TextLines:
         if text and "\ud800" <= text[-1] <= "\udbff":
             # The other half of a character that an endpoint cut in two comes with a later event.
             text, self._half = text[:-1], text[-1]
-        return _shown(text, terminal=self._terminal)
+        return shown(text, terminal=self._terminal)
 
     def _pieces(self, effect: Effect) -> list[str]:
         match effect:
@@ -115,7 +111,7 @@ class AnswerLines:
         self._terminal = terminal
         self._prefix = f"{plain(title)} | " if title else ""
         self._role = "assistant"
-        self._queue = _TextQueue()
+        self._queue = TextQueue()
 
     def render(self, updates: Sequence[Update]) -> str:
         """The answers that these updates complete; of a transcription what the user has said."""
@@ -125,7 +121,7 @@ class AnswerLines:
                 pieces += self._pieces(effect)
             if update.event is None:
                 pieces += self._queue.end_all()
-        return _shown("".join(pieces), terminal=self._terminal)
+        return shown("".join(pieces), terminal=self._terminal)
 
     def _pieces(self, effect: Effect) -> list[str]:
         match effect:
@@ -166,62 +162,7 @@ def _lines(update: Update) -> Iterator[str]:
             yield dumps({"type": FUNCTION_ANSWERED, **dataclasses.asdict(effect)})
 
 
-class _TextQueue:
-    """Streams of text, each on lines of its own: the first is shown as it comes, the others wait for their turn."""
-
-    def __init__(self) -> None:
-        self._waiting: dict[str, list[str]] = {}
-        """What was not shown yet of each stream, in order; the first is the one being shown."""
-        self._over: set[str] = set()
-        self._waiting_characters = 0
-        self._is_midway = False
-
-    def begin(self, name: str) -> list[str]:
-        """Keep the next place for a stream, unless it has one; returns what is to be shown now."""
-        return self.add(name, "")
-
-    def add(self, name: str, text: str) -> list[str]:
-        """Add to a stream; returns what is to be shown now."""
-        waiting = self._waiting.setdefault(name, [])
-        if text:
-            waiting.append(text)
-            self._waiting_characters += len(text)
-        shown = self._next()
-        while len(self._waiting) > MAX_STREAMS or self._waiting_characters > MAX_WAITING_CHARACTERS:
-            self._over.add(next(iter(self._waiting)))
-            shown += self._next()
-        return shown
-
-    def end(self, name: str) -> list[str]:
-        """Nothing more comes of a stream; returns what is to be shown now."""
-        if name in self._waiting:
-            self._over.add(name)
-        return self._next()
-
-    def end_all(self) -> list[str]:
-        """Nothing more comes at all; returns what is still to be shown."""
-        self._over |= self._waiting.keys()
-        return self._next()
-
-    def _next(self) -> list[str]:
-        pieces: list[str] = []
-        while self._waiting:
-            name = next(iter(self._waiting))
-            pieces += self._waiting[name]
-            self._waiting_characters -= sum(map(len, self._waiting[name]))
-            self._is_midway = self._is_midway or bool(self._waiting[name])
-            self._waiting[name] = []
-            if name not in self._over:
-                break
-            if self._is_midway:
-                pieces.append("\n")
-            del self._waiting[name]
-            self._over.discard(name)
-            self._is_midway = False
-        return pieces
-
-
-def _shown(text: str, *, terminal: bool) -> str:
+def shown(text: str, *, terminal: bool) -> str:
     """The text as it is written: halves of characters joined, and nothing in it that could rewrite a terminal."""
     try:
         text.encode()

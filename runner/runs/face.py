@@ -13,7 +13,7 @@ import structlog
 from runner.inputs.usage_line import usage_line
 from runner.runs.log_words import words_of
 from runner.settings.endpoint import LocalEndpoint
-from runner.settings.input import StdinInput
+from runner.settings.input import FileInput, MicrophoneInput, StdinInput
 from runner.standard_streams import STDERR, STDOUT, are_one_place
 from runner.terminal.screen import Screen
 
@@ -45,9 +45,14 @@ class Face:
 
     def __init__(self, loaded: LoadedProfile, screen: Screen, *, is_quiet: bool) -> None:
         self.screen = screen
-        self.has_log = are_one_place(STDOUT, STDERR)
+        self.has_log = are_one_place(screen.descriptor, STDERR)
         self._loaded = loaded
         self._is_quiet = is_quiet
+
+    @property
+    def shows_words(self) -> bool:
+        """Whether the words of both sides of a spoken session show on the terminal."""
+        return isinstance(self._loaded.profile.input, MicrophoneInput) and self.screen.descriptor == STDOUT
 
     async def __aenter__(self) -> Self:
         await self.screen.__aenter__()
@@ -72,16 +77,6 @@ class Face:
             return line
         raise structlog.DropEvent
 
-    async def watch(self, session: Session) -> None:
-        """Show what the session is doing, until cancelled."""
-        shown = None
-        while True:
-            state = "reconnecting" if session.link is None else "answering" if session.state.busy else ""
-            if state != shown:
-                shown = state
-                self.screen.show_live(partial(_waiting, state, monotonic()) if state else "")
-            await session.changes.next()
-
     def close(self, session: Session, *, duration_s: float, error: RunnerError | None) -> None:
         """Sum up what there was."""
         self.screen.show_live("")
@@ -93,7 +88,7 @@ class Face:
 
 
 def face_of(profiles: Sequence[LoadedProfile], *, is_quiet: bool) -> Face | None:
-    """The face of the only run there is, where it has a terminal to chat at; else None.
+    """The face of the only run there is, where it has a terminal for a chat, for speech or for progress; else None.
 
     Args:
         profiles: The profiles that are run.
@@ -102,10 +97,20 @@ def face_of(profiles: Sequence[LoadedProfile], *, is_quiet: bool) -> Face | None
     if len(profiles) != 1 or profiles[0].profile.run.sessions != 1 or os.environ.get("TERM", "dumb") in _DUMB:
         return None
     loaded = profiles[0]
+    screen = _screen(loaded)
+    return Face(loaded, screen, is_quiet=is_quiet) if screen else None
+
+
+def _screen(loaded: LoadedProfile) -> Screen | None:
+    """The terminal of a run, if it has one and something to show there."""
+    shown = STDOUT if sys.stdout.isatty() else STDERR if sys.stderr.isatty() else None
     match loaded.profile.input:
-        case StdinInput(format="text") as settings if sys.stdin.isatty() and sys.stdout.isatty():
-            history = partial(_history, loaded.name if settings.history else "")
-            return Face(loaded, Screen(STDOUT, "lines", history), is_quiet=is_quiet)
+        case StdinInput(format="text") as settings if shown == STDOUT and sys.stdin.isatty():
+            return Screen(STDOUT, "lines", partial(_history, loaded.name if settings.history else ""))
+        case MicrophoneInput() if shown is not None:
+            return Screen(shown, "keys" if sys.stdin.isatty() else "")
+        case FileInput() if shown is not None:
+            return Screen(shown, "")
         case _:
             return None
 
@@ -120,7 +125,14 @@ def _banner(loaded: LoadedProfile) -> str:
     endpoint, model = loaded.profile.endpoint, loaded.profile.model
     where = "built-in endpoint" if isinstance(endpoint, LocalEndpoint) else endpoint.kind
     what = [where, *([model.name] if model and model.name else [])]
-    return f"{loaded.name}: {', '.join(what)} · Ctrl-C stops an answer, Ctrl-D leaves, /help"
+    match loaded.profile.input:
+        case StdinInput():
+            keys = "Ctrl-C stops an answer, Ctrl-D leaves, /help"
+        case MicrophoneInput(push_to_talk=True):
+            keys = "Ctrl-C stops an answer, q leaves"
+        case _:
+            keys = "Ctrl-C ends it"
+    return f"{loaded.name}: {', '.join(what)} · {keys}"
 
 
 def _waiting(what: str, since_s: float) -> str:

@@ -91,7 +91,11 @@ class Fleet:
         shared = Shared(
             runs=len(each_run),
             stdin=self._stdin,
-            stdout=StandardOutput(is_shared=len(each_run) > 1, profiles=[loaded.name for loaded in each_run]),
+            stdout=StandardOutput(
+                is_shared=len(each_run) > 1,
+                profiles=[loaded.name for loaded in each_run],
+                shows_words=face is not None and face.shows_words,
+            ),
             opening=anyio.Semaphore(OPENING_AT_ONCE),
             connecting=anyio.Semaphore(OPENING_AT_ONCE),
             flush_least_s=flush_least_s,

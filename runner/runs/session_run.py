@@ -20,6 +20,7 @@ from runner.protocol.session_update import session_update
 from runner.runs.budget import Budget
 from runner.runs.drain import drain
 from runner.runs.life_cycle import LifeCycle, Phase, Report
+from runner.runs.live_line import LiveLine
 from runner.runs.losses import judged, losses
 from runner.runs.outcome import Outcome
 from runner.runs.reporter import Reporter, facts_of
@@ -205,7 +206,8 @@ class SessionRun:
                 work.start_soon(self._feed, session)
                 work.start_soon(self._until_heard)
                 if self._shared.face:
-                    work.start_soon(self._shared.face.watch, session)
+                    line = LiveLine(self._shared.face.screen, session, self.input, self.outputs.playback)
+                    work.start_soon(line.run)
                 if limits.has_budget:
                     self._budget = Budget(limits, session.usage, spent=self.stop)
                     work.start_soon(self._budget.watch)

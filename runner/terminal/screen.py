@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from concurrent.futures import Future
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, TextIO
 
 import anyio
 import anyio.to_thread
@@ -58,10 +58,21 @@ class Screen:
         self._is_over = False
         self._wake = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="terminal", daemon=True)
-        self._modes = termios.tcgetattr(sys.stdin) if reads else None
+        self._modes: list[Any] | None = None
         self._turns = turns(descriptor)
 
+    @property
+    def reads_keyboard(self) -> bool:
+        """Whether lines or keys are read."""
+        return bool(self._reads)
+
+    @property
+    def stream(self) -> TextIO:
+        """The stream of the terminal that is drawn on."""
+        return sys.stdout if self.descriptor == STDOUT else sys.stderr
+
     async def __aenter__(self) -> Self:
+        self._modes = termios.tcgetattr(sys.stdin) if self._reads else None
         self._turns.lead(self)
         self._thread.start()
         return self
@@ -143,9 +154,8 @@ class Screen:
         loop = asyncio.get_running_loop()
         with ExitStack() as stack:
             keys = create_input(sys.stdin) if self._reads else stack.enter_context(create_pipe_input())
-            stream = sys.stdout if self.descriptor == STDOUT else sys.stderr
             # A file of its own: where writing hangs, nobody else shall wait for the lock of the standard stream.
-            file = stack.enter_context(os.fdopen(os.dup(stream.fileno()), "w", encoding=stream.encoding))
+            file = stack.enter_context(os.fdopen(os.dup(self.stream.fileno()), "w", encoding=self.stream.encoding))
             output = create_output(file)
             history = self._history() if self._reads == "lines" and self._history else None
             entry = Entry(self.keyboard, history)

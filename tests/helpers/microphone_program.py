@@ -29,7 +29,7 @@ async def listen(seconds: float, lost_s: float, settings: MicrophoneInput) -> di
     """Record for so many seconds, and report how much of what was played was heard."""
     noise = np.random.default_rng(1).integers(-8000, 8000, int(PCM.rate * seconds), dtype="<i2")
     report: dict[str, Any] = {"error": "", "started_late": True}
-    microphone = SpokenInput(settings, has_terminal=True)
+    microphone = SpokenInput(settings)
     with captured_log() as lines:
         async with serving(all_ears) as (port, peers):
             await microphone.open({})
@@ -44,7 +44,7 @@ async def listen(seconds: float, lost_s: float, settings: MicrophoneInput) -> di
                             await microphone.feed(session, at_once, None)
                 except* RunnerError as errors:
                     report["error"] = str(errors.exceptions[0])
-        report["log"] = [each["event"] for each in lines]
+        report["log"] = [each["event"] for each in lines if each["log_level"] != "debug"]
     pcm = np.frombuffer(heard(peers[0]), dtype="<i2")
     return {**report, "heard_s": len(pcm) / PCM.rate, **_offsets(noise, pcm)}
 

@@ -131,7 +131,7 @@ def test_a_microphone_that_is_not_there_is_refused_before_anything_connects(devi
     settings = MicrophoneInput(kind="microphone", device=device)
 
     with pytest.raises(InputError, match="there is no microphone") as raised:
-        anyio.run(SpokenInput(settings, has_terminal=True).open, {})
+        anyio.run(SpokenInput(settings).open, {})
     assert "rt-run devices" in raised.value.hint
 
 
@@ -141,5 +141,5 @@ def test_without_its_library_a_microphone_is_refused(monkeypatch: pytest.MonkeyP
     settings = MicrophoneInput(kind="microphone")
 
     with pytest.raises(ProfileError, match="need sounddevice") as raised:
-        anyio.run(SpokenInput(settings, has_terminal=True).open, {})
+        anyio.run(SpokenInput(settings).open, {})
     assert raised.value.hint == install_command("audio")

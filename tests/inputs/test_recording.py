@@ -55,11 +55,12 @@ async def fed(
     """Send a recording to a session to its end; returns the connection that heard it, and the session."""
     times = {"trailing_silence_ms": silence_ms, "hearing_timeout_s": hearing_timeout_s}
     settings = FileInput.model_validate({"kind": "file", "path": path, "pace": pace, **times})
-    source = RecordedInput(settings, shows_progress=False)
+    source = RecordedInput(settings)
     try:
         async with session_with(script, **session) as (opened, peers):
             await source.open({})
             assert await source.feed(opened, at_once, None) == "input-end"
+            assert source.live_line("thinking").endswith(" s   thinking")
     finally:
         source.close()
     return peers[0], opened
@@ -107,7 +108,7 @@ async def test_a_rate_that_needs_a_library_is_refused_before_anything_connects(
     """The base install says which rate it can take."""
     monkeypatch.setitem(sys.modules, "soxr", None)
     path = recording(tmp_path / "a.wav", tone(0.2, rate=16_000), rate=16_000)
-    source = RecordedInput(FileInput(kind="file", path=path), shows_progress=False)
+    source = RecordedInput(FileInput(kind="file", path=path))
 
     with pytest.raises(ProfileError, match="16000 Hz must be resampled to 24000 Hz") as raised:
         await source.open({})
@@ -232,7 +233,7 @@ async def test_what_goes_with_a_connection_unheard_counts_as_lost(tmp_path: Path
 
     path = recording(tmp_path / "a.wav", QUESTION + tone(1))
     settings = FileInput(kind="file", path=path, hearing_timeout_s=0.2, trailing_silence_ms=200)
-    source = RecordedInput(settings, shows_progress=False)
+    source = RecordedInput(settings)
     await source.open({})
     scripts = in_turn(losing, detecting(silence_s=0.1))
     with captured_log() as lines, anyio.fail_after(PATIENCE_S):
@@ -280,7 +281,7 @@ async def test_a_transcription_is_only_committed(tmp_path: Path) -> None:
     with anyio.fail_after(PATIENCE_S):
         async with serving(confirming) as (port, peers):
             profile = profile_for(port, session={"type": "transcription", "audio": BY_HAND}, model=None)
-            source = RecordedInput(FileInput(kind="file", path=path, pace="fast"), shows_progress=False)
+            source = RecordedInput(FileInput(kind="file", path=path, pace="fast"))
             async with open_session(profile) as session:
                 await source.open({})
                 await source.feed(session, at_once, None)
@@ -321,7 +322,7 @@ async def test_a_turn_that_is_too_short_is_refused(tmp_path: Path) -> None:
 async def test_a_turn_is_ended_where_the_input_is_taken_away(tmp_path: Path) -> None:
     """A drain in the middle of a sentence does not wait for a silence that never comes."""
     path = recording(tmp_path / "a.wav", tone(1) * 60)
-    source = RecordedInput(FileInput(kind="file", path=path), shows_progress=False)
+    source = RecordedInput(FileInput(kind="file", path=path))
     async with session_with(detecting(silence_s=60), audio=TURN_DETECTION) as (session, peers):
         await source.open({})
         async with anyio.create_task_group() as tasks:
@@ -350,7 +351,7 @@ async def test_a_fast_recording_waits_for_the_next_connection(tmp_path: Path) ->
     """Nothing of it grows too old on the way, however long the way is."""
     pcm = tone(1)
     settings = FileInput(kind="file", path=recording(tmp_path / "a.wav", pcm), pace="fast")
-    source = RecordedInput(settings, shows_progress=False)
+    source = RecordedInput(settings)
     await source.open({})
     async with lost_session(max_audio_age_s=0.02) as (session, peers, returning), anyio.create_task_group() as tasks:
         tasks.start_soon(source.feed, session, at_once, None)
@@ -365,7 +366,7 @@ async def test_a_stopped_recording_stands_still(tmp_path: Path) -> None:
     """It goes on where it was, to the sample."""
     pcm = tone(0.4)
     settings = FileInput(kind="file", path=recording(tmp_path / "a.wav", pcm), pace="fast", trailing_silence_ms=0)
-    source = RecordedInput(settings, shows_progress=False)
+    source = RecordedInput(settings)
     async with session_with(confirming, audio=BY_HAND) as (session, peers):
         await source.open({})
         source.switch.stop()

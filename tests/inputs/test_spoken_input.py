@@ -1,6 +1,6 @@
 """What a microphone hears reaches the session; the device itself is played by the test."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
 import anyio
@@ -11,6 +11,8 @@ from runner.inputs.push_to_talk import PushToTalk
 from runner.inputs.session_input import EmptyInput
 from runner.inputs.spoken_input import SpokenInput
 from runner.settings.input import MicrophoneInput
+from runner.standard_streams import STDERR
+from runner.terminal.screen import Screen
 from tests.helpers.endpoint_scripts import reached
 from tests.helpers.hearing_peers import (
     RATE,
@@ -50,9 +52,17 @@ class Device:
         monkeypatch.setattr(Microphone, "pieces", pieces)
 
 
-def spoken(**settings: Any) -> SpokenInput:
+def spoken(screen: Screen | None = None, **settings: Any) -> SpokenInput:
     """A microphone as the input of a run."""
-    return SpokenInput(MicrophoneInput.model_validate({"kind": "microphone", **settings}), has_terminal=True)
+    return SpokenInput(MicrophoneInput.model_validate({"kind": "microphone", **settings}), screen)
+
+
+@pytest.fixture
+def screen() -> Iterator[Screen]:
+    """A terminal that nothing is drawn on yet."""
+    it = Screen(STDERR, "keys")
+    yield it
+    it.keyboard.close()
 
 
 async def test_what_the_microphone_hears_is_sent_and_the_turn_is_ended_where_the_run_is_cancelled(
@@ -89,7 +99,9 @@ async def test_a_microphone_is_muted_while_an_answer_plays(monkeypatch: pytest.M
     assert heard(peers[0]) == bytes(3 * len(tone(0.02)))
 
 
-async def test_with_push_to_talk_the_user_leaves_and_may_stop_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_with_push_to_talk_the_user_leaves_and_may_stop_an_answer(
+    monkeypatch: pytest.MonkeyPatch, screen: Screen
+) -> None:
     """What the microphone hears goes to the keys' turns, and their end is the user's."""
     Device(monkeypatch, tone(0.02), 3)
     pieces_taken: list[bytes] = []
@@ -98,12 +110,36 @@ async def test_with_push_to_talk_the_user_leaves_and_may_stop_an_answer(monkeypa
         pieces_taken.append(await anext(pieces))
 
     monkeypatch.setattr(PushToTalk, "run", run)
-    source = spoken(push_to_talk=True)
+    source = spoken(screen, push_to_talk=True)
     async with session_with(confirming) as (session, _):
         assert await source.feed(session, at_once, None) == "user-left"
 
     assert pieces_taken == [tone(0.02)]
     assert source.answer_stop is not None
+
+
+async def test_at_a_terminal_keys_mute_the_microphone_and_leave(
+    monkeypatch: pytest.MonkeyPatch, screen: Screen
+) -> None:
+    """The live line says what goes on and what the keys do; the turn in whose middle one leaves counts."""
+    Device(monkeypatch, tone(0.02), 5)
+    source = spoken(screen)
+    async with session_with(detecting(silence_s=60), audio=TURN_DETECTION) as (session, peers):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(source.feed, session, at_once, None)
+            await reached(lambda: session.state.is_hearing_speech)
+            lines = [source.live_line("hearing")]
+            for key in ("m", "x", "m", "q"):
+                screen.keyboard.put(key)
+                await reached(lambda: not screen.keyboard.waiting)
+                await anyio.wait_all_tasks_blocked()
+                lines.append(source.live_line(""))
+        await session.wait_idle()
+
+    assert lines[0].startswith("hearing    ▮")
+    assert [each.split(maxsplit=1)[0] for each in lines[1:]] == ["muted", "muted", "listening", "listening"]
+    assert ("m: unmute, q: leave" in lines[1], "m: mute, q: leave" in lines[3]) == (True, True)
+    assert others(peers[0]) == ["input_audio_buffer.commit"]
 
 
 async def test_no_input_lasts_until_it_is_cancelled() -> None:

@@ -3,7 +3,8 @@
 import json
 
 from runner.errors import ProtocolError
-from runner.outputs.text import MAX_STREAMS, AnswerLines, EventLines, TextLines
+from runner.outputs.text import AnswerLines, EventLines, TextLines
+from runner.outputs.text_queue import MAX_STREAMS
 from runner.protocol.effects import (
     Effect,
     Opened,

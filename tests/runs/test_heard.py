@@ -3,12 +3,10 @@
 import json
 import os
 import pty
-import select
 import shutil
 import signal
 import subprocess
 import sys
-import termios
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ import pytest
 
 from tests.helpers.command_process import LOCAL, Command, Ended, local, profile
 from tests.helpers.hearing_peers import RATE, recording, tone
+from tests.helpers.terminal import ShownTerminal
 
 BY_HAND = '[session.audio.input]\nturn_detection = "none"\n'
 EVENTS = '[[outputs]]\nkind = "events"\npath = "events.jsonl"\n'
@@ -173,31 +172,27 @@ def test_samples_are_not_asked_for_at_a_terminal(tmp_path: Path) -> None:
     assert ended.logged("run_failed")["error"].startswith("standard input is a terminal")
 
 
-@pytest.mark.parametrize(("level", "shows"), [("--quiet", True), ("--verbose", False)])
-def test_a_terminal_shows_how_far_a_recording_is(tmp_path: Path, level: str, shows: bool) -> None:
-    """A bar, gone at the end; none where the logs tell everything."""
-    path = recording(tmp_path / "a.wav", tone(0.6))
-    local(tmp_path, more=BY_HAND + file_input(path, pace="real-time"))
-    ours, theirs = pty.openpty()
-    termios.tcsetwinsize(ours, (24, 80))
-    arguments = [sys.executable, "-m", "runner", "--profile", "test", level]
+def test_standard_error_at_a_terminal_has_a_face_where_standard_output_goes_elsewhere(tmp_path: Path) -> None:
+    """It says what is heard and what was used; the words are where they are wanted."""
+    path = recording(tmp_path / "a.wav", tone(0.2))
+    local(tmp_path, more=BY_HAND + file_input(path))
+    terminal = ShownTerminal()
     environment = {**os.environ, "HOME": str(tmp_path), "TERM": "xterm"}
-    seen = b""
-    with subprocess.Popen(
-        arguments, cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=theirs
-    ) as process:
-        os.close(theirs)
-        while process.poll() is None or select.select([ours], [], [], 0)[0]:
-            if select.select([ours], [], [], 0.05)[0]:
-                try:
-                    seen += os.read(ours, 65536)
-                except OSError:
-                    break
-        assert process.stdout is not None
-        assert process.stdout.read() == b"I heard 0.6 s of audio.\n"
-    os.close(ours)
+    with os.fdopen(terminal.side, "w") as stderr:
+        arguments = [sys.executable, "-m", "runner", "--profile", "test"]
+        process = subprocess.run(
+            arguments,
+            cwd=tmp_path,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            check=True,
+        )
+        terminal.sees("1 answer · ")
+    terminal.close()
 
-    assert process.returncode == 0
-    assert (b"/0.6 s" in seen) is shows
-    if shows:
-        assert seen.rstrip(b" ").endswith(b"\r")
+    assert process.stdout == b"I heard 0.2 s of audio.\n"
+    first, last = terminal.shown.splitlines()
+    assert first == "test: built-in endpoint · Ctrl-C ends it"
+    assert last.startswith("1 answer · ")
