@@ -16,6 +16,7 @@ _MOST_ERROR_BYTES = 16 * 1024 * 1024
 _KEPT_ERROR_BYTES = 8 * 1024
 _REAPING_S = 5.0
 """How long a killed program may take to be gone, in seconds; one that hangs in the kernel is not waited for."""
+_REAPING_STEP_S = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +156,16 @@ async def _end(process: anyio.abc.Process, grace_s: float, *, ends_group: bool) 
             _signal(process.pid, signal.SIGKILL)
         with anyio.move_on_after(_REAPING_S):
             await process.wait()
+            if is_running or ends_group:
+                await _reap(process.pid)
+
+
+async def _reap(group: int) -> None:
+    """Wait for what was left in a group and is a child of this process now, where that is the first of a container."""
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            if os.waitpid(-group, os.WNOHANG) == (0, 0):  # noqa: ASYNC222  # WNOHANG: it does not wait
+                await anyio.sleep(_REAPING_STEP_S)
 
 
 def _signal(group: int, number: signal.Signals) -> None:

@@ -1,5 +1,8 @@
 """A program that is run for its output; `tests/tools/test_command_tool.py` runs more of them."""
 
+import ctypes
+import os
+
 import anyio
 import pytest
 
@@ -9,6 +12,8 @@ from tests.helpers.tool_calls import is_running
 pytestmark = pytest.mark.anyio
 
 LIMIT_S = 20
+PR_SET_CHILD_SUBREAPER = 36
+"""From linux/prctl.h."""
 
 
 @pytest.fixture
@@ -60,3 +65,16 @@ async def test_what_is_left_behind_ends_where_that_is_asked_for(ends_group: bool
     else:
         assert is_running(left)
         await run_program(["kill", "-9", str(left)], longest_bytes=100)
+
+
+async def test_nothing_is_left_in_the_process_table_of_a_container() -> None:
+    """What loses its parent there becomes a child of rt-run, and would wait for ever to be asked how it ended."""
+    prctl = ctypes.CDLL(None).prctl
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
+    try:
+        ended = await run_program(shell("sleep 300 & sleep 300 & echo $!"), longest_bytes=100)
+    finally:
+        prctl(PR_SET_CHILD_SUBREAPER, 0)
+
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(ended.output), 0)

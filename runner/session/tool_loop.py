@@ -115,6 +115,7 @@ class ToolLoop:
 
     async def _serve(self, round_: Round) -> None:
         """One round, from its calls to the request that continues the turn."""
+        logs.bind(session_id=self._carriage.id)
         try:
             async with anyio.create_task_group() as meanwhile:
                 if round_.goes_on:

@@ -117,7 +117,7 @@ class CallSettings(Section):
     max_output_bytes: Annotated[int, Field(ge=256, le=16 * 1024 * 1024)] = 32 * 1024
     """The largest result, in bytes of UTF-8; what is longer is cut, and the model is told."""
     concurrency: Annotated[int, Field(ge=1, le=1000)] = 4
-    """How many calls run at once; others wait."""
+    """How many calls of one session run at once; others wait."""
     retries: Annotated[int, Field(ge=0, le=10)] = 0
     """How often a call that has failed is tried again; only for what does no harm when it is done twice."""
     approval: CallApproval = "never"
