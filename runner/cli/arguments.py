@@ -38,7 +38,7 @@ def add_command(
         subparsers: The action that holds all commands.
         name: What it is called.
         does: What it does, without a full stop; the help of all commands has this line.
-        more: Sentences that only its own help has.
+        more: Sentences that only its own help has, and lists with a heading, parted by empty lines.
         examples: Whole command lines.
     """
     parser: argparse.ArgumentParser = subparsers.add_parser(
@@ -52,12 +52,11 @@ def add_command(
 
 
 class ExampleFormatter(argparse.HelpFormatter):
-    """Fills paragraphs, and leaves examples as they are."""
+    """Fills paragraphs, and leaves lists with a heading as they are."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
-        words, mark, lines = text.partition("\nexamples:\n")
-        filled = super()._fill_text(words, width, indent) + "\n"
-        return f"{filled}{mark}{lines}"
+        fill = super()._fill_text
+        return "\n\n".join(part if ":\n" in part else fill(part, width, indent) for part in text.split("\n\n"))
 
     def _split_lines(self, text: str, width: int) -> list[str]:
         from textwrap import wrap

@@ -12,20 +12,20 @@ from runner.cli.arguments import add_command, takes_folder
 if TYPE_CHECKING:
     from pathlib import Path
 
-KINDS = (
-    "local",
-    "local-voice",
-    "transcribe",
-    "interpret",
-    "openai",
-    "openai-voice",
-    "openai-transcription",
-    "openai-translation",
-    "azure",
-    "azure-key",
-    "azure-transcription",
-    "custom",
-)
+KINDS = {
+    "local": "the built-in server, in text",
+    "local-voice": "the built-in server, spoken, in English",
+    "transcribe": "a recording, written down by the built-in server",
+    "interpret": "a recording, interpreted by the built-in server",
+    "openai": "OpenAI, in text",
+    "openai-voice": "OpenAI, with microphone and loudspeaker",
+    "openai-transcription": "OpenAI, a recording written down",
+    "openai-translation": "OpenAI, a recording interpreted",
+    "azure": "Azure OpenAI by Entra ID, in text",
+    "azure-key": "Azure OpenAI by a key, in text",
+    "azure-transcription": "Azure OpenAI, a recording written down",
+    "custom": "any compatible server, in text",
+}
 """What a profile can be made from: the profiles that are built in, and a template for each other start."""
 
 _SCHEMA = "#:schema ../schemas/profile.schema.json\n"
@@ -38,14 +38,15 @@ def add_parser(subparsers: Any) -> None:
         subparsers,
         "init",
         does="write a commented profile to start from",
-        more="Its comments say what else there is to set, and the output what to do next. Nothing is overwritten.",
+        more="Its comments say what else there is to set, and the output what to do next. Nothing is overwritten.\n\n"
+        + "\n".join(["kinds:", *(f"  {kind:<22}{what}" for kind, what in KINDS.items())]),
         examples=[
             "rt-run init support --kind azure",
             "rt-run init talk --kind openai-voice --dir ~/.config/rt-run/profiles",
         ],
     )
     parser.add_argument("name", metavar="NAME", help="the profile's name")
-    parser.add_argument("--kind", choices=KINDS, required=True, metavar="KIND", help=", ".join(KINDS))
+    parser.add_argument("--kind", choices=KINDS, required=True, metavar="KIND", help="what to start from")
     takes_folder(
         parser.add_argument(
             "--dir", default="profiles", metavar="DIR", help="the folder to write to (default: profiles)"
