@@ -15,7 +15,7 @@ from runner.redaction import redact
 from runner.task_groups import body_task_group
 from runner.tools.call_arguments import ArgumentSchema, UnfitArguments, argument_names
 from runner.tools.output_text import cut
-from runner.tools.tool_result import Outcome, ToolResult
+from runner.tools.tool_result import ToolResult
 from runner.tools.tool_source import CallAnswer
 
 if TYPE_CHECKING:
@@ -77,11 +77,12 @@ class Toolbox:
                 if not self._unopened:
                     self._settled.set()
                 await anyio.sleep_forever()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # `ready` raises it; later, calls answer for what the source offers
             if is_open:
-                raise
-            self._failure = self._failure or error
-            self._settled.set()
+                logs.logger().error("tool_source_broken", exc_info=error)
+            else:
+                self._failure = self._failure or error
+                self._settled.set()
 
     def offered(self) -> list[OfferedTool]:
         """The tools that the model may call now, each name once."""
@@ -178,9 +179,6 @@ async def _attempt(source: ToolSource, name: str, arguments: JsonObject) -> Call
         return CallAnswer("The tool failed because of an internal error.", is_failed=True)
 
 
-_IS_FINE: frozenset[Outcome] = frozenset({"ok"})
-
-
 def _log(tool: OfferedTool | None, name: str, arguments_text: str, call_id: str, result: ToolResult) -> None:
     """Log the end of a call, with as much of it as the tool's settings let be seen."""
     shows = tool.settings.log if tool else "redacted"
@@ -197,5 +195,5 @@ def _log(tool: OfferedTool | None, name: str, arguments_text: str, call_id: str,
         facts |= {"arguments": argument_names(arguments_text), "output_characters": len(result.output)}
     if result.is_cut:
         facts["is_cut"] = True
-    log = logs.logger().info if result.outcome in _IS_FINE else logs.logger().warning
+    log = logs.logger().info if result.outcome == "ok" else logs.logger().warning
     log("tool_called", **facts)

@@ -129,6 +129,32 @@ def test_a_source_that_cannot_open_ends_the_wait_for_it() -> None:
         in_virtual_time(main)
 
 
+def test_a_source_that_breaks_later_ends_no_session() -> None:
+    """Its tools are answered for by their calls."""
+
+    class Breaking(Source):
+        @asynccontextmanager
+        async def serving(self) -> AsyncIterator[None]:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._break)
+                yield
+
+        async def _break(self) -> None:
+            await anyio.sleep(1)
+            raise RuntimeError
+
+    async def main() -> ToolResult:
+        async with open_toolbox([Breaking()]) as toolbox:
+            await toolbox.ready()
+            await anyio.sleep(2)
+            return await toolbox.call("look_up", "", "call_1")
+
+    with captured_log() as lines:
+        result = in_virtual_time(main)
+
+    assert (result.outcome, lines[0]["event"]) == ("ok", "tool_source_broken")
+
+
 def test_calls_of_one_tool_take_turns() -> None:
     """Fifty at once are run four at a time, each within its own time."""
 
