@@ -19,10 +19,10 @@ from runner.operations.control_protocol import (
     MAX_REQUESTS,
     PROTOCOL,
     RequestRefused,
-    line_of,
 )
 from runner.operations.control_requests import read_request, request_id
 from runner.operations.line_socket import ClientLost, LineSocket, LineTooLong
+from runner.protocol.json_text import dumps
 from runner.redaction import redact
 from runner.task_groups import body_task_group
 
@@ -52,14 +52,17 @@ class ControlConnection:
 
     async def serve(self) -> None:
         """Greet the client, and serve it; it never raises for what the client does."""
-        with suppress(ClientLost):
-            await self._socket.write(line_of(_greeting(self._fleet)))
-            async with body_task_group() as tasks:
-                await self._take_lines(tasks)
-                # A client that has finished writing may go on to read what it has asked for.
-                while self._slots.value < MAX_REQUESTS and not self._socket.is_abandoned:
-                    with anyio.move_on_after(_LOOK_S):
-                        await self._changes.next()
+        try:
+            with suppress(ClientLost):
+                await self._socket.write(_line(_greeting(self._fleet)))
+                async with body_task_group() as tasks:
+                    await self._take_lines(tasks)
+                    # A client that has finished writing may go on to read what it has asked for.
+                    while self._slots.value < MAX_REQUESTS and not self._socket.is_abandoned:
+                        with anyio.move_on_after(_LOOK_S):
+                            await self._changes.next()
+        finally:
+            self._socket.close()
 
     async def _take_lines(self, tasks: anyio.abc.TaskGroup) -> None:
         try:
@@ -107,15 +110,19 @@ class ControlConnection:
             self._changes.notify()
 
     async def _answer(self, request: AnyRequest, message: dict[str, Any]) -> None:
-        await self._socket.write(line_of({"id": request.id, **message}))
+        await self._socket.write(_line({"id": request.id, **message}))
 
     async def _refuse(self, request: Any, refusal: RequestRefused) -> None:
         error = {"code": refusal.code, "message": redact(refusal.message), "hint": redact(refusal.hint)}
         shown = {name: text for name, text in error.items() if text}
-        await self._socket.write(line_of({"id": request, "ok": False, "error": shown}))
+        await self._socket.write(_line({"id": request, "ok": False, "error": shown}))
 
 
 def _greeting(fleet: ControllableFleet) -> dict[str, Any]:
     """The line by which a client knows whom it talks to."""
     profiles = list(dict.fromkeys(each.context["profile"] for each in fleet.runs))
     return {"rt_run": __version__, "protocol": PROTOCOL, "pid": os.getpid(), "profiles": profiles}
+
+
+def _line(message: dict[str, Any]) -> bytes:
+    return dumps(message).encode() + b"\n"

@@ -144,14 +144,14 @@ def read_request(line: bytes) -> AnyRequest:
         return _REQUEST.validate_python(from_json(line, allow_inf_nan=False))
     except ValidationError as error:
         raise RequestRefused("bad-request", problems_of(error, skipped=1)) from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise RequestRefused("bad-request", f"not JSON: {error}") from None
 
 
 def request_id(line: bytes) -> Any:
     """The id of what is no request, None where it has none."""
     try:
-        message = from_json(line)
+        message = from_json(line, allow_inf_nan=False)
     except ValueError:
         return None
     return message.get("id") if isinstance(message, dict) else None

@@ -76,7 +76,6 @@ async def _serve(connection: socket.socket, fleet: ControllableFleet, clients: s
     try:
         await ControlConnection(connection, fleet).serve()
     finally:
-        connection.close()
         clients.discard(connection)
 
 

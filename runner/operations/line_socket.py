@@ -10,6 +10,7 @@ import anyio
 import anyio.lowlevel
 
 from runner.operations.control_protocol import MAX_LINE_BYTES, WRITE_TIMEOUT_S
+from runner.operations.read_readiness import ReadReadiness
 
 if TYPE_CHECKING:
     import socket
@@ -35,6 +36,7 @@ class LineSocket:
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
+        self._readiness = ReadReadiness(connection)
         self._writing = anyio.Lock(fast_acquire=True)
 
     async def lines(self) -> AsyncGenerator[bytes, None]:
@@ -64,18 +66,27 @@ class LineSocket:
         Raises:
             ClientLost: The client has gone, or takes nothing for too long.
         """
-        async with self._writing:
-            left = memoryview(line)
-            while left:
-                try:
-                    left = left[self._connection.send(left) :]
-                except BlockingIOError:
+        left = memoryview(line)
+        if not self._writing.locked():
+            # Nearly always there is room for it, and nobody to wait for.
+            left = self._sent(left)
+        if left:
+            async with self._writing:
+                while left:
                     await self._writable()
-                except OSError:
-                    raise ClientLost from None
+                    left = self._sent(left)
+
+    def _sent(self, data: memoryview) -> memoryview:
+        """Send what there is room for; returns the rest."""
+        try:
+            return data[self._connection.send(data) :]
+        except BlockingIOError:
+            return data
+        except OSError:
+            raise ClientLost from None
 
     async def _read(self) -> bytes:
-        await anyio.wait_readable(self._connection)
+        await self._readiness.wait()
         try:
             return self._connection.recv(_CHUNK_BYTES)
         except BlockingIOError:
@@ -88,6 +99,11 @@ class LineSocket:
             await anyio.wait_writable(self._connection)
         if scope.cancelled_caught:
             raise ClientLost
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._readiness.close()
+        self._connection.close()
 
     @property
     def is_abandoned(self) -> bool:

@@ -92,13 +92,15 @@ class Usage:
 
     def as_log(self) -> dict[str, int | float]:
         """What was used at all, by the names of the attributes; seconds to the millisecond."""
-        amounts = {each.name: getattr(self, each.name) for each in fields(self)}
+        amounts = {name: getattr(self, name) for name in _AMOUNTS}
         return {name: round(amount, 3) for name, amount in amounts.items() if amount}
 
     def _add(self, other: "Usage") -> None:
-        for each in fields(self):
-            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
+        for name in _AMOUNTS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
 
+
+_AMOUNTS = tuple(each.name for each in fields(Usage))
 
 _Modalities = tuple[int, int, int]
 """Tokens of text, audio and images."""
