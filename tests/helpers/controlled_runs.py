@@ -110,16 +110,24 @@ def for_ever(port: int, **tables: Any) -> Profile:
 
 
 async def obliging(peer: Peer) -> None:
-    """Greet, confirm everything but what is called forbidden, and answer what is asked."""
+    """Greet, confirm all that is not forbidden or gone, and answer what is asked; an answer to be held is not ended."""
     await peer.greet()
+    held = ""
     while (event := await peer.event()) is not None:
         if "forbidden" in json.dumps(event):
             error = {"type": "invalid_request_error", "message": "That is forbidden.", "event_id": event["event_id"]}
             await peer.send({"type": "error", "event_id": "e", "error": error})
             continue
         match event:
+            case {"type": "response.create", "response": {"instructions": "held"}}:
+                await peer.answer("words", response_id=event["event_id"], item_id=f"of_{event['event_id']}", end=False)
+                held = event["event_id"]
+            case {"type": "response.cancel"}:
+                await peer.end("words", response_id=held, item_id=f"of_{held}", status="cancelled")
             case {"type": "response.create"}:
                 await peer.answer("an ", "answer", response_id=event["event_id"], item_id=f"of_{event['event_id']}")
+            case {"type": "conversation.item.retrieve", "item_id": item_id} if item_id != "gone":
+                await peer.send({"type": "conversation.item.retrieved", "item": {"id": item_id, "type": "message"}})
             case {"type": "conversation.item.truncate"}:
                 await peer.send({**event, "type": "conversation.item.truncated"})
             case {"type": "input_audio_buffer.commit"}:
