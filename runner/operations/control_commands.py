@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from runner import logs
 from runner.errors import RunnerError
-from runner.operations.confirmation import send_confirmed
 from runner.operations.control_events import asked_events
 from runner.operations.control_protocol import MAX_UNREAD_BYTES, RequestRefused
 from runner.operations.control_requests import EventsRequest
 from runner.operations.run_status import run_status
 from runner.outputs.text import TextLines
 from runner.protocol.effects import Opened, ResponseEnded
+from runner.session.confirmation import send_confirmed
 from runner.session.update import Update
 
 if TYPE_CHECKING:

@@ -27,20 +27,23 @@ class Backoff:
 
     Args:
         settings: The profile's bounds.
+
+    Attributes:
+        settings: As above.
     """
 
     def __init__(self, settings: Reconnect) -> None:
         self.attempt = 0
         """The number of failures in a row."""
-        self._settings = settings
+        self.settings = settings
 
     def recovery_of(self, error: RunnerError) -> Recovery:
         """What this failure means for the session."""
-        return recovery_of(error, self._settings.classify)
+        return recovery_of(error, self.settings.classify)
 
     def lived(self, age_s: float) -> None:
         """A connection has lived for this long, in seconds, before it failed."""
-        if age_s >= self._settings.stable_s:
+        if age_s >= self.settings.stable_s:
             self.attempt = 0
 
     def following_s(self, life_s: float) -> float | None:
@@ -53,17 +56,17 @@ class Backoff:
             life_s: How long the endpoint lets the present connection live, in seconds.
         """
         self.lived(life_s)
-        return 0.0 if life_s >= self._settings.stable_s else self.delay_s(expires_too_soon(life_s))
+        return 0.0 if life_s >= self.settings.stable_s else self.delay_s(expires_too_soon(life_s))
 
     def delay_s(self, error: RunnerError) -> float | None:
         """How long to wait after this failure, in seconds; None where another attempt would be in vain."""
         kind = self.recovery_of(error)
-        if kind == "hopeless" or self.attempt >= self._settings.max_attempts:
+        if kind == "hopeless" or self.attempt >= self.settings.max_attempts:
             return None
         self.attempt += 1
         if kind == "expired" and self.attempt == 1:
             return 0.0
-        jittered_s = random.uniform(0, bound_s(self._settings, self.attempt))  # noqa: S311  # spreads clients, hides nothing
+        jittered_s = random.uniform(0, bound_s(self.settings, self.attempt))  # noqa: S311  # spreads clients, hides nothing
         asked_s = error.retry_after_s if isinstance(error, EndpointBusy) else None
         # The endpoint asks all clients to wait for the same time, so a random part comes on top.
         return jittered_s if asked_s is None else min(asked_s, MAX_RETRY_AFTER_S) + jittered_s

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from runner.protocol.effects import Effect
     from runner.session.link import Link
     from runner.session.pump import Reader
+    from runner.session.renewal import Renewal
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class Carriage:
         epoch: The number of the connection that carries the session, or carried it last; 0 before the first.
         state: What is known of the session, on its latest connection.
         changes: Notified of everything but pieces of answers.
+        renewal: The profile that the session is to go by, None where it goes by its own.
     """
 
     def __init__(self, opened_s: float, readers: Sequence[Reader] = (), moved: Moved | None = None) -> None:
@@ -86,6 +88,7 @@ class Carriage:
         self.changes = Changes()
         self._place: Place = Between(opened_s)
         self._readers = [*readers]
+        self.renewal: Renewal | None = None
         self._first_unanswered: RunnerError | None = None
         self._is_playing: Callable[[], bool] = bool
         self._moved = moved

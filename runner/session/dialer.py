@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import anyio
 import anyio.abc
 
 from runner import logs
 from runner.errors import RunnerError, SessionRefused, failed_attempt
+from runner.protocol.configuration import Configuration
 from runner.protocol.drift import Drift, differences
 from runner.protocol.preview import from_preview, to_preview
 from runner.protocol.session_update import session_update
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from runner.session.carriage import Carriage
     from runner.session.pump import Dialect
     from runner.session.recorder import Recorder
+    from runner.session.renewal import Renewal
     from runner.settings.profile import Profile
 
 CONFIRMATION_S = 5.0
@@ -67,7 +69,6 @@ class Dialer:
         tools: Callable[[], Awaitable[list[JsonObject]]] | None = None,
     ) -> None:
         self._profile = profile
-        self._settings = profile.run
         self._carriage = carriage
         self._tasks = tasks
         self._recorder = recorder
@@ -90,10 +91,14 @@ class Dialer:
         while True:
             self._epoch += 1
             started_s = anyio.current_time()
+            renewal = self._carriage.renewal if self._carriage.renewal and self._carriage.renewal.moves else None
             try:
                 async with self._slots:
-                    link: Link = await self._tasks.start(self._hold, self._epoch, lost)
+                    link: Link = await self._tasks.start(self._hold, self._epoch, lost, renewal)
             except RunnerError as error:
+                if renewal:
+                    # Whoever asks for it learns of it, and may ask again.
+                    raise
                 delay_s = self.backoff.delay_s(error)
                 self._carriage.fail(self.backoff.attempt, error)
                 if self._recorder:
@@ -106,7 +111,7 @@ class Dialer:
                     "connection_failed",
                     epoch=self._epoch,
                     attempt=self.backoff.attempt,
-                    max_attempts=self._settings.reconnect.max_attempts,
+                    max_attempts=self._profile.run.reconnect.max_attempts,
                     retry_in_s=round(delay_s, 3),
                     **error.facts,
                 )
@@ -122,22 +127,40 @@ class Dialer:
                 )
                 return link
 
-    async def _hold(self, epoch: int, lost: Callable[[Link], None], *, task_status: anyio.abc.TaskStatus[Link]) -> None:
+    def adopt(self, renewal: Renewal) -> None:
+        """Open connections by another profile from now on."""
+        self._profile, self._connector = renewal.profile, renewal.connector
+        self.backoff.settings = renewal.profile.run.reconnect
+
+    async def _hold(
+        self,
+        epoch: int,
+        lost: Callable[[Link], None],
+        renewal: Renewal | None,
+        *,
+        task_status: anyio.abc.TaskStatus[Link],
+    ) -> None:
         """One connection, from its opening to its close, in a task of its own."""
-        carriage, state = self._carriage, self._state()
+        profile = renewal.profile if renewal else self._profile
+        connector = renewal.connector if renewal else self._connector
+        carriage, state = self._carriage, self._state(profile)
+        if renewal:
+            # What was asked for before does not hold on this one.
+            state.configuration = Configuration()
         logs.bind(epoch=epoch, **({"session_id": carriage.id} if carriage.id else {}))
         async with AsyncExitStack() as stack:
             try:
-                websocket = await self._connector.open(stack)
+                websocket = await connector.open(stack)
             except Exception as raised:  # noqa: BLE001  # a reader's bug, later, is none of the attempt's
                 raise failed_attempt(raised) from None
-            dialects = self._dialects()
+            dialects = _dialects(profile)
             link = Link(websocket, state, carriage.changes, lost=lost, epoch=epoch, recorder=self._recorder, **dialects)
+            link.renewal = renewal
             carriage.introduce(link)
-            link.note({"type": "connection.opened", "endpoint": self._profile.endpoint.kind})
+            link.note({"type": "connection.opened", "endpoint": profile.endpoint.kind})
             try:
                 await link.pump.listen()
-                await self._prepare(link)
+                await self._prepare(link, profile)
                 task_status.started(link)
                 await link.released()
                 # No other connection repeats what a translation still has to say.
@@ -146,17 +169,16 @@ class Dialer:
                 with anyio.move_on_after(_FAREWELL_S, shield=True):
                     await link.close()
 
-    async def _prepare(self, link: Link) -> None:
+    async def _prepare(self, link: Link, profile: Profile) -> None:
         """Configure a connection and replay the history on it."""
-        endpoint = self._profile.endpoint
+        endpoint, renewed = profile.endpoint, link.renewal.asked if link.renewal else None
         timeout_s = _LOCAL_TIMEOUT_S if isinstance(endpoint, LocalEndpoint) else endpoint.connect_timeout_s
-        asked: JsonObject = self._carriage.state.configuration.asked or await self._first_asked()
+        asked: JsonObject = renewed or self._carriage.state.configuration.asked or await self._first_asked()
         await link.configure({"type": "session.update", "session": asked}, timeout_s=timeout_s)
-        self._compare(asked, link)
+        self._compare(asked, link, profile.run.on_drift)
         if self._carriage.id:
-            await link.prime(
-                self._carriage.state.configuration.wanted, self._settings.history, timeout_s=CONFIRMATION_S
-            )
+            wanted = renewed or self._carriage.state.configuration.wanted
+            await link.prime(wanted, profile.run.history, timeout_s=CONFIRMATION_S)
         if link.pump.failure:
             raise link.pump.failure
 
@@ -165,27 +187,28 @@ class Dialer:
         tools = await self._tools() if self._tools else []
         return {**asked, "tools": tools} if tools else asked
 
-    def _compare(self, asked: JsonObject, link: Link) -> None:
+    def _compare(self, asked: JsonObject, link: Link, on_drift: Literal["ignore", "warn", "fail"]) -> None:
         """Report drift of the endpoint's configuration, once, or raise `SessionRefused` where the profile says so."""
         asked = {"type": link.state.kind, **asked}
-        drift = differences(asked, link.state.configuration.reported) if self._settings.on_drift != "ignore" else []
+        drift = differences(asked, link.state.configuration.reported) if on_drift != "ignore" else []
         if drift and drift != self._drift:
             for each in drift:
                 logs.logger().warning("configuration_drifted", drift=str(each))
-            if self._settings.on_drift == "fail":
+            if on_drift == "fail":
                 raise drift_refused(drift)
         self._drift = drift
 
-    def _state(self) -> SessionState:
+    def _state(self, profile: Profile) -> SessionState:
         return SessionState(
             self._carriage.state,
-            kind=self._profile.session.type,
-            max_response_retries=self._settings.max_response_retries,
-            retries_lost=self._settings.reconnect.response_in_flight == "retry",
+            kind=profile.session.type,
+            max_response_retries=profile.run.max_response_retries,
+            retries_lost=profile.run.reconnect.response_in_flight == "retry",
             clock=anyio.current_time,
         )
 
-    def _dialects(self) -> dict[str, Dialect]:
-        endpoint = self._profile.endpoint
-        preview = isinstance(endpoint, AzureEndpoint) and endpoint.speaks_preview
-        return {"incoming": from_preview, "outgoing": to_preview} if preview else {}
+
+def _dialects(profile: Profile) -> dict[str, Dialect]:
+    endpoint = profile.endpoint
+    preview = isinstance(endpoint, AzureEndpoint) and endpoint.speaks_preview
+    return {"incoming": from_preview, "outgoing": to_preview} if preview else {}

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from runner.settings.continuity import Rollover
 
 _LAST_MOMENT_S = 1.0
+_QUIET_WITHIN_S = 10.0
+"""How long a quiet moment is waited for, where somebody asks for another connection, before turns are held."""
 
 
 class Expiry:
@@ -39,6 +41,11 @@ class Expiry:
         self.seek_s = end_s - 2 * margin_s
         self.hold_s = end_s - margin_s
         self.cut_s = end_s - min(_LAST_MOMENT_S, margin_s / 2)
+
+    def hasten(self, asked_s: float) -> None:
+        """Seek a quiet moment from this moment on, and hold new turns when there was none for a while."""
+        self.seek_s = min(self.seek_s, asked_s)
+        self.hold_s = min(self.hold_s, asked_s + _QUIET_WITHIN_S)
 
     def next_s(self, now_s: float) -> float:
         """The next of these moments, infinite after the last."""

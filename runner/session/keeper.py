@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import anyio
@@ -10,7 +9,7 @@ import anyio.abc
 import anyio.lowlevel
 
 from runner import logs
-from runner.errors import EndpointBusy, EndpointUnreachable, RunnerError
+from runner.errors import EndpointBusy, EndpointUnreachable, IllegalEvent, RunnerError
 from runner.session.backoff import expires_too_soon
 from runner.session.carriage import Between, Carried
 from runner.session.dialer import CONFIRMATION_S
@@ -19,31 +18,14 @@ from runner.session.link import Link
 from runner.session.recorder import closed_note
 from runner.session.retry import Retry
 from runner.session.stall import StallDetector
+from runner.session.successor import Forgone, Opening, Successor, Wanted
 
 if TYPE_CHECKING:
     from runner.session.carriage import Carriage
     from runner.session.dialer import Dialer
     from runner.session.outbox import Outbox
+    from runner.session.renewal import Renewal
     from runner.settings.run_settings import RunSettings
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """The next connection is to be opened after a wait."""
-
-    delay_s: float
-
-
-class Opening:
-    """The next connection is being opened."""
-
-
-class Forgone:
-    """No connection could be had to follow the present one, which serves to its end."""
-
-
-Successor = None | Wanted | Opening | Link | RunnerError | Forgone
-"""How far the next connection is: not sought, wanted, being opened, ready, not to be had, or done without."""
 
 
 class Keeper:
@@ -78,6 +60,8 @@ class Keeper:
         """Keep the session connected until it is being closed or over."""
         logs.bind(session_id=self._carriage.id)
         while True:
+            if (renewal := self._carriage.renewal) and not renewal.moves:
+                self._adopt(renewal)
             match self._carriage.place:
                 case Carried(link=link):
                     await self._carried(link)
@@ -87,18 +71,29 @@ class Keeper:
                     break
         if isinstance(self._successor, Link):
             self._successor.release()
+        if renewal := self._carriage.renewal:
+            renewal.end(IllegalEvent("the session has ended"))
+
+    def _adopt(self, renewal: Renewal) -> None:
+        """Go by another profile from now on."""
+        self._settings = renewal.profile.run
+        self._dialer.adopt(renewal)
+        self._carriage.renewal = None
+        renewal.end()
 
     async def _carried(self, link: Link) -> None:
         """Look after a connection until it is lost or replaced."""
-        carriage = self._carriage
+        carriage, renewal = self._carriage, self._carriage.renewal
         if link.pump.is_over:
             # It was lost before it carried the session.
             self._lose(link)
             return
         expiry = Expiry(link, self._settings.rollover, anyio.current_time())
+        if renewal:
+            expiry.hasten(renewal.asked_s)
         stall = StallDetector(link, self._settings.stall_timeout_s)
         retry = Retry(link, self._settings.reconnect)
-        while carriage.is_carried_by(link):
+        while carriage.is_carried_by(link) and carriage.renewal is renewal:
             now_s = anyio.current_time()
             stall.look(now_s)
             if not carriage.is_carried_by(link):
@@ -115,6 +110,13 @@ class Keeper:
     async def _roll_over(self, link: Link, expiry: Expiry, now_s: float) -> bool:
         """Do what is due to replace a connection that will expire; returns whether to look at once what is due next."""
         match self._successor:
+            case Link() as successor if successor.renewal is not self._carriage.renewal:
+                successor.release()
+                self._successor = None
+                return True
+            case Forgone() if self._carriage.renewal:
+                self._successor = None
+                return True
             case Link() as successor if successor.pump.is_over:
                 self._discard(successor)
                 return True
@@ -143,7 +145,7 @@ class Keeper:
 
     def _seek(self, link: Link, expiry: Expiry) -> None:
         """Have the next connection opened, after a wait where the endpoint lets none of them live for long."""
-        delay_s = self._backoff.following_s(expiry.given_s)
+        delay_s = 0.0 if self._carriage.renewal else self._backoff.following_s(expiry.given_s)
         if delay_s:
             life_s, retry_in_s = round(expiry.given_s, 1), round(delay_s, 3)
             logs.logger().warning("rollover_delayed", epoch=link.epoch, life_s=life_s, retry_in_s=retry_in_s)
@@ -152,6 +154,9 @@ class Keeper:
     async def _between(self, since_s: float) -> None:
         """Wait for the next connection, and have it carry the session."""
         match self._successor:
+            case Link() as successor if successor.renewal is not self._carriage.renewal:
+                successor.release()
+                self._successor = Wanted(0.0)
             case Link() as successor:
                 self._successor = None
                 await self._prime(successor)
@@ -250,13 +255,16 @@ class Keeper:
         if not self._carriage.carry(link):
             link.release()
             return
+        if link.renewal and link.renewal is self._carriage.renewal:
+            self._adopt(link.renewal)
         dropped_bytes = await self._outbox.flush()
         gap_s = 0.0 if since_s is None else anyio.current_time() - since_s
         dropped = {"audio_dropped_bytes": dropped_bytes} if dropped_bytes else {}
         logs.logger().info(event, epoch=link.epoch, gap_s=round(gap_s, 3), items=link.replayed_items, **dropped)
 
     async def _prime(self, successor: Link) -> None:
-        wanted = self._carriage.state.configuration.wanted
+        renewed = successor.renewal.asked if successor.renewal else None
+        wanted = renewed or self._carriage.state.configuration.wanted
         await successor.prime(wanted, self._settings.history, timeout_s=CONFIRMATION_S)
 
     def _discard(self, successor: Link) -> None:
@@ -278,6 +286,11 @@ class Keeper:
                 self._successor = await self._dialer.open(self._lost)
         except RunnerError as error:
             self._successor = error
+            if (renewal := self._carriage.renewal) and renewal.moves:
+                # The session goes on as before.
+                self._carriage.renewal = None
+                self._successor = None if self._carriage.link else Wanted(0.0)
+                renewal.end(error)
         if isinstance(self._successor, Link) and not isinstance(self._carriage.place, Carried | Between):
             self._successor.release()
         self._carriage.changes.notify()

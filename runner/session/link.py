@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from runner.protocol.json_fields import JsonObject
     from runner.protocol.state import SessionState
     from runner.session.recorder import Recorder
+    from runner.session.renewal import Renewal
     from runner.settings.continuity import History
 
 
@@ -66,6 +67,8 @@ class Link:
     ) -> None:
         self.state = state
         self.epoch = epoch
+        self.renewal: Renewal | None = None
+        """What it was opened for, None where it only follows another one."""
         self.opened_s = anyio.current_time()
         self.took_s = 0.0
         """How long it took to open and configure it, in seconds."""

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from runner.protocol.usage import Usage
     from runner.session.carriage import Carriage
     from runner.session.link import Link
-    from runner.session.pump import Reader
     from runner.session.session_tools import SessionTools
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -208,6 +207,11 @@ class Session:
         return self._carriage.state
 
     @property
+    def carriage(self) -> Carriage:
+        """Where the session is."""
+        return self._carriage
+
+    @property
     def changes(self) -> Changes:
         """Notified of everything but pieces of answers."""
         return self._carriage.changes
@@ -252,14 +256,6 @@ class Session:
     async def send_in_turn(self, *events: Mapping[str, Any]) -> None:
         """Send client events that ask for a response, right after each other, once all asked for before are over."""
         await self._questions.send_in_turn(*events)
-
-    def add_reader(self, read: Reader) -> None:
-        """Call `read`, which must not wait, with each update from now on."""
-        self._carriage.add_reader(read)
-
-    def remove_reader(self, read: Reader) -> None:
-        """Call `read` no longer."""
-        self._carriage.remove_reader(read)
 
     def read_input(self, read: Callable[[Audio], None]) -> None:
         """Call `read`, which must not wait, with the audio that goes in, in the session's input format."""

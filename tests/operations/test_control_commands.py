@@ -8,7 +8,7 @@ import anyio.lowlevel
 import pytest
 
 from runner.errors import CommandRefused, SessionAbsent, UsageError
-from runner.operations import confirmation
+from runner.session import confirmation
 from tests.helpers.controlled_runs import answers, controlled_runs, for_ever, in_thread, obliging
 from tests.helpers.endpoint_scripts import in_turn, reached
 from tests.helpers.peer import Peer, serving

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
-from runner.operations.control_protocol import RequestRefused
+from runner.errors import IllegalEvent, RunnerError
 from runner.protocol.effects import ErrorReported, ResponseEnded, ResponseStarted, SessionEnded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from runner.errors import RunnerError
     from runner.protocol.json_fields import JsonObject
     from runner.session.session import Session
     from runner.session.update import Update
@@ -58,26 +57,27 @@ class Confirmation:
         self.response_id = ""
 
     def __enter__(self) -> Confirmation:
-        self._session.add_reader(self._read)
+        self._session.carriage.add_reader(self._read)
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._session.remove_reader(self._read)
+        self._session.carriage.remove_reader(self._read)
 
     async def wait(self) -> bool:
         """Wait for the endpoint's answer, in bounds; returns whether it has confirmed the event.
 
         Raises:
-            RequestRefused: The endpoint refuses the event, or the session has ended.
+            RunnerError: The endpoint refuses the event, or the session has ended.
         """
         if not (self._answers or self._is_response):
             return True
         with anyio.move_on_after(CONFIRMATION_S):
             await self._is_decided.wait()
         if self._refusal:
-            raise RequestRefused("refused", self._refusal.message, self._refusal.hint)
+            raise self._refusal
         if self._is_over:
-            raise RequestRefused("refused", "the session has ended")
+            msg = "the session has ended"
+            raise IllegalEvent(msg)
         return self._is_decided.is_set()
 
     def _read(self, update: Update) -> None:
@@ -116,8 +116,7 @@ async def send_confirmed(session: Session, *events: JsonObject, in_turn: bool = 
         The ids of the event, of its item and of its response, as far as it has them, and whether it is confirmed.
 
     Raises:
-        RequestRefused: The endpoint refuses it, or the session has ended.
-        RunnerError: It cannot be sent.
+        RunnerError: It cannot be sent, the endpoint refuses it, or the session has ended.
     """
     identified = [session.state.identified(each) for each in events]
     with Confirmation(session, identified) as confirmation:
