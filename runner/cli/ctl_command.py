@@ -25,6 +25,9 @@ commands of a session, after its NAME:
   event JSON | -               send a client event, or one a line of standard input
   events [--filter PATTERN]    follow the server's events
   attach                       chat with the session
+  approve CALL | deny CALL [--reason TEXT]    answer a call of a tool that waits for it
+  rollover                     move to another connection, at a quiet moment
+  reload                       go by the profile as it is by now
   close                        end the session once its answer is complete
 
 examples:

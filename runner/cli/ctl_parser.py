@@ -47,7 +47,7 @@ def session_parser(name: str, add_choices: Callable[..., None]) -> CommandParser
     update = add("update", _update)
     update.add_argument("fields", nargs="+", metavar="KEY=VALUE", help="fields of the API's session object")
     _add_items(add("item", _status).add_subparsers(metavar="add|remove|truncate", required=True), add)
-    for word in ("cancel", "commit", "clear", "close"):
+    for word in ("cancel", "commit", "clear", "rollover", "close"):
         add(word, _plain, command=word)
     for word, verbs in (("input", ("start", "stop", "mute", "unmute")), ("output", ("start", "stop"))):
         add(word, _plain, command=word).add_argument("verb", choices=verbs)
@@ -56,6 +56,11 @@ def session_parser(name: str, add_choices: Callable[..., None]) -> CommandParser
         "--filter", action="append", default=[], metavar="PATTERN", help="only types like this, such as 'response.*'"
     )
     add("attach", _attach)
+    for word in ("approve", "deny"):
+        answer = add(word, _answer, command=word)
+        answer.add_argument("call_id", metavar="CALL", help="the id of the call, as status --json has it")
+        answer.add_argument("--reason", default="", metavar="TEXT", help="why not, for the model")
+    add("reload", _reload)
     return parser
 
 
@@ -130,6 +135,20 @@ def _plain(client: ControlClient, session: Session, options: Namespace) -> int:
     if result.get("cancelled") is False:
         sys.stderr.write("there was no answer to cancel\n")
     return _told(result)
+
+
+def _answer(client: ControlClient, session: Session, options: Namespace) -> int:
+    return _told(client.request(options.command, call_id=options.call_id, reason=options.reason, **session))
+
+
+def _reload(client: ControlClient, _session: Session, _options: Namespace) -> int:
+    told = client.request("reload")
+    for name, keys in (("changed", told["changed"]), ("changed by ctl, and dropped", told["dropped"])):
+        if keys:
+            sys.stdout.write(f"{name}: {', '.join(keys)}\n")
+    if not told["changed"] and not told["dropped"]:
+        sys.stdout.write("nothing has changed\n")
+    return 0
 
 
 def _event(client: ControlClient, session: Session, options: Namespace) -> int:

@@ -26,6 +26,7 @@ from runner.runs.fleet import Companion, run_profiles
 from runner.runs.notify import watchdog_s
 from runner.runs.outcome import Outcome, exit_code
 from runner.settings.input import StdinInput
+from runner.settings.profile import Profile
 
 _REPORTED_FAILURES = 5
 """So many different failures of several sessions are printed at the end; a log in JSON has all of them."""
@@ -50,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
         logs.logger().warning("profile_suspicious", problem=warning)
     if ignored := _disagreements(profiles):
         logs.logger().warning("profiles_disagree", settings=ignored, followed=profiles[0].name)
-    return _run(profiles, form, face)
+    return _run(profiles, form, face, options)
 
 
 def _load(options: argparse.Namespace) -> tuple[list[LoadedProfile], list[RunnerError]]:
@@ -130,7 +131,7 @@ def _disagreements(profiles: Sequence[LoadedProfile]) -> list[str]:
     return [key for key in values[0] if any(each[key] != values[0][key] for each in values)]
 
 
-def _run(profiles: Sequence[LoadedProfile], form: logs.Format, face: Face | None) -> int:
+def _run(profiles: Sequence[LoadedProfile], form: logs.Format, face: Face | None, options: argparse.Namespace) -> int:
     loop = profiles[0].profile.run.loop
     has_uvloop = loop != "asyncio" and find_spec("uvloop") is not None
     if loop == "uvloop" and not has_uvloop:
@@ -142,7 +143,7 @@ def _run(profiles: Sequence[LoadedProfile], form: logs.Format, face: Face | None
     # All that is imported stays to the end: no collection in the middle of an answer shall walk through it.
     gc.freeze()
     try:
-        outcomes = anyio.run(_run_on_asyncio, profiles, face, backend_options={"use_uvloop": has_uvloop})
+        outcomes = anyio.run(_run_on_asyncio, profiles, face, options, backend_options={"use_uvloop": has_uvloop})
     except RunnerError as error:
         return tell_failure(error, form, profile=profiles[0].name)
     except Exception:  # noqa: BLE001  # whatever it is, it is ours, and a person has to read it
@@ -188,10 +189,31 @@ def _report(outcomes: Sequence[Outcome], form: logs.Format) -> None:
         tell_failure(RunnerError(f"{others} more sessions failed otherwise", hint="--log-format json says how"), form)
 
 
-async def _run_on_asyncio(profiles: Sequence[LoadedProfile], face: Face | None) -> list[Outcome]:
+async def _run_on_asyncio(
+    profiles: Sequence[LoadedProfile], face: Face | None, options: argparse.Namespace
+) -> list[Outcome]:
     loop = asyncio.get_running_loop()
     logs.logger().debug("loop_started", loop=type(loop).__module__.partition(".")[0])
-    return await run_profiles(profiles, companions=_companions(profiles), face=face)
+    return await run_profiles(
+        profiles,
+        companions=_companions(profiles),
+        face=face,
+        reread=partial(_reread, options),
+        log_by=(lambda _: None) if face else partial(_log_by, options),
+    )
+
+
+def _reread(options: argparse.Namespace) -> list[LoadedProfile]:
+    """The profiles of the command line as they are by now; raises what is wrong with them."""
+    profiles, failures = _load(options)
+    if failures:
+        raise failures[0]
+    return profiles
+
+
+def _log_by(options: argparse.Namespace, profile: Profile) -> None:
+    settings = profile.logging
+    logs.configure(level=_level(options, settings.level), format=options.log_format or settings.format)
 
 
 def _companions(profiles: Sequence[LoadedProfile]) -> list[Companion]:

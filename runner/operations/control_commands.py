@@ -10,11 +10,12 @@ from runner import logs
 from runner.errors import RunnerError
 from runner.operations.control_events import asked_events
 from runner.operations.control_protocol import MAX_UNREAD_BYTES, RequestRefused
-from runner.operations.control_requests import EventsRequest
+from runner.operations.control_requests import ApprovalAnswerRequest, EventsRequest
 from runner.operations.run_status import run_status
 from runner.outputs.text import TextLines
 from runner.protocol.effects import Opened, ResponseEnded
 from runner.session.confirmation import send_confirmed
+from runner.session.reconfiguration import renew
 from runner.session.update import Update
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ async def carry_out(fleet: ControllableFleet, request: AnyRequest, tell: Tell) -
     Raises:
         RequestRefused: It means no session or several, or it is refused.
     """
+    if request.command == "reload":
+        return await _reload(fleet)
     run = _the_one(fleet, request)
     with logs.bound(**run.context):
         if request.command not in {"events", "attach"}:
@@ -68,12 +71,17 @@ async def _with_run(run: ControllableRun, request: AnyRequest, tell: Tell) -> di
         raise RequestRefused("refused", f"{whose} is {_STATES.get(run.phase, run.phase)}")
     if request.command == "cancel":
         return await _cancel(run, run.session)
+    if request.command == "rollover":
+        await renew(run.session.carriage, run.profile, run.session.state.configuration.wanted)
+        return {"connections": run.session.epoch}
     return await _with_session(run.session, request, tell)
 
 
 async def _with_session(session: Session, request: AnyRequest, tell: Tell) -> dict[str, Any]:
     if isinstance(request, EventsRequest):
         return await _follow(session, request.filter, tell)
+    if isinstance(request, ApprovalAnswerRequest):
+        return _answer_call(session, request)
     if request.command == "attach":
         return await _attach(session, tell)
     if asked := asked_events(request, session.state.kind):
@@ -99,6 +107,21 @@ def _the_one(fleet: ControllableFleet, request: AnyRequest) -> ControllableRun:
         raise RequestRefused("no-session", f"there is no {number}{of_profile} in this process")
     hint = f"choose one by its number, {found[0].number} to {found[-1].number}"
     raise RequestRefused("bad-request", f"there are {len(found)} sessions{of_profile}", hint)
+
+
+async def _reload(fleet: ControllableFleet) -> dict[str, Any]:
+    try:
+        return await fleet.reload()
+    except RunnerError as error:
+        raise RequestRefused("refused", error.message, error.hint) from None
+
+
+def _answer_call(session: Session, request: ApprovalAnswerRequest) -> dict[str, Any]:
+    if session.tools is None:
+        raise RequestRefused("refused", "this session calls no tools")
+    approve = request.command == "approve"
+    session.tools.approvals.answer(request.call_id, approve=approve, reason=request.reason)
+    return {}
 
 
 async def _cancel(run: ControllableRun, session: Session) -> dict[str, Any]:

@@ -39,6 +39,8 @@ class PlainRequest(ControlRequest):
         "input.unmute",
         "output.start",
         "output.stop",
+        "rollover",
+        "reload",
         "close",
     ]
 
@@ -102,6 +104,15 @@ class RespondRequest(ControlRequest):
     """The API's `response` object."""
 
 
+class ApprovalAnswerRequest(ControlRequest):
+    """Approve of a call, or deny it."""
+
+    command: Literal["approve", "deny"]
+    call_id: Text
+    reason: str = ""
+    """Why not, for the model."""
+
+
 class EventsRequest(ControlRequest):
     """Follow the server's events until the session ends."""
 
@@ -119,6 +130,7 @@ AnyRequest = Annotated[
     | TruncateItemRequest
     | UpdateRequest
     | RespondRequest
+    | ApprovalAnswerRequest
     | EventsRequest,
     Field(discriminator="command"),
 ]

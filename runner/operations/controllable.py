@@ -55,3 +55,6 @@ class ControllableFleet(Protocol):
     @property
     def runs(self) -> Sequence[ControllableRun]:
         """All of them, in the order of their numbers."""
+
+    async def reload(self) -> dict[str, Any]:
+        """Have the sessions go by their profiles as these are by now; returns what has changed."""

@@ -8,6 +8,7 @@ import anyio
 
 if TYPE_CHECKING:
     from runner.operations.controllable import ControllableRun
+    from runner.session.session import Session
 
 
 def run_status(run: ControllableRun) -> dict[str, Any]:
@@ -32,10 +33,17 @@ def run_status(run: ControllableRun) -> dict[str, Any]:
         "turns": usage.responses,
         "usage": usage.as_log(),
         "cost": round(usage.cost(prices), 6) if prices else None,
+        "approvals": _approvals(session),
         "input": run.input.switch.state if run.input.switch else None,
         "output": ("stopped" if run.outputs.is_silent else "started") if run.outputs.is_audible else None,
     }
     return status
+
+
+def _approvals(session: Session) -> list[dict[str, str]]:
+    """The calls that wait for somebody's approval."""
+    waiting = session.tools.approvals.waiting.values() if session.tools else ()
+    return [{"id": each.id, "name": each.name, "arguments": each.arguments} for each in waiting]
 
 
 def _state(run: ControllableRun) -> str:

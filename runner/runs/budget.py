@@ -1,11 +1,13 @@
 """The budget of a session: a warning when most of a limit is spent, and an end when all of it is."""
 
+import math
 from collections.abc import Callable
 from typing import Literal
 
 import anyio
 
 from runner import logs
+from runner.connect.changes import Changes
 from runner.errors import RunnerError
 from runner.protocol.effects import (
     AudioDelta,
@@ -42,9 +44,18 @@ class Budget:
         usage: What the session has used, which the session keeps up to date.
         spent: Called once for each limit that is reached, with its key in the profile and, where errors are what was
             counted, the last one; it must not wait.
+        since_s: When the session began that is limited from now on, on the event loop's clock, in seconds; None where
+            it begins now.
     """
 
-    def __init__(self, limits: Limits, usage: Usage, *, spent: Callable[[str, RunnerError | None], None]) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        usage: Usage,
+        *,
+        spent: Callable[[str, RunnerError | None], None],
+        since_s: float | None = None,
+    ) -> None:
         self._usage = usage
         self._limits = limits
         self._spent = spent
@@ -54,6 +65,10 @@ class Budget:
         self._near: set[str] = set()
         self._reached: set[str] = set()
         self._since_s: dict[Clock, float] = dict.fromkeys(_CLOCKS, anyio.current_time())
+        if since_s is not None:
+            self._since_s["max_duration_s"] = since_s
+            self._turns = usage.responses
+        self._changes = Changes()
 
     def take(self, update: Update) -> None:
         """Count what an update spends; it never waits."""
@@ -72,6 +87,13 @@ class Budget:
         if spends:
             self._check_usage()
 
+    def renew(self, limits: Limits) -> None:
+        """Check other limits from now on, against all that was spent before."""
+        self._limits = limits
+        self._near.clear()
+        self._reached.clear()
+        self._changes.notify()
+
     async def watch(self) -> None:
         """Check the limits of time, and at first what was used before, until cancelled."""
         self._check_usage()
@@ -80,10 +102,11 @@ class Budget:
             for clock in _CLOCKS:
                 self._check(clock, now_s - self._since_s[clock])
             waits = [self._deadline_s(clock) for clock in _CLOCKS if self._runs(clock)]
-            if not waits:
-                await anyio.sleep_forever()
             # By rounding a deadline can be there while the time spent is not: the clock has to go on in any case.
-            await anyio.sleep(max(_LEAST_WAIT_S, min(waits) - anyio.current_time()))
+            left_s = max(_LEAST_WAIT_S, min(waits) - anyio.current_time()) if waits else math.inf
+            with anyio.move_on_after(left_s):
+                await self._changes.next()
+                self._check_usage()
 
     def _runs(self, clock: Clock) -> bool:
         return getattr(self._limits, clock) is not None and clock not in self._reached

@@ -3,12 +3,13 @@
 import signal
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from typing import TYPE_CHECKING
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
 from runner import logs
+from runner.errors import IllegalEvent, RunnerError
 from runner.inputs.broadcast import Broadcast
 from runner.inputs.stdin import STDIN
 from runner.outputs.standard_output import StandardOutput
@@ -17,11 +18,13 @@ from runner.runs.notices import Notices
 from runner.runs.outcome import Outcome
 from runner.runs.session_run import SessionRun
 from runner.runs.shared import Shared
-from runner.runs.signals import watch
+from runner.runs.signals import has_terminal, watch
 from runner.settings.input import StdinInput
 
 if TYPE_CHECKING:
     from runner.profile.load import LoadedProfile
+    from runner.runs.reload import Reload, Reread
+    from runner.settings.profile import Profile
 
 FLUSH_LEAST_S = 5.0
 """How long the outputs may at least take to write what has come, however short the grace period, in seconds."""
@@ -39,6 +42,8 @@ async def run_profiles(
     *,
     face: Face | None = None,
     companions: Sequence[Companion] = (),
+    reread: "Reread | None" = None,
+    log_by: "Callable[[Profile], None]" = lambda _: None,
     flush_least_s: float = FLUSH_LEAST_S,
 ) -> list[Outcome]:
     """Run all sessions of these profiles to their ends, which SIGTERM and SIGINT bring about.
@@ -46,6 +51,8 @@ async def run_profiles(
     Args:
         profiles: At least one; each has `run.sessions` sessions.
         face: What somebody at the terminal sees of the only run there is.
+        reread: Reads the profiles again, for a reload; None where they are in no files.
+        log_by: Called with the profile by which the process logs after a reload.
         companions: Entered before the first session is opened, and left after the last has ended.
         flush_least_s: How long the outputs may at least take to write what has come, in seconds.
 
@@ -56,6 +63,8 @@ async def run_profiles(
         How each session ended, in the order of their ends.
     """
     fleet = Fleet(profiles, face, flush_least_s)
+    if reread:
+        fleet.reload_by(reread, log_by)
     async with AsyncExitStack() as stack:
         if face:
             await stack.enter_async_context(face)
@@ -86,6 +95,11 @@ class Fleet:
         self.outcomes: list[Outcome] = []
         self._profiles = profiles
         self._signal: signal.Signals | None = None
+        self._reload: Reload | None = None
+        self._reread: Reread | None = None
+        self._log_by: Callable[[Profile], None] = lambda _: None
+        self._reloads_on_hangup = False
+        self._hung_up = anyio.Event()
         is_audio = any(isinstance(each, StdinInput) and each.format == "audio" for each in inputs)
         self._stdin = Broadcast(STDIN, max_line_bytes=max(line_bytes, default=0), is_audio=is_audio)
         shared = Shared(
@@ -107,6 +121,42 @@ class Fleet:
             SessionRun(loaded, number, shared, self._notices.note) for number, loaded in enumerate(each_run, 1)
         ]
 
+    def reload_by(self, reread: "Reread", log_by: "Callable[[Profile], None]") -> None:
+        """Let the profiles be reloaded: by `reload`, and by SIGHUP where nothing else is meant by that.
+
+        Args:
+            reread: Reads the profiles again.
+            log_by: Called with the profile by which the process logs then.
+        """
+        self._reread, self._log_by, self._reload = reread, log_by, None
+        lives = all(run.profile.run.until == "signal" for run in self.runs)
+        self._reloads_on_hangup = lives and not has_terminal()
+
+    async def reload(self) -> dict[str, Any]:
+        """Have the sessions go by their profiles as these are by now; returns what has changed.
+
+        Raises:
+            RunnerError: It cannot be; the sessions go on as before.
+        """
+        if self._reread is None:
+            msg = "the profiles of this process are in no files"
+            raise IllegalEvent(msg)
+        from runner.runs.reload import Reload
+
+        self._reload = self._reload or Reload(self.runs, self._reread, self._log_by)
+        self._notices.reloading()
+        try:
+            return await self._reload.carry_out()
+        finally:
+            self._notices.reloaded()
+
+    async def _reload_on_hangup(self) -> None:
+        while True:
+            await self._hung_up.wait()
+            self._hung_up = anyio.Event()
+            with suppress(RunnerError):
+                await self.reload()
+
     async def execute(self) -> None:
         """Run all of them to their ends."""
         if self._is_one:
@@ -120,6 +170,7 @@ class Fleet:
             await tasks.start(watch, self._take_signal)
             tasks.start_soon(self._stdin.run)
             tasks.start_soon(self._notices.run)
+            tasks.start_soon(self._reload_on_hangup)
             async with anyio.create_task_group() as runs:
                 for run in self.runs:
                     runs.start_soon(self._execute, run)
@@ -139,7 +190,9 @@ class Fleet:
             self._end_runs(number)
 
     def _end_runs(self, number: signal.Signals) -> None:
-        if self._signal is not None:
+        if number == signal.SIGHUP and self._reloads_on_hangup and self._signal is None:
+            self._hung_up.set()
+        elif self._signal is not None:
             logs.logger().warning("forced", signal=number.name)
             for run in self.runs:
                 run.force(number)

@@ -41,6 +41,7 @@ class LifeCycle:
         report: Called with every change of phase.
 
     Attributes:
+        grace_s: As above.
         phase: Where the run is.
         drained_by: The first signal.
         forced_by: The signal that cut the run short: the second one, or the first one where its grace period is over.
@@ -50,7 +51,7 @@ class LifeCycle:
         self.phase = Phase.OPENING
         self.drained_by: signal.Signals | None = None
         self.forced_by: signal.Signals | None = None
-        self._grace_s = grace_s
+        self.grace_s = grace_s
         self._report = report
         self._scopes = {phase: anyio.CancelScope() for phase in Phase}
 
@@ -81,7 +82,7 @@ class LifeCycle:
     @property
     def grace_ends_s(self) -> float:
         """When the grace period ends, or would if it began now, on the event loop's clock, in seconds."""
-        return min(self._scopes[Phase.DRAINING].deadline, anyio.current_time() + self._grace_s)
+        return min(self._scopes[Phase.DRAINING].deadline, anyio.current_time() + self.grace_s)
 
     def exit_code(self, error: RunnerError | None) -> int:
         """The exit code of a run that this has befallen, and that has failed because of this."""

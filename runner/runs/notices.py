@@ -68,6 +68,15 @@ class Notices:
         elif len(self._runs) == 1:
             self._notify_status()
 
+    def reloading(self) -> None:
+        """Notify the service manager that the profiles are being read again."""
+        notify.reloading()
+
+    def reloaded(self) -> None:
+        """Notify the service manager that the sessions run, by the profiles as they are now or as they were."""
+        self._told = self._line()
+        notify.ready(self._told)
+
     def leave(self) -> None:
         """Take it that a signal has come: sessions that are still being opened will not be ready."""
         self._is_leaving = True

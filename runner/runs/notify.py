@@ -5,6 +5,7 @@ The protocol is that of sd_notify(3); without `NOTIFY_SOCKET` in the environment
 
 import os
 import socket
+import time
 
 from runner.protocol.severity import plain
 from runner.redaction import excerpt, redact
@@ -49,6 +50,13 @@ def ready(status: str) -> None:
     # By itself: a datagram that cannot be sent must not keep the unit from being ready.
     _send("READY=1")
     _send(f"STATUS={_line(status)}")
+
+
+def reloading() -> None:
+    """Notify the service manager that the profiles are being read again; `ready` says that they are."""
+    now_us = time.monotonic_ns() // 1000
+    _send(f"RELOADING=1\nMONOTONIC_USEC={now_us}")
+    _send("STATUS=reloading")
 
 
 def status(text: str) -> None:

@@ -15,10 +15,10 @@ from runner.outputs.opener import open_outputs, placeholders
 from runner.outputs.outputs import Outputs
 from runner.outputs.writer import OutputClosed
 from runner.profile.filling import filled, path_values
-from runner.protocol.effects import ResponseEnded
 from runner.protocol.session_update import session_update
 from runner.runs.budget import Budget
 from runner.runs.drain import drain
+from runner.runs.first_answer import FirstAnswer
 from runner.runs.life_cycle import LifeCycle, Phase, Report
 from runner.runs.live_line import LiveLine
 from runner.runs.losses import judged, losses
@@ -29,7 +29,6 @@ from runner.runs.status_line import status_line
 from runner.runs.summary import sum_up
 from runner.runs.whereabouts import Whereabouts
 from runner.session.opening import kept_session
-from runner.session.own_request import is_own
 from runner.session.recorder import Recorder
 from runner.session.session import Session
 from runner.session.update import Update
@@ -37,6 +36,7 @@ from runner.session.update import Update
 if TYPE_CHECKING:
     from runner.profile.load import LoadedProfile
     from runner.session.pump import Reader
+    from runner.settings.profile import Profile
 
 
 class SessionRun:
@@ -58,7 +58,8 @@ class SessionRun:
         readers: Called with each update, before its outputs; they are added before it begins, and must not wait.
         input: What goes in.
         outputs: What comes out.
-        started_s: When it began, on the event loop's clock, in seconds.
+        started: When it began, by the clock on the wall.
+        started_s: The same on the event loop's clock, in seconds.
     """
 
     def __init__(self, loaded: "LoadedProfile", number: int, shared: Shared, report: Report) -> None:
@@ -67,7 +68,7 @@ class SessionRun:
         self.context: dict[str, Any] = {"profile": loaded.name, "run_id": run_id}
         if shared.runs > 1:
             self.context["session"] = number
-        started = datetime.now(UTC)
+        self.started = started = datetime.now(UTC)
         self.profile = filled(loaded.profile, name=loaded.name, started=started)
         self.names = {**path_values(self.profile), **placeholders(loaded.name, run_id, number, started=started)}
         self._shared = shared
@@ -90,7 +91,7 @@ class SessionRun:
         self.readers: list[Reader] = []
         self._budget: Budget | None = None
         self.started_s = anyio.current_time()
-        self._answered = anyio.Event()
+        self._first = FirstAnswer(self._refuse_questions) if self.profile.run.until == "response-done" else None
         self._tasks: anyio.abc.TaskGroup
 
     async def execute(self) -> Outcome:
@@ -105,8 +106,7 @@ class SessionRun:
             self.stop("internal-error", RunnerError("a bug in rt-run, which the log traces"))
         finally:
             self.input.close()
-        lost = losses(self.session, self.profile, unwritten=self._unwritten)
-        self._error = judged(lost, self._error, self._reason)
+        self._error = judged(losses(self.session, self.profile, unwritten=self._unwritten), self._error, self._reason)
         code = await self._reported(self._life.exit_code(self._error))
         self._life.enter(Phase.ENDED)
         if self.session is not None:
@@ -131,6 +131,15 @@ class SessionRun:
         """What it is doing, in one line."""
         reason = self._error.message if self._error and self._life.phase is Phase.ENDED else self._reason
         return status_line(self._life.phase, self.whereabouts, self.session, self.profile.run, reason)
+
+    def adopt(self, profile: "Profile") -> None:
+        """Go by another profile from now on, which its session goes by already."""
+        self.profile, self._life.grace_s = profile, profile.run.grace_s
+        if self._budget is not None:
+            self._budget.renew(profile.run.limits)
+        elif profile.run.limits.has_budget and self.session is not None:
+            self._budget = Budget(profile.run.limits, self.session.usage, spent=self.stop, since_s=self.started_s)
+            self._tasks.start_soon(self._budget.watch)
 
     def drain(self, number: signal.Signals) -> None:
         """End because of a signal: what is in flight may finish within the grace period."""
@@ -204,7 +213,8 @@ class SessionRun:
             async with anyio.create_task_group() as work:
                 work.start_soon(self._until_over, session)
                 work.start_soon(self._feed, session)
-                work.start_soon(self._until_heard)
+                if self._first:
+                    work.start_soon(self._until_heard, self._first)
                 if self._shared.face:
                     line = LiveLine(self._shared.face.screen, session, self.input, self.outputs.playback)
                     work.start_soon(line.run)
@@ -224,22 +234,17 @@ class SessionRun:
                 self.stop(reason)
         except RunnerError as error:
             # The session's own failure is reported by `_drain`, and a question that came too late is no failure.
-            if session.failure is None and not self._reason and not self._answered.is_set():
+            if session.failure is None and not self._reason and not (self._first and self._first.is_there):
                 self.stop("input-failed", error)
 
     def _watch(self, update: Update) -> None:
         if self._budget is not None:
             self._budget.take(update)
-        if self.profile.run.until == "response-done" and any(
-            isinstance(each, ResponseEnded) and not (each.is_step or is_own(each.request_id)) for each in update.effects
-        ):
-            self._answered.set()
-            self._refuse_questions()
+        if self._first is not None:
+            self._first.take(update)
 
-    async def _until_heard(self) -> None:
-        await self._answered.wait()
-        if self.outputs.playback:
-            await self.outputs.playback.finished()
+    async def _until_heard(self, first: FirstAnswer) -> None:
+        await first.heard(self.outputs.playback)
         self.stop("response-done")
 
     async def _until_over(self, session: Session) -> None:

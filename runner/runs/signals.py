@@ -1,6 +1,7 @@
 """The signals that end a run."""
 
 import contextlib
+import os
 import signal
 from collections.abc import Callable
 
@@ -29,6 +30,15 @@ async def watch(take: TakeSignal, *, task_status: anyio.abc.TaskStatus[None]) ->
         pass
     finally:
         _ignore_interrupts()
+
+
+def has_terminal() -> bool:
+    """Whether a terminal controls this process, whose end is what SIGHUP means then."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 def _ignore_interrupts() -> None:

@@ -97,18 +97,26 @@ class SessionTools:
         self._offered = self.definitions()
         return self._offered
 
-    def definitions(self) -> list[JsonObject]:
+    def definitions(self, profile: Profile | None = None) -> list[JsonObject]:
         """The tools as `session.tools` takes them: those of the session object, and those that rt-run runs.
 
         Nothing where rt-run runs none.
+
+        Args:
+            profile: Another profile whose session object counts, with the same tables of tools.
         """
         if self._toolbox is None:
             return []
-        given = self._profile.model_dump(mode="json", exclude_unset=True, include={"session": {"tools"}})
+        given = (profile or self._profile).model_dump(mode="json", exclude_unset=True, include={"session": {"tools"}})
         by_hand: list[JsonObject] = given.get("session", {}).get("tools") or []
         run = self._toolbox.definitions()
         names = {each.get("name") for each in run if each["type"] == "function"}
         return [*(each for each in by_hand if each.get("name", "") not in names), *run]
+
+    def adopt(self, profile: Profile) -> None:
+        """Go by another profile, with the same tables of tools; the endpoint knows of its session object already."""
+        self._profile = profile
+        self._offered = self.definitions()
 
     def add(self, function: Callable[..., Any], **settings: Any) -> None:
         """Offer a function of the host program; one that the profile declares as `client` has its limits from there.

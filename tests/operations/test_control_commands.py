@@ -10,7 +10,7 @@ import pytest
 from runner.errors import CommandRefused, SessionAbsent, UsageError
 from runner.session import confirmation
 from tests.helpers.controlled_runs import answers, controlled_runs, for_ever, in_thread, obliging
-from tests.helpers.endpoint_scripts import in_turn, reached
+from tests.helpers.endpoint_scripts import confirm, in_turn, reached
 from tests.helpers.peer import Peer, serving
 from tests.helpers.spoken_session import ramp, speak
 
@@ -246,3 +246,56 @@ async def test_a_stopped_output_is_silence_until_it_is_started(
     assert (stopped, status["output"]) == ({"output": "stopped"}, "stopped")
     assert capfdbinary.readouterr().out == bytes(len(pcm)) + pcm
     assert pcm in (tmp_path / "both.wav").read_bytes()
+
+
+async def test_a_session_moves_on_request_and_its_calls_are_approved(tmp_path: Path) -> None:
+    """To another connection with the conversation; a call runs, or does not, as the answer to it says."""
+    calls = iter(range(1, 9))
+
+    async def calling(peer: Peer) -> None:
+        await peer.greet()
+        while (event := await peer.event()) is not None:
+            if event["type"] != "response.create":
+                await confirm(peer, event)
+                continue
+            number = next(calls)
+            call = {"type": "function_call", "call_id": f"call_{number}", "name": "look_up", "arguments": "{}"}
+            item = {"id": f"item_call_{number}", "status": "completed", **call}
+            output = [] if number > 2 else [item]
+            done = {"id": f"resp_{number}", "status": "completed", "output": output, "conversation_id": "c"}
+            await peer.send({"type": "response.created", "response": {"id": f"resp_{number}", "conversation_id": "c"}})
+            await peer.send({"type": "response.done", "response": done})
+
+    tool = {
+        "name": "look_up",
+        "description": "Look it up.",
+        "parameters": {"type": "object", "properties": {}},
+        "run": {"kind": "command", "argv": ["/bin/echo", "42"]},
+        "approval": "always",
+    }
+    async with serving(calling) as (port, peers), controlled_runs(tmp_path, for_ever(port, tools=[tool])) as runs:
+        session = runs.fleet.runs[0].session
+        assert session
+        assert session.tools
+        moved = await runs.request("rollover")
+        await runs.request("say", text="What is it?")
+        waiting = session.tools.approvals.waiting
+        await reached(lambda: "call_1" in waiting)
+        (status,) = (await runs.request("status"))["sessions"]
+        await runs.request("approve", call_id="call_1")
+        await reached(lambda: "call_2" in waiting)
+        await runs.request("deny", call_id="call_2", reason="Not now")
+        await reached(lambda: len(outputs(peers[1])) == 2)
+        with pytest.raises(CommandRefused, match="no call with the id 'call_1'"):
+            await runs.request("deny", call_id="call_1")
+
+    assert (moved, len(peers)) == ({"connections": 2}, 2)
+    assert status["approvals"] == [{"id": "call_1", "name": "look_up", "arguments": "{}"}]
+    assert "42" in outputs(peers[1])[0]
+    assert "Not now" in outputs(peers[1])[1]
+
+
+def outputs(peer: Peer) -> list[str]:
+    """What the functions have given that the endpoint called."""
+    items = [each["item"] for each in peer.received if each["type"] == "conversation.item.create"]
+    return [each["output"] for each in items if each["type"] == "function_call_output"]

@@ -100,7 +100,7 @@ async def test_who_speaks_over_what_is_heard_of_a_turn_ends_it(is_heard: bool, t
             return "shipped"
 
         updates: list[Update] = []
-        there.session.add_reader(updates.append)
+        there.session.carriage.add_reader(updates.append)
         tasks.start_soon(there.session.ask, "Where is it?")
         await reached(lambda: sent(there.peers[0], "conversation.item.create")[1:])
         if is_heard:

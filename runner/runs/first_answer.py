@@ -1,0 +1,46 @@
+"""The first answer of a session that runs until there is one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+
+from runner.protocol.effects import ResponseEnded
+from runner.session.own_request import is_own
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runner.outputs.playback import Playback
+    from runner.session.update import Update
+
+
+class FirstAnswer:
+    """Waits for the first complete answer to what somebody has asked; its steps, and what rt-run asks itself, are none.
+
+    Args:
+        came: Called when it is there; it must not wait.
+    """
+
+    def __init__(self, came: Callable[[], None]) -> None:
+        self._came = came
+        self._is_there = anyio.Event()
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it is complete."""
+        return self._is_there.is_set()
+
+    def take(self, update: Update) -> None:
+        """Look for it in an update: a reader of the session."""
+        for each in update.effects:
+            if isinstance(each, ResponseEnded) and not (each.is_step or is_own(each.request_id)):
+                self._is_there.set()
+                self._came()
+
+    async def heard(self, playback: Playback | None) -> None:
+        """Wait until it is complete, and was heard where somebody hears it."""
+        await self._is_there.wait()
+        if playback:
+            await playback.finished()

@@ -1,0 +1,116 @@
+"""What it takes for a running session to go by the profile that its file holds by now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from runner.profile.keys import Key, dotted, leaves
+from runner.protocol.session_update import session_update
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from runner.protocol.json_fields import JsonObject
+    from runner.settings.profile import Profile
+
+_AT_ONCE: Final[tuple[Key, ...]] = (
+    ("version",),
+    ("extends",),
+    ("description",),
+    ("variables",),
+    ("logging",),
+    ("run", "grace_s"),
+    ("run", "on_drift"),
+    ("run", "stall_timeout_s"),
+    ("run", "max_response_retries"),
+    ("run", "reconnect"),
+    ("run", "rollover"),
+    ("run", "history"),
+    ("run", "limits"),
+)
+"""What takes effect at once."""
+_BY_CONNECTION: Final[tuple[Key, ...]] = (("endpoint",), ("auth",), ("model",), ("session", "model"))
+"""What another connection brings."""
+_IN_PLACE: Final[tuple[Key, ...]] = (("session",),)
+"""What the API changes while the session runs, apart from the following."""
+_FIXED: Final[tuple[Key, ...]] = (("audio", "output", "voice"), ("tracing",))
+"""What the API does not change in a session object once a connection goes by it: a voice after its first sound."""
+_MERGED: Final[tuple[Key, ...]] = ((), ("audio",), ("audio", "input"), ("audio", "output"))
+"""The objects of a session object that the API lays over each other; others it replaces as a whole."""
+
+
+class ReloadPlan(NamedTuple):
+    """What changes in one session."""
+
+    restart: Sequence[str]
+    """The keys whose change takes a restart; where there are any, nothing else is done."""
+    changed: Sequence[str]
+    """All keys that change."""
+    update: JsonObject
+    """The fields of the session object that change in place."""
+    asked: JsonObject
+    """The session object that the profile asks for."""
+    moves: bool
+    """Whether another connection has to take over."""
+    dropped: Sequence[str]
+    """The keys of the session object that somebody has changed in the meantime, and that the profile has otherwise."""
+
+
+def reload_plan(old: Profile, new: Profile, wanted: JsonObject, tools: Sequence[JsonObject]) -> ReloadPlan:
+    """Plan the reload of one session.
+
+    Args:
+        old: The profile that the session goes by.
+        new: The profile that it is to go by.
+        wanted: The session object that was asked for by now, whoever asked.
+        tools: The tools that the new profile offers, as the session object takes them, where rt-run runs some.
+    """
+    keys = list(_changed(old.model_dump(mode="json"), new.model_dump(mode="json")))
+    before, asked = session_update(old)["session"], session_update(new)["session"]
+    if tools:
+        before, asked = {**before, "tools": wanted.get("tools")}, {**asked, "tools": [*tools]}
+    update, needs_connection = _difference(wanted, asked)
+    return ReloadPlan(
+        restart=[dotted(key) for key in keys if _takes_restart(key)],
+        changed=[dotted(key) for key in keys],
+        update=update,
+        asked=asked,
+        moves=needs_connection or any(_is_below(key, _BY_CONNECTION) for key in keys),
+        dropped=[dotted(key) for key in _changed(before, wanted)],
+    )
+
+
+def _changed(old: object, new: object) -> Iterator[Key]:
+    """The keys of the values that differ, or that only one has."""
+    here, there = dict(leaves(old)), dict(leaves(new))
+    yield from (key for key in {**here, **there} if here.get(key, here) != there.get(key, there))
+
+
+def _takes_restart(key: Key) -> bool:
+    if key == ("session", "type"):
+        return True
+    return not (_is_below(key, _AT_ONCE) or _is_below(key, _BY_CONNECTION) or _is_below(key, _IN_PLACE))
+
+
+def _is_below(key: Key, tables: tuple[Key, ...]) -> bool:
+    return any(key[: len(each)] == each for each in tables)
+
+
+def _difference(wanted: JsonObject, asked: JsonObject, place: Key = ()) -> tuple[JsonObject, bool]:
+    """The fields that make one session object of another, and whether only another connection can.
+
+    What a profile says no more is the server's default again, which no update can ask for.
+    """
+    update: JsonObject = {}
+    needs_connection = any(name not in asked for name in wanted)
+    for name, value in asked.items():
+        here, before = (*place, name), wanted.get(name)
+        if value == before:
+            continue
+        if here in _MERGED and isinstance(value, dict) and isinstance(before, dict):
+            update[name], below = _difference(before, value, here)
+            needs_connection = needs_connection or below
+        else:
+            update[name] = value
+        needs_connection = needs_connection or here in _FIXED
+    return update, needs_connection
