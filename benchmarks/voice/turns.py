@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import cycle, islice
+from typing import Any
 
 import anyio
 
@@ -55,6 +56,7 @@ class Turn:
     question: str
     spoke_s: float = 0.0
     stopped_s: float = 0.0
+    understood_s: float = 0.0
     answered_s: float = 0.0
     transcript: str = ""
     answer: str = ""
@@ -72,7 +74,7 @@ class Turn:
             case "input_audio_buffer.speech_stopped":
                 self.stopped_s = time.monotonic()
             case "conversation.item.input_audio_transcription.completed":
-                self.transcript = str(event["transcript"])
+                self.transcript, self.understood_s = str(event["transcript"]), time.monotonic()
             case "response.output_audio_transcript.done":
                 self.answer = str(event["transcript"])
             case "response.done":
@@ -114,15 +116,15 @@ def _end_of_sound(pcm: bytes) -> int:
     return 2 * next(index for index in range(len(samples), 0, -1) if abs(samples[index - 1]) > _AUDIBLE)
 
 
-async def hold(speech: SpeechEngines, count: int, silence_ms: int) -> list[Turn]:
-    """One session with so many questions."""
+async def hold(speech: SpeechEngines, count: int, silence_ms: int, brain: dict[str, str]) -> list[Turn]:
+    """One session with so many questions, answered by this brain."""
     turns = [Turn(question) for question in islice(cycle(QUESTIONS), count)]
     current = turns[0]
 
     def read(update: Update) -> None:
         current.read(update)
 
-    async with open_session(_profile(silence_ms), readers=[read]) as session, anyio.create_task_group() as tasks:
+    async with open_session(_profile(silence_ms, brain), readers=[read]) as session, anyio.create_task_group() as tasks:
         caller = Caller(session)
         tasks.start_soon(caller.run)
         for turn in turns:
@@ -136,7 +138,7 @@ async def hold(speech: SpeechEngines, count: int, silence_ms: int) -> list[Turn]
     return turns
 
 
-def _profile(silence_ms: int) -> Profile:
+def _profile(silence_ms: int, brain: dict[str, str]) -> Profile:
     listening = {
         "transcription": {"language": "en"},
         "turn_detection": {"type": "server_vad", "silence_duration_ms": silence_ms},
@@ -144,11 +146,18 @@ def _profile(silence_ms: int) -> Profile:
     return Profile.model_validate(
         {
             "version": 1,
-            "endpoint": {"kind": "local", "speech": "models"},
-            "session": {"output_modalities": ["audio"], "audio": {"input": listening}},
+            "endpoint": {"kind": "local", "speech": "models", "brain": brain},
+            "session": {"output_modalities": ["audio"], "audio": {"input": listening}, **_short(brain)},
             "logging": {"level": "warning"},
         }
     )
+
+
+def _short(brain: dict[str, str]) -> dict[str, Any]:
+    """What keeps a language model from lecturing; an answer by rules is as long as its question."""
+    if brain["kind"] == "rules":
+        return {}
+    return {"instructions": "Answer in one short sentence.", "max_output_tokens": 400}
 
 
 def main() -> int:
@@ -157,19 +166,28 @@ def main() -> int:
     parser.add_argument("--silence-ms", type=int, default=160, metavar="MS", help="what ends a turn (default 160)")
     parser.add_argument("--check", action="store_true", help="exit with 1 if an answer is late or a word is wrong")
     parser.add_argument("--turns", type=int, default=10, metavar="N", help="how many questions (default 10)")
+    parser.add_argument("--brain", metavar="URL", help="a server of chat completions that answers instead of rules")
+    parser.add_argument("--model", default="default", metavar="NAME", help="the model that it is asked for")
     options = parser.parse_args()
     if options.turns < 2:
         parser.error("--turns: at least 2")
     began = time.monotonic()
     speech = speech_models.load()
     print(f"models loaded in {time.monotonic() - began:.1f} s; a turn ends after {options.silence_ms} ms of silence\n")
-    turns = anyio.run(hold, speech, options.turns, options.silence_ms)
-    print("  speech end  VAD stop  → first audio, in ms")
+    brain = {"kind": "rules"}
+    if options.brain:
+        brain = {"kind": "chat", "base_url": options.brain, "model": options.model}
+    turns = anyio.run(hold, speech, options.turns, options.silence_ms, brain)
+    print("  speech end  VAD stop  transcript  → first audio, in ms")
     for turn in turns:
-        print(f"  {_ms(turn.spoke_s, turn):10.0f}  {_ms(turn.stopped_s, turn):8.0f}  {turn.transcript}")
+        spoken_ms, stopped_ms, understood_ms = (
+            _ms(since_s, turn) for since_s in (turn.spoke_s, turn.stopped_s, turn.understood_s)
+        )
+        print(f"  {spoken_ms:10.0f}  {stopped_ms:8.0f}  {understood_ms:10.0f}  {turn.transcript}")
     end_ms = [_ms(turn.spoke_s, turn) for turn in turns]
     _print_spread("from the end of speech", end_ms)
     _print_spread("from the VAD's stop", [_ms(turn.stopped_s, turn) for turn in turns])
+    _print_spread("from the transcript", [_ms(turn.understood_s, turn) for turn in turns])
     heard = [(turn.question, turn.transcript) for turn in turns]
     said = [(turn.answer, speech.transcriber.transcribe(bytes(turn.audio), PCM.rate)) for turn in turns]
     wrong = [_print_errors(title, pairs) for title, pairs in (("questions", heard), ("answers", said))]

@@ -106,10 +106,11 @@ async def _stdio(name: str, run: StdioServer) -> AsyncIterator[Any]:
     try:
         # What it says on standard error is for the log.
         with os.fdopen(writing, "w") as errors:
-            async with anyio.create_task_group() as tasks, stdio_client(parameters, errlog=errors) as streams:
-                errors.close()
-                tasks.start_soon(_log_errors, name, reading)
-                yield streams
+            async with anyio.create_task_group() as tasks:
+                async with stdio_client(parameters, errlog=errors) as streams:
+                    errors.close()
+                    tasks.start_soon(_log_errors, name, reading)
+                    yield streams
                 tasks.cancel_scope.cancel()
     finally:
         os.close(reading)

@@ -41,6 +41,8 @@ _RUN_OUT_S: Final = 300.0
 """How long a call that nobody waits for any more may go on, in seconds: to cancel it ends some servers."""
 _MOST_CALLS: Final = 1024
 _CONNECTION_CLOSED: Final = -32000
+_FORGOTTEN: Final = frozenset({"Session terminated", "Server returned an error response"})
+"""What the library says where a server knows our session no longer, as one of an older protocol after its restart."""
 _TOOLS_CHANGED: Final = "notifications/tools/list_changed"
 
 
@@ -126,7 +128,7 @@ class McpSource:
             result = await client.call_tool(tool, arguments, read_timeout_seconds=_RUN_OUT_S)
             return CallAnswer(content_text(result), is_failed=result.is_error)
         except MCPError as error:
-            if error.code != _CONNECTION_CLOSED:
+            if error.code != _CONNECTION_CLOSED and error.message not in _FORGOTTEN:
                 return CallAnswer(f"The tool failed: {brief(error.message)}", is_failed=True)
             self._lose()
             return CallAnswer("The server of this tool was lost during the call.", is_failed=True, may_pass=True)

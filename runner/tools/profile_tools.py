@@ -25,11 +25,15 @@ def profile_sources(profile: Profile) -> list[ToolSource]:
 
 
 def _servers(profile: Profile) -> list[ToolSource]:
+    from runner.settings.profile import RealtimeSettings
+    from runner.settings.tool import END_SESSION
     from runner.tools.hosted_server import HostedSource
     from runner.tools.mcp_names import McpNames
     from runner.tools.mcp_source import McpSource
 
-    names = McpNames({each.name for each in profile.tools})
+    described = (profile.session.tools if isinstance(profile.session, RealtimeSettings) else None) or []
+    by_hand = {each.name for each in described if each.type == "function"}
+    names = McpNames({END_SESSION, *by_hand, *(each.name for each in profile.tools)})
     return [
         HostedSource(each, each.run) if isinstance(each.run, HostedServer) else McpSource(each, names)
         for each in profile.mcp_servers

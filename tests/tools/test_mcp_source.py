@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 import anyio
@@ -24,6 +25,7 @@ pytestmark = [
     pytest.mark.skipif(find_spec("mcp") is None, reason="needs the extra mcp"),
 ]
 
+EVERYTHING = "mcp-server-everything"
 LIMIT_S = 60
 PLAIN = Path(__file__).parents[1] / "helpers" / "plain_mcp_server.py"
 REAL = """
@@ -169,7 +171,7 @@ async def test_a_program_that_is_not_there_fails_the_session() -> None:
 
 
 async def test_a_server_over_http() -> None:
-    """It gets the headers of the profile; when it is gone, its tools are answered with an error."""
+    """It gets the headers of the profile; where it forgets us, or is gone, its tools are answered with an error."""
     import uvicorn
     from mcp.server import MCPServer
 
@@ -182,8 +184,15 @@ async def test_a_server_over_http() -> None:
         return f"Hello {name}"
 
     inner = server.streamable_http_app()
+    forgets = 0
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
+        nonlocal forgets
+        if forgets:
+            forgets -= 1
+            await send({"type": "http.response.start", "status": 400, "headers": []})
+            await send({"type": "http.response.body", "body": b"no such session"})
+            return
         seen.extend(value.decode() for name, value in scope.get("headers", ()) if name == b"x-team")
         await inner(scope, receive, send)
 
@@ -197,11 +206,31 @@ async def test_a_server_over_http() -> None:
         run = {"kind": "http", "url": f"http://127.0.0.1:{port}/mcp", "headers": {"X-Team": "blue"}}
         async with opened({"name": "web", "run": run, "timeout_s": 5, "connect_timeout_s": LIMIT_S}) as toolbox:
             greeted = await called(toolbox, "greet", name="Ann")
+            forgets = 1
+            forgotten = await called(toolbox, "greet", name="Ann")
+            with anyio.fail_after(LIMIT_S):
+                while (known := await called(toolbox, "greet", name="Ann"))[0] != "ok":  # noqa: ASYNC110  # the server's
+                    await anyio.sleep(0.01)
             web.should_exit = True
             with anyio.fail_after(LIMIT_S):
                 while (gone := await called(toolbox, "greet", name="Bob"))[0] == "ok":  # noqa: ASYNC110  # a process of others has no event
                     await anyio.sleep(0.01)
 
-    assert greeted == ("ok", "Hello Ann")
+    assert greeted == known == ("ok", "Hello Ann")
+    assert forgotten == ("failed", "The server of this tool was lost during the call.")
     assert set(seen) == {"blue"}
     assert gone[0] in {"failed", "timed-out"}
+
+
+@pytest.mark.skipif(which(EVERYTHING) is None, reason="needs the npm package @modelcontextprotocol/server-everything")
+async def test_a_server_that_nobody_here_wrote() -> None:
+    """The reference server on Node.js, of the older protocol: its texts, pictures, structures and resources."""
+    run = {"kind": "stdio", "argv": [EVERYTHING]}
+    async with opened({"name": "everything", "run": run, "connect_timeout_s": LIMIT_S}) as toolbox:
+        added = await called(toolbox, "get-sum", a=1, b=2)
+        picture = await called(toolbox, "get-tiny-image")
+        weather = await called(toolbox, "get-structured-content", location="Chicago")
+
+    assert added == ("ok", "The sum of 1 and 2 is 3.")
+    assert "[image of type image/png" in picture[1]
+    assert "temperature" in weather[1]

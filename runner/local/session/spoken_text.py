@@ -10,8 +10,11 @@ from runner.local.speech.interfaces import Synthesizer
 _END: Final = re.compile(r"""[.!?\u2026]+["'\u201d\u2019)\]]*(?=\s)|[\u3002\uff01\uff1f]|\n""")
 """Where a sentence ends, once it is known that it does."""
 _BREAK: Final = re.compile(r"[,;:—]\s|\s")
+_CLAUSE: Final = re.compile(r"[,;:\u2014](?=\s)")
 _LONGEST: Final = 240
 """A sentence with more letters is spoken in parts."""
+_SHORTEST_CLAUSE: Final = 24
+"""So many letters of the first sentence are enough for a beginning, where a clause of it ends: who listens waits."""
 
 
 class SpokenText(Iterator[tuple[str, bytes]]):
@@ -30,13 +33,15 @@ class SpokenText(Iterator[tuple[str, bytes]]):
         self._voice = voice
         self._rate = rate
         self._unfinished = ""
+        self._has_begun = False
         self._sentences: deque[str] = deque()
         self._pieces: Iterator[tuple[str, bytes]] = iter(())
 
     def add(self, text: str) -> None:
         """Add text, which is spoken once its sentence is complete."""
         self._unfinished += text
-        while cut := _cut(self._unfinished):
+        while cut := _cut(self._unfinished) or (0 if self._has_begun else _first_clause(self._unfinished)):
+            self._has_begun = True
             self._sentences.append(self._unfinished[:cut])
             self._unfinished = self._unfinished[cut:]
 
@@ -58,6 +63,12 @@ class SpokenText(Iterator[tuple[str, bytes]]):
                 raise StopIteration
             self._pieces = iter(self._voice.speak(self._sentences.popleft(), self._rate))
         return piece
+
+
+def _first_clause(text: str) -> int:
+    """Where the first clause of a text ends that is long enough to begin with; 0 where there is none yet."""
+    found = _CLAUSE.search(text, _SHORTEST_CLAUSE)
+    return found.end() if found else 0
 
 
 def _cut(text: str) -> int:

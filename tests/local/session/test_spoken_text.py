@@ -33,6 +33,19 @@ def test_a_sentence_is_spoken_once_it_is_known_to_be_one() -> None:
     assert voice.said == ["It costs 3.50 euros.", ' "Really?"', " Yes.", "\n"]
 
 
+def test_the_first_clause_is_spoken_before_its_sentence_is_whole() -> None:
+    """Who listens hears something soon; later sentences are spoken as a whole."""
+    voice = Reader()
+    text = SpokenText(voice, 24000)
+    text.add("Well, I have looked it up for you, and it is, as far as I know, ")
+    first = list(text)
+    text.add("on Monday. And after that, which is a holiday, nothing")
+    list(text)
+
+    assert [piece for piece, _ in first] == ["Well, I have looked it up for you,"]
+    assert voice.said[1:] == [" and it is, as far as I know, on Monday."]
+
+
 @pytest.mark.parametrize("text", ["word " * 200, "x" * 1000, "a, b" * 200, "等等。" * 90])
 def test_nothing_is_too_long_and_nothing_gets_lost(text: str) -> None:
     """A sentence without end is spoken in parts."""
