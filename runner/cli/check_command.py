@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from runner.cli.verdict import Verdict
     from runner.profile import LoadedProfile
     from runner.profile.problems import Problem
-    from runner.session.connection_check import CheckedStep
 
 _AT_ONCE = 50
 """So many connections are tried at a time."""
@@ -70,34 +69,32 @@ def _connect(verdicts: Sequence[Verdict], *, is_verbose: bool) -> None:
     import anyio
 
     from runner import logs
-    from runner.session.connection_check import failed_step
 
     # What goes wrong on the way stands in the report.
     logs.configure(level="debug" if is_verbose else "error")
-    usable = [(each, each.loaded) for each in verdicts if each.loaded]
-    tried = anyio.run(_tried, [loaded for _, loaded in usable])
-    for (verdict, _), steps in zip(usable, tried, strict=True):
-        verdict.steps, verdict.failed = steps, failed_step(steps)
+    anyio.run(_try_all, verdicts)
 
 
-async def _tried(profiles: Sequence[LoadedProfile]) -> list[Sequence[CheckedStep]]:
-    """The steps of each profile's connection; all are tried at once."""
+async def _try_all(verdicts: Sequence[Verdict]) -> None:
+    """Try the secrets and the connections of the profiles that can be loaded, all at once."""
     import anyio
 
     from runner.cli.session_profile import tried_profile
-    from runner.session.connection_check import check_connection
+    from runner.connect.needed_secrets import absent_secrets
+    from runner.session.connection_check import check_connection, failed_step
 
-    steps: list[Sequence[CheckedStep]] = [()] * len(profiles)
     slots = anyio.Semaphore(_AT_ONCE)
 
-    async def check(number: int) -> None:
+    async def check(verdict: Verdict, loaded: LoadedProfile) -> None:
         async with slots:
-            steps[number] = await check_connection(tried_profile(profiles[number]))
+            verdict.errors += await absent_secrets(loaded)
+            verdict.steps = await check_connection(tried_profile(loaded))
+            verdict.failed = failed_step(verdict.steps)
 
     async with anyio.create_task_group() as tasks:
-        for number in range(len(profiles)):
-            tasks.start_soon(check, number)
-    return steps
+        for verdict in verdicts:
+            if verdict.loaded:
+                tasks.start_soon(check, verdict, verdict.loaded)
 
 
 def _within(name: str) -> list[str]:

@@ -257,11 +257,17 @@ def test_what_is_missing_here_is_a_problem_where_a_connection_is_asked_for(
     """Another machine may run a profile that is only validated; a connection is tried from this one."""
     monkeypatch.setattr("runner.audio.portaudio.devices", list)
     (tmp_path / "a.toml").write_text(f'{GOOD}[input]\nkind = "microphone"\n')
+    run = 'run = { kind = "http", url = "https://example.com", headers = { Authorization = { env = "NO_TOKEN" } } }'
+    (tmp_path / "b.toml").write_text(f'{GOOD}[[tools]]\nname = "look_up"\n{run}\n')
 
     with log_restored():
         code, out, _ = rt_run("check", "--connect", "a.toml")
+        keyless = rt_run("check", "--connect", "b.toml")
 
     assert rt_run("check", "a.toml").code == 0
     assert code == 74
     assert out.startswith("a.toml:3:1: input.device: this machine has no microphone; `rt-run devices` lists")
     assert out.endswith("\na.toml: 1 problem\n")
+    assert keyless.code == 78
+    assert "tools.0.run.headers.Authorization: the environment variable NO_TOKEN is not set" in keyless.out
+    assert rt_run("check", "b.toml").code == 0
