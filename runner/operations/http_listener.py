@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from runner.operations.observed import ObservedFleet
     from runner.settings.http import HttpSettings
 
+MAX_CONNECTIONS = 32
+"""So many ask at a time; the sessions need files too."""
+
 _PLAIN = "text/plain; charset=utf-8"
 _PATHS = "/livez, /readyz and /metrics\n"
 
@@ -44,7 +47,7 @@ async def observed(fleet: ObservedFleet, settings: HttpSettings) -> AsyncIterato
     answers = HealthApp(fleet, settings)
     async with body_task_group() as tasks:
         try:
-            bound: int = await tasks.start(partial(serve, answers, host, port))
+            bound: int = await tasks.start(partial(serve, answers, host, port, max_connections=MAX_CONNECTIONS))
         except OSError as error:
             msg = f"cannot listen on {settings.listen}: {reason_of(error)}"
             raise OutputError(msg, hint="`http.listen` is where /livez, /readyz and /metrics are answered") from None

@@ -6,7 +6,9 @@ import socket
 from pathlib import Path
 
 import httpx
+import pytest
 
+from runner.operations.http_listener import MAX_CONNECTIONS
 from tests.helpers.command_process import Command, profile
 
 SERVED = """
@@ -36,18 +38,23 @@ def started(folder: Path) -> tuple[Command, str]:
 
 
 def test_a_process_answers_whoever_watches_it(tmp_path: Path) -> None:
-    """Health by path, whoever else stops midway; an address that is taken ends the next process at once."""
+    """Health by path, to so many at a time; an address that is taken ends the next process before it connects."""
     command, url = started(tmp_path)
     host, _, port = url.removeprefix("http://").partition(":")
-    silent = socket.create_connection((host, int(port)))
-    silent.sendall(b"GET /livez HTTP/1.1\r\n")
+    silent = [socket.create_connection((host, int(port))) for _ in range(MAX_CONNECTIONS)]
+    for each in silent:
+        each.sendall(b"GET /livez HTTP/1.1\r\n")
+    with pytest.raises(httpx.TimeoutException):
+        httpx.get(f"{url}/livez", timeout=0.3)
+    silent.pop().close()
     answers = {path: httpx.get(f"{url}{path}") for path in ("/livez", "/readyz", "/")}
     head, post = httpx.head(f"{url}/readyz"), httpx.post(f"{url}/livez")
     upgrade = httpx.get(f"{url}/livez", headers={"connection": "upgrade", "upgrade": "websocket"})
     taken = Command("--profile", profile(tmp_path, SERVED.format(port=port), name="taken"), folder=tmp_path).end()
     command.send_signal(signal.SIGTERM)
     ended = command.end()
-    silent.close()
+    for each in silent:
+        each.close()
 
     assert {path: (each.status_code, each.text) for path, each in answers.items()} == {
         "/livez": (200, "ok\n"),

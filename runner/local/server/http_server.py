@@ -1,6 +1,7 @@
 """A small server for the local endpoint over TCP, or over any other byte stream."""
 
 import errno
+import math
 import ssl
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
@@ -11,7 +12,7 @@ from urllib.parse import unquote_to_bytes
 import anyio
 import anyio.abc
 import h11
-from anyio.abc import ByteStream, SocketAttribute, SocketListener, TaskGroup, TaskStatus
+from anyio.abc import ByteStream, SocketAttribute, SocketListener, SocketStream, TaskGroup, TaskStatus
 from anyio.streams.tls import TLSStream
 from wsproto.utilities import RemoteProtocolError
 
@@ -37,6 +38,7 @@ async def serve(
     port: int,
     *,
     tls: ssl.SSLContext | None = None,
+    max_connections: float = math.inf,
     task_status: TaskStatus[int] = anyio.TASK_STATUS_IGNORED,
 ) -> None:
     """Listen until cancelled, then close every open session with code 1001, within a second.
@@ -48,6 +50,7 @@ async def serve(
         host: The address to listen on, such as `127.0.0.1`.
         port: The port; 0 for any free one.
         tls: The server's certificate and key; None for plain HTTP.
+        max_connections: How many are served at a time; those that come then wait for them.
         task_status: Started with the bound port once the server accepts connections.
 
     Raises:
@@ -56,16 +59,28 @@ async def serve(
     listener = await anyio.create_tcp_listener(local_host=host, local_port=port)
     async with listener, anyio.create_task_group() as connections:
         task_status.started(int(listener.extra(SocketAttribute.local_port)))  # noqa: S610  # anyio's, not Django's
+        slots = anyio.CapacityLimiter(max_connections)
         for each in cast("Sequence[SocketListener]", listener.listeners):
-            connections.start_soon(_accept, each, partial(_serve_connection, app, tls), connections)
+            connections.start_soon(_accept, each, partial(_serve_connection, app, tls), connections, slots)
 
 
 async def _accept(
-    listener: SocketListener, handle: Callable[[ByteStream], Coroutine[Any, Any, None]], connections: TaskGroup
+    listener: SocketListener,
+    handle: Callable[[ByteStream], Coroutine[Any, Any, None]],
+    connections: TaskGroup,
+    slots: anyio.CapacityLimiter,
 ) -> None:
     """Take connections until cancelled; where files or memory have run out, those that come wait for them."""
+
+    async def serve_next(stream: SocketStream, slot: object) -> None:
+        try:
+            await handle(stream)
+        finally:
+            slots.release_on_behalf_of(slot)
+
     is_told = False
     while True:
+        await slots.acquire_on_behalf_of(slot := object())
         try:
             stream = await listener.accept()
         except (OSError, anyio.BrokenResourceError) as error:
@@ -75,9 +90,10 @@ async def _accept(
                 hint = "clients wait until others leave; `ulimit -n` allows more"
                 logs.logger().warning("connections_exhausted", reason=reason_of(cause), hint=hint)
                 is_told = True
+            slots.release_on_behalf_of(slot)
             await anyio.sleep(_EXHAUSTED_WAIT_S)
         else:
-            connections.start_soon(handle, stream)
+            connections.start_soon(serve_next, stream, slot)
 
 
 async def _serve_connection(app: Asgi, tls: ssl.SSLContext | None, stream: ByteStream) -> None:
