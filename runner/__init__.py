@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from runner.protocol.server_effects import ServerCalled, ServerListed
     from runner.protocol.side_fields import FieldUnreadable
     from runner.protocol.usage import Usage
+    from runner.protocol.user_effects import KeyPressed, SegmentTranscribed, UserIdle
     from runner.session.approvals import ApprovalRequest
     from runner.session.opening import open_session
     from runner.session.pump import Reader
@@ -86,6 +87,7 @@ _HOMES = {
     "runner.protocol.server_effects": ("ServerCalled", "ServerListed"),
     "runner.protocol.side_fields": ("FieldUnreadable",),
     "runner.protocol.usage": ("Usage",),
+    "runner.protocol.user_effects": ("KeyPressed", "SegmentTranscribed", "UserIdle"),
     "runner.session.approvals": ("ApprovalRequest",),
     "runner.session.opening": ("open_session",),
     "runner.session.pump": ("Reader",),
@@ -109,6 +111,7 @@ __all__ = [
     "FieldUnreadable",
     "FunctionAnswered",
     "FunctionCalled",
+    "KeyPressed",
     "LoadedProfile",
     "Opened",
     "Played",
@@ -120,6 +123,7 @@ __all__ = [
     "ResponseRetried",
     "ResponseStarted",
     "RunnerError",
+    "SegmentTranscribed",
     "ServerCalled",
     "ServerListed",
     "Session",
@@ -137,6 +141,7 @@ __all__ = [
     "TurnEnded",
     "Update",
     "Usage",
+    "UserIdle",
     "__version__",
     "load_profile",
     "make_profile",

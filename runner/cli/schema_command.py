@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
 def _report_schema() -> str:
     import json
 
-    from runner.journal.session_report import SessionReport
+    from runner.journal.report_model import SessionReport
     from runner.profile.descriptions import describe
 
     schema = SessionReport.model_json_schema()

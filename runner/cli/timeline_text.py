@@ -30,7 +30,20 @@ _PLACEHOLDERS: Final = {"user": "(spoke)", "assistant": "(nothing)", "tool": "(a
 _TOKENS: Final = ("input_tokens", "cached_tokens", "output_tokens")
 _OWN_LINES: Final = ("output", "error", "differs")
 _SHOWN_OTHERWISE: Final = frozenset(
-    {*_SECONDS, *_TOKENS, *_OWN_LINES, "status", "calls", "interrupts", "cause", "cause_at_s", "note", "first_audio_s"}
+    {
+        *_SECONDS,
+        *_TOKENS,
+        *_OWN_LINES,
+        "status",
+        "calls",
+        "interrupts",
+        "cause",
+        "cause_at_s",
+        "note",
+        "first_audio_s",
+        "key",
+        "segments",
+    }
 )
 
 

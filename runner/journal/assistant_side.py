@@ -103,6 +103,8 @@ class Answers:
         for item in self._side.tables(response, "output"):
             self._call(item)
             self._items[self._side.identifier(item, "id")] = answer.row
+            if phase := self._side.text(item, "phase"):
+                answer.row.facts.setdefault("phases", []).append(phase)
             if self._side.text(item, "type") == "function_call":
                 answer.row.facts.setdefault("calls", []).append(self._side.text(item, "name"))
         answer.row.text = answer.row.text or self._said(response)

@@ -63,9 +63,28 @@ class UserSpeech:
         """The endpoint has transcribed an item."""
         item_id = identifier(event, "item_id")
         row = self._spoken.get(item_id) or self._rows.add("user", "")
-        row.text = text(event, "transcript")
+        row.text = text(event, "transcript") or row.text
+        languages = [self._side.text(each, "code") for each in self._side.tables(event, "languages")]
+        row.facts |= {"languages": languages} if any(languages) else {}
         if item_id in self._ended_at_s:
             row.facts["transcribed_s"] = self._rows.since_s(self._ended_at_s[item_id])
+
+    def segment(self, event: JsonObject) -> None:
+        """The endpoint has written down what one speaker said of an item."""
+        if row := self._spoken.get(identifier(event, "item_id")):
+            part = {"speaker": self._side.text(event, "speaker"), "text": text(event, "text")}
+            row.facts.setdefault("segments", []).append(part)
+
+    def pressed(self, event: JsonObject) -> None:
+        """The user has pressed a key of the telephone."""
+        key = self._side.identifier(event, "event")
+        self._rows.add("user", f"[key {key}]", key=key)
+
+    def idle(self, event: JsonObject) -> None:
+        """The user has said nothing for as long as turn detection waits."""
+        item_id = self._side.identifier(event, "item_id")
+        start_ms, end_ms = (self._side.whole(event, f"audio_{edge}_ms") or 0 for edge in ("start", "end"))
+        self._spoken[item_id] = self._rows.add("user", "[silence]", silent_s=(end_ms - start_ms) / 1000)
 
     def not_transcribed(self, event: JsonObject) -> None:
         """The endpoint cannot transcribe an item."""
@@ -90,6 +109,9 @@ IN_ROUTES: Final[dict[str, Callable[[UserSpeech, JsonObject], None]]] = {
     "input_audio_buffer.committed": UserSpeech.committed,
     "conversation.item.input_audio_transcription.completed": UserSpeech.transcribed,
     "conversation.item.input_audio_transcription.failed": UserSpeech.not_transcribed,
+    "conversation.item.input_audio_transcription.segment": UserSpeech.segment,
+    "input_audio_buffer.dtmf_event_received": UserSpeech.pressed,
+    "input_audio_buffer.timeout_triggered": UserSpeech.idle,
 }
 OUT_ROUTES: Final[dict[str, Callable[[UserSpeech, JsonObject], None]]] = {
     "input_audio_buffer.append": UserSpeech.appended,

@@ -22,6 +22,7 @@ from runner.protocol.effects import (
     TurnEnded,
 )
 from runner.protocol.json_text import dumps, dumps_strict, loads
+from runner.protocol.user_effects import KeyPressed, SegmentTranscribed, UserIdle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 MAX_TURNS = 1024
 """How many unfinished turns are remembered; when there are more, the oldest is written as it is."""
 
-_FINISHING = (FunctionAnswered, Played, Truncated, TurnEnded)
+_FINISHING = (FunctionAnswered, KeyPressed, Played, Truncated, TurnEnded, UserIdle)
 """Effects after which a turn may be written."""
 _NAMES = {"user": "User", "assistant": "Assistant", "system": "System"}
 
@@ -103,7 +104,23 @@ class Transcript:
                     turn = self._again(item_id, turn)
                 turn.ended, turn.ended_at_s = effect, at_s
             case _:
+                self._note_user(effect, at_s)
+
+    def _note_user(self, effect: Effect, at_s: float) -> None:
+        match effect:
+            case SegmentTranscribed(item_id=item_id, text=text, speaker=speaker):
+                segment = {"speaker": speaker, "text": text, "start_s": effect.start_s, "end_s": effect.end_s}
+                self._turn(item_id).facts.setdefault("segments", []).append(segment)
+            case KeyPressed(key=key):
+                self._put(TurnEnded("user", f"[key {key}]", "", "completed"), at_s, {"key": key})
+            case UserIdle(item_id=item_id, silent_ms=silent_ms):
+                self._put(TurnEnded("user", "[silence]", item_id, "completed"), at_s, {"silent_ms": silent_ms})
+            case _:
                 pass
+
+    def _put(self, said: TurnEnded, at_s: float, facts: dict[str, Any]) -> None:
+        """Write something that the user has done instead of speaking, as a turn."""
+        self._turns[f"{said.item_id} {next(self._numbers)}"] = _Turn(said, at_s, facts)
 
     def _again(self, item_id: str, before: _Turn) -> _Turn:
         """Another turn with the id of one that is not written yet, which waits no longer for what was heard of it."""
@@ -146,6 +163,8 @@ def _line(turn: _Turn, ended: TurnEnded | FunctionAnswered) -> str:
     text, status = _said(turn, ended)
     line |= {"role": ended.role, "text": text}
     line |= {"status": status, "item_id": ended.item_id, **turn.facts}
+    line |= {"languages": list(ended.languages)} if ended.languages else {}
+    line |= {"phase": ended.phase} if ended.phase else {}
     if ended.logprobs:
         # They are as the endpoint sent them, and may hold numbers that JSON lacks.
         line["logprobs"] = loads(dumps(list(ended.logprobs)))
@@ -159,7 +178,14 @@ def _paragraph(turn: _Turn, ended: TurnEnded | FunctionAnswered) -> str:
         return f"**Tool** `{_time(turn):%H:%M:%S}`: {' '.join(call.split())} → {output}{mark}\n\n"
     text, status = _said(turn, ended)
     mark = "" if status == "completed" else f" *({status})*"
+    mark += " *(preamble)*" if ended.phase == "commentary" else ""
     name = _NAMES.get(ended.role, ended.role)
+    segments = turn.facts.get("segments", ())
+    speakers = list(dict.fromkeys(each["speaker"] for each in segments if each["speaker"]))
+    if len(speakers) > 1:
+        text = " ".join(f"{each['speaker']}: {each['text']}" for each in segments)
+    elif speakers:
+        name += f" {speakers[0]}"
     return f"**{name}** `{_time(turn):%H:%M:%S}`: {' '.join(text.split())}{mark}\n\n"
 
 

@@ -97,7 +97,7 @@ class Conversation:
         known.asked_by = known.asked_by if known.leaving else ""
         known.take_whole(read)
         known.call_id, known.name = read.call_id or known.call_id, read.name or known.name
-        known.server = read.server or known.server
+        known.server, known.phase = read.server or known.server, read.phase or known.phase
         # A turn that was reported as incomplete stays so, also when a later connection gets it completed.
         if read.status != "in_progress" and not known.is_announced:
             known.status = read.status
@@ -176,7 +176,10 @@ class Conversation:
         corrections = item.corrections()
         item.end()
         self.sends_snapshots = self.sends_snapshots or is_snapshots(corrections)
-        return [*corrections, TurnEnded(item.role, item.text, item.id, item.status, logprobs)]
+        return [
+            *corrections,
+            TurnEnded(item.role, item.text, item.id, item.status, logprobs, item.languages, item.phase),
+        ]
 
     def name(self, item: Item, name: str) -> None:
         """The endpoint names an item that had none: what it says about this name is about the item."""

@@ -16,6 +16,7 @@ from runner.protocol.json_fields import BadField, JsonObject, identifier, option
 from runner.protocol.severity import error_for_failure
 from runner.protocol.state import SessionState
 from runner.protocol.transcripts import MAX_TRANSCRIPTS
+from runner.protocol.user_effects import KeyPressed, SegmentTranscribed, UserIdle
 
 
 def _item_placed(state: SessionState, event: JsonObject) -> list[Effect]:
@@ -130,17 +131,35 @@ def _transcript(state: SessionState, event: JsonObject) -> list[Effect]:
     _transcribed(state, item_id)
     state.usage.add_transcription(state.side.table(event, "usage"), state.side)
     logprobs = tuple(state.side.tables(event, "logprobs"))
+    languages = tuple(filter(None, (state.side.text(each, "code") for each in state.side.tables(event, "languages"))))
     # The item may not have been announced; that these are the user's words is known all the same.
     item = state.conversation.message(item_id, "user")
+    item.languages = languages or item.languages
     ended = TranscriptionEnded(item_id)
     if item.is_announced and transcript.strip() not in item.text:
         # Some servers write down one turn in several transcripts.
         item.end_part(len(item.texts), transcript)
-        return [TurnEnded(item.role, transcript, item_id, "completed", logprobs), ended]
+        return [TurnEnded(item.role, transcript, item_id, "completed", logprobs, languages), ended]
     if transcript:
         item.end_part(part_index(event, state.side), transcript)
     wrong = [each for each in corrections(pieces, transcript, item_id, "") if isinstance(each, TextCorrected)]
     return [*wrong, *state.conversation.end_turn(item, logprobs), ended]
+
+
+def _segment(state: SessionState, event: JsonObject) -> list[Effect]:
+    side = state.side
+    item_id, said, speaker = side.identifier(event, "item_id"), text(event, "text"), side.text(event, "speaker")
+    return [SegmentTranscribed(item_id, said, speaker, side.number(event, "start"), side.number(event, "end"))]
+
+
+def _key_pressed(state: SessionState, event: JsonObject) -> list[Effect]:
+    key = state.side.identifier(event, "event")
+    return [KeyPressed(key)] if key else []
+
+
+def _idle(state: SessionState, event: JsonObject) -> list[Effect]:
+    start_ms, end_ms = (state.side.whole(event, f"audio_{edge}_ms") or 0 for edge in ("start", "end"))
+    return [UserIdle(state.side.identifier(event, "item_id"), max(0, end_ms - start_ms))]
 
 
 def finished(state: SessionState, incoming: JsonObject) -> list[Effect]:
@@ -160,7 +179,10 @@ CONVERSATION_ROUTES = {
     "conversation.item.input_audio_transcription.completed": _transcript,
     "conversation.item.input_audio_transcription.delta": _transcript_delta,
     "conversation.item.input_audio_transcription.failed": _transcription_failed,
+    "conversation.item.input_audio_transcription.segment": _segment,
     "input_audio_buffer.cleared": _cleared,
+    "input_audio_buffer.dtmf_event_received": _key_pressed,
+    "input_audio_buffer.timeout_triggered": _idle,
     "input_audio_buffer.committed": _committed,
     "input_audio_buffer.speech_started": _speech_started,
     "input_audio_buffer.speech_stopped": _speech_stopped,

@@ -9,9 +9,10 @@ from runner.errors import RunnerError
 from runner.protocol.audio_append import decoded
 from runner.protocol.json_fields import JsonObject
 from runner.protocol.rate_limits import RateLimitCrossed
-from runner.protocol.server_effects import ServerCalled, ServerListed
+from runner.protocol.server_effects import ServerEffect
 from runner.protocol.severity import Severity
 from runner.protocol.side_fields import FieldUnreadable
+from runner.protocol.user_effects import UserEffect
 
 make = tuple.__new__
 """Makes a named tuple of the hot path in half the time of its constructor, which goes through its fields' names."""
@@ -154,6 +155,10 @@ class TurnEnded:
     status: Literal["completed", "incomplete"]
     logprobs: Sequence[JsonObject] = ()
     """How sure the transcription is of each token, where it was asked to say."""
+    languages: Sequence[str] = ()
+    """The codes of the languages that the user has spoken, where the endpoint says so."""
+    phase: str = ""
+    """Of an answer that has them: `commentary` for a preamble, `final_answer` for what was asked for."""
 
 
 class TranscriptDelta(NamedTuple):
@@ -274,8 +279,7 @@ Effect = (
     | FunctionCalled
     | ApprovalAsked
     | FunctionAnswered
-    | ServerListed
-    | ServerCalled
+    | ServerEffect
     | SessionEnded
     | RateLimitCrossed
     | TurnEnded
@@ -292,4 +296,5 @@ Effect = (
     | EventMalformed
     | FieldUnreadable
     | TextCorrected
+    | UserEffect
 )

@@ -55,10 +55,7 @@ _ROUTES_OF_ALL_NAMES = {**ROUTES, **{old: ROUTES[name] for old, name in PREVIEW_
 
 KNOWN_TYPES = frozenset(ROUTES) | {
     "conversation.created",
-    "conversation.item.input_audio_transcription.segment",
     "conversation.item.retrieved",
-    "input_audio_buffer.dtmf_event_received",
-    "input_audio_buffer.timeout_triggered",
     "mcp_list_tools.completed",
     "mcp_list_tools.in_progress",
     "output_audio_buffer.cleared",

@@ -66,6 +66,10 @@ class Item:
     """The response that this item is a part of, while it is being made."""
     asked_by: str = ""
     """The id of the client event that creates or removes this item, until the endpoint has confirmed it."""
+    languages: tuple[str, ...] = ()
+    """The codes of the languages that were spoken in it, where the endpoint says so."""
+    phase: str = ""
+    """Of an answer: `commentary` or `final_answer`, where the endpoint says so."""
     audio_characters: int = 0
     """How much audio has come of this item, in characters of base64."""
     heard_ms: int | None = None
@@ -165,7 +169,7 @@ def read_item(item: JsonObject, side: SideFields) -> Item:
     read = Item(identifier(item, "id"), kind, side.text(item, "role"))
     read.wholes = {index: WholeText(each, 0) for index, each in enumerate(texts) if each}
     read.call_id, read.name = side.identifier(item, "call_id"), side.text(item, "name")
-    read.server = side.text(item, "server_label")
+    read.server, read.phase = side.text(item, "server_label"), side.text(item, "phase")
     match status:
         case "completed" | "incomplete":
             read.status = status

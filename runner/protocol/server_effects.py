@@ -25,3 +25,6 @@ class ServerCalled:
     output: str
     error: str
     """Why the call has failed; nothing where it has not."""
+
+
+ServerEffect = ServerListed | ServerCalled

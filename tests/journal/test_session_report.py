@@ -6,7 +6,8 @@ from typing import Any
 import jsonschema
 
 from runner.journal.record import Direction, Record
-from runner.journal.session_report import MOST_TURNS, ReportedFailure, SessionReport, report_of
+from runner.journal.report_model import ReportedFailure, SessionReport
+from runner.journal.session_report import MOST_TURNS, report_of
 from runner.journal.timeline import Timeline
 from runner.settings.limits import Prices
 from tests.conftest import REPOSITORY
@@ -101,6 +102,35 @@ def test_connections_calls_drift_and_errors_are_there() -> None:
     assert report["errors"] == [{"at_s": 2.0, "message": "no", "code": "bad"}]
     assert "instructions" in report["drift"][0]
     assert (report["reason"], report["failure"]["message"]) == ("failed", "the connection was lost")
+
+
+def test_what_is_no_words_is_told_too() -> None:
+    """Keys, silence, who spoke, in which language, and which part of an answer was a preamble."""
+    prefix, turn = "conversation.item.input_audio_transcription", {"item_id": "u"}
+    said = [
+        {
+            "type": "message",
+            "id": phase,
+            "role": "assistant",
+            "phase": phase,
+            "content": [{"type": "output_text", "text": phase}],
+        }
+        for phase in ("commentary", "final_answer")
+    ]
+    report = reported(
+        (1, "in", 1, {"type": "input_audio_buffer.dtmf_event_received", "event": "5", "received_at": 1}),
+        (2, "in", 1, {"type": "input_audio_buffer.timeout_triggered", "item_id": "w", "audio_end_ms": 6000}),
+        (3, "in", 1, {"type": "input_audio_buffer.speech_started", **turn}),
+        (4, "in", 1, {"type": f"{prefix}.segment", "text": "Hi.", "speaker": "A", **turn}),
+        (5, "in", 1, {"type": f"{prefix}.completed", "transcript": "Hi.", "languages": [{"code": "en"}], **turn}),
+        (6, "in", 1, {"type": "response.created", "response": {"id": "r1"}}),
+        (7, "in", 1, {"type": "response.done", "response": {"id": "r1", "status": "completed", "output": said}}),
+    )  # fmt: skip
+    key, silence, user, answer = report["turns"]
+
+    assert (key["text"], key["key"], silence["text"], silence["silent_s"]) == ("[key 5]", "5", "[silence]", 6.0)
+    assert (user["segments"], user["languages"]) == ([{"speaker": "A", "text": "Hi."}], ["en"])
+    assert answer["phases"] == ["commentary", "final_answer"]
 
 
 def test_a_report_has_bounds() -> None:

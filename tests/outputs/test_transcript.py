@@ -16,6 +16,7 @@ from runner.protocol.effects import (
     Truncated,
     TurnEnded,
 )
+from runner.protocol.user_effects import KeyPressed, SegmentTranscribed, UserIdle
 from runner.session.update import Update
 
 
@@ -186,3 +187,34 @@ def test_two_turns_with_one_id_are_two() -> None:
     text = transcript.render([update(*ANSWER), update(AudioDelta("r", "a", "AAAA"), again), update(SessionEnded())])
 
     assert [each["text"] for each in lines(text)] == ["All of it", "More"]
+
+
+def test_what_else_is_known_of_a_turn_is_written_too() -> None:
+    """Who spoke in which language, keys and silence of the user, and what of an answer is a preamble."""
+    said = [
+        update(SegmentTranscribed("u", "Hi.", "A", 0.0, 0.5), SegmentTranscribed("u", "Hello.", "B", 0.5, 1.0)),
+        update(TurnEnded("user", "Hi. Hello.", "u", "completed", languages=("en", "de"))),
+        update(SegmentTranscribed("v", "Bye.", "B", 1.0, 1.5), TurnEnded("user", "Bye.", "v", "completed")),
+        update(KeyPressed("5"), KeyPressed("#")),
+        update(UserIdle("w", 6000)),
+        update(TurnEnded("assistant", "One moment.", "a", "completed", phase="commentary")),
+    ]
+    two, one, five, hash_key, idle, preamble = lines(Transcript().render(said))
+    paragraphs = [each.partition("`: ") for each in Transcript(markdown=True).render(said).split("\n\n")]
+
+    assert two["languages"] == ["en", "de"]
+    assert [(each["speaker"], each["text"]) for each in two["segments"]] == [("A", "Hi."), ("B", "Hello.")]
+    assert one["segments"] == [{"speaker": "B", "text": "Bye.", "start_s": 1.0, "end_s": 1.5}]
+    assert [(each["role"], each["text"], each["key"]) for each in (five, hash_key)] == [
+        ("user", "[key 5]", "5"),
+        ("user", "[key #]", "#"),
+    ]
+    assert (idle["text"], idle["silent_ms"], preamble["phase"]) == ("[silence]", 6000, "commentary")
+    assert [(who.split(" `")[0], text) for who, _, text in paragraphs[:-1]] == [
+        ("**User**", "A: Hi. B: Hello."),
+        ("**User B**", "Bye."),
+        ("**User**", "[key 5]"),
+        ("**User**", "[key #]"),
+        ("**User**", "[silence]"),
+        ("**Assistant**", "One moment. *(preamble)*"),
+    ]

@@ -1,0 +1,35 @@
+"""What the endpoint has heard of the user beside words: who spoke, keys, and silence."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentTranscribed:
+    """A part of what the user said is written down, with who said it; the `TurnEnded` of the whole item follows."""
+
+    item_id: str
+    text: str
+    speaker: str
+    """The endpoint's name of the speaker, such as `A`."""
+    start_s: float
+    """Where it begins in the item's audio, in seconds."""
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPressed:
+    """The user has pressed a key of the telephone."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class UserIdle:
+    """The user has said nothing for as long as `idle_timeout_ms` of turn detection says; the endpoint speaks up."""
+
+    item_id: str
+    """The item that the silence has become."""
+    silent_ms: int
+
+
+UserEffect = SegmentTranscribed | KeyPressed | UserIdle
