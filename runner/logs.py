@@ -268,7 +268,7 @@ def for_people(format: Format, stream: TextIO | None = None) -> bool:  # noqa: A
 def _colors(stream: TextIO) -> bool:
     if os.environ.get("NO_COLOR"):
         return False
-    return bool(os.environ.get("FORCE_COLOR")) or stream.isatty()
+    return bool(os.environ.get("FORCE_COLOR")) or (stream.isatty() and os.environ.get("TERM") != "dumb")
 
 
 def logger() -> Any:

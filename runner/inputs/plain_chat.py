@@ -34,7 +34,7 @@ class PlainChat(SessionInput):
         typed = ApprovalPrompt(lambda text: logs.tell(f"{text}\n"), self._read)
         if session.tools:
             session.tools.approvals.ask_by(typed.ask)
-        logs.tell(_PROMPT)
+        logs.tell(f"Ctrl-C stops an answer, Ctrl-D leaves\n{_PROMPT}")
         while (line := await typed.next_line()) is not None:
             if text := line.strip():
                 self.answer_stop.renew()
@@ -42,6 +42,7 @@ class PlainChat(SessionInput):
                 await session.wait_answered()
                 await flushed()
             logs.tell(_PROMPT)
+        logs.tell("\n")
         return "user-left"
 
     async def _read(self) -> str | None:

@@ -94,11 +94,22 @@ def face_of(profiles: Sequence[LoadedProfile], *, is_quiet: bool) -> Face | None
         profiles: The profiles that are run.
         is_quiet: Whether banner and closing line are left out.
     """
-    if len(profiles) != 1 or profiles[0].profile.run.sessions != 1 or os.environ.get("TERM", "dumb") in _DUMB:
+    if not _is_alone(profiles) or os.environ.get("TERM", "dumb") in _DUMB:
         return None
     loaded = profiles[0]
     screen = _screen(loaded)
     return Face(loaded, screen, is_quiet=is_quiet) if screen else None
+
+
+def is_chat(profiles: Sequence[LoadedProfile]) -> bool:
+    """Whether somebody at a terminal types what is said to the only run there is."""
+    source = profiles[0].profile.input
+    is_text = isinstance(source, StdinInput) and source.format == "text"
+    return _is_alone(profiles) and is_text and sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _is_alone(profiles: Sequence[LoadedProfile]) -> bool:
+    return len(profiles) == 1 and profiles[0].profile.run.sessions == 1
 
 
 def _screen(loaded: LoadedProfile) -> Screen | None:

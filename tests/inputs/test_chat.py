@@ -91,7 +91,7 @@ def test_a_signal_at_the_prompt_gives_the_terminal_back(terminal: Terminal) -> N
 
 def test_a_terminal_that_only_prints_has_a_chat_too(tmp_path: Path) -> None:
     """One line after another, without a control sequence; the terminal itself edits lines."""
-    it = Terminal(tmp_path, "-q", "--profile", local(tmp_path), environment={"TERM": "dumb"})
+    it = Terminal(tmp_path, "--profile", local(tmp_path), environment={"TERM": "dumb"})
     try:
         it.sees(">")
         it.types("Hello\r")
@@ -100,6 +100,7 @@ def test_a_terminal_that_only_prints_has_a_chat_too(tmp_path: Path) -> None:
         assert it.left() == 0
     finally:
         it.close()
+    assert it.shown.splitlines() == ["Ctrl-C stops an answer, Ctrl-D leaves", "> Hello", "You said: Hello", ">"]
 
 
 ASKING = """
