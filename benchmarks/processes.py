@@ -13,9 +13,9 @@ def environment(more: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def endpoint() -> Iterator[str]:
-    """The built-in endpoint as a process of its own; yields its base URL."""
-    command = [sys.executable, "-m", "runner", "serve-local", "--listen", "127.0.0.1:0"]
+def endpoint(*arguments: str) -> Iterator[str]:
+    """The built-in endpoint as a process of its own, with more arguments; yields its base URL."""
+    command = [sys.executable, "-m", "runner", "serve-local", "--listen", "127.0.0.1:0", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
         assert server.stdout
         try:

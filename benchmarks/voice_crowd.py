@@ -45,6 +45,21 @@ def _recorded(path: Path, seconds: float) -> None:
         file.writeframes((turn * math.ceil(seconds))[: PCM.size_bytes(seconds * 1000)])
 
 
+def watch_frames(session: Session, late_ms: list[float]) -> None:
+    """Add how late each frame goes out that is appended from now on, in milliseconds."""
+    append, schedule = session.append_audio, [0.0, 0]
+
+    async def timed(audio: bytes | bytearray | memoryview) -> None:
+        first_s, number = schedule
+        if not number:
+            first_s = schedule[0] = time.perf_counter()
+        await append(audio)
+        late_ms.append((time.perf_counter() - first_s - number * _FRAME_S) * 1000)
+        schedule[1] += 1
+
+    session.append_audio = timed  # type: ignore[method-assign]  # there is no other way to see each frame go
+
+
 class _Crowd:
     """What all sessions have said and heard."""
 
@@ -68,22 +83,9 @@ class _Crowd:
         source = RecordedInput(self._settings)
         await source.open({})
         async with open_session(self._profile, readers=[self._hear]) as session:
-            self._watch(session)
+            watch_frames(session, self.late_ms)
             await source.feed(session, session.wait_answered, None)
         source.close()
-
-    def _watch(self, session: Session) -> None:
-        append, schedule = session.append_audio, [0.0, 0]
-
-        async def timed(audio: bytes | bytearray | memoryview) -> None:
-            first_s, number = schedule
-            if not number:
-                first_s = schedule[0] = time.perf_counter()
-            await append(audio)
-            self.late_ms.append((time.perf_counter() - first_s - number * _FRAME_S) * 1000)
-            schedule[1] += 1
-
-        session.append_audio = timed  # type: ignore[method-assign]  # there is no other way to see each frame go
 
     def _hear(self, update: Update) -> None:
         self.heard_bytes += update.size_bytes

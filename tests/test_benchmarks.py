@@ -70,6 +70,14 @@ def test_recordings_are_said_in_time(repository: Path) -> None:
     assert figures["frames"] >= 2 * (25 + 50)
 
 
+def test_the_silence_while_tools_run_is_measured(repository: Path) -> None:
+    """Every session hears a word, and then the answer."""
+    figures: dict[str, Any] = json.loads(printed(repository, "benchmarks.tool_crowd", "2", "0.3", "100"))
+
+    assert figures["sessions"] == 2
+    assert figures["p50_word_ms"] >= 100
+
+
 def test_a_crowd_is_drained(repository: Path, base_url: str) -> None:
     """SIGTERM closes every session with code 1000."""
     command = [sys.executable, "-m", "benchmarks.crowds.drain", "rt-run", base_url, "3"]
