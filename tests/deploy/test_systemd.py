@@ -432,3 +432,53 @@ async def test_instances_live_side_by_side(box: Box) -> None:
 
     assert restarted["MainPID"] != before[0]["MainPID"]
     assert (untouched["MainPID"], untouched["NRestarts"]) == (before[1]["MainPID"], "0")
+
+
+TOOLS = """
+version = 1
+[endpoint]
+kind = "local"
+script = [{ match = "look", calls = [{ name = "shell" }, { name = "node" }] }]
+[session]
+output_modalities = ["text"]
+[input]
+kind = "question"
+question = "look"
+[[outputs]]
+kind = "transcript"
+path = "/var/lib/rt-run/{profile}/said.jsonl"
+[[tools]]
+name = "shell"
+description = "Where a program runs."
+run = { kind = "command", argv = ["tools/where"] }
+[[tools]]
+name = "node"
+description = "What Node.js says."
+run = { kind = "command", argv = ["node", "-p", "'node ' + 6 * 7"] }
+"""
+
+
+@pytest.mark.anyio
+async def test_tools_run_within_the_unit_and_node_with_the_documented_drop_in(box: Box) -> None:
+    """A program runs in the unit as it is; an interpreter that compiles what it runs needs one line of a drop-in."""
+    if shutil.which("node") is None:
+        pytest.skip("there is no Node.js here")
+    where = box.root / "etc" / "rt-run" / "profiles" / "tools" / "where"
+    where.parent.mkdir(parents=True)
+    where.write_text('#!/bin/sh\nif touch /etc/x 2>/dev/null; then echo outside; else echo "within $PWD"; fi\n')
+    where.chmod(0o755)
+    document = (REPOSITORY / "docs" / "operations.md").read_text()
+    drop_in = re.search(r"# tools\n(\[Service\]\n.*?)```", document, re.DOTALL)
+    assert drop_in
+    once = "[Service]\nEnvironment=RT_RUN_RUN__UNTIL=input-end\nEnvironment=RT_RUN_INPUT__KIND=question\n"
+
+    answers = []
+    for name, more in (("hard", ""), ("loose", drop_in[1])):
+        unit = box.install(name, TOOLS, drop_in=once + more)
+        await box.systemctl("start", "--no-block", unit)
+        await box.until(unit, ActiveState="inactive|failed", ExecMainStatus="[0-9]+", SubState="dead|failed")
+        answers.append(box.said(name)[-1][0])
+
+    assert "within /var/lib/rt-run/hard" in answers[0] or "within /var/lib/private/rt-run/hard" in answers[0]
+    assert "node 42" not in answers[0]
+    assert "node 42" in answers[1]
