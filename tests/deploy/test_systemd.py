@@ -18,6 +18,8 @@ import anyio.to_thread
 import pytest
 
 from tests.conftest import REPOSITORY
+from tests.helpers.controlled_runs import obliging
+from tests.helpers.endpoint_scripts import reached, told
 from tests.helpers.peer import Peer, refusal, serving
 
 UNIT = REPOSITORY / "deploy" / "systemd" / "rt-run@.service"
@@ -482,3 +484,37 @@ async def test_tools_run_within_the_unit_and_node_with_the_documented_drop_in(bo
     assert "within /var/lib/rt-run/hard" in answers[0] or "within /var/lib/private/rt-run/hard" in answers[0]
     assert "node 42" not in answers[0]
     assert "node 42" in answers[1]
+
+
+@pytest.mark.anyio
+async def test_a_unit_is_reloaded_and_talked_to_while_it_runs(box: Box) -> None:
+    """Instructions on the same connection, a model on the next one; a wrong profile changes nothing; root finds it."""
+    text = CUSTOM + '[session]\ninstructions = "{instructions}"\n'
+    async with serving(obliging) as (port, peers):
+        unit = box.install("changing", text.format(port=port, instructions="Be kind"))
+        file = box.root / "etc" / "rt-run" / "profiles" / "changing.toml"
+        await box.systemctl("start", unit)
+        before = box.show(unit)
+
+        def ctl(*words: str) -> str:
+            return box.run("/opt/rt-run/bin/rt-run", "ctl", *words)
+
+        listed = await anyio.to_thread.run_sync(ctl)
+        await anyio.to_thread.run_sync(ctl, "changing", "say", "Hello")
+        file.write_text(text.format(port=port, instructions="Be brief"))
+        await box.systemctl("reload", unit)
+        await reached(lambda: peers[0].received[-1]["type"] == "session.update")
+        in_place = (len(peers), peers[0].received[-1]["session"])
+        file.write_text("version = 2\n")
+        await box.systemctl("reload", unit)
+        await reached(lambda: "reload_failed" in box.run("journalctl", "--no-pager", "-o", "cat", "-u", unit))
+        file.write_text(text.format(port=port, instructions="Be brief").replace('"test"', '"other"'))
+        moved = await anyio.to_thread.run_sync(ctl, "changing", "reload")
+        after = box.show(unit)
+        await box.systemctl("stop", unit)
+
+    assert [line.split()[:3] for line in listed.splitlines()[1:]] == [["changing", "1", "open"]]
+    assert in_place == (1, {"type": "realtime", "instructions": "Be brief"})
+    assert (moved, len(peers)) == ("changed: model.name", 2)
+    assert told(peers[1]) == [("user", "Hello"), ("assistant", "an answer")]
+    assert (after["ActiveState"], after["MainPID"], after["NRestarts"]) == ("active", before["MainPID"], "0")
