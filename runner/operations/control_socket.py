@@ -9,31 +9,21 @@ import socket
 import stat
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from runner.errors import OutputError, ProfileError, reason_of
+from runner.settings.control import LONGEST_SOCKET_BYTES, runtime_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from runner.settings.control import ControlSettings
 
-LONGEST_PATH_BYTES: Final = 107
-"""What the address of a Unix socket holds, in bytes."""
 _SERVICES = Path("/run/rt-run")
 _MODE = 0o600
 _FOLDER_MODE = 0o700
 _BACKLOG = 64
 _LOCK_S = 5.0
-
-
-def runtime_folder(environ: Mapping[str, str]) -> Path | None:
-    """Where sockets are by default, None where the environment names no place."""
-    if given := environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]:
-        return Path(given)
-    if given := environ.get("XDG_RUNTIME_DIR", ""):
-        return Path(given) / "rt-run"
-    return None
 
 
 def socket_path(settings: ControlSettings, names: Mapping[str, str], environ: Mapping[str, str]) -> Path:
@@ -54,9 +44,9 @@ def socket_path(settings: ControlSettings, names: Mapping[str, str], environ: Ma
     else:
         msg = "there is no place for the control socket: neither RUNTIME_DIRECTORY nor XDG_RUNTIME_DIR is set"
         raise ProfileError(msg, hint="name it: control.path", code="control-path")
-    if (size := len(os.fsencode(path))) > LONGEST_PATH_BYTES:
+    if (size := len(os.fsencode(path))) > LONGEST_SOCKET_BYTES:
         msg = f"the path of the control socket, {path}, has {size} bytes"
-        hint = f"a socket's path has {LONGEST_PATH_BYTES} bytes at most; name a shorter one: control.path"
+        hint = f"a socket's path has {LONGEST_SOCKET_BYTES} bytes at most; name a shorter one: control.path"
         raise ProfileError(msg, hint=hint, code="control-path")
     return path
 

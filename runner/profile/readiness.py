@@ -12,6 +12,7 @@ from runner.profile.load import LoadedProfile
 from runner.profile.problems import Problem, problem_at
 from runner.profile.references import READ_PATHS
 from runner.profile.tool_keys import tool_files, tool_programs
+from runner.settings.control import runtime_folder
 from runner.settings.input import MicrophoneInput
 from runner.settings.output import SpeakerOutput
 from runner.settings.profile import Profile
@@ -36,6 +37,11 @@ def missing_here(loaded: LoadedProfile) -> list[Problem]:
         if isinstance(program, str) and which(program) is None:
             problem = f"there is no program {_shown(program)} on this machine"
             problems.append(problem_at(loaded.origins.place(key), key, problem, code="program-missing"))
+    control = loaded.profile.control
+    if control and control.enabled and control.path is None and runtime_folder(os.environ) is None:
+        problem = "there is no place for the socket: neither RUNTIME_DIRECTORY nor XDG_RUNTIME_DIR is set here"
+        place = loaded.origins.place(("control",))
+        problems.append(problem_at(place, ("control",), problem, "name one: control.path", code="control-folder"))
     for key, module in _absent_modules(loaded.profile):
         problem = f"there is no module {module} on this machine"
         problems.append(problem_at(loaded.origins.place(key), key, problem, code="module-missing"))

@@ -35,6 +35,7 @@
 | `question-unasked` | a question after a document where no document is read |
 | `no-first-response` | (warning) `until = "response-done"` where no response ever comes |
 | `cost-without-prices` | `max_cost` where nothing has a price |
+| `control-path` | a control socket whose path has more than 107 bytes |
 | `sessions-share-file` | several sessions and a file with neither `{session}` nor `{run_id}` in its path |
 | `reconnect-delays` | a first wait that is longer than the longest |
 | `classify-sign` | a key of `classify` that is no HTTP status of a failure, no close code and no word |
@@ -187,6 +188,7 @@ RULES = (
     Rule("question-unasked", rules_session.question_unasked),
     Rule("no-first-response", rules_session.no_first_response),
     Rule("cost-without-prices", rules_run.cost_without_prices),
+    Rule("control-path", rules_run.control_path),
     Rule("sessions-share-file", rules_run.sessions_share_file),
     Rule("reconnect-delays", rules_run.reconnect_delays),
     Rule("classify-sign", rules_run.classify_sign),

@@ -6,7 +6,10 @@ from collections.abc import Iterator
 
 from runner.profile.keys import Key, at
 from runner.profile.tables import Finding, Tables
+from runner.settings.control import LONGEST_SOCKET_BYTES
 
+_PLACEHOLDER = re.compile(r"\{\w*\}")
+_RUN_ID_BYTES = 12
 _SIGN = re.compile(r"[45]\d\d|[1-4]\d{3}|[A-Za-z].*")
 
 
@@ -72,3 +75,13 @@ def retry_without_history(tables: Tables) -> Iterator[Finding]:
                 problem = "a response asked for again after a loss would answer a question that is gone"
                 yield ("run", "history", name), problem, 'write run.reconnect.response_in_flight = "drop"', "value"
                 break
+
+
+def control_path(tables: Tables) -> Iterator[Finding]:
+    """A control socket whose path no socket can have, however short the values of its placeholders are."""
+    path = at(tables.tree, ("control", "path"))
+    if isinstance(path, str):
+        size = len(_PLACEHOLDER.sub("", path).encode()) + _RUN_ID_BYTES * ("{run_id}" in path)
+        if size > LONGEST_SOCKET_BYTES:
+            hint = f"a socket's path has {LONGEST_SOCKET_BYTES} bytes at most"
+            yield ("control", "path"), f"has {size} bytes", hint, "value"

@@ -271,3 +271,17 @@ def test_what_is_missing_here_is_a_problem_where_a_connection_is_asked_for(
     assert keyless.code == 78
     assert "tools.0.run.headers.Authorization: the environment variable NO_TOKEN is not set" in keyless.out
     assert rt_run("check", "b.toml").code == 0
+
+
+def test_a_control_socket_without_a_place_is_warned_of(
+    rt_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another machine, or the unit, may have one."""
+    (tmp_path / "a.toml").write_text(GOOD + "[control]\n")
+    for name in ("RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    without = rt_run("check", "a.toml")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+
+    assert (without.code, "warning: a.toml" in without.out, "control.path" in without.out) == (0, True, True)
+    assert rt_run("check", "a.toml").out == "a.toml: ok\n"

@@ -9,8 +9,8 @@ import pytest
 
 from runner.errors import OutputError, ProfileError
 from runner.operations.control_client import found_sockets
-from runner.operations.control_socket import LONGEST_PATH_BYTES, listening, socket_folders, socket_path
-from runner.settings.control import ControlSettings
+from runner.operations.control_socket import listening, socket_folders, socket_path
+from runner.settings.control import LONGEST_SOCKET_BYTES, ControlSettings
 
 NAMES = {"profile": "support", "run_id": "0123456789ab", "session": "1", "started": "now"}
 ANYWHERE = ControlSettings()
@@ -37,7 +37,7 @@ def test_a_place_that_cannot_be_is_a_problem() -> None:
     with pytest.raises(ProfileError, match="neither RUNTIME_DIRECTORY nor XDG_RUNTIME_DIR") as nowhere:
         socket_path(ANYWHERE, NAMES, {})
     longest = "/" + "ä" * 53
-    assert len(os.fsencode(longest)) == LONGEST_PATH_BYTES
+    assert len(os.fsencode(longest)) == LONGEST_SOCKET_BYTES
     socket_path(ControlSettings(path=longest), NAMES, {})
     with pytest.raises(ProfileError, match="has 108 bytes"):
         socket_path(ControlSettings(path=longest + "x"), NAMES, {})

@@ -135,6 +135,7 @@ BROKEN = [
     (OPENAI + SERVER + "timeout_s = 1\n", "mcp-server-limits"),
     *((OPENAI + given + "[[tools]]\n" + ASKED % "https://example.org" + 'approval = "always"\n', "approval-unanswered")
       for given in (MICROPHONE, EVENTS_IN, '[input]\nkind = "none"\n')),
+    (OPENAI + f'[control]\npath = "/{"x" * 94}/{{run_id}}"\n', "control-path"),
     (OPENAI + MANY + OUTPUT % "{profile}-{started}.jsonl", "sessions-share-file"),
     (OPENAI + MANY + '[journal]\npath = "journal.jsonl"\n', "sessions-share-file"),
     (OPENAI + "[run.reconnect]\ninitial_delay_s = 3\nmax_delay_s = 2\n", "reconnect-delays"),
