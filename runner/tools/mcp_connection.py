@@ -55,7 +55,11 @@ def _import() -> None:
 
 @asynccontextmanager
 async def open_client(
-    server: McpServerSettings, *, on_lost: Callable[[], None], on_message: Callable[[Any], None]
+    server: McpServerSettings,
+    *,
+    on_lost: Callable[[], None],
+    on_message: Callable[[Any], None],
+    on_status: Callable[[int], None],
 ) -> AsyncIterator[Client]:
     """Connect to a server for the length of the block.
 
@@ -63,6 +67,7 @@ async def open_client(
         server: The server.
         on_lost: Called when nothing more can come from it.
         on_message: Called with each message that answers no request.
+        on_status: Called with the status of each answer of HTTP.
 
     Raises:
         OSError: The program cannot be started.
@@ -78,7 +83,7 @@ async def open_client(
         case StdioServer() as run:
             streams = _stdio(server.name, run)
         case HttpServer() as run:
-            streams = _http(run)
+            streams = _http(run, on_status)
         case _:
             msg = f"the server {server.name} is not one that rt-run calls"
             raise TypeError(msg)
@@ -133,9 +138,12 @@ async def _log_errors(name: str, descriptor: int) -> None:
 
 
 @asynccontextmanager
-async def _http(run: HttpServer) -> AsyncIterator[Any]:
+async def _http(run: HttpServer, on_status: Callable[[int], None]) -> AsyncIterator[Any]:
     import httpx2
     from mcp.client.streamable_http import streamable_http_client
+
+    async def note(response: httpx2.Response) -> None:
+        on_status(response.status_code)
 
     hide_proxy_passwords(run.proxy)
     url = httpx.URL(str(run.url))
@@ -146,6 +154,7 @@ async def _http(run: HttpServer) -> AsyncIterator[Any]:
             verify=tls_context(run.ca_file) if is_encrypted else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
             proxy=(run.proxy or environment_proxy(url)) if is_encrypted else None,
             trust_env=False,
+            event_hooks={"response": [note]},
             # The client bounds every request, and a stream of news is silent for as long as there are none.
             timeout=httpx2.Timeout(None, connect=_CONNECT_TIMEOUT_S),
         ) as client,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
@@ -13,7 +13,7 @@ import anyio.abc
 import anyio.to_thread
 
 from runner import logs
-from runner.errors import ProfileError, RunnerError, reason_of
+from runner.errors import AccessRefused, ProfileError, RunnerError, reason_of
 from runner.protocol.severity import brief
 from runner.settings.mcp_server import StdioServer
 from runner.task_groups import body_task_group
@@ -40,6 +40,10 @@ _MANY_TOOLS: Final = 128
 _RUN_OUT_S: Final = 300.0
 """How long a call that nobody waits for any more may go on, in seconds: to cancel it ends some servers."""
 _MOST_CALLS: Final = 1024
+_REFUSALS: Final = frozenset({401, 403})
+_FAILURES: Final = 400
+_LISTENS_SINCE: Final = "2026-07-28"
+"""The protocol since which a server is asked to say that its tools have changed."""
 _CONNECTION_CLOSED: Final = -32000
 _FORGOTTEN: Final = frozenset({"Session terminated", "Server returned an error response"})
 """What the library says where a server knows our session no longer, as one of an older protocol after its restart."""
@@ -68,6 +72,8 @@ class McpSource:
         self._failure: RunnerError | None = None
         self._is_lost = False
         self._is_stale = False
+        self._status = 0
+        """The status of the last answer of HTTP."""
         self._news = anyio.Event()
 
     @asynccontextmanager
@@ -133,7 +139,7 @@ class McpSource:
             self._lose()
             return CallAnswer("The server of this tool was lost during the call.", is_failed=True, may_pass=True)
         except Exception as error:  # noqa: BLE001  # whatever the library raises, the model needs an answer
-            logs.logger().warning("mcp_answer_unreadable", server=self._settings.name, tool=tool, error=_why(error))
+            logs.logger().warning("mcp_answer_unreadable", server=self._settings.name, tool=tool, error=_reason(error))
             return CallAnswer("The tool's answer could not be read.", is_failed=True)
 
     async def _keep(self) -> None:
@@ -153,29 +159,47 @@ class McpSource:
     async def _connect(self) -> str:
         """Be connected until the connection is lost; returns why it was, or why there was none."""
         timeout_s = self._settings.connect_timeout_s
-        self._is_lost = self._is_stale = False
+        self._is_lost, self._is_stale, self._status = False, False, 0
         with anyio.CancelScope(deadline=anyio.current_time() + timeout_s) as connecting:
             try:
-                async with open_client(self._settings, on_lost=self._lose, on_message=self._read) as client:
+                async with self._client_of() as client, anyio.create_task_group() as beside:
                     await self._list(client)
                     connecting.deadline = math.inf
                     self._log_tools("mcp_server_connected", protocol=client.protocol_version)
                     self._client = client
                     self._known.set()
+                    beside.start_soon(self._listen, client)
                     while not self._is_lost:
                         if self._is_stale:
                             await self._list(client)
                             self._log_tools("mcp_tools_listed")
                         await self._news.wait()
                         self._news = anyio.Event()
+                    beside.cancel_scope.cancel()
             except Exception as error:  # noqa: BLE001  # whatever the library raises, the server is tried again
                 if not self._known.is_set() and (hopeless := self._hopeless(error)):
                     self._failure = hopeless
                     self._known.set()
-                return _why(error)
+                return self._why(error)
             finally:
                 self._client = None
         return f"no answer within {timeout_s:g} s" if connecting.cancelled_caught else "the connection ended"
+
+    def _client_of(self) -> AbstractAsyncContextManager[Client]:
+        return open_client(self._settings, on_lost=self._lose, on_message=self._read, on_status=self._note_status)
+
+    async def _listen(self, client: Client) -> None:
+        """Have a server of the present protocol say when its tools change; those of older ones say so by themselves."""
+        tools = client.server_capabilities.tools
+        if tools is None or not tools.list_changed or client.protocol_version < _LISTENS_SINCE:
+            return
+        try:
+            async with client.listen(tools_list_changed=True) as news:
+                async for _ in news:
+                    self._is_stale = True
+                    self._news.set()
+        except Exception as error:  # noqa: BLE001  # whatever the library raises, the tools are those that are known
+            logs.logger().debug("mcp_news_lost", server=self._settings.name, error=_reason(error))
 
     async def _list(self, client: Client) -> None:
         """Ask for the tools, and take those that are allowed."""
@@ -219,6 +243,9 @@ class McpSource:
         self._is_lost = True
         self._news.set()
 
+    def _note_status(self, status: int) -> None:
+        self._status = status
+
     def _read(self, message: Any) -> None:
         """Take in a message that answers no request."""
         if getattr(message, "method", "") == _TOOLS_CHANGED:
@@ -230,10 +257,18 @@ class McpSource:
         cause = _cause(error)
         if isinstance(cause, RunnerError):
             return cause
+        if self._status in _REFUSALS:
+            msg = f"the MCP server {self._settings.name} refuses access with HTTP {self._status}"
+            return AccessRefused(msg, hint="check the `headers` of the server", status=self._status)
         if isinstance(cause, OSError) and isinstance(self._settings.run, StdioServer):
             msg = f"the MCP server {self._settings.name} cannot be started: {reason_of(cause)}"
             return ProfileError(msg, hint=f"is {self._settings.run.argv[0]} installed, and on the path?")
         return None
+
+    def _why(self, error: Exception) -> str:
+        """Why there is no connection, with the status where the server has answered with a failure."""
+        status = f"HTTP {self._status}: " if self._status >= _FAILURES else ""
+        return f"{status}{_reason(error)}"
 
 
 def _cause(error: Exception) -> Exception:
@@ -243,6 +278,6 @@ def _cause(error: Exception) -> Exception:
     return error
 
 
-def _why(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     """The first cause in an exception, in few words."""
     return brief(reason_of(_cause(error)))

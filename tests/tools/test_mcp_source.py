@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 import pytest
 
-from runner.errors import ProfileError
+from runner.errors import AccessRefused, ProfileError
 from runner.profile import make_profile
 from runner.tools.profile_tools import profile_sources
 from runner.tools.toolbox import Toolbox, open_toolbox
@@ -30,12 +30,19 @@ LIMIT_S = 60
 PLAIN = Path(__file__).parents[1] / "helpers" / "plain_mcp_server.py"
 REAL = """
 from mcp.server import MCPServer
+from mcp.server.mcpserver import Context
 server = MCPServer("real")
 
 @server.tool()
 def add(a: int, b: int) -> int:
     "Add two numbers."
     return a + b
+
+@server.tool()
+async def learn(context: Context) -> str:
+    server.add_tool(lambda: "new", name="new")
+    await context.notify_tools_changed()
+    return "learnt"
 
 server.run("stdio")
 """
@@ -63,11 +70,15 @@ async def called(toolbox: Toolbox, tool: str, **arguments: Any) -> tuple[str, st
 
 
 async def test_the_library_speaks_with_its_own_server() -> None:
-    """Its tools are offered with their schemas."""
+    """Its tools are offered with their schemas, and it is heard when they change."""
     run = {"kind": "stdio", "argv": [sys.executable, "-c", REAL]}
     async with opened({"name": "real", "run": run, "connect_timeout_s": LIMIT_S}) as toolbox:
-        (offered,) = toolbox.definitions()
+        offered, _learn = toolbox.definitions()
         right, wrong = await called(toolbox, "add", a=1, b=2), await called(toolbox, "add", a="x", b=1)
+        await called(toolbox, "learn")
+        with anyio.fail_after(LIMIT_S):
+            while toolbox.find("new") is None:  # noqa: ASYNC110  # a process of others has no event
+                await anyio.sleep(0.01)
 
     assert (offered["name"], offered["description"]) == ("add", "Add two numbers.")
     assert sorted(offered["parameters"]["required"]) == ["a", "b"]
@@ -193,6 +204,10 @@ async def test_a_server_over_http() -> None:
             await send({"type": "http.response.start", "status": 400, "headers": []})
             await send({"type": "http.response.body", "body": b"no such session"})
             return
+        if scope["type"] == "http" and not any(name == b"x-team" for name, _ in scope["headers"]):
+            await send({"type": "http.response.start", "status": 401, "headers": []})
+            await send({"type": "http.response.body", "body": b"who are you?"})
+            return
         seen.extend(value.decode() for name, value in scope.get("headers", ()) if name == b"x-team")
         await inner(scope, receive, send)
 
@@ -203,7 +218,11 @@ async def test_a_server_over_http() -> None:
             while not web.started:  # noqa: ASYNC110  # a process of others has no event
                 await anyio.sleep(0.01)
         port = web.servers[0].sockets[0].getsockname()[1]
-        run = {"kind": "http", "url": f"http://127.0.0.1:{port}/mcp", "headers": {"X-Team": "blue"}}
+        run: dict[str, Any] = {"kind": "http", "url": f"http://127.0.0.1:{port}/mcp"}
+        with pytest.raises(AccessRefused, match="the MCP server web refuses access with HTTP 401"):
+            async with opened({"name": "web", "run": run, "connect_timeout_s": LIMIT_S}):
+                pass
+        run = {**run, "headers": {"X-Team": "blue"}}
         async with opened({"name": "web", "run": run, "timeout_s": 5, "connect_timeout_s": LIMIT_S}) as toolbox:
             greeted = await called(toolbox, "greet", name="Ann")
             forgets = 1
