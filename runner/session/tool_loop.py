@@ -15,11 +15,12 @@ from runner.errors import ProtocolError, RunnerError
 from runner.protocol.effects import ResponseEnded, ResponseStarted
 from runner.protocol.rounds import CallFacts
 from runner.session.approvals import ApprovalAnswer, ApprovalRequest
+from runner.tools.end_session import END_SESSION_TOOL
 from runner.tools.tool_result import Outcome, ToolResult
 from runner.tools.tool_source import HOSTED
 
 if TYPE_CHECKING:
-    from runner.protocol.effects import ApprovalAsked, FunctionCalled
+    from runner.protocol.effects import ApprovalAsked, Effect, FunctionCalled
     from runner.protocol.json_fields import JsonObject
     from runner.protocol.rounds import Round
     from runner.session.approvals import Approvals
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from runner.settings.tool import ToolUse
     from runner.tools.toolbox import Toolbox
 
+_LANDMARKS = frozenset({ResponseStarted, ResponseEnded})
 _SPOKEN_SILENCE_MS = 1500
 """After which silence a session that speaks says a word, unless the profile says otherwise."""
 _OUTPUT = "function_call_output"
@@ -85,14 +87,19 @@ class ToolLoop:
     def read(self, update: Update) -> None:
         """Follow the responses of the session: a reader, which never waits."""
         for effect in update.effects:
-            match effect:
-                case ResponseStarted(response_id=response_id) if response_id in self._carriage.state.in_flight:
-                    self._started += 1
-                case ResponseEnded():
-                    self._has_ended = True
-                    self._hang_up.take(effect)
-                case _:
-                    pass
+            # Most effects are pieces of answers, and cost one look.
+            if type(effect) in _LANDMARKS:
+                self._follow(effect)
+
+    def _follow(self, effect: Effect) -> None:
+        match effect:
+            case ResponseStarted(response_id=response_id) if response_id in self._carriage.state.in_flight:
+                self._started += 1
+            case ResponseEnded():
+                self._has_ended = True
+                self._hang_up.take(effect)
+            case _:
+                pass
 
     def interrupt(self) -> None:
         """Withdraw the calls of interrupted turns that have not begun."""
@@ -228,6 +235,8 @@ class ToolLoop:
         """Ask for the response to the outputs, unless the turn was interrupted or another response has them already."""
         if round_.standing == "spent":
             self._carriage.give_up(ProtocolError("the model goes on calling functions where it may not"))
+        if not round_.goes_on and any(each.name == END_SESSION_TOOL.name for each in round_.calls):
+            self._hang_up.abandon()
         if not round_.goes_on or (self._hang_up.is_wished and self._hang_up.is_said(round_)):
             return
         await self._filler.settle()

@@ -178,13 +178,16 @@ async def test_what_is_declared_for_the_client_is_answered_from_outside() -> Non
         ("always", True, "ok"),
         ("always", False, "denied"),
         ("always", ZeroDivisionError(), "denied"),
-        ({"command": ["grep", "-q", '"name":"order"']}, None, "ok"),
+        ({"command": ["sh", "-c", 'test -z "$A_SECRET" && grep -q \'"name":"order"\'']}, None, "ok"),
         ({"command": ["sh", "-c", "echo too late; exit 3"]}, None, "denied"),
         ({"command": ["./no-such-program"]}, None, "denied"),
     ],
 )
-async def test_a_call_that_needs_approval_runs_only_with_it(approval: Any, answer: Any, outcome: str) -> None:
-    """The program is asked, or a command decides; the model is told of what is denied."""
+async def test_a_call_that_needs_approval_runs_only_with_it(
+    approval: Any, answer: Any, outcome: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The program is asked, or a command without our environment decides; the model is told of what is denied."""
+    monkeypatch.setenv("A_SECRET", "told to nobody")
     requests = []
 
     async def approve(request: Any) -> bool:
@@ -206,7 +209,7 @@ async def test_a_call_that_needs_approval_runs_only_with_it(approval: Any, answe
     (answered,) = effects(updates, FunctionAnswered)
     assert answered.outcome == outcome
     assert ("denied" in reply) == (outcome == "denied")
-    assert ("too late" in reply) == ("sh" in str(approval))
+    assert ("too late" in reply) == ("too late" in str(approval))
     assert requests == ([("order", '{"number":"again"}')] if approval == "always" else [])
 
 
