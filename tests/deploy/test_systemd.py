@@ -343,7 +343,7 @@ async def test_a_hang_is_restarted_and_an_outage_is_not(box: Box) -> None:
 
     lasting = CUSTOM.replace("max_attempts = 0", "max_attempts = 1000\ninitial_delay_s = 0.2\nmax_delay_s = 0.2")
     async with serving(script, door=lambda _request: refusal(503) if is_away else None) as (port, _):
-        drop_in = "[Service]\nWatchdogSec=1s\nTimeoutAbortSec=100ms\nRestartSec=100ms\n"
+        drop_in = "[Service]\nWatchdogSec=5s\nTimeoutAbortSec=100ms\nRestartSec=100ms\n"
         unit = box.install("hung", lasting.format(port=port), drop_in=drop_in)
         await box.systemctl("start", unit)
         first = box.show(unit)
