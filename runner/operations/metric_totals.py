@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import anyio
@@ -9,6 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from runner.connect.address import model_name
+from runner.protocol.usage import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,38 +48,53 @@ def labels_of(run: ObservedRun) -> tuple[str, str]:
 class MetricTotals(Collector):
     """Adds up the sessions of each profile and model.
 
+    What is used counts for the model that a session has when it is looked at: a reload may give it another one, and
+    other prices.
+
     Args:
         fleet: The sessions of the process.
     """
 
     def __init__(self, fleet: ObservedFleet) -> None:
         self._fleet = fleet
+        self._known: dict[int, tuple[Usage, int]] = {}
+        """What was known of each session when it was looked at last: its usage, and the audio that was dropped."""
+        self._tokens: Rows = {}
+        self._costs: Rows = {}
+        self._dropped: Rows = {}
 
     def collect(self) -> Iterable[Metric]:
         """All totals, as prometheus_client asks for them."""
         runs = [(labels_of(run), run) for run in self._fleet.runs]
         sessions: Rows = {(*labels, state): 0 for labels, _ in runs for state in STATES}
-        tokens: Rows = {(*labels, *kind): 0 for labels, _ in runs for *kind, _ in _TOKENS}
-        dropped: Rows = dict.fromkeys((labels for labels, _ in runs), 0)
-        costs: Rows = {labels: 0 for labels, run in runs if run.profile.run.limits.prices}
-        queued, waits = dict(dropped), dict(dropped)
+        queued: Rows = dict.fromkeys((labels for labels, _ in runs), 0)
+        waits = dict(queued)
         for labels, run in runs:
+            self._count(labels, run)
             sessions[*labels, _state(run)] += 1
             queued[labels] += run.outputs.queued_bytes
-            if (session := run.session) is None:
-                continue
-            for *kind, field in _TOKENS:
-                tokens[*labels, *kind] += getattr(session.usage, field)
-            if prices := run.profile.run.limits.prices:
-                costs[labels] += session.usage.cost(prices)
-            dropped[labels] += session.dropped_audio_bytes
-            waits[labels] = max(waits[labels], session.state.rate_limits.wait_s(anyio.current_time()))
+            if run.session:
+                waits[labels] = max(waits[labels], run.session.state.rate_limits.wait_s(anyio.current_time()))
         yield _gauge("sessions", "Sessions by what they are doing.", sessions, "state")
-        yield _counter("tokens", "Tokens; cached ones are a part of the input.", tokens, "direction", "modality")
-        yield _counter("cost", "What was spent, in the currency of `run.limits.prices`.", costs)
-        yield _counter("dropped_audio_bytes", "Audio that waited too long for a connection, in bytes.", dropped)
+        text = "Tokens; cached ones are a part of the input."
+        yield _counter("tokens", text, self._tokens, "direction", "modality")
+        yield _counter("cost", "What was spent, in the currency of `run.limits.prices`.", self._costs)
+        yield _counter("dropped_audio_bytes", "Audio that waited too long for a connection, in bytes.", self._dropped)
         yield _gauge("output_queue_bytes", "How far the outputs and the journal are behind, in bytes.", queued)
         yield _gauge("rate_limit_wait_seconds", "How long the next answer has to wait for a rate limit.", waits)
+
+    def _count(self, labels: tuple[str, str], run: ObservedRun) -> None:
+        """Add what a session has used since it was looked at last."""
+        usage, dropped = self._known.get(run.number, (Usage(), 0))
+        now = (replace(run.session.usage), run.session.dropped_audio_bytes) if run.session else (usage, dropped)
+        self._known[run.number] = now
+        used = now[0].since(usage)
+        for *kind, field in _TOKENS:
+            row = (*labels, *kind)
+            self._tokens[row] = self._tokens.get(row, 0) + getattr(used, field)
+        self._dropped[labels] = self._dropped.get(labels, 0) + now[1] - dropped
+        if prices := run.profile.run.limits.prices:
+            self._costs[labels] = self._costs.get(labels, 0) + used.cost(prices)
 
 
 def _state(run: ObservedRun) -> str:

@@ -47,7 +47,6 @@ class RunMetrics:
 
     def __init__(self, run: ObservedRun, instruments: Instruments) -> None:
         self._run = run
-        self._labels = labels_of(run)
         self._instruments = instruments
         self._place: Place | None = None
         self._link: Link | None = None
@@ -56,6 +55,10 @@ class RunMetrics:
         self._tools = {tool.name for tool in run.profile.tools}
         run.readers.append(self._take)
         run.whereabouts.followers.append(self._follow)
+
+    @property
+    def _labels(self) -> tuple[str, str]:
+        return labels_of(self._run)
 
     def _take(self, update: Update) -> None:
         for effect in update.effects:

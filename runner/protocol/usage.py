@@ -74,6 +74,10 @@ class Usage:
             )
         )
 
+    def since(self, earlier: "Usage") -> "Usage":
+        """What was used since then."""
+        return Usage(**{name: getattr(self, name) - getattr(earlier, name) for name in _AMOUNTS})
+
     def cost(self, prices: Prices) -> float:
         """What all of it costs, in the currency of the prices."""
         tokens = (

@@ -16,6 +16,7 @@ from runner.profile import LoadedProfile
 from runner.profile.origins import Origins
 from runner.runs.fleet import Fleet
 from runner.settings.http import HttpSettings
+from runner.settings.profile import ModelSettings
 from tests.conftest import REPOSITORY
 from tests.helpers.endpoint_scripts import PATIENCE_S, in_turn, reached
 from tests.helpers.log_capture import captured_log
@@ -116,6 +117,9 @@ async def test_what_a_session_does_is_counted() -> None:
         is_away = False
         await reached(lambda: run.whereabouts.between_since_s is None)
         back = await scrape()
+        other = run.profile.model_copy(update={"model": ModelSettings(name="next")})
+        run.adopt(other)
+        adopted = await scrape()
 
     assert {family.name for family in open_.families if not family.documentation} == set()
     common = {"profile": "support", "model": "test"}
@@ -133,6 +137,9 @@ async def test_what_a_session_does_is_counted() -> None:
     assert away("rt_run_connections_lost_total", reason="busy") == 1
     assert away("rt_run_connection_attempts_failed_total") >= 1
     assert (back("rt_run_sessions", state="open"), back("rt_run_connections_total")) == (1, 2)
+    assert adopted("rt_run_tokens_total", direction="input", modality="audio", model="test") == 6
+    assert adopted("rt_run_tokens_total", direction="input", model="next") == 0
+    assert (adopted("rt_run_sessions", model="test"), adopted("rt_run_sessions", model="next")) == (0, 1)
     _judge_dashboard(back)
 
 
