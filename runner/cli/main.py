@@ -167,6 +167,7 @@ def _parser() -> argparse.ArgumentParser:
             help="the profile to run; given again, more profiles beside it",
         )
     )
+    parser.add_argument("--markdown", action="store_true", help="render the Markdown of a chat's answers")
     parser.add_argument("--ask", metavar="TEXT", help="ask one question, print its answer, and end")
     parser.add_argument(
         "--set",

@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
         return failures[0].exit_code
     settings = profiles[0].profile.logging
     form = options.log_format or settings.format
-    face, level = face_of(profiles, is_quiet=options.quiet), _level(options, settings.level)
+    face, level = face_of(profiles, is_quiet=options.quiet, renders=options.markdown), _level(options, settings.level)
     if face is None or form != "auto" or level == "debug":
         is_quiet = form == "auto" and level == "info" and is_chat(profiles)
         logs.configure(level="warning" if is_quiet else level, format=form)

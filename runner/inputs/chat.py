@@ -56,8 +56,7 @@ class Chat(SessionInput):
         async with body_task_group() as tasks:
             tasks.start_soon(self._heed_interrupts, session, answer_stop, tasks)
             if session.state.busy:
-                await session.wait_answered()
-                await flushed()
+                await self._answered(session, flushed)
             commands = ChatCommands(session, self._prices, self._save_as)
             while not commands.is_over and (line := await typed.next_line()) is not None:
                 if (told := await commands.carry_out(line)) is not None:
@@ -65,11 +64,16 @@ class Chat(SessionInput):
                 elif text := line.strip():
                     answer_stop.renew()
                     await session.say(text)
-                    await session.wait_answered()
-                    await flushed()
+                    await self._answered(session, flushed)
                     if answer_stop.was_used:
                         self._screen.say("(stopped)")
         return "user-left"
+
+    async def _answered(self, session: Session, flushed: Flushed) -> None:
+        """Wait until the answer is complete and shown."""
+        await session.wait_answered()
+        await flushed()
+        self._screen.end_answer()
 
     async def _heed_interrupts(self, session: Session, answer_stop: AnswerStop, tasks: TaskGroup) -> None:
         """Stop the answer at each Ctrl-C; where there is none, forget what is being typed."""

@@ -78,9 +78,7 @@ def _libraries(profile: Profile) -> Iterator[tuple[Key, str, str]]:
         yield ("auth", "kind"), "azure.identity", "azure"
     if profile.input.kind == "microphone":
         yield ("input", "kind"), "sounddevice", "audio"
-    for index, output in enumerate(profile.outputs):
-        if output.kind == "speaker":
-            yield ("outputs", index, "kind"), "sounddevice", "audio"
+    yield from _libraries_of_outputs(profile)
     if profile.http:
         yield ("http", "listen"), "prometheus_client", "metrics"
     if profile.run.loop == "uvloop":
@@ -90,6 +88,14 @@ def _libraries(profile: Profile) -> Iterator[tuple[Key, str, str]]:
             yield ("mcp_servers", index, "run", "kind"), "mcp", "mcp"
     if profile.endpoint.kind == "local" and profile.endpoint.speech == "models":
         yield ("endpoint", "speech"), "moonshine_voice", "local"
+
+
+def _libraries_of_outputs(profile: Profile) -> Iterator[tuple[Key, str, str]]:
+    for index, output in enumerate(profile.outputs):
+        if output.kind == "speaker":
+            yield ("outputs", index, "kind"), "sounddevice", "audio"
+        if output.kind == "stdout" and output.markdown:
+            yield ("outputs", index, "markdown"), "rich", "markdown"
 
 
 def _absent_modules(profile: Profile) -> Iterator[tuple[Key, str]]:

@@ -14,7 +14,9 @@ from runner.inputs.usage_line import usage_line
 from runner.runs.log_words import words_of
 from runner.settings.endpoint import LocalEndpoint
 from runner.settings.input import FileInput, MicrophoneInput, StdinInput
+from runner.settings.output import StdoutOutput
 from runner.standard_streams import STDERR, STDOUT, are_one_place
+from runner.terminal.markdown_text import MarkdownText
 from runner.terminal.screen import Screen
 
 if TYPE_CHECKING:
@@ -87,17 +89,21 @@ class Face:
         self.screen.show_live(partial(_retrying, dict(line), monotonic() + float(line.get("retry_in_s", 0))))
 
 
-def face_of(profiles: Sequence[LoadedProfile], *, is_quiet: bool) -> Face | None:
+def face_of(profiles: Sequence[LoadedProfile], *, is_quiet: bool, renders: bool = False) -> Face | None:
     """The face of the only run there is, where it has a terminal for a chat, for speech or for progress; else None.
 
     Args:
         profiles: The profiles that are run.
         is_quiet: Whether banner and closing line are left out.
+        renders: Whether Markdown is rendered though the profile does not ask for it.
+
+    Raises:
+        ProfileError: What renders it is not installed.
     """
     if not _is_alone(profiles) or os.environ.get("TERM", "dumb") in _DUMB:
         return None
     loaded = profiles[0]
-    screen = _screen(loaded)
+    screen = _screen(loaded, renders=renders)
     return Face(loaded, screen, is_quiet=is_quiet) if screen else None
 
 
@@ -112,12 +118,16 @@ def _is_alone(profiles: Sequence[LoadedProfile]) -> bool:
     return len(profiles) == 1 and profiles[0].profile.run.sessions == 1
 
 
-def _screen(loaded: LoadedProfile) -> Screen | None:
+def _screen(loaded: LoadedProfile, *, renders: bool) -> Screen | None:
     """The terminal of a run, if it has one and something to show there."""
     shown = STDOUT if sys.stdout.isatty() else STDERR if sys.stderr.isatty() else None
     match loaded.profile.input:
         case StdinInput(format="text") as settings if shown == STDOUT and sys.stdin.isatty():
-            return Screen(STDOUT, "lines", partial(_history, loaded.name if settings.history else ""))
+            history = partial(_history, loaded.name if settings.history else "")
+            renders = renders or any(
+                isinstance(each, StdoutOutput) and each.markdown for each in loaded.profile.outputs
+            )
+            return Screen(STDOUT, "lines", history, MarkdownText() if renders else None)
         case MicrophoneInput() if shown is not None:
             return Screen(shown, "keys" if sys.stdin.isatty() else "")
         case FileInput() if shown is not None:

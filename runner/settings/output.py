@@ -77,6 +77,9 @@ class StdoutOutput(OutputSection):
     """`text`: the answers' text as it streams, or each answer whole where several sessions write; `json`: a JSON object
     a turn, with what was said, the answer, its status, usage and latencies; `events`: every server event as a JSON
     line; `audio`: the answers' raw samples, 16-bit little-endian mono at the session's rate."""
+    markdown: bool = False
+    """With `format = "text"` in a chat on a terminal: render the answers' Markdown; needs `pip install
+    rt-run[markdown]`."""
     pace: Literal["fast", "real-time"] = "fast"
     """With `format = "audio"`: `fast` writes what comes as it comes; `real-time` as fast as it is to be heard, so that
     an answer that is interrupted is not in the pipe already."""

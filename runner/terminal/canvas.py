@@ -9,6 +9,7 @@ from prompt_toolkit.application import Application
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import ANSI, to_formatted_text
 from prompt_toolkit.layout import ConditionalContainer, FormattedTextControl, HSplit, Layout, Window
+from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.renderer import print_formatted_text
 from prompt_toolkit.styles import Style
 from prompt_toolkit.utils import get_cwidth
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
     from prompt_toolkit.output import Output
 
     from runner.terminal.entry import Entry
+    from runner.terminal.markdown_text import MarkdownText
 
+_MOST_ROWS_BEGUN = 8
+"""So many of the last rows of a block that is not complete yet are shown."""
 _REDRAW_S = 0.03
 _TICK_S = 0.25
 _PATIENCE_S = 2.0
@@ -44,9 +48,18 @@ class Canvas:
         output: What is drawn on.
         entry: Takes what is typed.
         live: Gives the live line, nothing where there is none.
+        markdown: Renders answers, None where they are shown as they come.
     """
 
-    def __init__(self, keys: Input, output: Output, entry: Entry, live: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        keys: Input,
+        output: Output,
+        entry: Entry,
+        live: Callable[[], str],
+        markdown: MarkdownText | None = None,
+    ) -> None:
+        self._markdown = markdown
         self._output = output
         self._entry = entry
         self._live = live
@@ -104,8 +117,12 @@ class Canvas:
             self.application.exit(exception=error or EOFError())
 
     def add_text(self, text: str) -> None:
-        """Go on with the answer; it is wrapped between words."""
+        """Go on with the answer; it is wrapped between words, or rendered."""
         columns = self._output.get_size().columns
+        if self._markdown:
+            rendered = self._markdown.take(text, columns, has_colours=self._has_colours)
+            self._add_rendered(rendered, self._markdown.begun)
+            return
         if self._is_continued and (text := text.lstrip(" ")):
             self._is_continued = False
         *done, begun = (self._row + text).split("\n")
@@ -115,6 +132,12 @@ class Canvas:
         self._commit([("", f"{each}\n") for each in done_rows])
         if not row:
             self._write_notices()
+
+    def end_answer(self) -> None:
+        """Show the last block of an answer that is rendered."""
+        if self._markdown:
+            columns = self._output.get_size().columns
+            self._add_rendered(self._markdown.end(columns, has_colours=self._has_colours), "")
 
     def add_notice(self, text: str) -> None:
         """Write lines in the voice of rt-run itself, once the row that is being written has ended, or soon."""
@@ -155,8 +178,22 @@ class Canvas:
 
     def end_row(self) -> None:
         """End the row of the answer that is being written, if any."""
+        self.end_answer()
         if self._row:
             self.add_text("\n")
+
+    def _add_rendered(self, rendered: str, begun: str) -> None:
+        """Write blocks of an answer that are complete, and show the last rows of the next one as they come."""
+        columns = self._output.get_size().columns
+        rows = [row for line in begun.rstrip().split("\n") for row in wrapped(line, columns)]
+        self._row = "\n".join(rows[-_MOST_ROWS_BEGUN:])
+        self._commit(to_formatted_text(ANSI(rendered)) if rendered else [])
+        if not self._row:
+            self._write_notices()
+
+    @property
+    def _has_colours(self) -> bool:
+        return self.application.color_depth != ColorDepth.DEPTH_1_BIT
 
     def _commit(self, fragments: StyleAndTextTuples) -> None:
         """Write above the region, in one go with drawing it anew."""
@@ -186,7 +223,7 @@ class Canvas:
         columns, renderer = self._output.get_size().columns, self.application.renderer
         is_narrower, self._columns = columns < self._columns, columns
         drawn = renderer.last_rendered_screen
-        if is_narrower and drawn and get_cwidth(self._drawn_row) > columns:
+        if is_narrower and drawn and not self._markdown and get_cwidth(self._drawn_row) > columns:
             self._output.write_raw("\r")
             self._output.cursor_up(drawn.get_cursor_position(self.application.layout.current_window).y - 1)
             self._output.erase_down()

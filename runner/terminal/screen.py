@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from prompt_toolkit.history import History
 
     from runner.terminal.canvas import Canvas
+    from runner.terminal.markdown_text import MarkdownText
 
 _END_S = 1.0
 """How long the terminal may take to show what is left and to be given back, in seconds."""
@@ -41,15 +42,21 @@ class Screen:
         descriptor: The terminal that is drawn on: standard output or standard error.
         reads: Whether lines or single keys are read from standard input, or nothing.
         history: Makes what was typed before, where lines are read.
+        markdown: Renders answers, None where they are shown as they come.
     """
 
     def __init__(
-        self, descriptor: int, reads: Literal["lines", "keys", ""], history: Callable[[], History] | None = None
+        self,
+        descriptor: int,
+        reads: Literal["lines", "keys", ""],
+        history: Callable[[], History] | None = None,
+        markdown: MarkdownText | None = None,
     ) -> None:
         self.descriptor = descriptor
         self.keyboard = Keyboard()
         self._reads = reads
         self._history = history
+        self._markdown = markdown
         self._live: str | Callable[[], str] = ""
         self._lock = threading.Lock()
         self._drawings: deque[tuple[Callable[[Canvas], None], Future[bool]]] = deque()
@@ -103,6 +110,10 @@ class Screen:
     def forget_entry(self) -> None:
         """Forget what is being typed; where it is nothing, say how to leave."""
         self._draw(lambda canvas: canvas.forget_entry())
+
+    def end_answer(self) -> None:
+        """Show the rest of an answer that is rendered as Markdown."""
+        self._draw(lambda canvas: canvas.end_answer())
 
     def put_text(self, text: str) -> bool:
         """Go on with the text of an answer, and wait until it is drawn; returns whether it was."""
@@ -159,7 +170,7 @@ class Screen:
             output = create_output(file)
             history = self._history() if self._reads == "lines" and self._history else None
             entry = Entry(self.keyboard, history)
-            canvas = Canvas(keys, output, entry, self._live_line)
+            canvas = Canvas(keys, output, entry, self._live_line, self._markdown)
             loop.set_exception_handler(lambda _, what: canvas.fail(what.get("exception")))
             if self._reads:
                 typed, is_over = typed_before(sys.stdin.fileno())

@@ -16,6 +16,7 @@ from prompt_toolkit.history import InMemoryHistory
 from runner.standard_streams import STDOUT, turns
 from runner.terminal import canvas
 from runner.terminal import screen as screen_module
+from runner.terminal.markdown_text import MarkdownText
 from runner.terminal.screen import Screen
 from tests.helpers.terminal import CTRL_D, ShownTerminal
 
@@ -34,11 +35,11 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[ShownTerminal]:
 
 
 @asynccontextmanager
-async def screen(terminal: ShownTerminal) -> AsyncIterator[Screen]:
+async def screen(terminal: ShownTerminal, markdown: MarkdownText | None = None) -> AsyncIterator[Screen]:
     """A screen with a prompt at a terminal that is standard input and standard output of this process."""
     stdin, stdout = os.fdopen(terminal.side, closefd=False), os.fdopen(terminal.side, "w", closefd=False)
     with patch.object(sys, "stdin", stdin), redirect_stdout(stdout):
-        async with Screen(STDOUT, "lines", InMemoryHistory) as it:
+        async with Screen(STDOUT, "lines", InMemoryHistory, markdown) as it:
             yield it
 
 
@@ -121,3 +122,14 @@ async def test_a_terminal_that_takes_nothing_holds_up_no_end(
         while not it._is_over:
             terminal.reads_on()
             await anyio.lowlevel.checkpoint()
+
+
+async def test_markdown_is_rendered_once_a_block_is_complete(terminal: ShownTerminal) -> None:
+    """Until then it shows as it comes; the end of the answer ends its last block."""
+    async with screen(terminal, MarkdownText()) as it:
+        await put(it, "A **bold** be", "ginning\n\nand **more")
+        terminal.sees("A bold beginning\nand **more\n>")
+        it.say("a notice")
+        await put(it, "**\n")
+        it.end_answer()
+        terminal.sees("A bold beginning\n\nand more\na notice\n>")
