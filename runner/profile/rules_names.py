@@ -23,6 +23,7 @@ _FREE_TEXTS = frozenset(
         "prompt",
         "query",
         "reply",
+        "script",
         "say",
         "server_description",
         "variables",
