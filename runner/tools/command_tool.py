@@ -13,6 +13,7 @@ from runner.protocol.json_text import dumps
 from runner.redaction import redact
 from runner.tools.given_texts import program_environment
 from runner.tools.output_text import MARGIN_BYTES, text_of
+from runner.tools.tool_opening import opening
 from runner.tools.tool_source import NO_ARGUMENTS, CallAnswer, OfferedTool
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ class CommandTool:
         Raises:
             SecretError: A reference leads nowhere.
         """
-        await program_environment(self._run.env, self._run.pass_env)
+        with opening(self._settings.name):
+            await program_environment(self._run.env, self._run.pass_env)
         yield
 
     def tools(self) -> Sequence[OfferedTool]:

@@ -20,6 +20,7 @@ from runner.protocol.json_text import dumps
 from runner.tools.given_texts import request_headers
 from runner.tools.named_hosts import NamedHosts, UnnamedAddress
 from runner.tools.output_text import MARGIN_BYTES, text_of
+from runner.tools.tool_opening import opening
 from runner.tools.tool_source import NO_ARGUMENTS, CallAnswer, OfferedTool
 
 if TYPE_CHECKING:
@@ -49,8 +50,9 @@ class HttpTool:
             SecretError: A reference leads nowhere.
             ProfileError: The file of authorities cannot be used.
         """
-        await request_headers(self._run.headers)
-        self._trust()
+        with opening(self._settings.name):
+            await request_headers(self._run.headers)
+            self._trust()
         yield
 
     def tools(self) -> Sequence[OfferedTool]:
@@ -92,7 +94,7 @@ class HttpTool:
         try:
             return tls_context(self._run.ca_file) if self._url.scheme == "https" else None
         except ProfileError as error:
-            raise ProfileError(error.message, hint=f"check `ca_file` of the tool {self._settings.name}") from None
+            raise ProfileError(error.message, hint="check its `ca_file`") from None
 
     def _request(self, arguments: JsonObject, given: dict[str, str]) -> tuple[httpx.URL, bytes | None, httpx.Headers]:
         headers = httpx.Headers({"user-agent": f"rt-run/{__version__}", "accept-encoding": "identity", **given})

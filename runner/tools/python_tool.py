@@ -21,6 +21,7 @@ from runner.tools.daemon_thread import run_in_thread
 from runner.tools.function_signature import FunctionSignature
 from runner.tools.output_text import text_of
 from runner.tools.tool_error import ToolError
+from runner.tools.tool_opening import opening
 from runner.tools.tool_source import CallAnswer, OfferedTool
 
 if TYPE_CHECKING:
@@ -110,8 +111,11 @@ class PythonTool:
             ProfileError: There is no such function, or its signature makes no schema.
         """
         each = self._settings
-        function = await run_in_thread(partial(_imported, self._run))
-        self._tool = CallableTool(function, each.name, each, description=each.description, parameters=each.parameters)
+        with opening(each.name):
+            function = await run_in_thread(partial(_imported, self._run))
+            self._tool = CallableTool(
+                function, each.name, each, description=each.description, parameters=each.parameters
+            )
         yield
 
     def tools(self) -> Sequence[OfferedTool]:

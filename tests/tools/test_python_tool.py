@@ -167,4 +167,4 @@ async def test_a_function_that_is_not_there_ends_the_start(folder: Path, run: di
     with pytest.raises(ProfileError) as caught:
         await called(table)
 
-    assert str(caught.value).startswith(problem)
+    assert str(caught.value).startswith(f"the tool look_up: {problem}")
