@@ -13,6 +13,7 @@ import anyio.lowlevel
 from runner import logs
 from runner.errors import ProtocolError, RunnerError
 from runner.protocol.effects import ResponseEnded, ResponseStarted
+from runner.protocol.request import RESPONSE
 from runner.protocol.rounds import CallFacts
 from runner.session.approvals import ApprovalAnswer, ApprovalRequest
 from runner.tools.end_session import END_SESSION_TOOL
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from runner.session.update import Update
     from runner.settings.tool import ToolUse
     from runner.tools.toolbox import Toolbox
+
+OWN_RESPONSE_S = 2.0
+"""How long an endpoint may take to begin the response to an approval, in seconds, before it is asked for."""
 
 _LANDMARKS = frozenset({ResponseStarted, ResponseEnded})
 _SPOKEN_SILENCE_MS = 1500
@@ -233,11 +237,14 @@ class ToolLoop:
 
     async def _go_on(self, round_: Round) -> None:
         """Ask for the response to the outputs, unless the turn was interrupted or another response has them already."""
+        started = self._started
         if round_.standing == "spent":
             self._carriage.give_up(ProtocolError("the model goes on calling functions where it may not"))
         if not round_.goes_on and any(each.name == END_SESSION_TOOL.name for each in round_.calls):
             self._hang_up.abandon()
         if not round_.goes_on or (self._hang_up.is_wished and self._hang_up.is_said(round_)):
+            return
+        if round_.approvals and await self._goes_on_by_itself(round_, started):
             return
         await self._filler.settle()
         is_last = round_.number >= self._settings.max_rounds or self._hang_up.is_wished
@@ -246,8 +253,21 @@ class ToolLoop:
         event: JsonObject = {"type": "response.create", "event_id": f"go_on_{token_hex(8)}"}
         if is_last:
             event["response"] = {"tool_choice": "none"}
-        started = self._started
         self._carriage.state.rounds.follow(round_, event["event_id"])
         if self._hang_up.is_wished:
             self._hang_up.follow(round_.turn_id or event["event_id"])
         await self._outbox.go_on(event, lambda: round_.goes_on and self._started == started)
+
+    async def _goes_on_by_itself(self, round_: Round, started: int) -> bool:
+        """Whether the endpoint continues a turn for which it has asked for approval; what it begins is of this turn."""
+        state, event_id = self._carriage.state, f"go_on_{token_hex(8)}"
+        state.rounds.follow(round_, event_id)
+        state.pending.ask(event_id, "response", RESPONSE, turn_id=state.rounds.turn_of(event_id))
+        with anyio.move_on_after(OWN_RESPONSE_S):
+            while self._started == started and self._carriage.state is state:
+                await self._carriage.changes.next()
+        if self._carriage.state is not state:
+            # The request was lost with the connection, and is retried as any other.
+            return True
+        state.pending.requests[:] = [each for each in state.pending.requests if each.event_id != event_id]
+        return self._started != started

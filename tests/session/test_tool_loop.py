@@ -10,6 +10,7 @@ import pytest
 
 from runner.errors import ProtocolError
 from runner.protocol.effects import FunctionAnswered, FunctionCalled, ResponseEnded, ResponseStarted
+from runner.session import tool_loop
 from runner.session.opening import open_session
 from runner.session.session import Session
 from runner.session.update import Update
@@ -385,8 +386,12 @@ async def test_a_model_that_may_call_no_more_is_answered_and_left() -> None:
 
 
 @pytest.mark.parametrize("is_approved", [True, False])
-async def test_the_endpoint_s_own_question_goes_the_same_way(is_approved: bool) -> None:
-    """Whoever approves of calls is asked whether the endpoint may call a server, and the turn goes on."""
+async def test_the_endpoint_s_own_question_goes_the_same_way(
+    is_approved: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever approves of calls is asked, and the turn goes on: by the endpoint itself, or because it is asked to."""
+    goes_on_by_itself = is_approved
+    monkeypatch.setattr(tool_loop, "OWN_RESPONSE_S", PATIENCE_S if goes_on_by_itself else 0.01)
     requests = []
 
     async def approve(request: Any) -> bool:
@@ -400,7 +405,10 @@ async def test_the_endpoint_s_own_question_goes_the_same_way(is_approved: bool) 
         done = {"id": "resp_1", "status": "completed", "output": [{**item, "arguments": "{}"}], "conversation_id": "c"}
         await peer.send({"type": "response.created", "response": {"id": "resp_1", "conversation_id": "c"}})
         await peer.send({"type": "response.done", "response": done})
-        await asked(peer)
+        if goes_on_by_itself:
+            await peer.until("conversation.item.create")
+        else:
+            await asked(peer)
         await peer.answer("Found.", response_id="resp_2", item_id="item_2")
         await peer.to_the_end()
 
@@ -411,6 +419,7 @@ async def test_the_endpoint_s_own_question_goes_the_same_way(is_approved: bool) 
         assert await session.ask("Find it.") == "Found."
 
     assert requests == [("tickets", "find", "{}")]
+    assert kinds(peers[0]).count("response.create") == (1 if goes_on_by_itself else 2)
     (answer,) = [each["item"] for each in peers[0].received if each.get("item", {}).get("type", "").startswith("mcp")]
     assert answer.pop("id", "")
     expected = {"type": "mcp_approval_response", "approval_request_id": "mcpr_1", "approve": is_approved}

@@ -34,6 +34,12 @@ def prompt_of(items: list[StoredItem], instructions: str) -> PromptSummary:
     )
 
 
+def asks_approval(items: list[StoredItem]) -> bool:
+    """Whether a request for approval is still to be answered."""
+    answered = {stored.item["approval_request_id"] for stored in items if _answers(stored)}
+    return any(stored.item["type"] == "mcp_approval_request" and stored.id not in answered for stored in items)
+
+
 def _answers(stored: StoredItem) -> bool:
     return bool(stored.item["type"] == "mcp_approval_response")
 

@@ -19,6 +19,7 @@ from runner.local.session.input_buffer import Detection, TurnAudio
 from runner.local.session.item_requests import ItemRequests
 from runner.local.session.item_store import ItemStore
 from runner.local.session.local_session import LocalSession
+from runner.local.session.prompts import asks_approval
 from runner.local.session.response import Response
 from runner.local.session.response_request import ResponseRequest, is_in_conversation, resolve_request
 from runner.local.session.responses import Responses
@@ -188,7 +189,11 @@ class LocalRealtimeSession(LocalSession):
         if create.item.id is not None and create.item.id == self._input_buffer.item_id:
             message = f"Error adding item: the id '{create.item.id}' is that of the turn that is being heard."
             raise ApiError(message, code="item_create_duplicate_item_id", param="item.id")
-        return self._items.create(create, self._audio_format)
+        events = self._items.create(create, self._audio_format)
+        if create.item.type == "mcp_approval_response" and self._responses.active is None:
+            # The model waits for nothing else, and goes on.
+            events += [] if asks_approval(self.conversation.items) else self._start(ResponseCreateParams())
+        return events
 
     def _respond(self, create: ResponseCreate) -> list[ServerEvent]:
         return self._start(create.response or ResponseCreateParams())

@@ -85,9 +85,7 @@ def test_a_call_waits_for_approval_where_the_session_says_nothing_else() -> None
             "approval_request_id": request["id"],
             "approve": approve,
         }
-        wire.send("conversation.item.create", item=answer)
-
-        (made,) = output(wire.send("response.create") + wire.finish())
+        (made,) = output(wire.send("conversation.item.create", item=answer) + wire.finish())
 
         assert request["type"] == "mcp_approval_request"
         if approve:
