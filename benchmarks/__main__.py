@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from benchmarks import calls, instructions, measure, receive, report, roundtrip, send, sessions, startup, steps
+from benchmarks import calls, control, instructions, measure, receive, report, roundtrip, send, sessions, startup, steps
 
 Module = Callable[[int | None], AbstractContextManager[list[measure.Comparison]]]
 
@@ -18,6 +18,7 @@ MODULES: dict[str, Module] = {
     "roundtrip": roundtrip.comparisons,
     "sessions": sessions.comparisons,
     "calls": calls.comparisons,
+    "control": control.comparisons,
     "steps": steps.comparisons,
     "instructions": instructions.comparisons,
 }

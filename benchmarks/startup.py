@@ -61,7 +61,7 @@ def _process() -> Comparison:
     contenders = [
         Contender("python, argparse", _whole(sys.executable, "-c", _PARSE)),
         Contender("python, pass", _whole(sys.executable, "-c", "pass")),
-        Contender("rt-run --version", _whole(*_rt_run(), "--version")),
+        Contender("rt-run --version", _whole(*rt_run(), "--version")),
     ]
     claims = [Claim("rt-run --version", "python, argparse", at_most=3.0)]
     return Comparison("A process from start to end", "s", contenders, claims)
@@ -78,7 +78,8 @@ def _session(folder: Path, base_url: str) -> Comparison:
     return Comparison("From the start of a process to a configured session", "s", contenders, claims)
 
 
-def _rt_run() -> Sequence[str]:
+def rt_run() -> Sequence[str]:
+    """The command of this environment."""
     script = Path(sys.executable).with_name("rt-run")
     return [str(script)] if script.exists() else [sys.executable, "-m", "runner"]
 
@@ -93,7 +94,7 @@ def _whole(*command: str) -> Callable[[], float]:
 
 
 def _until_notified(folder: Path, profile: str) -> Callable[[], float]:
-    command = [*_rt_run(), "--profile", str(folder / f"{profile}.toml"), "-q"]
+    command = [*rt_run(), "--profile", str(folder / f"{profile}.toml"), "-q"]
     address = folder / f"{profile}.notify"
 
     def measure() -> float:
@@ -138,7 +139,7 @@ def _started(command: Sequence[str], more: Mapping[str, str]) -> Iterator[subpro
 
 @contextmanager
 def _serving(core: int | None) -> Iterator[str]:
-    command = [*_rt_run(), "serve-local", "--listen", "127.0.0.1:0"]
+    command = [*rt_run(), "serve-local", "--listen", "127.0.0.1:0"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, env=environment({}), stdout=pipe, stderr=subprocess.DEVNULL) as server:
         try:

@@ -7,15 +7,20 @@ class Changes:
     """Wakes every waiting task when something has changed; each task checks its own condition then.
 
     A notification costs next to nothing while no task waits.
+
+    Attributes:
+        count: How often something has changed.
     """
 
-    __slots__ = ("_event",)
+    __slots__ = ("_event", "count")
 
     def __init__(self) -> None:
+        self.count = 0
         self._event: anyio.Event | None = None
 
     def notify(self) -> None:
         """Wake every waiting task."""
+        self.count += 1
         if self._event is not None:
             self._event.set()
             self._event = None

@@ -11,7 +11,6 @@ from runner.errors import RunnerError
 from runner.operations.control_events import asked_events
 from runner.operations.control_protocol import MAX_UNREAD_BYTES, RequestRefused
 from runner.operations.control_requests import ApprovalAnswerRequest, EventsRequest
-from runner.operations.run_status import run_status
 from runner.outputs.text import TextLines
 from runner.protocol.effects import Opened, ResponseEnded
 from runner.session.confirmation import send_confirmed
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from runner.operations.control_requests import AnyRequest
     from runner.operations.controllable import ControllableFleet, ControllableRun
+    from runner.operations.run_status import RunStatuses
     from runner.session.session import Session
 
     Tell = Callable[[dict[str, Any]], Awaitable[None]]
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 _STATES = {"opening": "not open yet", "draining": "being closed", "flushing": "being closed", "ended": "over"}
 
 
-def status(fleet: ControllableFleet, request: AnyRequest) -> dict[str, Any]:
+def status(fleet: ControllableFleet, request: AnyRequest, statuses: RunStatuses) -> dict[str, Any]:
     """The state of all sessions that a request means."""
-    return {"sessions": [run_status(each) for each in _meant(fleet, request)]}
+    return {"sessions": [statuses.of(each) for each in _meant(fleet, request)]}
 
 
 async def carry_out(fleet: ControllableFleet, request: AnyRequest, tell: Tell) -> dict[str, Any]:

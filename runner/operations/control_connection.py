@@ -22,6 +22,7 @@ from runner.operations.control_protocol import (
 )
 from runner.operations.control_requests import read_request, request_id
 from runner.operations.line_socket import ClientLost, LineSocket, LineTooLong
+from runner.operations.run_status import RunStatuses
 from runner.protocol.json_text import dumps
 from runner.redaction import redact
 from runner.task_groups import body_task_group
@@ -49,6 +50,7 @@ class ControlConnection:
         self._fleet = fleet
         self._slots = anyio.Semaphore(MAX_REQUESTS, fast_acquire=True)
         self._changes = Changes()
+        self._statuses = RunStatuses()
 
     async def serve(self) -> None:
         """Greet the client, and serve it; it never raises for what the client does."""
@@ -85,7 +87,7 @@ class ControlConnection:
                         return
                     continue
                 if request.command == "status":
-                    await self._answer(request, {"ok": True, "result": status(self._fleet, request)})
+                    await self._answer(request, {"ok": True, "result": status(self._fleet, request, self._statuses)})
                 else:
                     await self._slots.acquire()
                     tasks.start_soon(self._carry_out, request, tasks.cancel_scope)

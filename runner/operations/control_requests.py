@@ -153,17 +153,15 @@ def read_request(line: bytes) -> AnyRequest:
         RequestRefused: It is none.
     """
     try:
-        return _REQUEST.validate_python(from_json(line, allow_inf_nan=False))
+        return _REQUEST.validate_json(line)
     except ValidationError as error:
         raise RequestRefused("bad-request", problems_of(error, skipped=1)) from None
-    except ValueError as error:
-        raise RequestRefused("bad-request", f"not JSON: {error}") from None
 
 
 def request_id(line: bytes) -> Any:
     """The id of what is no request, None where it has none."""
     try:
-        message = from_json(line, allow_inf_nan=False)
+        message = from_json(line)
     except ValueError:
         return None
     return message.get("id") if isinstance(message, dict) else None
