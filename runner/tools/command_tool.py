@@ -14,7 +14,7 @@ from runner.redaction import redact
 from runner.tools.given_texts import program_environment
 from runner.tools.output_text import MARGIN_BYTES, text_of
 from runner.tools.tool_opening import opening
-from runner.tools.tool_source import NO_ARGUMENTS, CallAnswer, OfferedTool
+from runner.tools.tool_source import CallAnswer, OfferedTool
 
 if TYPE_CHECKING:
     from runner.settings.tool import CommandRun, ToolSettings
@@ -46,8 +46,7 @@ class CommandTool:
 
     def tools(self) -> Sequence[OfferedTool]:
         """The one tool."""
-        each = self._settings
-        return [OfferedTool(each.name, each.description or "", each.parameters or NO_ARGUMENTS, each)]
+        return [OfferedTool.declared(self._settings)]
 
     async def call(self, name: str, arguments: JsonObject) -> CallAnswer:
         """Run the program with these arguments."""

@@ -21,7 +21,7 @@ from runner.tools.given_texts import request_headers
 from runner.tools.named_hosts import NamedHosts, UnnamedAddress
 from runner.tools.output_text import MARGIN_BYTES, text_of
 from runner.tools.tool_opening import opening
-from runner.tools.tool_source import NO_ARGUMENTS, CallAnswer, OfferedTool
+from runner.tools.tool_source import CallAnswer, OfferedTool
 
 if TYPE_CHECKING:
     import ssl
@@ -57,8 +57,7 @@ class HttpTool:
 
     def tools(self) -> Sequence[OfferedTool]:
         """The one tool."""
-        each = self._settings
-        return [OfferedTool(each.name, each.description or "", each.parameters or NO_ARGUMENTS, each)]
+        return [OfferedTool.declared(self._settings)]
 
     async def call(self, name: str, arguments: JsonObject) -> CallAnswer:
         """Send one request with these arguments, and take its answer."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from runner.settings.mcp_server import HostedServer
 from runner.settings.tool import ClientRun, CommandRun, HttpRun, PythonRun
-from runner.tools.tool_source import NO_ARGUMENTS, CallAnswer, OfferedTool
+from runner.tools.tool_source import CallAnswer, OfferedTool
 
 if TYPE_CHECKING:
     from runner.settings.profile import Profile
@@ -71,8 +71,7 @@ class ClientTool:
 
     def tools(self) -> Sequence[OfferedTool]:
         """The one tool."""
-        each = self._settings
-        return [OfferedTool(each.name, each.description or "", each.parameters or NO_ARGUMENTS, each, is_client=True)]
+        return [OfferedTool.declared(self._settings, is_client=True)]
 
     async def call(self, name: str, arguments: JsonObject) -> CallAnswer:
         """Never asked for: the toolbox does not run such calls."""

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from runner.settings.tool import CallSettings
+from runner.settings.tool import CallSettings, ToolSettings
 
 JsonObject = dict[str, Any]
 HOSTED: Final = "mcp:"
@@ -28,6 +28,12 @@ class OfferedTool:
     """Whether its calls are answered elsewhere, by whoever uses the session."""
     entry: JsonObject | None = None
     """What stands in `session.tools` instead of a function: a server that the endpoint calls."""
+
+    @classmethod
+    def declared(cls, settings: ToolSettings, *, is_client: bool = False) -> "OfferedTool":
+        """A tool as a profile declares it; what it leaves out is empty."""
+        description, parameters = settings.description or "", settings.parameters or NO_ARGUMENTS
+        return cls(settings.name, description, parameters, settings, is_client)
 
     @property
     def definition(self) -> JsonObject:
