@@ -15,6 +15,7 @@ Standing = Literal["going-on", "interrupted", "spent"]
 """Whether the turn goes on once its functions are answered: unless it was interrupted, or has had all its rounds."""
 
 _REMEMBERED_TURNS = 256
+_REMEMBERED_CALLS = 1024
 
 
 class CallFacts(NamedTuple):
@@ -148,6 +149,9 @@ class Rounds:
     def note(self, call_id: str, facts: CallFacts) -> None:
         """Remember how a call has ended, until its output stands in the conversation."""
         self._facts[call_id] = facts
+        if len(self._facts) > _REMEMBERED_CALLS:
+            # Some servers never confirm an output.
+            del self._facts[next(iter(self._facts))]
 
     def answered(self, item: Item, call: Item | None) -> FunctionAnswered:
         """The output of a function stands in the conversation, with the call if that is known."""

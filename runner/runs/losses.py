@@ -45,7 +45,8 @@ def losses(session: Session | None, profile: Profile, *, unwritten: str) -> Iter
         yield InputError(msg, hint="raise `run.reconnect.max_audio_age_s`")
     yield from _unshown(session.state.conversation, profile)
     runs, calls = session.state.rounds.runs, session.state.conversation.unanswered_calls
-    if not answers_calls(profile.input) and (names := [each.name for each in calls if not runs(each.name)]):
+    names = [each.name for each in calls if not (each.call_id and runs(each.name))]
+    if names and not answers_calls(profile.input):
         called = ", ".join(dict.fromkeys(names[:_MOST_NAMES]))
         hint = 'answer with client events (input.format = "events"), or from a Python program'
         yield ProfileError(f"the model has called {called}, and nothing in this profile can answer it", hint=hint)

@@ -157,6 +157,18 @@ def test_a_tool_call_has_its_arguments_its_output_and_its_time() -> None:
     assert assistant.facts["calls"] == ["order"]
 
 
+def test_a_tool_call_that_did_not_go_well_says_how() -> None:
+    """What rt-run noted of a call stands in its row, and needs none of its own."""
+    tape = Tape()
+    call = {"type": "function_call", "id": "f1", "call_id": "c1", "name": "order", "arguments": "{}"}
+    tape.came(1, "response.output_item.done", response_id="r1", item=call)
+    tape.noted(2, "tool.ended", name="order", call_id="c1", outcome="timed-out", duration_s=1.0)
+
+    (tool,) = tape.rows("tool")
+    assert tool.facts == {"outcome": "timed-out"}
+    assert tape.rows("session") == []
+
+
 def test_an_error_names_the_client_event_that_caused_it() -> None:
     """A request that was refused is not waited for any more."""
     tape = Tape()

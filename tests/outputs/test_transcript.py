@@ -8,6 +8,7 @@ from runner.outputs.transcript import MAX_TURNS, Transcript
 from runner.protocol.effects import (
     AudioDelta,
     Effect,
+    FunctionAnswered,
     Played,
     SessionEnded,
     SpeechStarted,
@@ -218,3 +219,17 @@ def test_what_else_is_known_of_a_turn_is_written_too() -> None:
         ("**User**", "[silence]"),
         ("**Assistant**", "One moment. *(preamble)*"),
     ]
+
+
+def test_a_call_of_a_function_stands_where_it_was_answered() -> None:
+    """With its arguments and what came of it, for machines and for people."""
+    good = FunctionAnswered("c1", "order", '{"n":7}', "shipped", "ok", 0.25, "o1")
+    bad = FunctionAnswered("c2", "pay", "{}", "The call was\ndenied.", "denied", 60.0, "o2")
+
+    first, second = lines(Transcript().render([update(good), update(bad)]))
+    assert (first["role"], first["name"], first["arguments"], first["text"]) == ("tool", "order", '{"n":7}', "shipped")
+    assert (first["status"], first["call_id"], first["duration_s"], second["status"]) == ("ok", "c1", 0.25, "denied")
+    assert Transcript(markdown=True).render([update(good), update(bad)]) == (
+        '**Tool** `00:00:00`: order({"n":7}) → shipped\n\n'
+        "**Tool** `00:00:00`: pay({}) → The call was denied. *(denied)*\n\n"
+    )
