@@ -220,7 +220,7 @@ class TurnObjects:
         turn.usage.add(self._side.table(response, "usage"), self._side)
         turn.end(effect.status, effect.reason, effect.error or effect.loss, update.at_s)
         kinds = {self._side.text(item, "type") for item in self._side.tables(response, "output")}
-        if effect.status == "completed" and "function_call" in kinds:
+        if effect.is_step or (effect.status == "completed" and "function_call" in kinds):
             self._calling = turn
         else:
             turn.is_over = True
