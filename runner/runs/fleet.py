@@ -146,7 +146,8 @@ class Fleet:
         self._reload = self._reload or Reload(self.runs, self._reread, self._log_by)
         self._notices.reloading()
         try:
-            return await self._reload.carry_out()
+            with logs.bound(**(self.runs[0].context if self._is_one else {})):
+                return await self._reload.carry_out()
         finally:
             self._notices.reloaded()
 

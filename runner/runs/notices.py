@@ -69,13 +69,15 @@ class Notices:
             self._notify_status()
 
     def reloading(self) -> None:
-        """Notify the service manager that the profiles are being read again."""
-        notify.reloading()
+        """Notify the service manager that the profiles are being read again, unless it still waits for a session."""
+        if self._is_ready and not self._is_stopping:
+            notify.reloading()
 
     def reloaded(self) -> None:
         """Notify the service manager that the sessions run, by the profiles as they are now or as they were."""
-        self._told = self._line()
-        notify.ready(self._told)
+        if self._is_ready and not self._is_stopping:
+            self._told = self._line()
+            notify.ready(self._told)
 
     def leave(self) -> None:
         """Take it that a signal has come: sessions that are still being opened will not be ready."""

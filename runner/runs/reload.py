@@ -55,6 +55,9 @@ class Reload:
                 raise
 
     async def _carried_out(self) -> dict[str, Any]:
+        if opening := next((run for run in self._runs if run.phase == "opening"), None):
+            msg = f"session {opening.number} of {opening.context['profile']} is still being opened"
+            raise IllegalEvent(msg, hint="reload when it is open")
         loaded = {each.name: each for each in await anyio.to_thread.run_sync(self._reread)}
         plans = [(run, *_planned(run, loaded[run.context["profile"]])) for run in self._runs if run.phase == "live"]
         if not plans:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from runner.errors import CommandRefused, ProfileError
@@ -18,7 +19,7 @@ from tests.helpers.command_process import Command, local
 from tests.helpers.controlled_runs import controlled_runs, for_ever, obliging
 from tests.helpers.endpoint_scripts import kinds, logged, reached, told
 from tests.helpers.log_capture import captured_log
-from tests.helpers.peer import serving
+from tests.helpers.peer import Peer, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -126,6 +127,30 @@ async def test_a_reload_that_cannot_be_changes_nothing(tmp_path: Path) -> None:
     assert len(peers) == 1
     assert logged(lines, "reload_failed")[0]["error"].endswith("unknown key")
     assert len(logged(lines, "reload_failed")) == 4
+
+
+async def test_a_session_that_is_being_opened_is_not_reloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does the service manager take it for ready because of that."""
+    is_asked = anyio.Event()
+
+    async def late(peer: Peer) -> None:
+        await is_asked.wait()
+        await obliging(peer)
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        async with serving(late) as (port, _), controlled_runs(tmp_path, for_ever(port), waits=False) as runs:
+            reload_as(runs.fleet, for_ever(port))
+            with pytest.raises(CommandRefused, match="session 1 of support is still being opened"):
+                await runs.request("reload")
+            said: list[bytes] = []
+            with pytest.raises(BlockingIOError):
+                said.extend(iter(lambda: manager.recv(4096), b""))
+            is_asked.set()
+
+    assert not any(each.startswith((b"READY", b"RELOADING")) for each in said)
 
 
 async def test_each_session_is_reloaded_by_its_own_profile(tmp_path: Path) -> None:
