@@ -24,7 +24,7 @@ from runner.connect.network import (
 )
 from runner.connect.secrets import resolve
 from runner.connect.tls import tls_context
-from runner.errors import RunnerError
+from runner.errors import RunnerError, reason_of
 
 if TYPE_CHECKING:
     from runner.settings.report_settings import WebhookSettings
@@ -63,6 +63,8 @@ class Webhook:
             return error.message
         except CONNECTION_ERRORS as error:
             return explain(error)[0]
+        except Exception as error:  # noqa: BLE001  # whatever it is, the report waits, and no session shall suffer
+            return reason_of(error)
         return "" if 200 <= status < 300 else f"HTTP {status}"
 
     async def _post(self, report_id: str, body: bytes) -> int:

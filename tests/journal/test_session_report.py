@@ -4,10 +4,12 @@ import json
 from typing import Any
 
 import jsonschema
+import pytest
 
+from runner.journal import session_report
 from runner.journal.record import Direction, Record
 from runner.journal.report_model import ReportedFailure, SessionReport
-from runner.journal.session_report import MOST_TURNS, report_of
+from runner.journal.session_report import report_of
 from runner.journal.timeline import Timeline
 from runner.settings.limits import Prices
 from tests.conftest import REPOSITORY
@@ -133,12 +135,14 @@ def test_what_is_no_words_is_told_too() -> None:
     assert answer["phases"] == ["commentary", "final_answer"]
 
 
-def test_a_report_has_bounds() -> None:
+def test_a_report_has_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """The newest turns are told, and how many are not."""
+    monkeypatch.setattr(session_report, "MOST_TURNS", 3)
     item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi"}]}
-    said = [(float(n), "out", 1, {"type": "conversation.item.create", "item": {**item, "id": f"i{n}"}})
-            for n in range(MOST_TURNS + 5)]  # fmt: skip
+    said = [
+        (float(n), "out", 1, {"type": "conversation.item.create", "item": {**item, "id": f"i{n}"}}) for n in range(8)
+    ]
     report = reported(*said)  # type: ignore[arg-type]  # the directions are literals
 
-    assert len(report["turns"]) == MOST_TURNS
+    assert [turn["at_s"] for turn in report["turns"]] == [5.0, 6.0, 7.0]
     assert report["turns_left_out"] == 5
