@@ -138,9 +138,12 @@ def tool_header_refused(tables: Tables) -> Iterator[Finding]:
 
 def approval_unanswered(tables: Tables) -> Iterator[Finding]:
     """An approval that nobody can give, unless a program does over the Python API."""
-    asks = tables.input is not None and isinstance(tables.input, StdinInput) and tables.input.format == "text"
+    is_chat = tables.input is not None and isinstance(tables.input, StdinInput) and tables.input.format == "text"
+    asks = is_chat or "control" in tables.tree
     for key, tool in tools_of(tables.tree):
         if tool.get("approval") == "always" and tables.input is not None and not asks:
             problem = "nobody can answer here, so every call is denied"
-            hint = 'only the chat and Python programs ask; approval = { command = ["PROGRAM"] } asks a program'
+            hint = (
+                'a chat asks, a Python program, and rt-run ctl with [control]; { command = ["PROGRAM"] } asks a program'
+            )
             yield (*key, "approval"), problem, hint, "value"

@@ -214,6 +214,7 @@ FINE = [
     OPENAI + '[variables]\na = {}\n[greeting]\nprompt = "Greet {{a}}."\n',
     OPENAI + "[[tools]]\n" + ASKED % "https://example.org" + 'approval = "always"\nparameters = { type = "object", '
     '"$defs" = { a = { type = "string" } }, properties = { a = { "$ref" = "#/$defs/a" } } }\n',
+    OPENAI + MICROPHONE + "[[tools]]\n" + ASKED % "https://example.org" + 'approval = "always"\n[control]\n',
     OPENAI + "[[tools]]\n" + (ASKED % "http://example.org").replace("url", "insecure = true, url"),
     OPENAI + EVENTS_IN + "[[tools]]\n" + CLIENT,
     OPENAI + OUTPUT % "{a_1}-{started}" + '[variables]\na_1 = { required = true, pattern = "x" }\n[session]\n'

@@ -53,6 +53,7 @@ async def test_every_kind_of_tool_is_called_and_its_result_used(repository: Path
                     "What is the price of tea?",
                     "What is the price of gold?",
                     "Write a ticket: the tea was cold",
+                    "Good-bye!",
                 )
             ]
 
@@ -64,6 +65,7 @@ async def test_every_kind_of_tool_is_called_and_its_result_used(repository: Path
         "The function answered: tea costs 4.20",
         "The function answered: The tool answered with HTTP 404.\nnot on the menu",
         "The function answered: Ticket 1: the tea was cold",
+        "Good-bye, and thank you for coming.",
     ]
     outcomes = [line["outcome"] for line in lines if line["event"] == "tool_called"]
-    assert outcomes == ["ok", "failed", "ok", "ok", "failed", "ok"]
+    assert outcomes == ["ok", "failed", "ok", "ok", "failed", "ok", "ok"]
