@@ -91,6 +91,8 @@ async def open_client(
         _watched(streams, on_lost),
         client_info=Implementation(name="rt-run", version=__version__),
         message_handler=handle,
+        # Calls have a bound of their own.
+        read_timeout_seconds=server.connect_timeout_s,
         cache=None,
     )
     async with client:

@@ -240,7 +240,7 @@ class McpSource:
 
     def _lose(self) -> None:
         """Note that nothing more comes over this connection."""
-        self._is_lost = True
+        self._is_lost, self._client = True, None
         self._news.set()
 
     def _note_status(self, status: int) -> None:
@@ -260,7 +260,8 @@ class McpSource:
         if self._status in _REFUSALS:
             msg = f"the MCP server {self._settings.name} refuses access with HTTP {self._status}"
             return AccessRefused(msg, hint="check the `headers` of the server", status=self._status)
-        if isinstance(cause, OSError) and isinstance(self._settings.run, StdioServer):
+        is_start = isinstance(cause, OSError) and not isinstance(cause, ConnectionError | TimeoutError)
+        if is_start and isinstance(self._settings.run, StdioServer):
             msg = f"the MCP server {self._settings.name} cannot be started: {reason_of(cause)}"
             return ProfileError(msg, hint=f"is {self._settings.run.argv[0]} installed, and on the path?")
         return None
