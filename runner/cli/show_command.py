@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from runner.profile import LoadedProfile
+    from runner.settings.mcp_server import HostedServer, McpServerSettings
     from runner.settings.profile import Profile
 
 
@@ -114,20 +115,33 @@ def _request(loaded: LoadedProfile, form: str) -> str:
         return json.dumps({"url": url, "headers": list(address.headers), "first_event": event}, indent=2)
     headers = ", ".join(address.headers) or "none"
     text = f"GET {url}\nheaders: {headers}\n{json.dumps(event, indent=2, ensure_ascii=False)}"
-    if profile.mcp_servers or any(each.run.kind == "python" for each in profile.tools):
+    if any(each.run.kind != "hosted" for each in profile.mcp_servers) or any(
+        each.run.kind == "python" for each in profile.tools
+    ):
         text += f"\nfunctions and MCP servers say at the start what they offer: rt-run tools {loaded.name}"
     return text
 
 
 def _known_tools(profile: Profile) -> list[dict[str, Any]]:
-    """The tools of a profile that are known before it opens; those of functions and of servers are not."""
+    """The tools of a profile that are known before it opens; those of functions and of our own servers are not."""
+    from runner.settings.mcp_server import HostedServer
+
+    hosted = [_hosted(each, each.run) for each in profile.mcp_servers if isinstance(each.run, HostedServer)]
     if not profile.tools and not profile.run.tools.hang_up:
-        return []
+        return hosted
     from runner.tools.end_session import END_SESSION_TOOL
     from runner.tools.profile_tools import profile_sources
 
     built_in = [END_SESSION_TOOL.definition] if profile.run.tools.hang_up else []
-    return [*built_in, *(tool.definition for source in profile_sources(profile) for tool in source.tools())]
+    return [*built_in, *(tool.definition for source in profile_sources(profile) for tool in source.tools()), *hosted]
+
+
+def _hosted(settings: McpServerSettings, run: HostedServer) -> dict[str, Any]:
+    """A server as the endpoint is told of it, with empty texts for its secrets, which nobody is shown."""
+    from runner.tools.hosted_server import public_entry
+
+    given: dict[str, Any] = {"headers": dict.fromkeys(run.headers, "")} if run.headers else {}
+    return public_entry(settings, run) | ({"authorization": ""} if run.authorization else {}) | given
 
 
 def _toml(value: Any) -> str:

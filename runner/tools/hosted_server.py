@@ -6,13 +6,26 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from runner.connect import secrets
-from runner.tools.given_texts import request_headers
 from runner.tools.tool_source import HOSTED, CallAnswer, OfferedTool
 
 if TYPE_CHECKING:
     from runner.settings.mcp_server import HostedServer, McpServerSettings
     from runner.tools.tool_source import JsonObject
+
+
+def public_entry(settings: McpServerSettings, run: HostedServer) -> JsonObject:
+    """The entry of `session.tools` for a server, without what may be secret."""
+    entry: JsonObject = {
+        "type": "mcp",
+        "server_label": settings.name,
+        "server_url": str(run.server_url),
+        "require_approval": "never" if settings.approval == "never" else "always",
+    }
+    if run.description is not None:
+        entry["server_description"] = run.description
+    if settings.allowed_tools is not None:
+        entry["allowed_tools"] = settings.allowed_tools
+    return entry
 
 
 class HostedSource:
@@ -30,21 +43,14 @@ class HostedSource:
         Raises:
             SecretError: A reference leads nowhere.
         """
-        settings, run = self._settings, self._run
-        entry: JsonObject = {
-            "type": "mcp",
-            "server_label": settings.name,
-            "server_url": str(run.server_url),
-            "require_approval": "never" if settings.approval == "never" else "always",
-        }
-        if run.description is not None:
-            entry["server_description"] = run.description
+        from runner.connect import secrets
+        from runner.tools.given_texts import request_headers
+
+        entry, run = public_entry(self._settings, self._run), self._run
         if run.authorization is not None:
             entry["authorization"] = await secrets.resolve(run.authorization)
         if run.headers:
             entry["headers"] = await request_headers(run.headers)
-        if settings.allowed_tools is not None:
-            entry["allowed_tools"] = settings.allowed_tools
         self._entry = entry
         yield
 

@@ -129,3 +129,18 @@ def test_the_request_has_the_header_that_is_sent(rt_run: Any, tmp_path: Path, he
     (tmp_path / "p.toml").write_text(f"version = 1\n[endpoint]\n{endpoint}{auth}")
 
     assert f"headers: {name}\n" in rt_run("show", "p.toml", "--request").out
+
+
+def test_a_server_that_the_endpoint_calls_is_in_the_first_event(rt_run: Any, tmp_path: Path) -> None:
+    """As it will be asked for, without its secrets."""
+    server = (
+        '[[mcp_servers]]\nname = "crm"\napproval = "always"\nrun = { kind = "hosted", server_url = "https://crm.test", '
+        'authorization = { env = "CRM_TOKEN" }, headers = { X-A = "planted" } }\n'
+    )
+    (tmp_path / "crm.toml").write_text(PROFILE + server)
+
+    shown = json.loads(rt_run("show", "crm.toml", "--request", "--output", "json").out)
+
+    (entry,) = shown["first_event"]["session"]["tools"]
+    assert (entry["server_label"], entry["require_approval"]) == ("crm", "always")
+    assert (entry["authorization"], entry["headers"]) == ("[hidden]", {"X-A": "[hidden]"})
