@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from typing import Final
 
 _CELLS: Final = 8
@@ -34,6 +33,5 @@ class LevelMeter:
 
 def bar(share: float, cells: int = _CELLS) -> str:
     """A bar of which so much is full, 0 to 1."""
-    full, empty = ("▮", "▯") if "utf" in (sys.stdout.encoding or "").lower() else ("#", ".")
     count = round(cells * min(1.0, max(0.0, share)))
-    return full * count + empty * (cells - count)
+    return "▮" * count + "▯" * (cells - count)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import structlog
 
+from runner import logs
 from runner.inputs.usage_line import usage_line
 from runner.runs.log_words import words_of
 from runner.settings.endpoint import LocalEndpoint
@@ -74,7 +75,8 @@ class Face:
             self._count_down(line)
         words = words_of(level, line)
         if words:
-            self.screen.say(words)
+            # What is told before or after its time is not for it.
+            self.screen.say(words) if self.screen.is_shown else logs.tell(f"{words}\n")
         if words is None or not self.has_log:
             return line
         raise structlog.DropEvent

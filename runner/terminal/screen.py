@@ -62,11 +62,16 @@ class Screen:
         self._drawings: deque[tuple[Callable[[Canvas], None], Future[bool]]] = deque()
         """What is to be drawn, in order."""
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._is_over = False
+        self._has_begun = self._is_over = False
         self._wake = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="terminal", daemon=True)
         self._modes: list[Any] | None = None
         self._turns = turns(descriptor)
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the terminal is this screen's: it has begun and has not ended."""
+        return self._has_begun and not self._is_over
 
     @property
     def reads_keyboard(self) -> bool:
@@ -81,6 +86,7 @@ class Screen:
     async def __aenter__(self) -> Self:
         self._modes = termios.tcgetattr(sys.stdin) if self._reads else None
         self._turns.lead(self)
+        self._has_begun = True
         self._thread.start()
         return self
 
@@ -104,6 +110,8 @@ class Screen:
         """The next line that was typed, which stands above its answer from now on; None where the user leaves."""
         line = await self.keyboard.next()
         if line is not None:
+            # Bytes that are no UTF-8 have become halves of characters.
+            line = line.encode(errors="replace").decode()
             self._draw(lambda canvas: canvas.add_said(line))
         return line
 
@@ -164,9 +172,13 @@ class Screen:
 
         loop = asyncio.get_running_loop()
         with ExitStack() as stack:
-            keys = create_input(sys.stdin) if self._reads else stack.enter_context(create_pipe_input())
+            if self._reads:
+                # What a terminal sends is UTF-8, whatever the locale says.
+                keys = create_input(stack.enter_context(os.fdopen(os.dup(sys.stdin.fileno()), encoding="utf-8")))
+            else:
+                keys = stack.enter_context(create_pipe_input())
             # A file of its own: where writing hangs, nobody else shall wait for the lock of the standard stream.
-            file = stack.enter_context(os.fdopen(os.dup(self.stream.fileno()), "w", encoding=self.stream.encoding))
+            file = stack.enter_context(os.fdopen(os.dup(self.stream.fileno()), "w", encoding="utf-8"))
             output = create_output(file)
             history = self._history() if self._reads == "lines" and self._history else None
             entry = Entry(self.keyboard, history)
