@@ -131,24 +131,21 @@ async def test_a_reload_that_cannot_be_changes_nothing(tmp_path: Path) -> None:
 
 async def test_a_session_that_is_being_opened_is_not_reloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor does the service manager take it for ready because of that."""
-    is_asked = anyio.Event()
 
-    async def late(peer: Peer) -> None:
-        await is_asked.wait()
-        await obliging(peer)
+    async def silent(_: Peer) -> None:
+        await anyio.sleep_forever()
 
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
         manager.setblocking(False)
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
-        async with serving(late) as (port, _), controlled_runs(tmp_path, for_ever(port), waits=False) as runs:
+        async with serving(silent) as (port, _), controlled_runs(tmp_path, for_ever(port), waits=False) as runs:
             reload_as(runs.fleet, for_ever(port))
             with pytest.raises(CommandRefused, match="session 1 of support is still being opened"):
                 await runs.request("reload")
             said: list[bytes] = []
             with pytest.raises(BlockingIOError):
                 said.extend(iter(lambda: manager.recv(4096), b""))
-            is_asked.set()
 
     assert not any(each.startswith((b"READY", b"RELOADING")) for each in said)
 
