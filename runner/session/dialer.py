@@ -173,11 +173,13 @@ class Dialer:
         """Configure a connection and replay the history on it."""
         endpoint, renewed = profile.endpoint, link.renewal.asked if link.renewal else None
         timeout_s = _LOCAL_TIMEOUT_S if isinstance(endpoint, LocalEndpoint) else endpoint.connect_timeout_s
-        asked: JsonObject = renewed or self._carriage.state.configuration.asked or await self._first_asked()
+        asked = renewed
+        if asked is None:
+            asked = self._carriage.state.configuration.asked or await self._first_asked()
         await link.configure({"type": "session.update", "session": asked}, timeout_s=timeout_s)
         self._compare(asked, link, profile.run.on_drift)
         if self._carriage.id:
-            wanted = renewed or self._carriage.state.configuration.wanted
+            wanted = self._carriage.state.configuration.wanted if renewed is None else renewed
             await link.prime(wanted, profile.run.history, timeout_s=CONFIRMATION_S)
         if link.pump.failure:
             raise link.pump.failure

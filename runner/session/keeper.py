@@ -264,7 +264,7 @@ class Keeper:
 
     async def _prime(self, successor: Link) -> None:
         renewed = successor.renewal.asked if successor.renewal else None
-        wanted = renewed or self._carriage.state.configuration.wanted
+        wanted = self._carriage.state.configuration.wanted if renewed is None else renewed
         await successor.prime(wanted, self._settings.history, timeout_s=CONFIRMATION_S)
 
     def _discard(self, successor: Link) -> None:
