@@ -19,9 +19,12 @@ def variable_name(tables: Tables) -> Iterator[Finding]:
 
 
 def variable_value(tables: Tables) -> Iterator[Finding]:
-    """A value that the variable's own pattern or bounds refuse."""
+    """A value that the variable's own pattern or bounds refuse, or bounds that refuse every value."""
     for name, each in (tables.variables or {}).items():
-        if each.misfit:
+        if each.min_length > each.max_length:
+            problem = f"no value fits: it is more than max_length, {each.max_length}"
+            yield ("variables", name, "min_length"), problem, "", "value"
+        elif each.misfit:
             yield ("variables", name, "default"), each.misfit, each.description, "value"
 
 

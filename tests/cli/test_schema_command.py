@@ -27,9 +27,11 @@ def effective() -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(effective_schema())
 
 
-@pytest.mark.parametrize(("flags", "name"), [((), "profile"), (("--effective",), "effective")])
+@pytest.mark.parametrize(
+    ("flags", "name"), [((), "profile"), (("--effective",), "effective"), (("--report",), "report")]
+)
 def test_the_committed_schema_is_current(rt_run: Any, flags: tuple[str, ...], name: str) -> None:
-    """Regenerate it with `rt-run schema > schemas/profile.schema.json` (`--effective` for the other)."""
+    """Regenerate it with `rt-run schema > schemas/profile.schema.json` (`--effective` and `--report` likewise)."""
     committed = (REPOSITORY / f"schemas/{name}.schema.json").read_text()
 
     assert rt_run("schema", *flags).out == committed

@@ -172,6 +172,7 @@ BROKEN = [
       for name in ("custmer", "Customer", " customer.name ", "session", "customer-1")),
     (OPENAI + TOOLS.replace("[[s", '[input]\nkind = "stdin"\nformat = "events"\n[[s') + 'description = "{{x}}"\n',
      "variable-undeclared"),
+    (OPENAI + "[variables]\na = { min_length = 5, max_length = 2 }\n", "variable-value"),
     (OPENAI + OUTPUT % "{custmer}.jsonl" + "[variables]\ncustomer = {}\n", "unknown-placeholder"),
     (OPENAI + OUTPUT % "{date}.jsonl", "unknown-placeholder"),
     (OPENAI + '[journal]\npath = "{pin}"\n[variables]\npin = { secret = true }\n', "unknown-placeholder"),
