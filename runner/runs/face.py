@@ -124,7 +124,7 @@ def _screen(loaded: LoadedProfile, *, renders: bool) -> Screen | None:
     """The terminal of a run, if it has one and something to show there."""
     shown = STDOUT if sys.stdout.isatty() else STDERR if sys.stderr.isatty() else None
     match loaded.profile.input:
-        case StdinInput(format="text") as settings if shown == STDOUT and sys.stdin.isatty():
+        case StdinInput(format="text") as settings if shown == STDOUT and sys.stdin.isatty() and not _is_data(loaded):
             history = partial(_history, loaded.name if settings.history else "")
             renders = renders or any(
                 isinstance(each, StdoutOutput) and each.markdown for each in loaded.profile.outputs
@@ -136,6 +136,11 @@ def _screen(loaded: LoadedProfile, *, renders: bool) -> Screen | None:
             return Screen(shown, "")
         case _:
             return None
+
+
+def _is_data(loaded: LoadedProfile) -> bool:
+    """Whether standard output has lines for programs, which nobody may cut into rows."""
+    return any(isinstance(each, StdoutOutput) and each.format != "text" for each in loaded.profile.outputs)
 
 
 def _history(name: str) -> History:
