@@ -130,7 +130,7 @@ class ToolLoop:
         try:
             async with anyio.create_task_group() as meanwhile:
                 if round_.goes_on:
-                    meanwhile.start_soon(self._filler.wait, round_, self._longest_silence_ms(round_))
+                    meanwhile.start_soon(self._filler.wait, round_, self._filler_of(round_))
                 async with anyio.create_task_group() as calls:
                     for each in round_.calls:
                         calls.start_soon(self._answer, round_, each)
@@ -145,8 +145,8 @@ class ToolLoop:
             self._carriage.state.rounds.end(round_)
             self._carriage.changes.notify()
 
-    def _longest_silence_ms(self, round_: Round) -> tuple[int | None, str]:
-        """When something is to be said, and what: the first tool that says so decides, else `[run.tools]`."""
+    def _filler_of(self, round_: Round) -> tuple[int | None, str]:
+        """After which silence, in milliseconds, something is said, and what: as a tool says, else as `[run.tools]`."""
         found = [tool.settings for each in round_.calls if (tool := self._toolbox.find(each.name))]
         after_ms = [each.say_after_ms for each in found if each.say_after_ms is not None]
         say = next((each.say for each in found if each.say), self._settings.say)
