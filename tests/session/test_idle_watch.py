@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -11,8 +12,9 @@ from runner.errors import IllegalEvent
 from runner.protocol.word_for_word import recited
 from runner.session.opening import open_session
 from runner.session.session import Session
-from tests.helpers.endpoint_scripts import confirm, persistent
+from tests.helpers.endpoint_scripts import confirm, persistent, reached
 from tests.helpers.peer import Peer, serving
+from tests.helpers.spoken_session import heard, ramp, speak, wav
 from tests.helpers.virtual_time import Backend, virtual_time
 
 pytestmark = pytest.mark.anyio
@@ -153,3 +155,20 @@ async def test_without_texts_the_session_just_ends() -> None:
         await call.session.wait_over()
 
     assert call.said == []
+
+
+async def test_silence_begins_when_an_answer_was_heard_and_not_when_it_came(tmp_path: Path) -> None:
+    """An answer of five seconds comes at once; the question whether somebody is there waits for its end."""
+    asked_s: list[float] = []
+
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        began_s = anyio.current_time()
+        await speak(peer, ramp(5000), "A long answer.")
+        await peer.until("response.create")
+        asked_s.append(anyio.current_time() - began_s)
+        await peer.to_the_end()
+
+    async with heard([wav(tmp_path / "heard.wav")], script, idle={"after_s": 3, "texts": TEXTS}):
+        await reached(lambda: asked_s)
+    assert asked_s == [pytest.approx(8, abs=0.5)]
