@@ -53,6 +53,7 @@ class Reporter:
         self._spool: ReportSpool | None = None
         self._deliveries: Deliveries | None = None
         self._kept_id = ""
+        self._delivering = anyio.CancelScope()
         if settings.webhook:
             from runner.runs.deliveries import Deliveries
             from runner.runs.report_spool import ReportSpool
@@ -101,7 +102,7 @@ class Reporter:
             await self._webhook.check()
 
     async def write(
-        self, *, reason: str, exit_code: int, error: RunnerError | None, within_s: float
+        self, reason: str, exit_code: int, error: RunnerError | None, *, within_s: float
     ) -> OutputError | None:
         """Write the report where it is kept until it is delivered; returns what went wrong, which is logged.
 
@@ -134,7 +135,12 @@ class Reporter:
     async def deliver(self, *, within_s: float) -> None:
         """Deliver the report, as far as the time allows; what is not delivered waits for the next start."""
         if self._deliveries is not None and self._kept_id:
-            await self._deliveries.deliver(self._kept_id, within_s=within_s)
+            with self._delivering:
+                await self._deliveries.deliver(self._kept_id, within_s=within_s)
+
+    def leave(self) -> None:
+        """Deliver nothing more; what is kept waits for the next start."""
+        self._delivering.cancel()
 
     def _keep(self, report_id: str, body: bytes) -> None:
         if self._spool is not None:

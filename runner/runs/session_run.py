@@ -110,8 +110,7 @@ class SessionRun:
         code = await self._reported(self._life.exit_code(self._error))
         self._life.enter(Phase.ENDED)
         if self.session is not None:
-            duration_s, error = anyio.current_time() - self.started_s, self._error
-            limits = self.profile.run.limits
+            duration_s, error, limits = anyio.current_time() - self.started_s, self._error, self.profile.run.limits
             sum_up(self.session, limits, reason=self._reason, code=code, error=error, duration_s=duration_s)
             if self._shared.face:
                 self._shared.face.close(self.session, duration_s=duration_s, error=error)
@@ -156,6 +155,8 @@ class SessionRun:
     def force(self, number: signal.Signals) -> None:
         """End now, whatever is being sent, waited for or written."""
         self._life.force(number)
+        if self._reporter:
+            self._reporter.leave()
 
     def interrupt(self) -> bool:
         """Cancel the answer in flight of a chat; False says that there is none."""
@@ -288,8 +289,7 @@ class SessionRun:
         """Write the report; returns the exit code, which fails where nothing else has and it cannot be written."""
         if self._reporter is None:
             return code
-        reason, flush_s = self._reason, self._flush_s
-        error = await self._reporter.write(reason=reason, exit_code=code, error=self._error, within_s=flush_s)
+        error = await self._reporter.write(self._reason, code, self._error, within_s=self._flush_s)
         self._error = self._error or error
         return code or (error.exit_code if error else 0)
 
