@@ -13,7 +13,7 @@ own configuration of structlog, nor its context variables.
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType, ModuleType
@@ -28,6 +28,8 @@ from runner.standard_streams import STDERR, STDOUT, are_one_place, turns
 
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["auto", "console", "json"]
+Identify = Callable[[Mapping[str, Any]], Mapping[str, str]]
+"""More keys of a line, given those that it has."""
 
 _NAME: Final = "rt_run"
 _CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
@@ -92,8 +94,23 @@ def bound(**keys: Any) -> Iterator[None]:
         _context.reset(before)
 
 
+_identify: Identify | None = None
+
+
+@contextmanager
+def identified(by: Identify) -> Iterator[None]:
+    """Add what this function says of a line to the lines of the block, whatever task writes them."""
+    global _identify  # one process has one log
+    before, _identify = _identify, by
+    try:
+        yield
+    finally:
+        _identify = before
+
+
 def _add_context(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    return {**_context.get(), **line}
+    line = {**_context.get(), **line}
+    return {**line, **_identify(line)} if _identify else line
 
 
 def _calm_line(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -228,6 +228,10 @@ def _companions(profiles: Sequence[LoadedProfile]) -> list[Companion]:
         from runner.operations.http_listener import observed
 
         companions.append(partial(observed, settings=http))
+    if any(each.profile.traces and each.profile.traces.enabled for each in profiles):
+        from runner.operations.traces import traced
+
+        companions.append(traced)
     return companions
 
 

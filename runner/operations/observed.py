@@ -47,9 +47,25 @@ class ObservedRun(ControllableRun, Protocol):
         """Where its session is."""
 
 
+class ObservedOutcome(Protocol):
+    """How a session has ended."""
+
+    @property
+    def is_forced(self) -> bool:
+        """Whether a second signal or the end of the grace period cut it short."""
+
+
 class ObservedFleet(Protocol):
     """The sessions of a process."""
 
     @property
     def runs(self) -> Sequence[ObservedRun]:
         """All of them, in the order of their numbers."""
+
+
+class EndingFleet(ObservedFleet, Protocol):
+    """The sessions of a process, and how they end."""
+
+    @property
+    def outcomes(self) -> Sequence[ObservedOutcome]:
+        """How those ended that have ended."""

@@ -17,6 +17,7 @@ from runner.settings.input import MicrophoneInput
 from runner.settings.output import SpeakerOutput
 from runner.settings.profile import Profile
 from runner.settings.tool import PythonRun
+from runner.settings.trace_settings import unsupported_variable
 
 _FOLDERS = frozenset({"cwd", "path"})
 """The keys of the folders that tools need."""
@@ -42,6 +43,9 @@ def missing_here(loaded: LoadedProfile) -> list[Problem]:
         problem = "there is no place for the socket: neither RUNTIME_DIRECTORY nor XDG_RUNTIME_DIR is set here"
         place = loaded.origins.place(("control",))
         problems.append(problem_at(place, ("control",), problem, "name one: control.path", code="control-folder"))
+    traces = loaded.profile.traces
+    if traces and traces.enabled and (problem := unsupported_variable(os.environ)):
+        problems.append(problem_at(loaded.origins.place(("traces",)), ("traces",), problem, code="traces-variable"))
     for key, module in _absent_modules(loaded.profile):
         problem = f"there is no module {module} on this machine"
         problems.append(problem_at(loaded.origins.place(key), key, problem, code="module-missing"))
@@ -81,6 +85,8 @@ def _libraries(profile: Profile) -> Iterator[tuple[Key, str, str]]:
     yield from _libraries_of_outputs(profile)
     if profile.http:
         yield ("http", "listen"), "prometheus_client", "metrics"
+    if profile.traces and profile.traces.enabled:
+        yield ("traces",), "opentelemetry.exporter.otlp.proto.http", "otel"
     if profile.run.loop == "uvloop":
         yield ("run", "loop"), "uvloop", "fast"
     for index, server in enumerate(profile.mcp_servers):

@@ -84,8 +84,7 @@ class ResponseEnded:
     loss: RunnerError | None = None
     """Why a response that did not fail has not brought what was asked for: it is empty, or nobody cancelled it."""
     is_step: bool = False
-    """Whether it only leads to what was asked for: its functions are answered and the turn goes on, or it was a word
-    that is said meanwhile."""
+    """Whether it only leads to what was asked for: its turn goes on, or it was a word that is said meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +107,8 @@ class ApprovalAsked:
     request_id: str
     """The id of the item that asks, which the answer names."""
     server: str
-    """The server's label."""
+    """The server's label, whose tool is `name`."""
     name: str
-    """The tool."""
     arguments: str
 
 
@@ -128,6 +126,8 @@ class FunctionAnswered:
     duration_s: float
     """How long it took, in seconds; 0 where rt-run has not run it."""
     item_id: str
+    ended_at_s: float = 0.0
+    """When it had ended, in Unix seconds; 0 where rt-run has not run it."""
 
 
 @dataclass(frozen=True, slots=True)

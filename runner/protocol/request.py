@@ -9,6 +9,8 @@ RequestKind = Literal["response", "out_of_band", "commit"]
 
 FILLER: Final = "filler_"
 """What the ids of requests for a word begin with that is said while functions run."""
+GO_ON: Final = "go_on_"
+"""What the ids of requests begin with that continue a turn whose functions are answered."""
 
 
 class Request(NamedTuple):

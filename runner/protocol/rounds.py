@@ -23,6 +23,8 @@ class CallFacts(NamedTuple):
 
     outcome: str
     duration_s: float
+    ended_at_s: float = 0.0
+    """When, in Unix seconds."""
 
 
 @dataclass(eq=False, slots=True)
@@ -157,7 +159,10 @@ class Rounds:
         """The output of a function stands in the conversation, with the call if that is known."""
         facts = self._facts.pop(item.call_id, CallFacts("", 0.0))
         name, arguments = (call.name, call.text) if call else ("", "")
-        return FunctionAnswered(item.call_id, name, arguments, item.text, facts.outcome, facts.duration_s, item.id)
+        outcome, duration_s, ended_at_s = facts
+        return FunctionAnswered(
+            item.call_id, name, arguments, item.text, outcome, duration_s, item.id, ended_at_s=ended_at_s
+        )
 
 
 def _is_call(item: Item) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from secrets import token_hex
+from time import time
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -13,7 +14,7 @@ import anyio.lowlevel
 from runner import logs
 from runner.errors import ProtocolError, RunnerError
 from runner.protocol.effects import ResponseEnded, ResponseStarted
-from runner.protocol.request import RESPONSE
+from runner.protocol.request import GO_ON, RESPONSE
 from runner.protocol.rounds import CallFacts
 from runner.session.approvals import ApprovalAnswer, ApprovalRequest
 from runner.tools.end_session import END_SESSION_TOOL
@@ -168,7 +169,7 @@ class ToolLoop:
         else:
             result = await self._result(round_, call)
         rounds = self._carriage.state.rounds
-        rounds.note(call.call_id, CallFacts(result.outcome, round(result.duration_s, 3)))
+        rounds.note(call.call_id, CallFacts(result.outcome, round(result.duration_s, 3), time()))
         if link := self._carriage.link:
             facts = {"outcome": result.outcome, "duration_s": round(result.duration_s, 3)}
             link.note({"type": "tool.ended", "name": call.name, "call_id": call.call_id, **facts})
@@ -250,7 +251,7 @@ class ToolLoop:
         is_last = round_.number >= self._settings.max_rounds or self._hang_up.is_wished
         if round_.number >= self._settings.max_rounds:
             logs.logger().warning("tool_rounds_spent", max_rounds=self._settings.max_rounds)
-        event: JsonObject = {"type": "response.create", "event_id": f"go_on_{token_hex(8)}"}
+        event: JsonObject = {"type": "response.create", "event_id": f"{GO_ON}{token_hex(8)}"}
         if is_last:
             event["response"] = {"tool_choice": "none"}
         self._carriage.state.rounds.follow(round_, event["event_id"])
@@ -260,7 +261,7 @@ class ToolLoop:
 
     async def _goes_on_by_itself(self, round_: Round, started: int) -> bool:
         """Whether the endpoint continues a turn for which it has asked for approval; what it begins is of this turn."""
-        state, event_id = self._carriage.state, f"go_on_{token_hex(8)}"
+        state, event_id = self._carriage.state, f"{GO_ON}{token_hex(8)}"
         state.rounds.follow(round_, event_id)
         state.pending.ask(event_id, "response", RESPONSE, turn_id=state.rounds.turn_of(event_id))
         with anyio.move_on_after(OWN_RESPONSE_S):

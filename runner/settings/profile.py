@@ -19,6 +19,7 @@ from runner.settings.output import OutputSettings, StdoutOutput
 from runner.settings.report_settings import ReportSettings
 from runner.settings.run_settings import LoggingSettings, RunSettings
 from runner.settings.tool import ToolSettings
+from runner.settings.trace_settings import TracesSettings
 from runner.settings.variable import Variable, VariableName
 
 
@@ -110,6 +111,8 @@ class Profile(Section):
     """The socket of `rt-run ctl`."""
     http: HttpSettings | None = None
     """Where the process answers whoever watches it."""
+    traces: TracesSettings | None = None
+    """The traces of what the session does."""
     report: ReportSettings | None = None
     """What is told of each session when it has ended."""
     logging: LoggingSettings = Field(default_factory=LoggingSettings)
