@@ -145,13 +145,13 @@ def test_every_command_is_in_the_readme(repository: Path) -> None:
 
 
 def test_every_exit_code_is_in_the_readme(repository: Path) -> None:
-    """The codes of the error tree, of signals and of a tool's failure are all explained."""
+    """The codes of the error tree, of signals, of a tool's failure and of scenarios are all explained."""
     from runner import errors
 
     kinds = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, errors.RunnerError)]
     documented = set(re.findall(r"^\| ([0-9]+) \|", (repository / "README.md").read_text(), re.MULTILINE))
 
-    assert documented == {str(each.exit_code) for each in kinds} | {"0", "1", "129", "130"}
+    assert documented == {str(each.exit_code) for each in kinds} | {"0", "1", "3", "129", "130"}
 
 
 DOCUMENTS = [

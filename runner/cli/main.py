@@ -17,10 +17,11 @@ Run a realtime AI session from a profile.
   rt-run check --all
 """
 _EXIT_CODES = """\
-exit codes: 0 done, or drained after SIGTERM; 1 a tool called by hand failed, or a session refuses
-what ctl asks; 2 usage; 69 endpoint unreachable, or no such session; 70 a bug in rt-run; 74 input or
-output failed; 75 temporary, try again; 76 protocol; 77 access refused; 78 profile invalid or
-refused; 129 and 130 drained after SIGHUP and SIGINT; 128+n forced by a second signal or by the end of the grace period
+exit codes: 0 done, or drained after SIGTERM; 1 a tool called by hand or a scenario failed, or a
+session refuses what ctl asks; 2 usage; 3 a scenario could not be run; 69 endpoint unreachable, or no
+such session; 70 a bug in rt-run; 74 input or output failed; 75 temporary, try again; 76 protocol; 77
+access refused; 78 profile invalid or refused; 129 and 130 drained after SIGHUP and SIGINT; 128+n
+forced by a second signal or by the end of the grace period
 """
 _MOST_NAMES = 5
 """So many profiles are named where none was; `rt-run list` has all."""
@@ -146,6 +147,7 @@ def _parser() -> argparse.ArgumentParser:
         schema_command,
         serve_local_command,
         show_command,
+        test_command,
         tools_command,
     )
     from runner.cli.arguments import takes_file, takes_folder, takes_profile
@@ -204,6 +206,7 @@ def _parser() -> argparse.ArgumentParser:
         replay_command,
         report_command,
         tools_command,
+        test_command,
         ctl_command,
     ):
         command.add_parser(commands)

@@ -19,14 +19,21 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--effective", action="store_true", help="of whole profiles, as `extends` and defaults complete them"
     )
+    parser.add_argument("--scenario", action="store_true", help="of scenarios, the tests of profiles, instead")
     parser.add_argument("--report", action="store_true", help="of the report of a session instead")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the schema for authors, the one of effective profiles, or the one of reports."""
+    """Print the schema for authors, the one of effective profiles, of reports, or of scenarios."""
     if args.report:
         sys.stdout.write(_report_schema())
+        return 0
+    if args.scenario:
+        from runner.profile.json_schema import file_schema_text
+        from runner.scenarios.scenario import Scenario
+
+        sys.stdout.write(file_schema_text(Scenario, "rt-run scenario"))
         return 0
     from runner.profile.json_schema import schema_text
 

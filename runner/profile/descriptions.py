@@ -19,7 +19,7 @@ def describe(schema: dict[str, Any], root: type[BaseModel]) -> None:
     models = {model.__name__: model for model in _reachable(root)}
     tables = {root.__name__: schema, **schema.get("$defs", {})}
     for name, table in tables.items():
-        texts = _docstrings(models[name]) if name in models else {}
+        texts = _by_alias(models[name]) if name in models else {}
         for key, setting in table.get("properties", {}).items():
             if key in texts:
                 setting["description"] = texts[key]
@@ -33,6 +33,12 @@ def _reachable(root: type[BaseModel]) -> Iterator[type[BaseModel]]:
         for each in vars(module).values():
             if inspect.isclass(each) and issubclass(each, BaseModel):
                 yield each
+
+
+def _by_alias(model: type[BaseModel]) -> dict[str, str]:
+    """The texts by the names that stand in a file."""
+    fields = model.model_fields
+    return {(fields[name].alias if name in fields else None) or name: each for name, each in _docstrings(model).items()}
 
 
 def _docstrings(model: type[BaseModel]) -> dict[str, str]:

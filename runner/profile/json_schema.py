@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from pydantic import BaseModel
+
 from runner.profile.descriptions import describe
 from runner.settings.profile import Profile
 
@@ -41,15 +43,21 @@ def effective_schema() -> dict[str, Any]:
 
 def schema_text(*, effective: bool) -> str:
     """One of the schemas as it is committed."""
-    return (
-        json.dumps(effective_schema() if effective else author_schema(), indent=2, ensure_ascii=False, sort_keys=True)
-        + "\n"
-    )
+    return _text(effective_schema() if effective else author_schema())
 
 
-def _schema() -> dict[str, Any]:
-    schema = Profile.model_json_schema()
-    describe(schema, Profile)
+def file_schema_text(model: type[BaseModel], title: str) -> str:
+    """The schema of another TOML file than a profile, as it is committed."""
+    return _text(_schema(model) | {"title": title})
+
+
+def _text(schema: dict[str, Any]) -> str:
+    return json.dumps(schema, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def _schema(model: type[BaseModel] = Profile) -> dict[str, Any]:
+    schema = model.model_json_schema()
+    describe(schema, model)
     for table in _tables(schema):
         _drop_null(table)
     return {"$schema": _DIALECT, **schema}

@@ -19,6 +19,8 @@ class Outcome:
     run_id: str = ""
     session_id: str = ""
     """The id of its session, empty where none was opened."""
+    reason: str = ""
+    """Why it ended, as the log says it."""
 
 
 def exit_code(outcomes: Sequence[Outcome]) -> int:

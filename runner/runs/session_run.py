@@ -77,7 +77,7 @@ class SessionRun:
         self._reason = ""
         self._unwritten = ""
         """The outputs that have not written in time all that they had taken."""
-        self.input = make_input(
+        self.input = shared.input or make_input(
             loaded.profile,
             shared.stdin,
             is_alone=shared.runs == 1,
@@ -118,7 +118,7 @@ class SessionRun:
         if self._reporter:
             await self._reporter.deliver(within_s=0 if is_forced else self._flush_s)
         name, run_id, session_id = (self.context.get(key, "") for key in ("profile", "run_id", "session_id"))
-        return Outcome(name, code, self._error, is_forced, run_id, session_id)
+        return Outcome(name, code, self._error, is_forced, run_id, session_id, self._reason)
 
     @property
     def phase(self) -> str:
@@ -173,9 +173,8 @@ class SessionRun:
                     await self.input.open(asked)
                     if self._reporter:
                         await self._reporter.open()
-                    self.outputs = await open_outputs(
-                        self.profile, self.names, self._fail, self._shared.stdout, asked=asked
-                    )
+                    stdout = self._shared.stdout
+                    self.outputs = await open_outputs(self.profile, self.names, self._fail, stdout, asked=asked)
                 if self._reporter:
                     self._reporter.journal = self.outputs.journal
                     self._tasks.start_soon(self._reporter.deliver_waiting)
@@ -199,6 +198,7 @@ class SessionRun:
             moved=self.whereabouts.take,
             opened=self.outputs.begin,
             ended=self.stop,
+            sources=self._shared.sources,
         ) as session:
             self.session = session
             self.context["session_id"] = session.id
@@ -207,8 +207,8 @@ class SessionRun:
                 await self._drain(session)
 
     async def _live(self, session: Session) -> None:
-        endpoint = self.profile.endpoint.kind
-        logs.logger().info("session_opened", endpoint=endpoint, model=session.state.effective.get("model"))
+        facts = {"endpoint": self.profile.endpoint.kind, "model": session.state.effective.get("model")}
+        logs.logger().info("session_opened", **facts)
         limits = self.profile.run.limits
         with self._life.enter(Phase.LIVE):
             async with anyio.create_task_group() as work:

@@ -1,12 +1,17 @@
 """The things that the runs of a process share."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import anyio
 
 from runner.inputs.broadcast import Broadcast
+from runner.inputs.session_input import SessionInput
 from runner.outputs.standard_output import StandardOutput
 from runner.runs.face import Face
+
+if TYPE_CHECKING:
+    from runner.tools.profile_tools import MakeSources
 
 
 @dataclass(frozen=True)
@@ -25,3 +30,7 @@ class Shared:
     """How long a run's outputs may at least take to write what has come, however short its grace period, in seconds."""
     face: Face | None = None
     """What somebody at the terminal sees of the only run there is."""
+    input: SessionInput | None = None
+    """What goes into the only run there is, in place of its profile's input."""
+    sources: "MakeSources | None" = None
+    """Makes the sources of the profile's tools; without it they are what the profile says."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from runner.session.recorder import Recorder
     from runner.settings.greeting import Greeting
     from runner.settings.profile import Profile
+    from runner.tools.profile_tools import MakeSources
 
 _FAREWELL_S = 2.0
 
@@ -71,6 +72,7 @@ async def kept_session(
     moved: Moved | None = None,
     opened: Callable[[Session], None] | None = None,
     ended: Callable[[str], None] | None = None,
+    sources: MakeSources | None = None,
 ) -> AsyncIterator[Session]:
     """Open a session as `open_session` does, for one of several that a command runs.
 
@@ -82,12 +84,13 @@ async def kept_session(
         moved: Called with each new place of the session.
         opened: Called with the session once it is open, before anything is said in it.
         ended: Called with the reason where the session is to end by itself; without it, it is closed then.
+        sources: Makes the sources of the profile's tools; without it they are what the profile says.
     """
     audio = await _greeting_audio(profile.greeting)
     carriage = Carriage(anyio.current_time(), readers, moved)
     outbox = Outbox(carriage, max_audio_age_s=profile.run.reconnect.max_audio_age_s)
     async with body_task_group() as tasks:
-        tools = SessionTools(profile, carriage, outbox, tasks)
+        tools = SessionTools(profile, carriage, outbox, tasks, sources)
         session = Session(carriage, outbox, tools)
         dialer = Dialer(profile, carriage, tasks, recorder, slots, tools=tools.first_definitions)
         keeper = Keeper(profile.run, carriage, outbox, dialer, tasks)

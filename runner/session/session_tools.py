@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from runner.session.outbox import Outbox
     from runner.session.tool_loop import ToolLoop
     from runner.settings.profile import Profile
+    from runner.tools.profile_tools import MakeSources
     from runner.tools.toolbox import Toolbox
 
 
@@ -33,6 +34,7 @@ class SessionTools:
         carriage: Where the session is.
         outbox: What goes out of it.
         tasks: Where the tools live.
+        sources: Makes the sources of the profile's tools; without it they are what the profile says.
 
     Attributes:
         approvals: The calls that wait for somebody's approval.
@@ -40,7 +42,14 @@ class SessionTools:
         dropped: Called with the requests of turns that do not go on.
     """
 
-    def __init__(self, profile: Profile, carriage: Carriage, outbox: Outbox, tasks: anyio.abc.TaskGroup) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        carriage: Carriage,
+        outbox: Outbox,
+        tasks: anyio.abc.TaskGroup,
+        sources: MakeSources | None = None,
+    ) -> None:
         self.approvals = Approvals(profile.run.tools.approval_timeout_s, carriage.changes)
         self.hang_up: HangUp | None = None
         self.dropped: Callable[[Sequence[str]], object] = bool
@@ -48,6 +57,7 @@ class SessionTools:
         self._carriage = carriage
         self._outbox = outbox
         self._tasks = tasks
+        self._sources = sources
         self._toolbox: Toolbox | None = None
         self._loop: ToolLoop | None = None
         self._host: HostTools | None = None
@@ -172,7 +182,7 @@ class SessionTools:
 
             hang_up = HangUp(self._carriage)
             self._host = HostTools(self._profile.tools)
-            sources = [self._host, *profile_sources(self._profile)]
+            sources = [self._host, *(self._sources or profile_sources)(self._profile)]
             if self._profile.run.tools.hang_up:
                 self.hang_up = hang_up
                 sources.insert(0, hang_up)

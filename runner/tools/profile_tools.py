@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from runner.settings.mcp_server import HostedServer
 from runner.settings.tool import ClientRun, CommandRun, HttpRun, PythonRun
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from runner.settings.profile import Profile
     from runner.settings.tool import ToolSettings
     from runner.tools.tool_source import JsonObject, ToolSource
+
+MakeSources: TypeAlias = "Callable[[Profile], list[ToolSource]]"
+"""Makes the sources of the tools that a profile declares."""
 
 
 def profile_sources(profile: Profile) -> list[ToolSource]:

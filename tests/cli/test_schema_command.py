@@ -28,14 +28,27 @@ def effective() -> jsonschema.Draft202012Validator:
 
 
 @pytest.mark.parametrize(
-    ("flags", "name"), [((), "profile"), (("--effective",), "effective"), (("--report",), "report")]
+    ("flags", "name"),
+    [
+        ((), "profile"),
+        (("--effective",), "effective"),
+        (("--report",), "report"),
+        (("--scenario",), "scenario"),
+    ],
 )
 def test_the_committed_schema_is_current(rt_run: Any, flags: tuple[str, ...], name: str) -> None:
-    """Regenerate it with `rt-run schema > schemas/profile.schema.json` (`--effective` and `--report` likewise)."""
+    """Regenerate it with `rt-run schema > schemas/profile.schema.json` (the other flags likewise)."""
     committed = (REPOSITORY / f"schemas/{name}.schema.json").read_text()
 
     assert rt_run("schema", *flags).out == committed
     jsonschema.Draft202012Validator.check_schema(json.loads(committed))
+
+
+def test_every_scenario_fits() -> None:
+    """Those that are checked in, by the schema that their first line names."""
+    schema = jsonschema.Draft202012Validator(json.loads((REPOSITORY / "schemas" / "scenario.schema.json").read_text()))
+    for path in REPOSITORY.glob("scenarios/*.toml"):
+        schema.validate(tomli.loads(path.read_text()))
 
 
 @pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)

@@ -1,0 +1,175 @@
+"""`rt-run test`: run scenarios, the tests of profiles."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any, Final
+
+from runner.cli.arguments import add_command, add_profiles_dir, add_values, given_values, takes_file, takes_profile
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from runner.scenarios.scenario_file import LoadedScenario
+    from runner.scenarios.scenario_run import ScenarioVerdict, VerdictKind
+
+_MOST = 1000
+_WORDS: Final[tuple[tuple[VerdictKind, str], ...]] = (
+    ("passed", "passed"),
+    ("failed", "failed"),
+    ("not-run", "not run"),
+)
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command to the command line."""
+    parser = add_command(
+        subparsers,
+        "test",
+        does="run scenarios, the tests of profiles",
+        more="A scenario is a TOML file: what the user says, and what is expected of each turn. It runs against the "
+        "local endpoint, offline; limits on time and cost count with --limits, or at the profile's own endpoint. The "
+        "exit code is 0 if all have passed, 1 if one has failed, and 3 if none has failed and one could not be run.",
+        examples=[
+            "rt-run test",
+            "rt-run test scenarios/greeting.toml --repeat 5",
+            "rt-run test scenarios -k order --junit results.xml",
+            "rt-run test --endpoint profile --jobs 4",
+        ],
+    )
+    takes_file(
+        parser.add_argument(
+            "paths", nargs="*", metavar="FILE|FOLDER", help="scenarios; without it, those in scenarios/"
+        )
+    )
+    takes_profile(
+        parser.add_argument(
+            "--profile", metavar="NAME|PATH", dest="tested", help="the profile to try instead of the scenarios' own"
+        )
+    )
+    parser.add_argument("-k", metavar="WORD", dest="word", default="", help="only those with this in their names")
+    parser.add_argument("--repeat", type=_count, metavar="N", default=1, help="how often each runs; once without it")
+    parser.add_argument("--jobs", type=_count, metavar="N", default=1, help="how many sessions at once; one without it")
+    takes_file(parser.add_argument("--junit", metavar="FILE", help="write the verdicts as JUnit XML, too"))
+    parser.add_argument("--output", choices=("text", "json"), default="text", help="the form of the verdicts")
+    parser.add_argument(
+        "--endpoint", choices=("local", "profile"), default="local", help="where the sessions connect; local without it"
+    )
+    parser.add_argument("--limits", action="store_true", help="let limits on time and cost count at the local endpoint")
+    add_profiles_dir(parser)
+    add_values(parser)
+    parser.set_defaults(run=run)
+
+
+def _count(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdecimal() else 0
+    if not 1 <= number <= _MOST:
+        msg = f"must be a number from 1 to {_MOST}"
+        raise argparse.ArgumentTypeError(msg)
+    return number
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the scenarios that the command line names; returns the exit code.
+
+    Raises:
+        UsageError: There is none.
+        ProfileError: A scenario or its profile has problems.
+        OutputError: The verdicts cannot be written.
+    """
+    import anyio
+
+    from runner import logs
+    from runner.errors import UsageError
+    from runner.scenarios.scenario_file import load_scenarios, scenario_files
+
+    paths = [each for each in scenario_files(options.paths) if options.word.lower() in str(each).lower()]
+    if not paths:
+        msg = f"-k {options.word}: no scenario has this in its name"
+        raise UsageError(msg)
+    scenarios = load_scenarios(paths, profile=options.tested, values=given_values(options))
+    logs.configure(level="debug" if options.verbose else "error", format=options.log_format or "auto")
+    return anyio.run(_until_signal, scenarios, options)
+
+
+async def _until_signal(scenarios: Sequence[LoadedScenario], options: argparse.Namespace) -> int:
+    """Run the scenarios, which a signal ends; the verdicts until then are told all the same."""
+    from runner.runs.signals import watch
+    from runner.scenarios.scenario_run import ScenarioRuns, exit_code
+    from runner.task_groups import body_task_group
+
+    verdicts: list[ScenarioVerdict] = []
+    code = 0
+
+    def take(number: int) -> None:
+        nonlocal code
+        code = 128 + number
+        tasks.cancel_scope.cancel()
+
+    def tell(verdict: ScenarioVerdict) -> None:
+        verdicts.append(verdict)
+        if options.output == "text":
+            _tell(verdict)
+
+    async with body_task_group() as tasks:
+        await tasks.start(watch, take)
+        is_local = options.endpoint == "local"
+        runs = ScenarioRuns(options.repeat, options.jobs, is_local, options.limits or not is_local, _kept())
+        await runs.execute(scenarios, tell)
+        tasks.cancel_scope.cancel()
+    _conclude(verdicts, len(scenarios) - len(verdicts), options)
+    return code or exit_code(verdicts)
+
+
+def _kept() -> Path:
+    """Where the journals of runs are kept that have not passed."""
+    import os
+    from pathlib import Path
+
+    state = os.environ.get("XDG_STATE_HOME") or str(Path(os.environ.get("HOME") or "/") / ".local" / "state")
+    return Path(state) / "rt-run" / "tests"
+
+
+def _tell(verdict: ScenarioVerdict) -> None:
+    """Write a verdict for people."""
+    from runner.cli.plain_text import plain_line, write_plain
+
+    share = f", {verdict.passed} of {verdict.runs} runs passed" if verdict.runs > 1 else ""
+    lines = [f"{verdict.verdict.replace('-', ' '):<8} {verdict.name}  ({verdict.duration_s:.1f} s{share})"]
+    if verdict.problems:
+        lines += [f"  {each}" for each in verdict.problems]
+        lines += [f"  | {each}" for each in verdict.transcript]
+        lines += [f"  journal: {verdict.journal}"] if verdict.journal else []
+    write_plain("".join(f"{plain_line(each)}\n" for each in lines))
+
+
+def _conclude(verdicts: Sequence[ScenarioVerdict], left: int, options: argparse.Namespace) -> None:
+    """Write what there is to say of all scenarios together."""
+    from collections import Counter
+
+    from runner.cli.plain_text import write_plain
+
+    kinds = Counter(each.verdict for each in verdicts)
+    kinds["not-run"] += left
+    if options.output == "json":
+        import json
+        from dataclasses import asdict
+
+        told = {"passed": kinds["passed"], "failed": kinds["failed"], "not_run": kinds["not-run"]}
+        rows = [asdict(each) | {"duration_s": round(each.duration_s, 3)} for each in verdicts]
+        write_plain(json.dumps({**told, "scenarios": rows}, indent=2, ensure_ascii=False) + "\n")
+    else:
+        parts = [f"{kinds[kind]} {name}" for kind, name in _WORDS if kinds[kind] or kind == "passed"]
+        write_plain(f"{', '.join(parts)}\n")
+    if options.junit:
+        from pathlib import Path
+
+        from runner.errors import OutputError, reason_of
+        from runner.scenarios.junit import junit
+
+        try:
+            Path(options.junit).write_bytes(junit(verdicts))
+        except OSError as error:
+            msg = f"{options.junit} cannot be written: {reason_of(error)}"
+            raise OutputError(msg) from None

@@ -1,0 +1,270 @@
+"""Runs of scenarios: each is a session of its own, whose verdict follows from what happened in it."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+import anyio
+import anyio.to_thread
+
+from runner.errors import InputError, RunnerError
+from runner.inputs.broadcast import Broadcast
+from runner.inputs.stdin import STDIN
+from runner.outputs.standard_output import StandardOutput
+from runner.profile.filling import file_name
+from runner.protocol.json_text import dumps
+from runner.runs.session_run import SessionRun
+from runner.runs.shared import Shared
+from runner.scenarios.judgement import judged, transcript
+from runner.scenarios.observations import Observations
+from runner.scenarios.rehearsal import rehearsed
+from runner.scenarios.scenario_input import ScenarioInput
+from runner.tools.answered_source import answered_sources
+from runner.tools.tool_source import CallAnswer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from runner.journal.report_model import SessionReport
+    from runner.runs.outcome import Outcome
+    from runner.scenarios.scenario import AnsweredCall, Scenario
+    from runner.scenarios.scenario_file import LoadedScenario
+
+VerdictKind = Literal["passed", "failed", "not-run"]
+_FLUSH_LEAST_S: Final = 5.0
+_P95: Final = 0.95
+
+
+@dataclass
+class ScenarioVerdict:
+    """What has become of a scenario, over all its runs."""
+
+    name: str
+    profile: str
+    verdict: VerdictKind = "passed"
+    runs: int = 0
+    passed: int = 0
+    """How many of the runs have passed."""
+    problems: list[str] = field(default_factory=list)
+    """What is wrong, of the first run that has not passed; and of all runs together."""
+    transcript: list[str] = field(default_factory=list)
+    """What was said and called in that run, a line each."""
+    journal: str = ""
+    """The journal of that run."""
+    duration_s: float = 0.0
+
+
+@dataclass
+class _Run:
+    """One run of a scenario."""
+
+    verdict: VerdictKind
+    problems: list[str]
+    seen: Observations
+    journal: str = ""
+    first_audio_s: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ScenarioRuns:
+    """Runs scenarios, each as often as is asked for, and several at once.
+
+    Args:
+        repeat: How often each runs.
+        jobs: How many sessions there are at once.
+        is_local: Whether the local endpoint takes the place of the profiles' own.
+        counts_limits: Whether limits on time and cost count.
+        folder: Where the journals of runs are kept that have not passed.
+    """
+
+    repeat: int
+    jobs: int
+    is_local: bool
+    counts_limits: bool
+    folder: Path
+
+    async def execute(
+        self, scenarios: Sequence[LoadedScenario], tell: Callable[[ScenarioVerdict], None]
+    ) -> list[ScenarioVerdict]:
+        """Run all scenarios; their verdicts are told, and returned, in the order of the scenarios.
+
+        Args:
+            scenarios: The scenarios.
+            tell: Called with each verdict as soon as those before it are told.
+        """
+        verdicts: dict[int, ScenarioVerdict] = {}
+        told = 0
+        slots = anyio.Semaphore(self.jobs)
+
+        async def execute_one(index: int, each: LoadedScenario) -> None:
+            nonlocal told
+            verdicts[index] = await self._verdict(each, slots)
+            while told in verdicts:
+                tell(verdicts[told])
+                told += 1
+
+        async with anyio.create_task_group() as tasks:
+            for index, each in enumerate(scenarios):
+                tasks.start_soon(execute_one, index, each)
+        return [verdicts[index] for index in range(len(scenarios))]
+
+    async def _verdict(self, each: LoadedScenario, slots: anyio.Semaphore) -> ScenarioVerdict:
+        runs: list[_Run] = []
+        verdict = ScenarioVerdict(each.name, each.loaded.name, runs=self.repeat)
+
+        async def execute_one(number: int) -> None:
+            async with slots:
+                started_s = anyio.current_time()
+                runs.append(await self._run(each, number))
+                verdict.duration_s += anyio.current_time() - started_s
+
+        async with anyio.create_task_group() as tasks:
+            for number in range(1, self.repeat + 1):
+                tasks.start_soon(execute_one, number)
+        verdict.passed = sum(run.verdict == "passed" for run in runs)
+        least = math.ceil(each.scenario.pass_rate * self.repeat - 1e-9)
+        if bad := next((run for kind in ("failed", "not-run") for run in runs if run.verdict == kind), None):
+            verdict.problems, verdict.transcript, verdict.journal = bad.problems, transcript(bad.seen), bad.journal
+            if verdict.passed < least:
+                verdict.verdict = bad.verdict
+        if self.counts_limits and (late := _late(each.scenario, [at for run in runs for at in run.first_audio_s])):
+            verdict.verdict = "failed"
+            verdict.problems = [*verdict.problems, late]
+        return verdict
+
+    async def _run(self, each: LoadedScenario, number: int) -> _Run:
+        if not self.is_local and (reason := _needs_local(each.scenario)):
+            return _Run("not-run", [reason], Observations())
+        work = Path(await anyio.to_thread.run_sync(partial(tempfile.mkdtemp, prefix="rt-run-test-")))
+        kept = self.folder / f"{file_name(each.name)}-{number}"
+        try:
+            run = await self._session(each, work)
+            if run.verdict != "passed":
+                run.journal = await anyio.to_thread.run_sync(_keep, work, kept)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(partial(shutil.rmtree, work, ignore_errors=True))
+        return run
+
+    async def _session(self, each: LoadedScenario, work: Path) -> _Run:
+        scenario, seen = each.scenario, Observations()
+        run = SessionRun(
+            rehearsed(each.loaded, scenario, work, is_local=self.is_local),
+            1,
+            _shared(scenario, seen),
+            lambda _before, _after: None,
+        )
+        run.readers.append(seen.read)
+        outcome = await run.execute()
+        if not outcome.session_id and outcome.error is not None:
+            return _Run("not-run", [_told(outcome.error)], seen)
+        problems = judged(scenario, seen, reason=outcome.reason, counts_time=self.counts_limits)
+        problems += _failure(scenario, outcome)
+        report = await anyio.to_thread.run_sync(_report, work / "session.jsonl", run)
+        first_audio_s = [each.first_audio_s for each in report.turns if each.first_audio_s is not None]
+        if self.counts_limits:
+            problems += _expensive(scenario, report)
+        return _Run("failed" if problems else "passed", problems, seen, first_audio_s=first_audio_s)
+
+
+def exit_code(verdicts: Iterable[ScenarioVerdict]) -> int:
+    """0 if all have passed, 1 if one has failed, 3 if none has failed and one was not run."""
+    kinds = {each.verdict for each in verdicts}
+    return 1 if "failed" in kinds else 3 if "not-run" in kinds else 0
+
+
+def _shared(scenario: Scenario, seen: Observations) -> Shared:
+    """What the sessions of a process share; these share nothing, and have no standard input or output."""
+    answers = _answers(scenario.tool_results)
+    return Shared(
+        runs=1,
+        stdin=Broadcast(STDIN, max_line_bytes=0),
+        stdout=StandardOutput(is_shared=False),
+        opening=anyio.Semaphore(1),
+        connecting=anyio.Semaphore(1),
+        flush_least_s=_FLUSH_LEAST_S,
+        input=ScenarioInput(scenario, seen),
+        sources=partial(answered_sources, answers=answers) if answers else None,
+    )
+
+
+def _answers(results: Mapping[str, AnsweredCall]) -> dict[str, CallAnswer]:
+    return {
+        name: CallAnswer(each.output if isinstance(each.output, str) else dumps(each.output), is_failed=each.fails)
+        for name, each in results.items()
+    }
+
+
+def _failure(scenario: Scenario, outcome: Outcome) -> list[str]:
+    """What is wrong with how a session ended, unless it is expected to fail."""
+    is_expected = scenario.end is not None and scenario.end.reason == outcome.reason == "failed"
+    return [f"the session has failed: {_told(outcome.error)}"] if outcome.error and not is_expected else []
+
+
+def _told(error: RunnerError) -> str:
+    return f"{error.message}; {error.hint}" if error.hint else error.message
+
+
+def _needs_local(scenario: Scenario) -> str:
+    """Why a scenario cannot run at another endpoint than the local one."""
+    if any(turn.spoken for turn in scenario.turns):
+        return "only the local endpoint understands the synthetic voice of `spoken`; give a recording with `audio`"
+    if scenario.faults:
+        return "only the local endpoint has `faults`"
+    return ""
+
+
+def _report(path: Path, run: SessionRun) -> SessionReport:
+    """The report of a run, from its journal."""
+    from runner.journal.reading import read_journal
+    from runner.journal.session_report import report_of
+    from runner.journal.timeline import Timeline
+
+    timeline = Timeline()
+    with suppress(InputError):
+        for record in read_journal(path, lambda _: None):
+            timeline.take(record)
+    return report_of(timeline, prices=run.profile.run.limits.prices)
+
+
+def _expensive(scenario: Scenario, report: SessionReport) -> list[str]:
+    most = scenario.limits.cost
+    if most is None:
+        return []
+    if report.cost is None:
+        return ["limits.cost: the profile has no [run.limits.prices], so that the cost is not known"]
+    return [f"limits.cost: it cost {report.cost:g}, and may cost {most:g}"] if report.cost > most else []
+
+
+def _late(scenario: Scenario, first_audio_s: list[float]) -> str:
+    most_ms = scenario.limits.first_audio_p95_ms
+    if most_ms is None:
+        return ""
+    if not first_audio_s:
+        return "limits.first_audio_p95_ms: no answer had any audio"
+    took_ms = sorted(first_audio_s)[math.ceil(_P95 * len(first_audio_s)) - 1] * 1000
+    if took_ms <= most_ms:
+        return ""
+    return f"limits.first_audio_p95_ms: answers took {took_ms:.0f} ms to their first audio, and may take {most_ms} ms"
+
+
+def _keep(work: Path, kept: Path) -> str:
+    """Keep the files of a run in place of those of an earlier one; returns the journal's path."""
+    from runner.errors import OutputError, reason_of
+    from runner.outputs.append_file import make_folder
+
+    try:
+        make_folder(kept.parent)
+        shutil.rmtree(kept, ignore_errors=True)
+        shutil.move(work, kept)
+    except OSError as error:
+        msg = f"the journal of a run cannot be kept in {kept}: {reason_of(error)}"
+        raise OutputError(msg) from None
+    return str(kept / "session.jsonl")
