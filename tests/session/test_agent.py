@@ -3,12 +3,15 @@
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from http.server import HTTPServer
 from pathlib import Path
 
 import pytest
 
-from runner import load_profile, open_session
+from runner import Session, load_profile, open_session
+from runner.protocol.effects import TurnEnded
+from tests.helpers.local_client import said, silence
 from tests.helpers.log_capture import captured_log
 
 pytestmark = pytest.mark.anyio
@@ -37,35 +40,39 @@ def prices(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         sys.modules.pop(name, None)
 
 
-async def test_every_kind_of_tool_is_called_and_its_result_used(repository: Path, prices: str) -> None:
-    """A program, a request, a function and an MCP server answer, and so do their failures."""
-    sets = [f"tools.1.run.url={prices}", "endpoint.delta_interval_ms=0"]
+QUESTIONS = {
+    "Where is order 17?": "The function answered: Order 17 is shipped on Monday.",
+    "And order 99?": "The function answered: The tool failed with exit code 1.\nThere is no order 99.",
+    "A table for 4, please.": 'The function answered: {"table":"garden","seats":4}',
+    "What is the price of tea?": "The function answered: tea costs 4.20",
+    "What is the price of gold?": "The function answered: The tool answered with HTTP 404.\nnot on the menu",
+    "Write a ticket: the tea was cold": "The function answered: Ticket 1: the tea was cold",
+    "Good-bye!": "Good-bye, and thank you for coming.",
+}
+OUTCOMES = ["ok", "failed", "ok", "ok", "failed", "ok", "ok"]
+
+
+async def asked_by_voice(session: Session, question: str) -> str:
+    """Say a question, and what the answer says, by its transcript."""
+    effects = session.effects()
+    await session.append_audio(said(question) + silence(700))
+    async for effect in effects:
+        if isinstance(effect, TurnEnded) and effect.role == "assistant":
+            return effect.text
+    return ""
+
+
+@pytest.mark.parametrize("modality", ["text", "audio"])
+async def test_every_kind_of_tool_is_called_and_its_result_used(modality: str, repository: Path, prices: str) -> None:
+    """A program, a request, a function and an MCP server answer, and so do their failures, in writing and by voice."""
+    sets = [f"tools.1.run.url={prices}", "endpoint.delta_interval_ms=0", f'session.output_modalities=["{modality}"]']
     loaded = load_profile(repository / "profiles" / "agent.toml", sets=sets)
 
     with captured_log() as lines:
         async with open_session(loaded) as session:
-            answers = [
-                await session.ask(question)
-                for question in (
-                    "Where is order 17?",
-                    "And order 99?",
-                    "A table for 4, please.",
-                    "What is the price of tea?",
-                    "What is the price of gold?",
-                    "Write a ticket: the tea was cold",
-                    "Good-bye!",
-                )
-            ]
+            ask = session.ask if modality == "text" else partial(asked_by_voice, session)
+            answers = {question: await ask(question) for question in QUESTIONS}
 
     assert not loaded.warnings
-    assert answers == [
-        "The function answered: Order 17 is shipped on Monday.",
-        "The function answered: The tool failed with exit code 1.\nThere is no order 99.",
-        'The function answered: {"table":"garden","seats":4}',
-        "The function answered: tea costs 4.20",
-        "The function answered: The tool answered with HTTP 404.\nnot on the menu",
-        "The function answered: Ticket 1: the tea was cold",
-        "Good-bye, and thank you for coming.",
-    ]
-    outcomes = [line["outcome"] for line in lines if line["event"] == "tool_called"]
-    assert outcomes == ["ok", "failed", "ok", "ok", "failed", "ok", "ok"]
+    assert answers == QUESTIONS
+    assert [line["outcome"] for line in lines if line["event"] == "tool_called"] == OUTCOMES
