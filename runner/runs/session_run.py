@@ -232,7 +232,7 @@ class SessionRun:
                 await session.conclude()
                 if reason == "input-end" and playback:
                     await playback.finished()
-                self.stop(reason)
+                self.stop("hung-up" if session.tools and session.tools.has_hung_up else reason)
         except RunnerError as error:
             # The session's own failure is reported by `_drain`, and a question that came too late is no failure.
             if session.failure is None and not self._reason and not (self._first and self._first.is_there):

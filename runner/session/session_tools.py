@@ -64,6 +64,11 @@ class SessionTools:
         self._offered: list[JsonObject] = []
         self._opened = anyio.Event()
 
+    @property
+    def has_hung_up(self) -> bool:
+        """Whether the model has said good-bye to end the session, which the user at most has still to hear."""
+        return self.hang_up is not None and self.hang_up.is_due
+
     async def open_beside(self, connect: Callable[[], Awaitable[None]]) -> None:
         """Open the tools of the profile while something connects the session.
 
@@ -165,7 +170,7 @@ class SessionTools:
         interrupted = self._carriage.state.rounds.interrupt(responses)
         if self._loop is not None and interrupted:
             self._loop.interrupt()
-        if self.hang_up is not None and self.hang_up.is_due:
+        if self.hang_up is not None and self.has_hung_up:
             self.hang_up.abandon()
         self.dropped([each.turn_id for each in interrupted if each.turn_id])
         self._carriage.changes.notify()

@@ -22,8 +22,6 @@ output_modalities = ["text"]
 name = "order"
 parameters = { type = "object", properties = { number = { type = "string" } } }
 run = { kind = "command", argv = ["cat"] }
-[run]
-until = "signal"
 [run.tools]
 hang_up = true
 [[outputs]]
