@@ -10,16 +10,18 @@ import anyio.to_thread
 from runner import logs
 from runner.errors import IllegalEvent, ProfileError, RunnerError
 from runner.profile.filling import filled
-from runner.runs.reload_plan import ReloadPlan, reload_plan
+from runner.profile.keys import dotted
+from runner.runs.reload_plan import changed_keys, reload_plan, restart_keys
 from runner.session.confirmation import send_confirmed
 from runner.session.reconfiguration import renew
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
+    from runner.profile.keys import Key
     from runner.profile.load import LoadedProfile
     from runner.runs.session_run import SessionRun
-    from runner.session.session import Session
+    from runner.session.session_tools import ToolRenewal
     from runner.settings.profile import Profile
 
     Reread = Callable[[], Sequence[LoadedProfile]]
@@ -59,58 +61,95 @@ class Reload:
             msg = f"session {opening.number} of {opening.context['profile']} is still being opened"
             raise IllegalEvent(msg, hint="reload when it is open")
         loaded = {each.name: each for each in await anyio.to_thread.run_sync(self._reread)}
-        plans = [(run, *_planned(run, loaded[run.context["profile"]])) for run in self._runs if run.phase == "live"]
-        if not plans:
+        changes = [_SessionReload(run, loaded[run.context["profile"]]) for run in self._runs if run.phase == "live"]
+        if not changes:
             msg = "no session is open that could be reloaded"
             raise IllegalEvent(msg)
-        if restart := sorted({key for _, _, plan in plans for key in plan.restart}):
+        if restart := sorted({key for each in changes for key in restart_keys(each.keys)}):
             msg = f"these keys take a restart: {', '.join(restart)}"
             raise ProfileError(msg, hint="restart the process, or put them back; nothing else was changed")
-        failures: list[RunnerError] = []
-        async with anyio.create_task_group() as tasks:
-            for run, profile, plan in plans:
-                tasks.start_soon(_apply, run, profile, plan, failures)
-        if failures:
-            raise failures[0]
+        try:
+            await _all(changes, _SessionReload.prepare)
+            await _all(changes, _SessionReload.apply)
+        finally:
+            for each in changes:
+                each.close()
         self._log_by(next(iter(loaded.values())).profile)
         told: dict[str, Any] = {
-            "changed": sorted({key for _, _, plan in plans for key in plan.changed}),
-            "dropped": sorted({key for _, _, plan in plans for key in plan.dropped}),
-            "moved": sum(plan.moves for _, _, plan in plans),
+            "changed": sorted({dotted(key) for each in changes for key in each.keys}),
+            "dropped": sorted({key for each in changes for key in each.dropped}),
+            "moved": sum(each.moved for each in changes),
         }
         logs.logger().info("reloaded", **{key: value for key, value in told.items() if value})
         return told
 
 
-def _planned(run: SessionRun, loaded: LoadedProfile) -> tuple[Profile, ReloadPlan]:
-    session = _session(run)
-    profile = filled(loaded.profile, name=loaded.name, started=run.started)
-    tools = session.tools.definitions(profile) if session.tools else []
-    return profile, reload_plan(run.profile, profile, session.state.configuration.wanted, tools)
+class _SessionReload:
+    """What a reload changes in one session.
 
+    Args:
+        run: Whose session it is.
+        loaded: The profile as it is by now.
+    """
 
-async def _apply(run: SessionRun, profile: Profile, plan: ReloadPlan, failures: list[RunnerError]) -> None:
-    """Have one session go by its profile; a failure concerns only this session."""
-    session = _session(run)
-    with logs.bound(**run.context):
-        try:
-            if plan.moves:
-                await renew(session.carriage, profile, plan.asked)
-            else:
+    def __init__(self, run: SessionRun, loaded: LoadedProfile) -> None:
+        assert run.session is not None  # noqa: S101  # it is live
+        self.run = run
+        self.dropped: Sequence[str] = ()
+        self.moved = False
+        self._session = run.session
+        self._profile = filled(loaded.profile, name=loaded.name, started=run.started)
+        self._tools: ToolRenewal | None = None
+        self.keys: list[Key] = changed_keys(run.profile, self._profile)
+
+    async def prepare(self) -> None:
+        """Open what has to be open before anything changes; raises why it cannot be."""
+        if self._session.tools:
+            self._tools = await self._session.tools.prepared(self._profile)
+
+    async def apply(self) -> None:
+        """Have the session go by its profile; raises why it does not."""
+        session, profile = self._session, self._profile
+        tools = self._tools.definitions if self._tools else None
+        plan = reload_plan(self.run.profile, profile, session.state.configuration.wanted, tools)
+        if plan.moves:
+            await renew(session.carriage, profile, plan.asked)
+        else:
+            # Who asked for the reload may go meanwhile, and half of it must not stay.
+            with anyio.CancelScope(shield=True):
                 if plan.update:
                     kind = {} if session.state.kind == "translation" else {"type": session.state.kind}
                     await send_confirmed(session, {"type": "session.update", "session": {**kind, **plan.update}})
                     session.state.configuration.asked = plan.asked
                 await renew(session.carriage, profile)
-        except RunnerError as error:
-            logs.logger().error("session_not_reloaded", **error.facts)
-            failures.append(error)
-        else:
-            if session.tools:
-                session.tools.adopt(profile)
-            run.adopt(profile)
+        if session.tools:
+            session.tools.adopt(profile, self._tools)
+        self.run.adopt(profile)
+        self.dropped, self.moved = plan.dropped, plan.moves
+
+    def close(self) -> None:
+        """Close what was opened, unless the session has it by now."""
+        if self._tools:
+            self._tools.sources.give_up()
 
 
-def _session(run: SessionRun) -> Session:
-    assert run.session is not None  # noqa: S101  # it is live
-    return run.session
+async def _all(changes: Sequence[_SessionReload], step: Callable[[_SessionReload], Awaitable[None]]) -> None:
+    """Take a step of all changes beside each other; each failure is its own session's, and the first is raised."""
+    failures: list[RunnerError] = []
+
+    async def take(change: _SessionReload) -> None:
+        with logs.bound(**change.run.context):
+            try:
+                await step(change)
+            except RunnerError as error:
+                logs.logger().error("session_not_reloaded", **error.facts)
+                failures.append(error)
+            except Exception:  # noqa: BLE001  # whatever it is, it is ours, and no session shall suffer from it
+                logs.logger().exception("internal_error")
+                failures.append(RunnerError("a bug in rt-run, which the log traces"))
+
+    async with anyio.create_task_group() as tasks:
+        for each in changes:
+            tasks.start_soon(take, each)
+    if failures:
+        raise failures[0]

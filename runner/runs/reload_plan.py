@@ -27,12 +27,15 @@ _AT_ONCE: Final[tuple[Key, ...]] = (
     ("run", "rollover"),
     ("run", "history"),
     ("run", "limits"),
+    ("run", "tools"),
 )
 """What takes effect at once."""
 _BY_CONNECTION: Final[tuple[Key, ...]] = (("endpoint",), ("auth",), ("model",), ("session", "model"))
 """What another connection brings."""
-_IN_PLACE: Final[tuple[Key, ...]] = (("session",),)
-"""What the API changes while the session runs, apart from the following."""
+_IN_PLACE: Final[tuple[Key, ...]] = (("session",), ("tools",), ("mcp_servers",))
+"""What the API changes while the session runs, apart from the following, and what the model may call."""
+_NAMED: Final = ("tools", "mcp_servers")
+"""The arrays whose tables have names, by which their keys are told."""
 _FIXED: Final[tuple[Key, ...]] = (("audio", "output", "voice"), ("tracing",))
 """What the API does not change in a session object once a connection goes by it: a voice after its first sound."""
 _MERGED: Final[tuple[Key, ...]] = ((), ("audio",), ("audio", "input"), ("audio", "output"))
@@ -42,10 +45,6 @@ _MERGED: Final[tuple[Key, ...]] = ((), ("audio",), ("audio", "input"), ("audio",
 class ReloadPlan(NamedTuple):
     """What changes in one session."""
 
-    restart: Sequence[str]
-    """The keys whose change takes a restart; where there are any, nothing else is done."""
-    changed: Sequence[str]
-    """All keys that change."""
     update: JsonObject
     """The fields of the session object that change in place."""
     asked: JsonObject
@@ -56,26 +55,48 @@ class ReloadPlan(NamedTuple):
     """The keys of the session object that somebody has changed in the meantime, and that the profile has otherwise."""
 
 
-def reload_plan(old: Profile, new: Profile, wanted: JsonObject, tools: Sequence[JsonObject]) -> ReloadPlan:
-    """Plan the reload of one session.
+def changed_keys(old: Profile, new: Profile) -> list[Key]:
+    """The keys in which two profiles differ; a tool and a server are named, and have no number."""
+    here, there = old.model_dump(mode="json"), new.model_dump(mode="json")
+    keys: list[Key] = []
+    for array in _NAMED:
+        mine, theirs = ({each["name"]: each for each in tables.pop(array)} for tables in (here, there))
+        for name in {**mine, **theirs}:
+            if name in mine and name in theirs:
+                keys += [(array, name, *key) for key in _changed(mine[name], theirs[name])]
+            else:
+                keys.append((array, name))
+    return [*keys, *_changed(here, there)]
+
+
+def restart_keys(keys: Sequence[Key]) -> list[str]:
+    """The keys whose change takes a restart; where there are any, nothing else is done."""
+    return [dotted(key) for key in keys if _takes_restart(key)]
+
+
+def reload_plan(old: Profile, new: Profile, wanted: JsonObject, tools: Sequence[JsonObject] | None) -> ReloadPlan:
+    """Plan the reload of one session, in which nothing takes a restart.
 
     Args:
         old: The profile that the session goes by.
         new: The profile that it is to go by.
         wanted: The session object that was asked for by now, whoever asked.
-        tools: The tools that the new profile offers, as the session object takes them, where rt-run runs some.
+        tools: The tools that the new profile offers, as the session object takes them, where rt-run has run some or is
+            to run some.
     """
-    keys = list(_changed(old.model_dump(mode="json"), new.model_dump(mode="json")))
     before, asked = session_update(old)["session"], session_update(new)["session"]
-    if tools:
-        before, asked = {**before, "tools": wanted.get("tools")}, {**asked, "tools": [*tools]}
+    if tools is not None:
+        before.pop("tools", None)
+        asked.pop("tools", None)
+        if "tools" in wanted:
+            before["tools"] = wanted["tools"]
+        if tools or "tools" in wanted:
+            asked["tools"] = [*tools]
     update, needs_connection = _difference(wanted, asked)
     return ReloadPlan(
-        restart=[dotted(key) for key in keys if _takes_restart(key)],
-        changed=[dotted(key) for key in keys],
         update=update,
         asked=asked,
-        moves=needs_connection or any(_is_below(key, _BY_CONNECTION) for key in keys),
+        moves=needs_connection or any(_is_below(key, _BY_CONNECTION) for key in changed_keys(old, new)),
         dropped=[dotted(key) for key in _changed(before, wanted)],
     )
 

@@ -51,12 +51,13 @@ class Approvals:
         changes: Notified when a request comes or goes.
 
     Attributes:
+        timeout_s: As above, for requests to come.
         waiting: The requests without an answer, by their ids, the oldest first.
     """
 
     def __init__(self, timeout_s: float, changes: Changes) -> None:
         self.waiting: dict[str, ApprovalRequest] = {}
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
         self._changes = changes
         self._answers: dict[str, ApprovalAnswer] = {}
         self._ask: Approve | None = None
@@ -86,8 +87,8 @@ class Approvals:
     async def decide(self, request: ApprovalRequest, how: CallApproval) -> ApprovalAnswer:
         """Wait for the answer to a request; after the time for it, the answer is no."""
         logs.logger().info("approval_asked", tool=request.name, call_id=request.id)
-        answer = ApprovalAnswer(False, f"Nobody has approved of the call within {self._timeout_s:g} s.")
-        with anyio.move_on_after(self._timeout_s):
+        answer = ApprovalAnswer(False, f"Nobody has approved of the call within {self.timeout_s:g} s.")
+        with anyio.move_on_after(self.timeout_s):
             if isinstance(how, ApprovalCommand):
                 answer = await _decided_by(how, request)
             else:

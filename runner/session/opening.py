@@ -103,8 +103,7 @@ async def kept_session(
                 from runner.session.greeter import Greeter
 
                 await tasks.start(Greeter(profile.greeting, session, carriage, audio).run)
-            if tools.hang_up:
-                tasks.start_soon(_end_when_hung_up, tools.hang_up, session, ended)
+            tools.watch_hang_up(lambda hang_up: tasks.start_soon(_end_when_hung_up, hang_up, session, ended))
             if profile.idle:
                 from runner.session.idle_watch import IdleWatch
 

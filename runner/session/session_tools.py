@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
     from runner.session.outbox import Outbox
     from runner.session.tool_loop import ToolLoop
     from runner.settings.profile import Profile
-    from runner.tools.profile_tools import MakeSources
-    from runner.tools.toolbox import Toolbox
+    from runner.tools.profile_tools import DeclaredSources, MakeSources
+    from runner.tools.tool_source import ToolSource
+    from runner.tools.toolbox import SourceRenewal, Toolbox
 
 
 class SessionTools:
@@ -38,7 +40,6 @@ class SessionTools:
 
     Attributes:
         approvals: The calls that wait for somebody's approval.
-        hang_up: The model's wish to end the session, None where it is not offered that.
         dropped: Called with the requests of turns that do not go on.
     """
 
@@ -51,23 +52,26 @@ class SessionTools:
         sources: MakeSources | None = None,
     ) -> None:
         self.approvals = Approvals(profile.run.tools.approval_timeout_s, carriage.changes)
-        self.hang_up: HangUp | None = None
         self.dropped: Callable[[Sequence[str]], object] = bool
         self._profile = profile
         self._carriage = carriage
         self._outbox = outbox
         self._tasks = tasks
-        self._sources = sources
+        self._make = sources
         self._toolbox: Toolbox | None = None
         self._loop: ToolLoop | None = None
         self._host: HostTools | None = None
+        self._declared: DeclaredSources | None = None
+        self._hang_up: HangUp | None = None
+        """The model's wish to end the session, which it can only have where it is offered that."""
+        self._watch: Callable[[HangUp], object] | None = None
         self._offered: list[JsonObject] = []
         self._opened = anyio.Event()
 
     @property
     def has_hung_up(self) -> bool:
         """Whether the model has said good-bye to end the session, which the user at most has still to hear."""
-        return self.hang_up is not None and self.hang_up.is_due
+        return self._hang_up is not None and self._hang_up.is_due
 
     async def open_beside(self, connect: Callable[[], Awaitable[None]]) -> None:
         """Open the tools of the profile while something connects the session.
@@ -77,7 +81,7 @@ class SessionTools:
         """
         failures: list[RunnerError] = []
         async with anyio.create_task_group() as opening:
-            if self._has_tools:
+            if _has_tools(self._profile):
                 opening.start_soon(self._open, self._made()[0], failures, opening.cancel_scope)
             else:
                 self._opened.set()
@@ -88,15 +92,6 @@ class SessionTools:
                 opening.cancel_scope.cancel()
         if failures:
             raise failures[0]
-
-    @property
-    def _has_tools(self) -> bool:
-        """Whether anything of the profile is run or approved of here."""
-        profile, session = self._profile, self._profile.session
-        if not isinstance(session, RealtimeSettings):
-            return False
-        asks = any(isinstance(each, McpTool) for each in session.tools or ())
-        return bool(asks or profile.tools or profile.mcp_servers or profile.run.tools.hang_up)
 
     async def _open(self, toolbox: Toolbox, failures: list[RunnerError], scope: anyio.CancelScope) -> None:
         try:
@@ -112,26 +107,58 @@ class SessionTools:
         self._offered = self.definitions()
         return self._offered
 
-    def definitions(self, profile: Profile | None = None) -> list[JsonObject]:
+    def definitions(self) -> list[JsonObject]:
         """The tools as `session.tools` takes them: those of the session object, and those that rt-run runs.
 
         Nothing where rt-run runs none.
+        """
+        return _laid_over(self._profile, self._toolbox.definitions()) if self._toolbox else []
 
-        Args:
-            profile: Another profile whose session object counts, with the same tables of tools.
+    async def prepared(self, profile: Profile) -> ToolRenewal | None:
+        """Open what another profile declares beside what is offered; a table that is the same keeps what it has.
+
+        Returns:
+            What can be taken, or given up; None where neither profile has tools.
+
+        Raises:
+            RunnerError: One of the tools can never be had; what is offered stays.
         """
         if self._toolbox is None:
-            return []
-        given = (profile or self._profile).model_dump(mode="json", exclude_unset=True, include={"session": {"tools"}})
-        by_hand: list[JsonObject] = given.get("session", {}).get("tools") or []
-        run = self._toolbox.definitions()
-        names = {each.get("name") for each in run if each["type"] == "function"}
-        return [*(each for each in by_hand if each.get("name", "") not in names), *run]
+            if not _has_tools(profile):
+                return None
+            self._made()
+            self._offered = self.definitions()
+        from runner.tools.profile_tools import DeclaredSources
 
-    def adopt(self, profile: Profile) -> None:
-        """Go by another profile, with the same tables of tools; the endpoint knows of its session object already."""
+        declared = DeclaredSources(profile, self._declared)
+        renewal = await self._made()[0].opened_beside(self._ordered(profile, declared.sources))
+        return ToolRenewal(declared, renewal, _laid_over(profile, renewal.definitions()))
+
+    def adopt(self, profile: Profile, renewal: ToolRenewal | None) -> None:
+        """Go by another profile, and offer its tools, which the endpoint has been told of."""
         self._profile = profile
-        self._offered = self.definitions()
+        self.approvals.timeout_s = profile.run.tools.approval_timeout_s
+        if renewal is None:
+            return
+        renewal.sources.take()
+        renewal.declared.reserve_names()
+        self._declared, self._offered = renewal.declared, renewal.definitions
+        if self._loop is not None:
+            self._loop.adopt(profile.run.tools)
+        self._carriage.state.rounds.most = profile.run.tools.max_rounds
+        self._watch_offered()
+        # What has come or gone meanwhile, or has another name by now.
+        self.refresh()
+
+    def watch_hang_up(self, watch: Callable[[HangUp], object]) -> None:
+        """Call `watch` once, with the model's wish to end the session, where or when it is offered that."""
+        self._watch = watch
+        self._watch_offered()
+
+    def _watch_offered(self) -> None:
+        if self._watch and self._hang_up and self._profile.run.tools.hang_up:
+            self._watch(self._hang_up)
+            self._watch = None
 
     def add(self, function: Callable[..., Any], **settings: Any) -> None:
         """Offer a function of the host program; one that the profile declares as `client` has its limits from there.
@@ -170,8 +197,8 @@ class SessionTools:
         interrupted = self._carriage.state.rounds.interrupt(responses)
         if self._loop is not None and interrupted:
             self._loop.interrupt()
-        if self.hang_up is not None and self.has_hung_up:
-            self.hang_up.abandon()
+        if self._hang_up is not None and self.has_hung_up:
+            self._hang_up.abandon()
         self.dropped([each.turn_id for each in interrupted if each.turn_id])
         self._carriage.changes.notify()
 
@@ -182,16 +209,16 @@ class SessionTools:
             from runner.session.hang_up import HangUp
             from runner.session.host_tools import HostTools
             from runner.session.tool_loop import ToolLoop
-            from runner.tools.profile_tools import profile_sources
+            from runner.tools.profile_tools import DeclaredSources
             from runner.tools.toolbox import Toolbox
 
-            hang_up = HangUp(self._carriage)
-            self._host = HostTools(self._profile.tools)
-            sources = [self._host, *(self._sources or profile_sources)(self._profile)]
-            if self._profile.run.tools.hang_up:
-                self.hang_up = hang_up
-                sources.insert(0, hang_up)
-            self._toolbox = Toolbox(sources)
+            self._host, self._hang_up = HostTools(self._profile.tools), HangUp(self._carriage)
+            if self._make:
+                declared = self._make(self._profile)
+            else:
+                self._declared = DeclaredSources(self._profile)
+                declared = self._declared.sources
+            self._toolbox = Toolbox(self._ordered(self._profile, declared))
             self._loop = ToolLoop(
                 self._profile.run.tools,
                 self._toolbox,
@@ -199,7 +226,7 @@ class SessionTools:
                 self._outbox,
                 approvals=self.approvals,
                 filler=Filler(self._carriage, self._outbox),
-                hang_up=hang_up,
+                hang_up=self._hang_up,
                 refreshed=self._refreshed,
             )
             rounds = self._carriage.state.rounds
@@ -209,8 +236,40 @@ class SessionTools:
             self._tasks.start_soon(self._loop.run)
         return self._toolbox, self._host
 
+    def _ordered(self, profile: Profile, declared: list[ToolSource]) -> list[ToolSource]:
+        """Where the tools of a profile come from, in the order in which their names count."""
+        built_in = [self._hang_up] if profile.run.tools.hang_up else []
+        return [each for each in (*built_in, self._host) if each] + declared
+
     def _runs(self, name: str) -> bool:
         """Whether rt-run answers calls of this name: all but those of functions that stand in the session object."""
         assert self._toolbox is not None  # noqa: S101  # it is asked by the loop, which is made with it
         by_hand = {getattr(each, "name", "") for each in getattr(self._profile.session, "tools", None) or ()}
         return self._toolbox.find(name) is not None or name not in by_hand
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRenewal:
+    """The tools of another profile, open beside those that a session offers."""
+
+    declared: DeclaredSources
+    sources: SourceRenewal
+    definitions: list[JsonObject]
+    """The tools as `session.tools` takes them."""
+
+
+def _has_tools(profile: Profile) -> bool:
+    """Whether anything of a profile is run or approved of here."""
+    session = profile.session
+    if not isinstance(session, RealtimeSettings):
+        return False
+    asks = any(isinstance(each, McpTool) for each in session.tools or ())
+    return bool(asks or profile.tools or profile.mcp_servers or profile.run.tools.hang_up)
+
+
+def _laid_over(profile: Profile, offered: list[JsonObject]) -> list[JsonObject]:
+    """The tools of a profile's session object, and those that rt-run offers."""
+    given = profile.model_dump(mode="json", exclude_unset=True, include={"session": {"tools"}})
+    by_hand: list[JsonObject] = given.get("session", {}).get("tools") or []
+    names = {each.get("name") for each in offered if each["type"] == "function"}
+    return [*(each for each in by_hand if each.get("name", "") not in names), *offered]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from functools import partial
 from secrets import token_hex
 from time import time
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from runner.session.outbox import Outbox
     from runner.session.update import Update
     from runner.settings.tool import ToolUse
+    from runner.tools.tool_source import OfferedTool
     from runner.tools.toolbox import Toolbox
 
 OWN_RESPONSE_S = 2.0
@@ -105,6 +107,10 @@ class ToolLoop:
                 self._hang_up.take(effect)
             case _:
                 pass
+
+    def adopt(self, settings: ToolUse) -> None:
+        """Go by other settings from now on; a call that has begun ends as it was begun."""
+        self._settings = settings
 
     def interrupt(self) -> None:
         """Withdraw the calls of interrupted turns that have not begun."""
@@ -207,15 +213,16 @@ class ToolLoop:
             return self._refused(call, f"The call was not run: the turn has had its {most} rounds of calls.", "denied")
         results: list[ToolResult] = []
         with self._withdrawable(round_) as began:
-            denied = await self._denied(call)
-            results.append(denied or await self._toolbox.call(call.name, call.arguments, call.call_id, began=began))
+            await anyio.lowlevel.checkpoint()
+            denied = partial(self._denied, call)
+            results.append(
+                await self._toolbox.call(call.name, call.arguments, call.call_id, denied=denied, began=began)
+            )
         return results[0] if results else self._refused(call, _INTERRUPTED, "cancelled")
 
-    async def _denied(self, call: FunctionCalled) -> ToolResult | None:
+    async def _denied(self, call: FunctionCalled, tool: OfferedTool) -> ToolResult | None:
         """The answer to a call that is not approved; None where it may run."""
-        await anyio.lowlevel.checkpoint()
-        tool = self._toolbox.find(call.name)
-        if tool is None or tool.settings.approval == "never":
+        if tool.settings.approval == "never":
             return None
         request = ApprovalRequest(call.call_id, call.name, call.arguments)
         answer = await self._approvals.decide(request, tool.settings.approval)

@@ -12,9 +12,13 @@ class McpNames:
 
     Args:
         taken: The names of other tools.
+
+    Attributes:
+        edition: How often names were taken away again.
     """
 
     def __init__(self, taken: set[str]) -> None:
+        self.edition = 0
         self._taken = set(taken)
         self._given: dict[tuple[str, str], str] = {}
 
@@ -26,6 +30,13 @@ class McpNames:
             self._given[key] = self._free(own[:_LONGEST], f"{server}_{own}"[:_LONGEST])
             self._taken.add(self._given[key])
         return self._given[key]
+
+    def reserve(self, taken: set[str]) -> None:
+        """Take other names for those of other tools from now on; a tool that has one of them gets another."""
+        kept = {key: name for key, name in self._given.items() if name not in taken}
+        self.edition += len(kept) < len(self._given)
+        self._given = kept
+        self._taken = {*taken, *kept.values()}
 
     def _free(self, own: str, prefixed: str) -> str:
         number, name = 1, own if own not in self._taken else prefixed

@@ -63,6 +63,7 @@ class McpSource:
         self._names = names
         self._listed: list[Tool] = []
         self._offered: list[OfferedTool] = []
+        self._edition = 0
         self._own_names: dict[str, str] = {}
         """What the server calls the tools that were ever offered."""
         self._client: Client | None = None
@@ -96,7 +97,8 @@ class McpSource:
 
     def tools(self) -> Sequence[OfferedTool]:
         """The tools that the server has listed last."""
-        if not self._offered:
+        if not self._offered or self._edition != self._names.edition:
+            self._offered, self._edition = [], self._names.edition
             # Names are given when all servers have had their time, so that they do not hang on which was faster.
             for each in self._listed:
                 name = self._names.name_of(self._settings.name, each.name)

@@ -7,40 +7,83 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
 from runner.settings.mcp_server import HostedServer
-from runner.settings.tool import ClientRun, CommandRun, HttpRun, PythonRun
+from runner.settings.tool import END_SESSION, ClientRun, CommandRun, HttpRun, PythonRun, ToolSettings
 from runner.tools.tool_source import CallAnswer, OfferedTool
 
 if TYPE_CHECKING:
+    from runner.settings.mcp_server import McpServerSettings
     from runner.settings.profile import Profile
-    from runner.settings.tool import ToolSettings
+    from runner.settings.tool import CallSettings
+    from runner.tools.mcp_names import McpNames
     from runner.tools.tool_source import JsonObject, ToolSource
 
 MakeSources: TypeAlias = "Callable[[Profile], list[ToolSource]]"
 """Makes the sources of the tools that a profile declares."""
 
 
+class DeclaredSources:
+    """The sources of all tools that a profile declares; each kind is imported where one is of it.
+
+    Args:
+        profile: The profile.
+        before: Those of the profile before it: a table that is the same keeps its source, and names of tools stay.
+
+    Attributes:
+        by_table: Each source with its table.
+        names: The names of the tools of MCP servers, None where there is no server.
+    """
+
+    def __init__(self, profile: Profile, before: DeclaredSources | None = None) -> None:
+        self.names: McpNames | None = before.names if before else None
+        self._taken = _taken_names(profile)
+        known = before.by_table if before else []
+        if profile.mcp_servers and self.names is None:
+            from runner.tools.mcp_names import McpNames
+
+            self.names = McpNames(self._taken)
+        self.by_table: list[tuple[CallSettings, ToolSource]] = []
+        tables: list[ToolSettings | McpServerSettings] = [*profile.tools, *profile.mcp_servers]
+        for table in tables:
+            source = next((source for same, source in known if same == table), None)
+            self.by_table.append((table, source or self._made(table)))
+
+    @property
+    def sources(self) -> list[ToolSource]:
+        """The sources, in the order of their tables."""
+        return [source for _, source in self.by_table]
+
+    def reserve_names(self) -> None:
+        """Have no tool of an MCP server offered under a name that another tool of the profile has."""
+        if self.names is not None:
+            self.names.reserve(self._taken)
+
+    def _made(self, table: ToolSettings | McpServerSettings) -> ToolSource:
+        if isinstance(table, ToolSettings):
+            return _source(table)
+        assert self.names is not None  # noqa: S101  # it is made where there is a server
+        return _server(table, self.names)
+
+
 def profile_sources(profile: Profile) -> list[ToolSource]:
-    """The sources of all tools that a profile declares; each kind is imported where one is of it."""
-    sources = [_source(each) for each in profile.tools]
-    if profile.mcp_servers:
-        sources += _servers(profile)
-    return sources
+    """The sources of all tools that a profile declares."""
+    return DeclaredSources(profile).sources
 
 
-def _servers(profile: Profile) -> list[ToolSource]:
-    from runner.settings.profile import RealtimeSettings
-    from runner.settings.tool import END_SESSION
-    from runner.tools.hosted_server import HostedSource
-    from runner.tools.mcp_names import McpNames
+def _taken_names(profile: Profile) -> set[str]:
+    """The names that no tool of an MCP server is offered under."""
+    described = getattr(profile.session, "tools", None) or ()
+    by_hand = {each.name for each in described if each.type == "function"}
+    return {END_SESSION, *by_hand, *(each.name for each in profile.tools)}
+
+
+def _server(settings: McpServerSettings, names: McpNames) -> ToolSource:
+    if isinstance(settings.run, HostedServer):
+        from runner.tools.hosted_server import HostedSource
+
+        return HostedSource(settings, settings.run)
     from runner.tools.mcp_source import McpSource
 
-    described = (profile.session.tools if isinstance(profile.session, RealtimeSettings) else None) or []
-    by_hand = {each.name for each in described if each.type == "function"}
-    names = McpNames({END_SESSION, *by_hand, *(each.name for each in profile.tools)})
-    return [
-        HostedSource(each, each.run) if isinstance(each.run, HostedServer) else McpSource(each, names)
-        for each in profile.mcp_servers
-    ]
+    return McpSource(settings, names)
 
 
 def _source(settings: ToolSettings) -> ToolSource:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -11,15 +11,20 @@ import anyio
 import anyio.abc
 
 from runner import logs
+from runner.connect.changes import Changes
 from runner.redaction import redact
 from runner.task_groups import body_task_group
 from runner.tools.call_arguments import ArgumentSchema, UnfitArguments, argument_names
 from runner.tools.output_text import cut
+from runner.tools.served_source import ServedSource, offered_by
 from runner.tools.tool_result import ToolResult
 from runner.tools.tool_source import CallAnswer
 
 if TYPE_CHECKING:
     from runner.tools.tool_source import JsonObject, OfferedTool, ToolSource
+
+    Denial = Callable[[OfferedTool], Awaitable["ToolResult | None"]]
+    """Asked before a call runs: its answer where it may not."""
 
 _FIRST_RETRY_S = 0.25
 _MOST_NAMES = 20
@@ -44,18 +49,17 @@ class Toolbox:
     """
 
     def __init__(self, sources: Sequence[ToolSource]) -> None:
-        self._sources = sources
-        self._slots: dict[str, anyio.Semaphore] = {}
+        self._changes = Changes()
+        self._served = [ServedSource(each, self._changes) for each in sources]
+        self._slots: dict[str, anyio.CapacityLimiter] = {}
         self._schemas: dict[str, ArgumentSchema] = {}
-        self._unopened = len(sources)
-        self._settled = anyio.Event()
-        """Set once every source is open, or one can never be."""
-        self._failure: Exception | None = None
+        self._tasks: anyio.abc.TaskGroup
 
     def open(self, tasks: anyio.abc.TaskGroup) -> None:
         """Begin to open the sources, in tasks that serve them until the group is cancelled."""
-        for source in self._sources:
-            tasks.start_soon(self._serve, source)
+        self._tasks = tasks
+        for each in self._served:
+            tasks.start_soon(each.serve)
 
     async def ready(self) -> None:
         """Wait until every source is open.
@@ -63,30 +67,43 @@ class Toolbox:
         Raises:
             RunnerError: One can never be opened.
         """
-        if self._unopened:
-            await self._settled.wait()
-        if self._failure:
-            raise self._failure
+        await self._opened(self._served)
 
-    async def _serve(self, source: ToolSource) -> None:
-        is_open = False
+    async def _opened(self, served: Sequence[ServedSource]) -> None:
+        while not all(each.is_open for each in served):
+            if failure := next((each.failure for each in served if each.failure), None):
+                raise failure
+            await self._changes.next()
+
+    async def opened_beside(self, sources: Sequence[ToolSource]) -> SourceRenewal:
+        """Open other sources beside the present ones; those that are among them stay as they are.
+
+        Raises:
+            RunnerError: One can never be opened; the present ones are offered as before.
+        """
+        present = {id(each.source): each for each in self._served}
+        served = [present.get(id(each)) or ServedSource(each, self._changes) for each in sources]
+        opened = [each for each in served if each not in self._served]
+        renewal = SourceRenewal(self, served, opened)
         try:
-            async with source.serving():
-                is_open = True
-                self._unopened -= 1
-                if not self._unopened:
-                    self._settled.set()
-                await anyio.sleep_forever()
-        except Exception as error:  # noqa: BLE001  # `ready` raises it; later, calls answer for what the source offers
-            if is_open:
-                logs.logger().error("tool_source_broken", exc_info=error)
-            else:
-                self._failure = self._failure or error
-                self._settled.set()
+            for each in opened:
+                self._tasks.start_soon(each.serve)
+            await self._opened(served)
+        except BaseException:
+            renewal.give_up()
+            raise
+        return renewal
+
+    def replace(self, served: list[ServedSource]) -> None:
+        """Offer what these sources offer from now on; calls that have begun end with what they were begun with."""
+        before, self._served = self._served, served
+        for each in before:
+            if each not in served:
+                each.retire()
 
     def offered(self) -> list[OfferedTool]:
         """The tools that the model may call now, each name once."""
-        return [tool for tool, _ in self._by_name().values()]
+        return [tool for tool, _ in offered_by(self._served).values()]
 
     def definitions(self) -> list[JsonObject]:
         """The tools as `session.tools` takes them."""
@@ -94,36 +111,50 @@ class Toolbox:
 
     def find(self, name: str) -> OfferedTool | None:
         """The tool with this name, with the settings of its calls; None where none is offered."""
-        found = self._by_name().get(name)
+        found = offered_by(self._served).get(name)
         return found[0] if found else None
 
-    def _by_name(self) -> dict[str, tuple[OfferedTool, ToolSource]]:
-        found: dict[str, tuple[OfferedTool, ToolSource]] = {}
-        for source in self._sources:
-            for tool in source.tools():
-                found.setdefault(tool.name, (tool, source))
-        return found
-
     async def call(
-        self, name: str, arguments_text: str, call_id: str, *, began: Callable[[], object] = bool
+        self,
+        name: str,
+        arguments_text: str,
+        call_id: str,
+        *,
+        denied: Denial | None = None,
+        began: Callable[[], object] = bool,
     ) -> ToolResult:
-        """Run one call; only cancellation is raised.
+        """Run one call by the tool as it is offered now, whatever becomes of it meanwhile; only cancellation is raised.
 
         Args:
             name: What the model has called.
             arguments_text: The arguments, as it has written them.
             call_id: The call's id, for the log.
+            denied: Asked before it runs, unless the tool is unknown.
             began: Called when the call's turn has come and it begins to run.
         """
         began_s = anyio.current_time()
-        found = self._by_name().get(name)
+        found = offered_by(self._served).get(name)
         if found is None or found[0].is_client:
             result = ToolResult(self._unknown(name), "unknown", attempts=0)
         else:
-            result = await self._run(*found, arguments_text, began)
+            tool, served = found
+            slots = self._turns(tool)
+            with served.in_use():
+                if denied and (answer := await denied(tool)):
+                    return answer
+                began_s = anyio.current_time()
+                result = await self._run(tool, served.source, slots, arguments_text, began)
         result = dataclasses.replace(result, duration_s=anyio.current_time() - began_s)
         _log(found[0] if found else None, name, arguments_text, call_id, result)
         return result
+
+    def _turns(self, tool: OfferedTool) -> anyio.CapacityLimiter:
+        """The turns that calls of a tool take, as many at once as it allows by now."""
+        slots = self._slots.get(tool.name)
+        if slots is None:
+            slots = self._slots[tool.name] = anyio.CapacityLimiter(tool.settings.concurrency)
+        slots.total_tokens = tool.settings.concurrency
+        return slots
 
     def _unknown(self, name: str) -> str:
         names = [tool.name for tool in self.offered() if not tool.is_client]
@@ -131,16 +162,19 @@ class Toolbox:
         return f"There is no tool {name[:64]!r}. {there_are}"
 
     async def _run(
-        self, tool: OfferedTool, source: ToolSource, arguments_text: str, began: Callable[[], object]
+        self,
+        tool: OfferedTool,
+        source: ToolSource,
+        slots: anyio.CapacityLimiter,
+        arguments_text: str,
+        began: Callable[[], object],
     ) -> ToolResult:
-        limits = tool.settings
-        slots = self._slots.setdefault(tool.name, anyio.Semaphore(limits.concurrency))
-        attempts = 0
+        limits, turn, attempts = tool.settings, object(), 0
         answer: CallAnswer | None = None
         try:
             arguments = self._schema(tool).read(arguments_text)
             with anyio.move_on_after(limits.timeout_s) as waiting:
-                await slots.acquire()
+                await slots.acquire_on_behalf_of(turn)
             if waiting.cancelled_caught:
                 text = f"The tool was busy with other calls for {limits.timeout_s:g} s, and this one was not run."
                 return ToolResult(text, "busy", attempts=0)
@@ -153,7 +187,7 @@ class Toolbox:
                         attempts, answer = attempts + 1, None
                         answer = await _attempt(source, tool.name, arguments)
             finally:
-                slots.release()
+                slots.release_on_behalf_of(turn)
         except UnfitArguments as unfit:
             return ToolResult(str(unfit), "invalid", attempts=attempts)
         if answer is None:
@@ -167,6 +201,35 @@ class Toolbox:
         if known is None or known.schema is not tool.parameters:
             known = self._schemas[tool.name] = ArgumentSchema(tool.parameters)
         return known
+
+
+class SourceRenewal:
+    """Other sources for a toolbox, open beside its present ones until they are taken or given up.
+
+    Args:
+        toolbox: The toolbox.
+        served: The sources, those that stay included.
+        opened: Those of them that are new.
+    """
+
+    def __init__(self, toolbox: Toolbox, served: list[ServedSource], opened: Sequence[ServedSource]) -> None:
+        self._toolbox = toolbox
+        self._served = served
+        self._opened = opened
+
+    def definitions(self) -> list[JsonObject]:
+        """The tools as `session.tools` takes them."""
+        return [tool.definition for tool, _ in offered_by(self._served).values()]
+
+    def take(self) -> None:
+        """Have the toolbox offer them from now on; calls that have begun end with what they were begun with."""
+        self._opened = ()
+        self._toolbox.replace(self._served)
+
+    def give_up(self) -> None:
+        """Close what was opened, unless it was taken."""
+        for each in self._opened:
+            each.retire()
 
 
 async def _attempt(source: ToolSource, name: str, arguments: JsonObject) -> CallAnswer:

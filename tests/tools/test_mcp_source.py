@@ -14,7 +14,7 @@ import pytest
 
 from runner.errors import AccessRefused, ProfileError
 from runner.profile import make_profile
-from runner.tools.profile_tools import profile_sources
+from runner.tools.profile_tools import DeclaredSources, profile_sources
 from runner.tools.toolbox import Toolbox, open_toolbox
 from tests.helpers.log_capture import captured_log
 from tests.helpers.tool_calls import is_running
@@ -253,3 +253,30 @@ async def test_a_server_that_nobody_here_wrote() -> None:
     assert added == ("ok", "The sum of 1 and 2 is 3.")
     assert "[image of type image/png" in picture[1]
     assert "temperature" in weather[1]
+
+
+async def test_a_server_whose_table_has_changed_is_restarted_and_another_is_not() -> None:
+    """Names stay, except where another tool of the profile has one now."""
+    before = make_profile(endpoint={"kind": "local"}, mcp_servers=[{**plain(), "name": each} for each in "ab"])
+    after = make_profile(
+        endpoint={"kind": "local"},
+        mcp_servers=[{**plain(timeout_s=5), "name": "b"}, {**plain(), "name": "a"}],
+        tools=[{"name": "environment", "run": {"kind": "client"}}],
+    )
+    first = DeclaredSources(before)
+    second = DeclaredSources(after, first)
+    async with open_toolbox(first.sources) as toolbox:
+        await toolbox.ready()
+        old = [await called(toolbox, each) for each in ("echo", "b_echo")]
+        renewal = await toolbox.opened_beside(second.sources)
+        renewal.take()
+        second.reserve_names()
+        new = [await called(toolbox, each) for each in ("echo", "b_echo")]
+        with anyio.fail_after(LIMIT_S):
+            while is_running(int(old[1][1])):  # noqa: ASYNC110  # a process of others has no event
+                await anyio.sleep(0.01)
+        names = {each["name"] for each in toolbox.definitions()}
+
+    assert new[0] == old[0]
+    assert new[1][1] != old[1][1]
+    assert {"environment", "a_environment", "b_environment", "look_up", "b_look_up"} <= names

@@ -155,6 +155,51 @@ def test_a_source_that_breaks_later_ends_no_session() -> None:
     assert (result.outcome, lines[0]["event"]) == ("ok", "tool_source_broken")
 
 
+def test_other_sources_take_over_and_calls_end_with_theirs() -> None:
+    """One that stays is not opened again, one that goes is closed after its calls, one that fails changes nothing."""
+
+    async def late(_: int) -> CallAnswer:
+        await anyio.sleep(2)
+        return CallAnswer("old")
+
+    async def fail() -> None:
+        await anyio.sleep(0.1)
+        raise ProfileError("no such function")
+
+    staying, going = Source(names=["other"]), Source(late, concurrency=1)
+    coming, failing = Source(concurrency=1), Source(names=["third"], opening=fail)
+    results: list[str] = []
+
+    async def call(toolbox: Toolbox) -> None:
+        results.append((await toolbox.call("look_up", "", "call_1")).output)
+
+    async def main() -> None:
+        async with open_toolbox([staying, going]) as toolbox, anyio.create_task_group() as tasks:
+            await toolbox.ready()
+            tasks.start_soon(call, toolbox)
+            await anyio.sleep(1)
+            with pytest.raises(ProfileError):
+                await toolbox.opened_beside([staying, coming, failing])
+            await anyio.sleep(0.1)
+            assert [each.is_closed for each in (staying, going, coming)] == [False, False, True]
+
+            coming.is_closed = False
+            renewal = await toolbox.opened_beside([coming, staying])
+            assert [each["name"] for each in renewal.definitions()] == ["look_up", "other"]
+            renewal.take()
+            renewal.give_up()
+            tasks.start_soon(call, toolbox)
+            await anyio.sleep(0.5)
+            assert ([each.is_closed for each in (staying, going, coming)], results) == ([False] * 3, [])
+            await anyio.sleep(1)
+            assert [each.is_closed for each in (staying, going, coming)] == [False, True, False]
+
+    in_virtual_time(main)
+
+    # One at a time is one at a time, whichever runs it.
+    assert results == ["old", "look_up"]
+
+
 def test_calls_of_one_tool_take_turns() -> None:
     """Fifty at once are run four at a time, each within its own time."""
 
