@@ -75,9 +75,8 @@ class Conversation:
         return not any(item.text or item.audio_characters for item in self.of_responses({response_id}))
 
     def is_void(self, response_id: str) -> bool:
-        """Whether a response has made nothing: no words, no audio, and no call of a tool."""
-        made = self.of_responses({response_id})
-        return not any(item.text or item.audio_characters or item.type != "message" for item in made)
+        """Whether a response has made nothing: no words, no audio, and no call of a tool that is whole."""
+        return not any(item.is_something for item in self.of_responses({response_id}))
 
     def ends_with_words(self, *, but: Container[Item]) -> bool:
         """Whether the last turn but these is the user's and its words are known, so that it can be answered anew."""

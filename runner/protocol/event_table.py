@@ -63,7 +63,6 @@ KNOWN_TYPES = frozenset(ROUTES) | {
     "output_audio_buffer.stopped",
     "response.content_part.added",
     "response.function_call_arguments.delta",
-    "response.function_call_arguments.done",
     "response.mcp_call.completed",
     "response.mcp_call.in_progress",
     "response.mcp_call_arguments.delta",

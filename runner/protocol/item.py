@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from runner.protocol.effects import Effect, TextCorrected, TextDelta
 from runner.protocol.json_fields import JsonObject, identifier
+from runner.protocol.json_text import dumps
 from runner.protocol.side_fields import SideFields
 
 
@@ -92,6 +93,13 @@ class Item:
         return "".join(self.texts.values())
 
     @property
+    def is_something(self) -> bool:
+        """Whether it says something, or is something else than words: of a call only one that is whole."""
+        if self.type == "message":
+            return bool(self.text or self.audio_characters)
+        return self.type != "function_call" or self.status == "completed"
+
+    @property
     def pieces(self) -> list[str]:
         """All pieces that came, its parts in order."""
         return [piece for index in sorted(self.parts) for piece in self.parts[index]]
@@ -163,7 +171,7 @@ def read_item(item: JsonObject, side: SideFields) -> Item:
     """An item as an event describes it; raises `BadField` where it has no id."""
     kind, status = side.text(item, "type"), item.get("status")
     if kind in {"function_call", "function_call_output", "mcp_approval_request"}:
-        texts = [side.text(item, "arguments") or side.text(item, "output")]
+        texts = [_json_text(item, "arguments", side) or _json_text(item, "output", side)]
     else:
         texts = [*_texts(item, side)]
     read = Item(identifier(item, "id"), kind, side.text(item, "role"))
@@ -174,6 +182,12 @@ def read_item(item: JsonObject, side: SideFields) -> Item:
         case "completed" | "incomplete":
             read.status = status
     return read
+
+
+def _json_text(item: JsonObject, key: str, side: SideFields) -> str:
+    """A text that holds JSON, which some servers write as the JSON itself."""
+    value = item.get(key)
+    return dumps(value) if isinstance(value, dict | list) else side.text(item, key)
 
 
 def _texts(item: JsonObject, side: SideFields) -> Iterator[str]:

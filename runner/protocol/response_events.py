@@ -140,6 +140,17 @@ def _whole(key: str) -> Callable[[SessionState, JsonObject], list[Effect]]:
     return route
 
 
+def _arguments_done(state: SessionState, event: JsonObject) -> list[Effect]:
+    """Take in what a response calls, which some servers say nowhere else."""
+    item_id, response_id = state.side.identifier(event, "item_id"), response_of(state, event)
+    begun = _begin_unannounced(state, response_id)
+    home = home_of(state, response_id)
+    if home is not None and item_id:
+        told: JsonObject = {key: event[key] for key in ("call_id", "name", "arguments") if key in event}
+        put(home, response_id, {"id": item_id, "type": "function_call", **told})
+    return begun
+
+
 def _part_done(state: SessionState, event: JsonObject) -> list[Effect]:
     part = state.side.table(event, "part")
     words = state.side.text(part, "text") or state.side.text(part, "transcript")
@@ -269,6 +280,7 @@ RESPONSE_ROUTES = {
     "response.output_audio_transcript.delta": _delta,
     "response.output_audio_transcript.done": _whole("transcript"),
     "response.content_part.done": _part_done,
+    "response.function_call_arguments.done": _arguments_done,
     "response.done": _response_done,
 }
 """The events of responses, in the conversation and out of band."""

@@ -100,7 +100,8 @@ class Rounds:
         for each in new:
             each.is_announced = True
         called = [
-            FunctionCalled(response_id, each.call_id, each.name, each.text, each.id) for each in new if each.call_id
+            FunctionCalled(response_id, each.call_id, each.name, each.text, each.id)
+            for each in _distinct([each for each in new if each.call_id])
         ]
         asked = [
             ApprovalAsked(response_id, each.id, each.server, each.name, each.text) for each in new if not each.call_id
@@ -167,3 +168,9 @@ class Rounds:
 
 def _is_call(item: Item) -> bool:
     return item.type == "mcp_approval_request" or (item.type == "function_call" and bool(item.call_id))
+
+
+def _distinct(calls: Sequence[Item]) -> list[Item]:
+    """The calls, each once: some servers name an item otherwise at its end."""
+    said = {each.call_id for each in calls if each.text}
+    return [*{(each.call_id, each.text): each for each in calls if each.text or each.call_id not in said}.values()]

@@ -176,7 +176,7 @@ class Wire(AnyWire[LocalRealtimeSession]):
 
     def update(self, **session: Any) -> dict[str, Any]:
         """Update the session; returns the effective configuration."""
-        (event,) = self.send("session.update", session={"type": self.session.configuration.kind, **session})
+        event, *_ = self.send("session.update", session={"type": self.session.configuration.kind, **session})
         assert event["type"] == "session.updated", event
         return dict(event["session"])
 
