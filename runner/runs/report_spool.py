@@ -45,7 +45,7 @@ class ReportSpool:
         begun = self.folder / f".{report_id}.{os.getpid()}"
         try:
             make_folder(self.folder)
-            sizes = [path.stat().st_size for path in self.waiting()]
+            sizes = [size for _, size, _ in self._files()]
             if sum(sizes) + len(body) > self._max_bytes or len(sizes) >= _MOST_FILES:
                 msg = f"the spool {self.folder} is full: {len(sizes)} reports wait to be delivered"
                 raise OutputError(msg, hint="`rt-run report flush` delivers them")
@@ -75,19 +75,22 @@ class ReportSpool:
             raise OutputError(msg)
 
     def waiting(self) -> list[Path]:
-        """The reports that wait, the oldest first."""
+        """The reports that wait, the oldest first; raises `OutputError` where nobody can tell."""
         try:
-            found = [(each.stat().st_mtime_ns, Path(each.path)) for each in os.scandir(self.folder)]
-        except OSError:
-            return []
-        return [path for _, path in sorted(found) if path.suffix == ".json"]
+            return [path for _, _, path in sorted(self._files())]
+        except OSError as error:
+            msg = f"the spool {self.folder} cannot be read: {reason_of(error)}"
+            raise OutputError(msg) from None
 
     def read(self, path: Path) -> bytes | None:
-        """A report that waits, None of one that somebody else has delivered."""
+        """A report that waits, None of one that somebody else has delivered; raises `OutputError`."""
         try:
             return path.read_bytes()
-        except OSError:
+        except FileNotFoundError:
             return None
+        except OSError as error:
+            msg = f"{path} cannot be read: {reason_of(error)}"
+            raise OutputError(msg) from None
 
     def remove(self, path: Path) -> None:
         """Forget a report that is delivered."""
@@ -110,6 +113,17 @@ class ReportSpool:
             yield True
         finally:
             os.close(descriptor)
+
+    def _files(self) -> list[tuple[int, int, Path]]:
+        """The reports that wait, each with the time of its writing and its size; others may take them meanwhile."""
+        found = []
+        with suppress(FileNotFoundError):
+            for each in os.scandir(self.folder):
+                with suppress(FileNotFoundError):
+                    if each.name.endswith(".json"):
+                        status = each.stat()
+                        found.append((status.st_mtime_ns, status.st_size, Path(each.path)))
+        return found
 
     def _sync(self) -> None:
         descriptor = os.open(self.folder, os.O_RDONLY)

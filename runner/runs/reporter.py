@@ -53,6 +53,7 @@ class Reporter:
         self._spool: ReportSpool | None = None
         self._deliveries: Deliveries | None = None
         self._kept_id = ""
+        """The report that is in the spool."""
         self._delivering = anyio.CancelScope()
         if settings.webhook:
             from runner.runs.deliveries import Deliveries
@@ -120,7 +121,6 @@ class Reporter:
             try:
                 await self._in_thread(partial(self._keep, report.id, body))
                 failed = None
-                self._kept_id = report.id
             except OutputError as wrong:
                 failed = wrong
         if failed:
@@ -130,23 +130,35 @@ class Reporter:
     async def deliver_waiting(self) -> None:
         """Deliver what earlier runs have left, beside the session."""
         if self._deliveries is not None:
-            await self._deliveries.flush()
+            try:
+                await self._deliveries.flush()
+            except OutputError as error:
+                logs.logger().warning("reports_unreadable", error=error.message)
 
     async def deliver(self, *, within_s: float) -> None:
         """Deliver the report, as far as the time allows; what is not delivered waits for the next start."""
         if self._deliveries is not None and self._kept_id:
-            with self._delivering:
-                await self._deliveries.deliver(self._kept_id, within_s=within_s)
+            await self._deliveries.deliver(self._kept_id, self._delivering, within_s=within_s)
 
     def leave(self) -> None:
         """Deliver nothing more; what is kept waits for the next start."""
         self._delivering.cancel()
 
     def _keep(self, report_id: str, body: bytes) -> None:
+        """Keep the report in every place that there is for it; raises the first error, once all was tried."""
+        failures: list[OutputError] = []
+        for keep in (partial(self._put, report_id, body), partial(self._append, body + b"\n")):
+            try:
+                keep()
+            except OutputError as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
+
+    def _put(self, report_id: str, body: bytes) -> None:
         if self._spool is not None:
             self._spool.put(report_id, body)
-        if self._path is not None:
-            self._append(body + b"\n")
+            self._kept_id = report_id
 
     def _append(self, data: bytes) -> None:
         """Append one line in one piece, so that many sessions may have one file."""

@@ -136,16 +136,38 @@ async def test_a_run_tries_until_its_time_is_over(tmp_path: Path) -> None:
     with captured_log():
         async with deliveries(receiver, tmp_path) as (sender, spool):
             spool.put("report_a", b"{}")
-            await sender.deliver("report_a", within_s=20)
+            await sender.deliver("report_a", anyio.CancelScope(), within_s=20)
             assert not spool.waiting()
             spool.put("report_b", b"{}")
             receiver.answers = [fail]
             with captured_log() as lines:
-                await sender.deliver("report_b", within_s=0.1)
+                await sender.deliver("report_b", anyio.CancelScope(), within_s=0.1)
             assert [path.name for path in spool.waiting()] == ["report_b.json"]
     assert [report_id for report_id, _, _ in receiver.got] == ["report_a", "report_a", "report_b"]
     assert lines[0]["hint"].endswith("`rt-run report flush p`")
     assert "private" not in str(lines)
+
+
+async def test_what_cannot_be_delivered_keeps_nothing_else_back(tmp_path: Path) -> None:
+    """One that the receiver does not take, or that cannot be read, waits alone; who is told to stop stops."""
+
+    async def refuse(stream: anyio.abc.SocketStream) -> None:
+        await status(stream, 413)
+
+    receiver = Receiver(refuse, accept)
+    async with deliveries(receiver, tmp_path) as (sender, spool):
+        spool.put("report_a", b"{}")
+        (spool.folder / "report_b.json").mkdir()
+        spool.put("report_c", b"{}")
+        with captured_log() as lines:
+            assert await sender.flush() == (1, 2)
+        assert [line["error"].rpartition(": ")[2] for line in lines[:2]] == ["HTTP 413", "Is a directory"]
+        receiver.answers = [hang]
+        forced = anyio.CancelScope()
+        forced.cancel()
+        with captured_log() as lines:
+            await sender.deliver("report_a", forced, within_s=1000)
+        assert lines[0]["event"] == "report_undelivered"
 
 
 async def test_one_delivers_at_a_time(tmp_path: Path) -> None:
