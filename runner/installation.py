@@ -7,12 +7,14 @@ from pathlib import Path
 
 
 def install_command(extra: str) -> str:
-    """The command that adds an extra where rt-run is installed, by pipx, by uv or by pip.
+    """The command that adds an extra where rt-run is installed: of pipx, uv or pip, or the next build of an image.
 
     rt-run itself is there already, so its extras are known without any registry.
     """
     prefix = Path(sys.prefix)
     wanted = f"'rt-run[{extra}]'"
+    if (prefix / "container-image").exists():
+        return f"podman build -f deploy/Containerfile --build-arg EXTRAS={extra} -t rt-run ."
     if (prefix / "pipx_metadata.json").exists():
         return f"pipx runpip {prefix.name} install {wanted}"
     pip = prefix / "bin" / "pip"

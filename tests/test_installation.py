@@ -15,13 +15,14 @@ from runner.installation import install_command
     [
         ("pipx_metadata.json", "pipx runpip tool install 'rt-run[audio]'"),
         ("bin/pip", "'a b/tool/bin/pip' install 'rt-run[audio]'"),
+        ("container-image", "podman build -f deploy/Containerfile --build-arg EXTRAS=audio -t rt-run ."),
         ("uv-receipt.toml", "uv pip install --python 'a b/tool' 'rt-run[audio]'"),
     ],
 )
 def test_the_command_fits_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: str, command: str
 ) -> None:
-    """One of pipx, one with pip, and one of uv."""
+    """One of pipx, one with pip, one of uv, and an image."""
     file = tmp_path / "a b/tool" / made
     file.parent.mkdir(parents=True)
     file.touch()

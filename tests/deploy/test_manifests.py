@@ -1,7 +1,10 @@
 """What is shipped for Kubernetes and Compose fits their schemas and each other."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 import pytest
@@ -38,3 +41,14 @@ def test_a_container_may_drain_before_it_is_killed(path: Path) -> None:
 
     assert len(times_s) == len(re.findall(r"--profile", text))
     assert all(int(each) > RunSettings().grace_s + FLUSHING_S for each in times_s)
+
+
+def test_the_containerfile_has_no_fault_that_is_known() -> None:
+    """As hadolint knows them."""
+    linter = which("hadolint", path=str(Path(sys.executable).parent)) or which("hadolint")
+    if linter is None:
+        pytest.skip("needs the group deploy")
+
+    linted = subprocess.run([linter, str(DEPLOY / "Containerfile")], capture_output=True, text=True, check=False)
+
+    assert (linted.returncode, linted.stdout) == (0, "")
