@@ -132,7 +132,7 @@ async def test_a_call_that_is_never_answered_ends_alone() -> None:
             many.append((await called(toolbox, "echo", text=str(number)))[1])
 
         async with anyio.create_task_group() as tasks:
-            for number in range(20):
+            for number in range(100):
                 tasks.start_soon(echo, number)
         refused = await called(toolbox, "refuse")
         await called(toolbox, "more")
@@ -142,20 +142,20 @@ async def test_a_call_that_is_never_answered_ends_alone() -> None:
 
     assert never == ("timed-out", "The tool gave no result within 0.2 s and was stopped.")
     assert after == ("ok", "still here")
-    assert sorted(map(int, many)) == list(range(20))
+    assert sorted(map(int, many)) == list(range(100))
     assert refused == ("failed", "The tool failed: not today")
 
 
 async def test_a_server_may_have_many_tools() -> None:
     """They come in pages; one whose schema is none is left out, and so many are worth a warning."""
     with captured_log() as lines:
-        async with opened(plain("150")) as toolbox:
+        async with opened(plain("500")) as toolbox:
             names = {each.name for each in toolbox.offered()}
 
-    assert len(names) == 157
-    assert {"tool_0", "tool_149", "echo"} < names
+    assert len(names) == 507
+    assert {"tool_0", "tool_499", "echo"} < names
     (connected,) = [each for each in lines if each["event"] == "mcp_server_connected"]
-    assert (connected["log_level"], connected["protocol"], connected["tools"]) == ("warning", "2025-06-18", 157)
+    assert (connected["log_level"], connected["protocol"], connected["tools"]) == ("warning", "2025-06-18", 507)
     assert [each["tool"] for each in lines if each["event"] == "mcp_tool_unsound"] == ["broken"]
 
 
