@@ -29,6 +29,8 @@ from runner.local.speech.engines import engines_for
 from runner.local.speech.language_model import ModelRequest, NoAnswer
 from runner.local.speech.replies import Call
 from runner.local.speech.tones import SyntheticVoice
+from runner.protocol.effects import TurnEnded
+from runner.session.session import Session
 from runner.settings.endpoint import LocalEndpoint
 
 SCHEMA_FILE = Path(__file__).resolve().parents[3] / "shared" / "spec" / "realtime.schema.json"
@@ -217,6 +219,16 @@ def said(text: str, form: AudioFormat = PCM) -> bytes:
 def silence(ms: float, form: AudioFormat = PCM) -> bytes:
     """Silence."""
     return form.silence(form.size_bytes(ms))
+
+
+async def asked_by_voice(session: Session, question: str) -> str:
+    """Ask a question in the synthetic voice; returns what the answer says, by its transcript."""
+    effects = session.effects()
+    await session.append_audio(said(question) + silence(700))
+    async for effect in effects:
+        if isinstance(effect, TurnEnded) and effect.role == "assistant":
+            return effect.text
+    return ""
 
 
 @asynccontextmanager

@@ -16,7 +16,9 @@ from typing import Any
 
 import pytest
 
+from runner import make_profile, open_session
 from tests.helpers.command_process import Command, Ended
+from tests.helpers.local_client import asked_by_voice
 from tests.helpers.node_packages import installed
 
 HERE = Path(__file__).parent
@@ -192,6 +194,29 @@ path = "said.jsonl"
     assert (ended.code, ended.stdout) == (0, "It is shipped.\n")
     rows = [json.loads(line) for line in (tmp_path / "said.jsonl").read_text().splitlines()]
     assert [row["text"] for row in rows] == ["tool", '{"order":"7"}', "It is shipped."]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_spoken_question_is_answered_by_its_chat_completions(
+    aimock: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the local endpoint's language model: what is heard has it call a tool, and the result is spoken."""
+    monkeypatch.setenv("AIMOCK_KEY", KEY)
+    brain = {"kind": "chat", "base_url": f"{aimock}/v1", "model": "any", "api_key": {"env": "AIMOCK_KEY"}}
+    profile = make_profile(endpoint={"kind": "local", "delta_interval_ms": 0, "brain": brain})
+    orders: list[str] = []
+    async with open_session(profile) as session:
+
+        @session.tool
+        def look_up(order: str) -> str:
+            """Look up an order."""
+            orders.append(order)
+            return "shipped"
+
+        assert await asked_by_voice(session, "Use the tool, please.") == "It is shipped."
+
+    assert orders == ["7"]
 
 
 def test_a_transcription_is_waited_for(aimock: str, tmp_path: Path) -> None:

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from runner import Session, load_profile, open_session
-from runner.protocol.effects import TurnEnded
-from tests.helpers.local_client import said, silence
+from runner import load_profile, open_session
+from tests.helpers.local_client import asked_by_voice
 from tests.helpers.log_capture import captured_log
 
 pytestmark = pytest.mark.anyio
@@ -50,16 +49,6 @@ QUESTIONS = {
     "Good-bye!": "Good-bye, and thank you for coming.",
 }
 OUTCOMES = ["ok", "failed", "ok", "ok", "failed", "ok", "ok"]
-
-
-async def asked_by_voice(session: Session, question: str) -> str:
-    """Say a question, and what the answer says, by its transcript."""
-    effects = session.effects()
-    await session.append_audio(said(question) + silence(700))
-    async for effect in effects:
-        if isinstance(effect, TurnEnded) and effect.role == "assistant":
-            return effect.text
-    return ""
 
 
 @pytest.mark.parametrize("modality", ["text", "audio"])
