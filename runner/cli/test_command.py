@@ -36,6 +36,7 @@ def add_parser(subparsers: Any) -> None:
             "rt-run test scenarios/greeting.toml --repeat 5",
             "rt-run test scenarios -k order --junit results.xml",
             "rt-run test --endpoint profile --jobs 4",
+            "rt-run test --from journal/support-1.jsonl > scenarios/support.toml",
         ],
     )
     takes_file(
@@ -57,6 +58,11 @@ def add_parser(subparsers: Any) -> None:
         "--endpoint", choices=("local", "profile"), default="local", help="where the sessions connect; local without it"
     )
     parser.add_argument("--limits", action="store_true", help="let limits on time and cost count at the local endpoint")
+    takes_file(
+        parser.add_argument(
+            "--from", metavar="JOURNAL", dest="journal", help="print the scenario of a recorded session"
+        )
+    )
     add_profiles_dir(parser)
     add_values(parser)
     parser.set_defaults(run=run)
@@ -82,6 +88,9 @@ def run(options: argparse.Namespace) -> int:
 
     from runner import logs
     from runner.errors import UsageError
+
+    if options.journal is not None:
+        return _print_recorded(options)
     from runner.scenarios.scenario_file import load_scenarios, scenario_files
 
     paths = [each for each in scenario_files(options.paths) if options.word.lower() in str(each).lower()]
@@ -91,6 +100,32 @@ def run(options: argparse.Namespace) -> int:
     scenarios = load_scenarios(paths, profile=options.tested, values=given_values(options))
     logs.configure(level="debug" if options.verbose else "error", format=options.log_format or "auto")
     return anyio.run(_until_signal, scenarios, options)
+
+
+def _print_recorded(options: argparse.Namespace) -> int:
+    """Print the scenario of the first session of a journal."""
+    import sys
+    from pathlib import Path
+
+    from runner.cli.plain_text import plain, write_plain
+    from runner.errors import InputError, UsageError
+    from runner.journal.reading import read_journal
+    from runner.journal.timeline import timelines
+    from runner.scenarios.recorded_scenario import recorded_scenario
+
+    if options.paths:
+        raise UsageError("--from: it prints a scenario, and runs none", hint="leave out the scenarios")
+    path = Path(options.journal)
+    found = [*timelines(read_journal(path, lambda each: write_plain(f"rt-run: {each}\n", sys.stderr)))]
+    if not found:
+        msg = f"the journal {path} holds no session"
+        raise InputError(msg)
+    if len(found) > 1:
+        write_plain(f"rt-run: {path} holds {len(found)} sessions, of which this is the first\n", sys.stderr)
+    text = recorded_scenario(found[0], source=path.name)
+    # A terminal is not moved by what somebody has said; a file gets it as it is.
+    sys.stdout.write(plain(text) if sys.stdout.isatty() else text)
+    return 0
 
 
 async def _until_signal(scenarios: Sequence[LoadedScenario], options: argparse.Namespace) -> int:

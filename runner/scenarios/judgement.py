@@ -107,7 +107,9 @@ def _unsaid(expected: Expectation, happened: Sequence[Observation], said_s: floa
 def _uncalled(expected: Expectation, happened: Sequence[Observation], said_s: float) -> str:
     calls = [each for each in happened if each.kind == "call"]
     found = [
-        each for each in calls if each.text == expected.calls and _fits(expected.arguments, _parsed(each.arguments))
+        each
+        for each in calls
+        if each.text == expected.calls and _fits(expected.arguments, arguments_of(each.arguments))
     ]
     if found:
         return _late(found[:1], said_s, expected.within_ms, "the call")
@@ -127,7 +129,8 @@ def _fits(expected: dict[str, JsonValue], given: JsonObject) -> bool:
     return all(name in given and given[name] == value for name, value in expected.items())
 
 
-def _parsed(arguments: str) -> JsonObject:
+def arguments_of(arguments: str) -> JsonObject:
+    """The arguments of a call, nothing where they are no JSON object."""
     try:
         value = json.loads(arguments or "{}")
     except ValueError:

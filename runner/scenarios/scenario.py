@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import Discriminator, Field, JsonValue, Tag, model_validator
 
 from runner.api.strict import Section
 from runner.settings.endpoint import ScriptedReply
@@ -102,10 +102,21 @@ class ScenarioTurn(Section):
 class AnsweredCall(Section):
     """What a tool answers in place of itself."""
 
+    arguments: dict[str, JsonValue] = Field(default={}, alias="with")
+    """The arguments of the calls that it is for; others may be there too."""
     output: JsonValue
     """The result: a text as it is, anything else as JSON."""
     fails: bool = False
     """Whether the call fails."""
+
+
+def _answers(value: object) -> str:
+    return "several" if isinstance(value, list) else "one"
+
+
+AnsweredCalls = Annotated[
+    Annotated[AnsweredCall, Tag("one")] | Annotated[list[AnsweredCall], Tag("several")], Discriminator(_answers)
+]
 
 
 class ExpectedEnd(Section):
@@ -140,8 +151,8 @@ class Scenario(Section):
     """What the local endpoint answers, before the profile's own script."""
     faults: list[Fault] = []
     """What goes wrong at the local endpoint."""
-    tool_results: dict[str, AnsweredCall] = {}
-    """What tools answer, by their names; all others run."""
+    tool_results: dict[str, AnsweredCalls] = {}
+    """What tools answer, by their names; all others run. Of several answers the first whose `with` fits is given."""
     turns: Annotated[list[ScenarioTurn], Field(min_length=1)]
     """The conversation."""
     end: ExpectedEnd | None = None

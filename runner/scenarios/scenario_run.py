@@ -26,7 +26,7 @@ from runner.scenarios.judgement import judged, transcript
 from runner.scenarios.observations import Observations
 from runner.scenarios.rehearsal import rehearsed
 from runner.scenarios.scenario_input import ScenarioInput
-from runner.tools.answered_source import answered_sources
+from runner.tools.answered_source import KnownAnswer, answered_sources
 from runner.tools.tool_source import CallAnswer
 
 if TYPE_CHECKING:
@@ -195,10 +195,16 @@ def _shared(scenario: Scenario, seen: Observations) -> Shared:
     )
 
 
-def _answers(results: Mapping[str, AnsweredCall]) -> dict[str, CallAnswer]:
+def _answers(results: Mapping[str, AnsweredCall | list[AnsweredCall]]) -> dict[str, list[KnownAnswer]]:
     return {
-        name: CallAnswer(each.output if isinstance(each.output, str) else dumps(each.output), is_failed=each.fails)
-        for name, each in results.items()
+        name: [
+            KnownAnswer(
+                each.arguments,
+                CallAnswer(each.output if isinstance(each.output, str) else dumps(each.output), is_failed=each.fails),
+            )
+            for each in (given if isinstance(given, list) else [given])
+        ]
+        for name, given in results.items()
     }
 
 

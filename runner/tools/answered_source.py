@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from runner.settings.tool import ClientRun, PythonRun
 from runner.tools.profile_tools import profile_sources
-from runner.tools.tool_source import CallAnswer
+from runner.tools.tool_source import CallAnswer, JsonObject
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from runner.settings.profile import Profile
     from runner.settings.tool import ToolSettings
-    from runner.tools.tool_source import JsonObject, OfferedTool, ToolSource
+    from runner.tools.tool_source import OfferedTool, ToolSource
+
+
+class KnownAnswer(NamedTuple):
+    """An answer, and the arguments of the calls that it is for; they may have others too."""
+
+    arguments: JsonObject
+    answer: CallAnswer
 
 
 class AnsweredSource:
@@ -23,10 +30,10 @@ class AnsweredSource:
 
     Args:
         source: The other source.
-        answers: The answers, by the names of the tools.
+        answers: The answers, by the names of the tools; the first that is for a call is given.
     """
 
-    def __init__(self, source: ToolSource, answers: Mapping[str, CallAnswer]) -> None:
+    def __init__(self, source: ToolSource, answers: Mapping[str, Sequence[KnownAnswer]]) -> None:
         self._source = source
         self._answers = answers
 
@@ -39,11 +46,16 @@ class AnsweredSource:
         return [replace(each, is_client=False) if each.name in self._answers else each for each in self._source.tools()]
 
     async def call(self, name: str, arguments: JsonObject) -> CallAnswer:
-        """Answer, or have the other source run the call."""
-        return self._answers[name] if name in self._answers else await self._source.call(name, arguments)
+        """Answer, or have the other source run the call; one that no answer is for fails."""
+        if name not in self._answers:
+            return await self._source.call(name, arguments)
+        for expected, answer in self._answers[name]:
+            if all(key in arguments and arguments[key] == value for key, value in expected.items()):
+                return answer
+        return CallAnswer("There is no answer to these arguments.", is_failed=True)
 
 
-def answered_sources(profile: Profile, answers: Mapping[str, CallAnswer]) -> list[ToolSource]:
+def answered_sources(profile: Profile, answers: Mapping[str, Sequence[KnownAnswer]]) -> list[ToolSource]:
     """The sources of a profile's tools, some of which are answered; what runs these need not exist."""
 
     def declared(settings: ToolSettings) -> ToolSettings:

@@ -1,14 +1,13 @@
 """Scenarios against the local endpoint: they pass, and each kind of expectation fails when it should."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from runner.scenarios.scenario_file import load_scenario, load_scenarios, scenario_files
-from runner.scenarios.scenario_run import ScenarioRuns, ScenarioVerdict, exit_code
+from runner.scenarios.scenario_file import load_scenario, scenario_files
+from runner.scenarios.scenario_run import exit_code
 from tests.conftest import REPOSITORY
+from tests.helpers.scenario_trials import verdicts
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", ["asyncio"])]
 
@@ -88,15 +87,6 @@ def change(path: Path, before: str, after: str) -> None:
     text = SCENARIO.replace(before, after, 1) if before else SCENARIO
     assert not before or text != SCENARIO
     path.write_text(text)
-
-
-async def verdicts(folder: Path, *paths: Path, sets: Sequence[str] = (), **changes: Any) -> list[ScenarioVerdict]:
-    """What becomes of scenarios, with some settings of their profiles changed."""
-    told: list[ScenarioVerdict] = []
-    runs = {"repeat": 1, "jobs": 4, "is_local": True, "counts_limits": False, "folder": folder / "kept", **changes}
-    scenarios = load_scenarios(paths, profile=None, values={"sets": sets})
-    assert await ScenarioRuns(**runs).execute(scenarios, told.append) == told
-    return told
 
 
 async def test_a_scenario_passes_offline_and_leaves_nothing(
