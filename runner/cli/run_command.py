@@ -21,7 +21,7 @@ from runner.installation import install_command
 from runner.profile import LoadedProfile, load_profile
 from runner.profile.filling import missing_values
 from runner.profile.problems import Problem, ProfileProblems
-from runner.runs.face import Face, face_of, is_chat
+from runner.runs.face import Face, face_of, is_chat, is_filter
 from runner.runs.fleet import Companion, run_profiles
 from runner.runs.notify import watchdog_s
 from runner.runs.outcome import Outcome, exit_code
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     form = options.log_format or settings.format
     face, level = face_of(profiles, is_quiet=options.quiet, renders=options.markdown), _level(options, settings.level)
     if face is None or form != "auto" or level == "debug":
-        is_quiet = form == "auto" and level == "info" and is_chat(profiles)
+        is_quiet = form == "auto" and level == "info" and (is_chat(profiles) or is_filter(profiles))
         logs.configure(level="warning" if is_quiet else level, format=form)
     else:
         # What is not told in words is written from `warning` on.

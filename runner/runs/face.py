@@ -14,7 +14,7 @@ from runner import logs
 from runner.inputs.usage_line import usage_line
 from runner.runs.log_words import words_of
 from runner.settings.endpoint import LocalEndpoint
-from runner.settings.input import FileInput, MicrophoneInput, StdinInput
+from runner.settings.input import FileInput, MicrophoneInput, QuestionInput, StdinInput
 from runner.settings.output import StdoutOutput
 from runner.standard_streams import STDERR, STDOUT, are_one_place
 from runner.terminal.markdown_text import MarkdownText
@@ -51,6 +51,8 @@ class Face:
         self.has_log = are_one_place(screen.descriptor, STDERR)
         self._loaded = loaded
         self._is_quiet = is_quiet
+        self._obstacle = ""
+        """What stands in the way of the first connection, as far as that was tried."""
 
     @property
     def shows_words(self) -> bool:
@@ -67,12 +69,18 @@ class Face:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._obstacle:
+            self.screen.say(f"not connected: {self._obstacle}")
         await self.screen.__aexit__(kind, error, trace)
 
     def narrate(self, _logger: Any, level: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         """Tell of a line of the log in words; raises `structlog.DropEvent` where the line need not be written too."""
-        if line.get("event") == "connection_failed":
-            self._count_down(line)
+        match line.get("event"):
+            case "connection_failed":
+                self._count_down(line)
+                self._obstacle = str(line.get("error"))
+            case "connecting_given_up" | "session_opened" | "session_resumed" | "session_closed":
+                self._obstacle = ""
         words = words_of(level, line)
         if words:
             # What is told before or after its time is not for it.
@@ -114,6 +122,16 @@ def is_chat(profiles: Sequence[LoadedProfile]) -> bool:
     source = profiles[0].profile.input
     is_text = isinstance(source, StdinInput) and source.format == "text"
     return _is_alone(profiles) and is_text and sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def is_filter(profiles: Sequence[LoadedProfile]) -> bool:
+    """Whether the only run there is answers text that comes from elsewhere, with a terminal for its log."""
+    profile = profiles[0].profile
+    match profile.input:
+        case QuestionInput() | StdinInput(format="text" | "document"):
+            return _is_alone(profiles) and profile.run.until != "signal" and sys.stderr.isatty()
+        case _:
+            return False
 
 
 def _is_alone(profiles: Sequence[LoadedProfile]) -> bool:
@@ -170,5 +188,6 @@ def _waiting(what: str, since_s: float) -> str:
 
 def _retrying(line: dict[str, Any], due_s: float) -> str:
     left_s = max(0, due_s - monotonic())
-    attempt, most = (line.get(key, 0) + 1 for key in ("attempt", "max_attempts"))
-    return f"attempt {attempt} of {most} in {left_s:.0f} s, Ctrl-C ends it: {line.get('error')}"
+    due = f" in {left_s:.0f} s" if round(left_s) else ""
+    attempt = f"attempt {line.get('attempt')} of {line.get('max_attempts')}{due}"
+    return f"{attempt}, Ctrl-C ends it: {line.get('error')}"

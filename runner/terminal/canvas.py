@@ -236,7 +236,9 @@ class Canvas:
         lines: StyleAndTextTuples = [
             ("class:waiting", f"{PROMPT}{' '.join(each.split())}") for each in self._entry.waiting
         ]
-        lines += [("class:live", each) for each in (self._entry.hint, self._live()) if each]
+        said = "\n".join(each for each in (self._entry.hint, self._live()) if each)
+        columns = self._output.get_size().columns
+        lines += [("class:live", row) for each in said.splitlines() for row in wrapped(each, columns)]
         breaks: StyleAndTextTuples = [("", "\n")] * len(lines)
         return [each for pair in zip(lines, breaks, strict=True) for each in pair][:-1]
 

@@ -125,7 +125,7 @@ def test_the_user_is_asked_whether_a_call_may_run(tmp_path: Path) -> None:
         it.sees('The function answered: {"number":"7"}')
         it.sees('order({"number":"8"}): may it run? y or n')
         it.types("n\r")
-        it.sees("The function answered: The call was denied.")
+        it.sees("order was not run: The call was denied.\nThe function answered: The call was denied.")
         it.types(CTRL_D)
         assert it.left() == 0
     finally:

@@ -25,6 +25,11 @@ from runner.runs.log_words import words_of
             {"event": "limit_near", "name": "max_turns", "spent": 8, "limit": 10},
             "limit near: 8 of 10 (max_turns)",
         ),
+        (
+            "warning",
+            {"event": "tool_not_run", "tool": "cancel_order", "outcome": "denied", "reason": "The call was denied."},
+            "cancel_order was not run: The call was denied.",
+        ),
         ("info", {"event": "session_opened"}, ""),
         ("warning", {"event": "file_readable_by_others"}, None),
         ("error", {"event": "internal_error"}, None),

@@ -53,8 +53,8 @@ async def test_text_notices_lines_and_the_prompt_stand_on_rows_of_their_own(term
     before = termios.tcgetattr(terminal.side)
     async with screen(terminal) as it:
         it.say("the banner")
-        it.show_live("connecting")
-        terminal.sees("the banner\nconnecting\n>")
+        it.show_live("attempt 4 of 10: cannot reach the endpoint")
+        terminal.sees("the banner\nattempt 4 of 10: cannot reach\nthe endpoint\n>")
         terminal.types("half a question")
         it.show_live(lambda: "answering")
         await put(it, "An answer that is longer ", "than a row")
