@@ -79,7 +79,11 @@ def _row(path: Path) -> dict[str, Any]:
 
 
 def _table(rows: list[dict[str, Any]], *, width: int | None) -> str:
-    """The rows as people read them; where they are wider than a terminal, the descriptions are cut."""
+    """The rows as people read them.
+
+    Where they are wider than a terminal, descriptions are cut, and where that is not enough, the model and the session
+    are left out.
+    """
     cells = [("NAME", "ENDPOINT", "SESSION", "MODEL", "DESCRIPTION", "PATH")]
     for row in rows:
         path = "(built in)" if row["built_in"] else row["path"]
@@ -96,12 +100,20 @@ def _table(rows: list[dict[str, Any]], *, width: int | None) -> str:
         name, kind, session, model, text, place = map(plain_line, line)
         cells.append((name, kind, session, model, text, place))
     widths = [max(len(line[column]) for line in cells) for column in range(6)]
+    shown = [0, 1, 2, 3, 4]
     if width is not None:
-        widths[4] = max(_LEAST_DESCRIPTION, min(widths[4], width - sum(widths) + widths[4] - 2 * 5))
+        for column in (3, 2):
+            if _room(width, widths, shown) < _LEAST_DESCRIPTION:
+                shown.remove(column)
+        widths[4] = max(_LEAST_DESCRIPTION, min(widths[4], _room(width, widths, shown)))
     return "".join(
-        "  ".join(_fitted(cell, most) for cell, most in zip(line[:5], widths, strict=False)) + f"  {line[5]}\n"
-        for line in cells
+        "  ".join(_fitted(line[column], widths[column]) for column in shown) + f"  {line[5]}\n" for line in cells
     )
+
+
+def _room(width: int, widths: list[int], shown: list[int]) -> int:
+    """How many letters of a terminal's width are left for descriptions."""
+    return width - widths[5] - sum(widths[column] for column in shown if column != 4) - 2 * len(shown)
 
 
 def _fitted(cell: str, width: int) -> str:

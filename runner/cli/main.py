@@ -9,7 +9,7 @@ from runner import __version__
 _DESCRIPTION = """\
 Run a realtime AI session from a profile.
 
-  rt-run --profile local            a chat with the built-in endpoint: no key, no network
+  rt-run --profile local            a chat with the built-in endpoint, offline
   rt-run -p local --ask "Hello"     one question, its answer, the end
   echo "Hello" | rt-run -p local    a filter: one answer a line
   rt-run -p sales -p support        sessions of two profiles in one process
@@ -17,14 +17,15 @@ Run a realtime AI session from a profile.
   rt-run check --all
 """
 _EXIT_CODES = """\
-exit codes: 0 done, or drained after SIGTERM; 1 a tool called by hand or a scenario failed, or a
-session refuses what ctl asks; 2 usage; 3 a scenario could not be run; 69 endpoint unreachable, or no
-such session; 70 a bug in rt-run; 74 input or output failed; 75 temporary, try again; 76 protocol; 77
-access refused; 78 profile invalid or refused; 129 and 130 drained after SIGHUP and SIGINT; 128+n
-forced by a second signal or by the end of the grace period
+exit codes: 0 done, or drained after SIGTERM; 1 a tool called by hand or a
+scenario failed, or a session refuses what ctl asks; 2 usage; 3 a scenario could
+not be run; 69 endpoint unreachable, or no such session; 70 a bug in rt-run; 74
+input or output failed; 75 temporary, try again; 76 protocol; 77 access refused;
+78 profile invalid or refused; 129 and 130 drained after SIGHUP and SIGINT;
+128+n forced by a second signal or by the end of the grace period
 """
-_MOST_NAMES = 5
-"""So many profiles are named where none was; `rt-run list` has all."""
+_MOST_NAMES_COLUMNS = 28
+"""How much room the names of profiles get where none was named, in letters; `rt-run list` has all."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -85,6 +86,7 @@ def _carry_out(options: argparse.Namespace) -> int:
 def _beginning() -> str:
     """What to do where no profile is named."""
     import os
+    import textwrap
 
     from runner.errors import ProfileError
     from runner.profile.locate import found
@@ -93,16 +95,16 @@ def _beginning() -> str:
         names = sorted({path.stem for path in found(None, os.environ) if path.stem.isprintable()})
     except ProfileError:
         names = []
-    listed = f"{', '.join(names[:_MOST_NAMES])}{', …' if len(names) > _MOST_NAMES else ''}"
+    listed = textwrap.shorten(", ".join(names), _MOST_NAMES_COLUMNS, placeholder=" …")
     own = [("rt-run --profile NAME", f"a session of {listed}")] if names else []
     rows = [
-        ("rt-run --profile local", "a chat with the built-in endpoint: no key, no network, no cost"),
+        ("rt-run --profile local", "a chat with the built-in endpoint, offline"),
         *own,
-        ("rt-run init my-agent --kind openai", "write a profile; `rt-run init --help` lists the kinds"),
+        ("rt-run init my-agent --kind openai", "write a profile; init --help has the kinds"),
         ("rt-run --help", "all commands and flags"),
     ]
     lines = "".join(f"  {command:<36}{text}\n" for command, text in rows)
-    return f"rt-run runs realtime AI sessions from profiles, and none was named. Try one of these:\n\n{lines}"
+    return f"rt-run runs realtime AI sessions from profiles, and none was named. Try one of:\n\n{lines}"
 
 
 def _print_version(_options: argparse.Namespace) -> int:

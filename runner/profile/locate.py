@@ -124,8 +124,9 @@ def _near_name(name: str, folders: list[Path]) -> str:
     if near := nearest(name, [*own, *builtin], most=3):
         return f"did you mean {' or '.join(near)}?"
     if not own:
-        return f"`rt-run init NAME --kind KIND` writes one; built in are {', '.join(builtin)}"
-    return f"there are {', '.join(own[:_MOST_NAMES])}{', …' if len(own) > _MOST_NAMES else ''}"
+        return f"`rt-run init NAME --kind KIND` writes one; built in: {', '.join(builtin)}"
+    listed = f"{', '.join(own[:_MOST_NAMES])}{', …' if len(own) > _MOST_NAMES else ''}"
+    return f"found here: {listed}; built in: {', '.join(builtin)}"
 
 
 def _near_path(given: str, path: Path, profiles_dir: Path | None, environ: Mapping[str, str]) -> str:

@@ -41,7 +41,7 @@ async def load_package() -> None:
     try:
         await anyio.to_thread.run_sync(_import)
     except ImportError as error:
-        msg = f"MCP servers need what is not installed: {error}"
+        msg = f"MCP servers need {error.name or 'mcp'}, which is not installed"
         raise ProfileError(msg, hint=install_command("mcp")) from None
 
 

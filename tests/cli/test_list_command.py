@@ -80,3 +80,18 @@ def test_a_narrow_terminal_gets_short_descriptions(rt_run: Any, monkeypatch: pyt
 
     assert [len(line) for line in wide.splitlines()[1:]] == [len(line) + 8 for line in narrow.splitlines()[1:]]
     assert "…  (built in)" in narrow
+
+
+def test_a_narrower_terminal_gets_no_model_and_no_session(
+    rt_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long name leaves no room for all of it, and each profile has one line all the same."""
+    path = tmp_path / "profiles/openai-transcription.toml"
+    path.parent.mkdir()
+    path.write_text(GOOD)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = rt_run("list").out.splitlines()
+
+    assert lines[0].split() == ["NAME", "ENDPOINT", "DESCRIPTION", "PATH"]
+    assert max(map(len, lines)) <= 80

@@ -19,7 +19,7 @@ def _profiles(write: Any) -> None:
     ("name", "hint"),
     [
         ("loca", "did you mean local?"),
-        ("nope", "there are local, openai"),
+        ("nope", "found here: local, openai; built in: interpret, local, local-voice, transcribe"),
         ("./nope.toml", ""),
         ("nope.toml", ""),
         ("local.toml", "did you mean --profile local? a name is searched for, and local.toml is a path"),
@@ -51,7 +51,7 @@ def test_many_names_are_cut(write: Any) -> None:
     with pytest.raises(ProfileError) as raised:
         load_profile("zzz", environ={})
 
-    assert raised.value.hint.endswith("x06, x07, …")
+    assert "x06, x07, …; built in: " in raised.value.hint
 
 
 @pytest.mark.parametrize("name", ["...toml", "./....toml", ".."])
