@@ -3,6 +3,7 @@
 import os
 import sys
 from contextlib import redirect_stdout
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -27,16 +28,16 @@ async def test_who_stops_the_attempts_to_connect_still_reads_what_was_in_the_way
     """The countdown of the attempts goes with the terminal; an error that ends the run is printed as any other."""
     monkeypatch.setenv("TERM", "xterm")
     terminal = ShownTerminal(80)
-    failed = {"event": "connection_failed", "attempt": 1, "max_attempts": 10, "retry_in_s": 0.2, "error": "no route"}
+    failed: dict[str, Any] = {"attempt": 1, "max_attempts": 10, "retry_in_s": 0.2, "error": "no route"}
     with (
         patch.object(sys, "stdin", os.fdopen(terminal.side, closefd=False)),
         redirect_stdout(os.fdopen(terminal.side, "w", closefd=False)),
     ):
         async with Face(load_profile("local"), Screen(STDOUT, ""), is_quiet=True) as face:
             face.has_log = True
-            for line in [failed, *({"event": each} for each in later)]:
+            for event in ["connection_failed", *later]:
                 with pytest.raises(structlog.DropEvent):
-                    face.narrate(None, "info", dict(line))
+                    face.narrate(None, "info", {"event": event, **failed})
             terminal.sees("attempt 1 of 10, Ctrl-C ends it: no route")
     terminal.sees_no_longer("attempt 1")
     os.close(terminal.side)
