@@ -39,7 +39,7 @@ def test_a_value_stands_where_its_name_stands() -> None:
 
 
 def test_every_text_that_a_model_reads_is_filled_in_and_nothing_else_is_sent() -> None:
-    """The instructions, the prompt of a transcription and the descriptions of tools."""
+    """The instructions, the prompt of a transcription, the descriptions of tools and servers, and what is said."""
     tool = {"type": "function", "name": "look_up", "description": "Looks up {{a}}.", "parameters": {"x": "{{a}}"}}
     audio = {"input": {"transcription": {"model": "gpt-transcribe", "prompt": "of {{a}}"}}}
     session = {"instructions": "{{a}}", "tools": [tool], "tool_choice": "none", "audio": audio}
@@ -49,6 +49,20 @@ def test_every_text_that_a_model_reads_is_filled_in_and_nothing_else_is_sent() -
     tool |= {"description": "Looks up Ada."}
     audio["input"]["transcription"]["prompt"] = "of Ada"
     assert sent == session | {"type": "realtime", "instructions": "Ada"}
+
+    run = {"kind": "hosted", "server_url": "https://crm.test", "description": "{{a}}'s"}
+    server = {"name": "crm", "say": "Wait, {{a}}.", "run": run}
+    own = make_profile(
+        endpoint={"kind": "local"},
+        variables={"a": {"default": "Ada"}},
+        mcp_servers=[server],
+        greeting={"text": "Hello {{a}}"},
+        idle={"after_s": 5, "texts": ["{{a}}?"]},
+    )
+    ready = filled(own, name="", started=STARTED).model_dump(exclude_unset=True)
+    assert (ready["greeting"]["text"], ready["idle"]["texts"]) == ("Hello Ada", ["Ada?"])
+    assert ready["mcp_servers"][0]["say"] == "Wait, Ada."
+    assert ready["mcp_servers"][0]["run"]["description"] == "Ada's"
 
 
 def test_a_program_gives_values_and_learns_of_all_that_do_not_fit() -> None:
