@@ -46,6 +46,8 @@ class Answers:
         self._side = side
         self._requests: list[tuple[str, float]] = []
         self._turn_at_s: float | None = None
+        self._silent_since_s: float | None = None
+        """Since when a turn has no words whose last response has only called functions; None where there is none."""
         self._open: dict[str, _Answer] = {}
         self._items: dict[str, Row] = {}
         self._calls: dict[str, tuple[Row, float]] = {}
@@ -56,8 +58,12 @@ class Answers:
         return bool(self._open)
 
     def requested(self, event: JsonObject) -> None:
-        """The client asks for a response."""
-        self._requests.append((self._side.identifier(event, "event_id"), self._rows.now_s))
+        """The client asks for a response; where it continues a turn without words, the turn's question counts."""
+        at_s = self._rows.now_s
+        is_aside = self._side.text(self._side.table(event, "response"), "conversation") == "none"
+        if self._silent_since_s is not None and not is_aside:
+            at_s, self._silent_since_s = self._silent_since_s, None
+        self._requests.append((self._side.identifier(event, "event_id"), at_s))
 
     def refused(self, event_id: str) -> None:
         """The endpoint has answered a client event with an error, perhaps a request for a response."""
@@ -66,6 +72,11 @@ class Answers:
     def turn_began(self, _event: JsonObject) -> None:
         """The user begins to speak; the turn before gets no answer any more."""
         self._turn_at_s = None
+        self.questioned()
+
+    def questioned(self) -> None:
+        """The user says something new; what is asked for from now on answers that."""
+        self._silent_since_s = None
 
     def turn_ended(self, _event: JsonObject) -> None:
         """The user has finished speaking, which may make the endpoint answer by itself."""
@@ -80,7 +91,7 @@ class Answers:
         answer = self._answer(self._side.identifier(event, "response_id") or next(iter(self._open), ""))
         row, kind = answer.row, event["type"]
         self._items[self._side.identifier(event, "item_id")] = row
-        if answer.asked_at_s is not None and "first_s" not in row.facts:
+        if answer.asked_at_s is not None and "first_s" not in row.facts and "_call_arguments." not in kind:
             row.facts["first_s"] = self._rows.since_s(answer.asked_at_s)
             self.firsts_s.append(row.facts["first_s"])
         if kind.endswith(("text.delta", "transcript.delta")):
@@ -108,6 +119,8 @@ class Answers:
             if self._side.text(item, "type") == "function_call":
                 answer.row.facts.setdefault("calls", []).append(self._side.text(item, "name"))
         answer.row.text = answer.row.text or self._said(response)
+        if "calls" in answer.row.facts and "first_s" not in answer.row.facts:
+            self._silent_since_s = answer.asked_at_s
         self._sum_up(answer, response)
 
     def truncated(self, event: JsonObject) -> None:

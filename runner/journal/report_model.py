@@ -55,7 +55,8 @@ class ReportedTurn(ReportTable):
     status: str | None = None
     """How an answer ended, such as `completed`, `interrupted`, `cancelled`, `failed` or `lost`."""
     first_s: float | None = None
-    """From the question, or from the end of the user's speech, to the first piece of the answer, in seconds."""
+    """From the question, or from the end of the user's speech, to the first piece of the answer, in seconds, calls of
+    tools before it included."""
     first_audio_s: float | None = None
     """The same to the first audio, in seconds."""
     done_s: float | None = None

@@ -59,7 +59,7 @@ def report_of(
         prices: What tokens cost.
     """
     header, summary, usage = timeline.header, timeline.summary(), timeline.usage
-    turns = [_turn(row) for row in timeline.rows if row.who in {"user", "assistant", "system"}]
+    turns = [_turn(row) for row in timeline.rows if _is_turn(row)]
     return SessionReport(
         id=f"report_{timeline.started.get('run_id') or header.session_id}",
         profile=header.profile,
@@ -106,6 +106,11 @@ def _connections(timeline: Timeline) -> Iterator[ReportedConnection]:
             code=span.code,
             why=span.why or None,
         )
+
+
+def _is_turn(row: Row) -> bool:
+    """Whether something was said; what a response has only called stands among the calls."""
+    return row.who in {"user", "assistant", "system"} and bool(row.text or "calls" not in row.facts)
 
 
 def _turn(row: Row) -> ReportedTurn:

@@ -198,6 +198,7 @@ class Timeline:
             who: Who = "assistant" if role == "assistant" else "system" if role == "system" else "user"
             known = self._side.identifier(item, "id") in self._items
             if not (known and self._restoring):
+                self._answers.questioned()
                 self._rows.add(who, user_side.said(item, self._side))
         if known and self._restoring:
             self._restored += 1

@@ -66,6 +66,31 @@ def test_a_spoken_turn_has_its_latencies_and_what_was_heard_of_it() -> None:
     assert report["usage"]["transcription_input_tokens"] == 7
 
 
+def test_an_answer_is_waited_for_from_the_question_though_tools_were_called() -> None:
+    """What a response only calls is no answer; a filler meanwhile is one of its own, and a new question counts anew."""
+    call = {"type": "function_call", "name": "look_up", "call_id": "c", "id": "i"}
+    item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Well?"}]}
+    ends = {"type": "response.done"}
+    called: list[tuple[float, Direction, int, dict[str, Any]]] = [
+        (1, "out", 1, {"type": "response.create"}),
+        (1.1, "in", 1, delta("function_call_arguments", "{}")),
+        (1.2, "in", 1, {**ends, "response": {"id": "r1", "status": "completed", "output": [call]}}),
+        (2.5, "out", 1, {"type": "response.create", "response": {"conversation": "none"}}),
+        (2.7, "in", 1, delta("output_text", "One moment.", "r2")),
+        (2.8, "in", 1, {**ends, "response": {"id": "r2", "status": "completed"}}),
+    ]
+    answered: list[tuple[float, Direction, int, dict[str, Any]]] = [
+        (4, "out", 1, {"type": "response.create"}),
+        (4.5, "in", 1, delta("output_text", "Found.", "r3")),
+    ]
+    filler, found = reported(*called, *answered)["turns"]
+    *_, anew = reported(*called, (3, "out", 1, {"type": "conversation.item.create", "item": item}), *answered)["turns"]
+
+    assert (filler["text"], filler["first_s"]) == ("One moment.", 0.2)
+    assert (found["text"], found["first_s"]) == ("Found.", 3.5)
+    assert (anew["text"], anew["first_s"]) == ("Found.", 0.5)
+
+
 def test_connections_calls_drift_and_errors_are_there() -> None:
     """A gap follows a loss, and none a connection that takes over in time; a call without a result is unanswered."""
     call = {"type": "function_call", "name": "look_up", "arguments": "{}"}
