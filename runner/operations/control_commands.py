@@ -22,17 +22,11 @@ if TYPE_CHECKING:
 
     from runner.operations.control_requests import AnyRequest
     from runner.operations.controllable import ControllableFleet, ControllableRun
-    from runner.operations.run_status import RunStatuses
     from runner.session.session import Session
 
     Tell = Callable[[dict[str, Any]], Awaitable[None]]
 
 _STATES = {"opening": "not open yet", "draining": "being closed", "flushing": "being closed", "ended": "over"}
-
-
-def status(fleet: ControllableFleet, request: AnyRequest, statuses: RunStatuses) -> dict[str, Any]:
-    """The state of all sessions that a request means."""
-    return {"sessions": [statuses.of(each) for each in _meant(fleet, request)]}
 
 
 async def carry_out(fleet: ControllableFleet, request: AnyRequest, tell: Tell) -> dict[str, Any]:
@@ -89,7 +83,8 @@ async def _with_session(session: Session, request: AnyRequest, tell: Tell) -> di
     raise RequestRefused("bad-request", f"there is no command {request.command}")
 
 
-def _meant(fleet: ControllableFleet, request: AnyRequest) -> list[ControllableRun]:
+def meant_runs(fleet: ControllableFleet, request: AnyRequest) -> list[ControllableRun]:
+    """The sessions that a request means."""
     return [
         each
         for each in fleet.runs
@@ -98,7 +93,7 @@ def _meant(fleet: ControllableFleet, request: AnyRequest) -> list[ControllableRu
 
 
 def _the_one(fleet: ControllableFleet, request: AnyRequest) -> ControllableRun:
-    found = _meant(fleet, request)
+    found = meant_runs(fleet, request)
     if len(found) == 1:
         return found[0]
     of_profile = f" of {request.profile}" if request.profile else ""

@@ -12,7 +12,7 @@ import anyio.abc
 
 from runner import __version__, logs
 from runner.connect.changes import Changes
-from runner.operations.control_commands import carry_out, status
+from runner.operations.control_commands import carry_out, meant_runs
 from runner.operations.control_protocol import (
     MAX_BAD_LINES,
     MAX_LINE_BYTES,
@@ -22,7 +22,7 @@ from runner.operations.control_protocol import (
 )
 from runner.operations.control_requests import read_request, request_id
 from runner.operations.line_socket import ClientLost, LineSocket, LineTooLong
-from runner.operations.run_status import RunStatuses
+from runner.operations.run_status import StatusAnswers
 from runner.protocol.json_text import dumps
 from runner.redaction import redact
 from runner.task_groups import body_task_group
@@ -46,11 +46,13 @@ class ControlConnection:
     """
 
     def __init__(self, connection: socket.socket, fleet: ControllableFleet) -> None:
-        self._socket = LineSocket(connection)
+        self._socket = LineSocket(connection, self._told)
         self._fleet = fleet
         self._slots = anyio.Semaphore(MAX_REQUESTS, fast_acquire=True)
         self._changes = Changes()
-        self._statuses = RunStatuses()
+        self._statuses = StatusAnswers()
+        self._known: tuple[bytes, AnyRequest] | None = None
+        """The line that asked for the state last, and what it says: who looks again asks the same."""
 
     async def serve(self) -> None:
         """Greet the client, and serve it; it never raises for what the client does."""
@@ -87,10 +89,28 @@ class ControlConnection:
                         return
                     continue
                 if request.command == "status":
-                    await self._answer(request, {"ok": True, "result": status(self._fleet, request, self._statuses)})
+                    await self._socket.write(self._state(request))
                 else:
                     await self._slots.acquire()
                     tasks.start_soon(self._carry_out, request, tasks.cancel_scope)
+
+    def _told(self, line: bytes) -> bytes | None:
+        """The answer to a line that only asks for the state, None for any other."""
+        if self._known is None or self._known[0] != line:
+            if b'"status"' not in line:
+                return None
+            try:
+                request = read_request(line)
+            except RequestRefused:
+                return None
+            if request.command != "status":
+                return None
+            self._known = line, request
+        return self._state(self._known[1])
+
+    def _state(self, request: AnyRequest) -> bytes:
+        result = self._statuses.of(meant_runs(self._fleet, request))
+        return b'{"id":%b,"ok":true,"result":%b}\n' % (dumps(request.id).encode(), result)
 
     async def _carry_out(self, request: AnyRequest, client: anyio.CancelScope) -> None:
         try:

@@ -14,7 +14,7 @@ from runner.operations.read_readiness import ReadReadiness
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
 _CHUNK_BYTES = 65536
 
@@ -32,11 +32,19 @@ class LineSocket:
 
     Args:
         connection: A connected stream socket, which does not block.
+        prompt: The answer to a line that can be answered at once, None for any other. Where the loop allows it, such an
+            answer costs no turn of a task.
     """
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, prompt: Callable[[bytes], bytes | None]) -> None:
         self._connection = connection
-        self._readiness = ReadReadiness(connection)
+        self._prompt = prompt
+        self._readiness = ReadReadiness(connection, self._take)
+        self._taken: bytes | None = None
+        """What was read and is no line that was answered at once."""
+        self._unsent = memoryview(b"")
+        """The rest of an answer that there was no room for."""
+        self._is_within_line = False
         self._writing = anyio.Lock(fast_acquire=True)
 
     async def lines(self) -> AsyncGenerator[bytes, None]:
@@ -57,6 +65,7 @@ class LineSocket:
                 if waiting.find(b"\n", start) >= 0:
                     await anyio.lowlevel.checkpoint()
             del waiting[:start]
+            self._is_within_line = bool(waiting)
             if len(waiting) > MAX_LINE_BYTES:
                 raise LineTooLong
 
@@ -67,14 +76,19 @@ class LineSocket:
             ClientLost: The client has gone, or takes nothing for too long.
         """
         left = memoryview(line)
-        if not self._writing.locked():
+        if not (self._writing.locked() or self._unsent):
             # Nearly always there is room for it, and nobody to wait for.
             left = self._sent(left)
         if left:
-            async with self._writing:
-                while left:
-                    await self._writable()
-                    left = self._sent(left)
+            await self._write_rest(left)
+
+    async def _write_rest(self, left: memoryview) -> None:
+        async with self._writing:
+            before, self._unsent = self._unsent, memoryview(b"")
+            left = memoryview(bytes(before) + bytes(left))
+            while left:
+                await self._writable()
+                left = self._sent(left)
 
     def _sent(self, data: memoryview) -> memoryview:
         """Send what there is room for; returns the rest."""
@@ -86,13 +100,40 @@ class LineSocket:
             raise ClientLost from None
 
     async def _read(self) -> bytes:
-        await self._readiness.wait()
+        while True:
+            await self._readiness.wait()
+            if self._unsent:
+                await self._write_rest(memoryview(b""))
+            elif (taken := self._taken) is not None:
+                self._taken = None
+                return taken
+            elif (data := self._received()) is not None:
+                return data
+
+    def _received(self) -> bytes | None:
+        """What there is to read, nothing at the end; None where there is nothing yet."""
         try:
             return self._connection.recv(_CHUNK_BYTES)
         except BlockingIOError:
-            return await self._read()
+            return None
         except OSError:
             return b""
+
+    def _take(self) -> bool:
+        """Read, and answer at once what can be; returns whether nothing is left to do."""
+        data = self._received()
+        if data is None:
+            return True
+        is_line = data.find(b"\n") == len(data) - 1 and not (self._is_within_line or self._writing.locked())
+        if data and is_line and (answer := self._prompt(data[:-1])):
+            try:
+                self._unsent = self._sent(memoryview(answer))
+            except ClientLost:
+                self._taken = b""
+                return False
+            return not self._unsent
+        self._taken = data
+        return False
 
     async def _writable(self) -> None:
         with anyio.move_on_after(WRITE_TIMEOUT_S) as scope:

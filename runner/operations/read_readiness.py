@@ -9,17 +9,20 @@ import anyio
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
 
 
 class ReadReadiness:
-    """Waits until a socket can be read; on asyncio the loop is told once and not for every wait.
+    """Waits until a socket can be read; on asyncio the loop is told once and not for every wait, nor a task every time.
 
     Args:
         connection: The socket.
+        take: Called on asyncio while somebody waits and there is something to read; returns whether he waits on.
     """
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, take: Callable[[], bool]) -> None:
         self._connection = connection
+        self._take = take
         self._waiting: asyncio.Future[None] | None = None
         self._is_watched = False
         self._loop: asyncio.AbstractEventLoop | None
@@ -52,5 +55,5 @@ class ReadReadiness:
         if self._waiting is None:
             # Nobody reads now, and the loop would ask again and again.
             self.close()
-        elif not self._waiting.done():
+        elif not self._waiting.done() and not self._take():
             self._waiting.set_result(None)

@@ -6,28 +6,37 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from runner.protocol.json_text import dumps
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from runner.operations.controllable import ControllableRun
     from runner.session.session import Session
 
 
-class RunStatuses:
-    """The states of sessions; one in which nothing has happened since it was asked for last is not looked at anew."""
+class StatusAnswers:
+    """The states of sessions, as JSON; where nothing has happened since it was asked for last, it holds."""
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[object, dict[str, Any]]] = {}
+        self._last: tuple[object, bytes] | None = None
 
-    def of(self, run: ControllableRun) -> dict[str, Any]:
-        """The state of a session, what it has used, and what becomes of its input and output."""
-        age_s = round(anyio.current_time() - run.started_s, 1)
-        session = run.session
-        if session is None or session.link is None or run.phase != "live":
-            return {**_status(run), "age_s": age_s}
-        sign = (session.changes.count, id(run.profile), _input(run), run.outputs.is_silent)
-        known = self._known.get(run.number)
-        if known is None or known[0] != sign:
-            known = self._known[run.number] = sign, _status(run)
-        return {**known[1], "age_s": age_s}
+    def of(self, runs: Sequence[ControllableRun]) -> bytes:
+        """The result of a request for the state of some sessions."""
+        now_s = anyio.current_time()
+        signs = [_sign(each, round(now_s - each.started_s, 1)) for each in runs]
+        if self._last is None or self._last[0] != signs:
+            sessions = [{**_status(each), "age_s": round(now_s - each.started_s, 1)} for each in runs]
+            self._last = signs, dumps({"sessions": sessions}).encode()
+        return self._last[1]
+
+
+def _sign(run: ControllableRun, age_s: float) -> object:
+    """What differs where the state does; what is not open is looked at anew each time."""
+    session = run.session
+    if session is None or session.link is None or run.phase != "live":
+        return object()
+    return run.number, age_s, session.changes.count, run.profile, _input(run), run.outputs.is_silent
 
 
 def _status(run: ControllableRun) -> dict[str, Any]:
