@@ -112,8 +112,8 @@ class ChatModel:
             raise NoAnswer(msg, hint) from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise _broken(where, error, has_begun=stream.has_begun) from None
-        for call in stream.finish():
-            take(call)
+        for part in stream.finish():
+            take(part)
         times = {"first_ms": round(first_ms), "total_ms": round((time.monotonic() - began_s) * 1000)}
         logs.logger().debug("answer_written", **times, finish_reason=stream.finish_reason)
         return stream.finish_reason or "stop"

@@ -12,6 +12,8 @@ MAX_LINE_BYTES: Final = 1024 * 1024
 """The longest line of it, in bytes."""
 _DATA: Final = b"data:"
 _END: Final = b"[DONE]"
+_BROKEN_OFF: Final = frozenset({"abort", "cancelled", "error"})
+"""Reasons to stop that are not the model's."""
 
 
 class ChatStream:
@@ -49,16 +51,25 @@ class ChatStream:
             raise NoAnswer(msg)
         return [text for line in lines if not self.is_over and (text := self._read(line.strip()))]
 
-    def finish(self) -> list[Call]:
-        """The server has sent everything; returns the calls of functions.
+    def finish(self) -> list[str | Call]:
+        """The server has sent everything; returns the text of a last line without an end, and the calls of functions.
 
         Raises:
             NoAnswer: The answer breaks off.
         """
+        rest = bytes(self._rest.strip())
+        text = self._read(rest) if not self.is_over and rest.endswith((b"}", _END)) else ""
         if not (self.is_over or self.finish_reason):
             msg = "the answer breaks off"
             raise NoAnswer(msg)
-        return [Call(call["name"], call["arguments"] or "{}") for call in self._calls.values() if call["name"]]
+        if self.finish_reason in _BROKEN_OFF:
+            msg = f"the answer breaks off: {self.finish_reason}"
+            raise NoAnswer(msg)
+        if any(call["arguments"] and not call["name"] for call in self._calls.values()):
+            msg = "the answer calls a function without its name"
+            raise NoAnswer(msg)
+        calls = [Call(call["name"], call["arguments"] or "{}") for call in self._calls.values() if call["name"]]
+        return [text, *calls] if text else [*calls]
 
     def _read(self, line: bytes) -> str:
         if not line.startswith(_DATA):
@@ -89,12 +100,11 @@ class ChatStream:
         for each in calls if isinstance(calls, list) else ():
             if isinstance(each, dict):
                 self._take_call(each)
-        text = delta.get("content")
-        return text if isinstance(text, str) else ""
+        return _content_text(delta.get("content"))
 
     def _take_call(self, piece: dict[str, Any]) -> None:
-        index, call_id = piece.get("index"), str(piece.get("id") or "")
-        place = index if isinstance(index, int) else max(self._calls, default=0)
+        index, call_id = _whole_number(piece.get("index")), str(piece.get("id") or "")
+        place = max(self._calls, default=0) if index is None else index
         known = self._calls.get(place)
         if known and call_id and known["id"] not in ("", call_id):
             # Some servers give every call the same index, or none.
@@ -105,6 +115,20 @@ class ChatStream:
             arguments = function.get("arguments")
             call["name"] += str(function.get("name") or "")
             call["arguments"] += arguments if isinstance(arguments, str) else dumps(arguments) if arguments else ""
+
+
+def _content_text(content: Any) -> str:
+    """The text of a piece, which some servers write as parts."""
+    if isinstance(content, list):
+        return "".join(_content_text(each.get("text")) for each in content if isinstance(each, dict))
+    return content if isinstance(content, str) else ""
+
+
+def _whole_number(value: Any) -> int | None:
+    """A number that some servers write as a text or with a fraction of nothing; None for anything else."""
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        return int(value[:9])
+    return int(value) if isinstance(value, int) or (isinstance(value, float) and value.is_integer()) else None
 
 
 def error_text(answer: Any) -> str:

@@ -14,8 +14,12 @@ from tests.helpers.chat_server import called, said
 def read(content: bytes, size: int = 7) -> tuple[str, list[Call], str]:
     """The text, the calls and the reason to stop of a stream that comes in pieces of this size."""
     stream = ChatStream()
-    texts = [text for at in range(0, len(content), size) for text in stream.feed(content[at : at + size])]
-    return "".join(texts), stream.finish(), stream.finish_reason
+    parts: list[str | Call] = [
+        text for at in range(0, len(content), size) for text in stream.feed(content[at : at + size])
+    ]
+    parts += stream.finish()
+    calls = [each for each in parts if isinstance(each, Call)]
+    return "".join(each for each in parts if isinstance(each, str)), calls, stream.finish_reason
 
 
 def chunk(*calls: dict[str, Any], **choice: Any) -> bytes:
@@ -51,6 +55,22 @@ def test_calls_without_an_index_are_told_apart_by_their_ids() -> None:
     assert calls == [Call("one", '{"n":1}'), Call("two", "{}")]
 
 
+def test_pieces_of_several_calls_are_told_apart_by_an_index_that_is_a_text() -> None:
+    """Or a number with a fraction of nothing."""
+    pieces = [("0", "one", '{"n"'), (1.0, "two", '{"m"'), ("0", "", ":1}"), ("1", "", ":2}")]
+    calls = [{"index": index, "function": {"name": name, "arguments": text}} for index, name, text in pieces]
+
+    assert read(chunk(*calls, finish_reason="tool_calls"))[1] == [Call("one", '{"n":1}'), Call("two", '{"m":2}')]
+
+
+def test_text_comes_in_parts_and_in_a_last_line_without_an_end() -> None:
+    """Nothing of it is lost."""
+    parts = [{"type": "text", "text": "Hal"}, {"type": "text", "text": "lo"}, {"type": "image"}]
+    line = f"data: {json.dumps({'choices': [{'delta': {'content': parts}, 'finish_reason': 'stop'}]})}".encode()
+
+    assert read(line)[0] == "Hallo"
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -72,6 +92,10 @@ def test_what_says_nothing_is_passed_over(content: bytes) -> None:
         (b"data: no JSON\n", "no JSON object"),
         (b"data: " + b"[" * 10_000 + b"\n", "no JSON object"),
         (b'data: {"choices": [{"delta": {"content": "Hal"}}]}\n', "breaks off"),
+        (b'data: {"choices": [{"delta": {"content": "Hal"}, "finish_reason": "error"}]}\n', "breaks off: error"),
+        (chunk({"function": {"arguments": "{}"}}, finish_reason="tool_calls"), "without its name"),
+        (b'data: {"error": "overloaded"}', "overloaded"),
+        (b'data: {"choi', "breaks off"),
         (b"<html>", "breaks off"),
         (b"x" * (MAX_LINE_BYTES + 1), "longer than"),
     ],
