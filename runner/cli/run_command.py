@@ -25,7 +25,7 @@ from runner.runs.face import Face, face_of, is_chat, is_filter
 from runner.runs.fleet import Companion, run_profiles
 from runner.runs.notify import watchdog_s
 from runner.runs.outcome import Outcome, exit_code
-from runner.settings.input import StdinInput
+from runner.settings.input import StdinInput, is_text
 from runner.settings.profile import Profile
 
 _REPORTED_FAILURES = 5
@@ -70,7 +70,8 @@ def _load(options: argparse.Namespace) -> tuple[list[LoadedProfile], list[Runner
             errors.setdefault(error.message, error)
     failures = [*([ProfileProblems(list(dict.fromkeys(problems)))] if problems else []), *errors.values()]
     profiles = [] if failures else [loaded[name] for name in options.profile]
-    return profiles, failures or [*_shared_files(profiles), *_mixed_input(profiles), *_said_differently(profiles)]
+    between = [*_shared_files(profiles), *_mixed_input(profiles), *_said_differently(profiles)]
+    return profiles, failures or [*_unheard_text(profiles), *between]
 
 
 def _loaded(name: str, options: argparse.Namespace) -> LoadedProfile:
@@ -79,6 +80,18 @@ def _loaded(name: str, options: argparse.Namespace) -> LoadedProfile:
     from runner.cli.question import load_asking
 
     return load_asking(name, options.ask, given_values(options))
+
+
+def _unheard_text(profiles: Sequence[LoadedProfile]) -> list[RunnerError]:
+    """Text for sessions that only listen, which a program may use otherwise."""
+    return [
+        ProfileError(
+            f"{loaded.name}: a {loaded.profile.session.type} session takes audio, not text",
+            hint="such as --set input.path=FILE",
+        )
+        for loaded in {each.name: each for each in profiles}.values()
+        if loaded.profile.session.type != "realtime" and is_text(loaded.profile.input)
+    ]
 
 
 def _mixed_input(profiles: Sequence[LoadedProfile]) -> list[RunnerError]:

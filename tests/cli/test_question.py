@@ -10,6 +10,18 @@ from tests.helpers.command_process import Command, local
 
 
 @pytest.mark.parametrize(
+    "arguments", [("-p", "interpret", "--ask", "Hi"), ("-p", "transcribe", "--set", "input={kind='stdin'}")]
+)
+def test_who_only_listens_is_told_nothing_in_text(rt_run: Any, arguments: tuple[str, ...]) -> None:
+    """What no endpoint takes is the profile's fault, and no bug."""
+    code, out, err = rt_run(*arguments)
+
+    assert (code, out) == (78, "")
+    assert "session takes audio, not text" in err
+    assert "input.path=FILE" in err
+
+
+@pytest.mark.parametrize(
     ("arguments", "problem"),
     [
         (("--ask", "Well?"), "--ask: which profile it is for is not said"),
