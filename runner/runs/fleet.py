@@ -3,7 +3,7 @@
 import signal
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -88,7 +88,9 @@ class Fleet:
     """
 
     def __init__(self, profiles: "Sequence[LoadedProfile]", face: Face | None, flush_least_s: float) -> None:
-        each_run = [loaded for loaded in profiles for _ in range(loaded.profile.run.sessions)]
+        self._places = [place for place, each in enumerate(profiles) for _ in range(each.profile.run.sessions)]
+        """For each run, the place of its profile."""
+        each_run = [profiles[place] for place in self._places]
         inputs = [loaded.profile.input for loaded in profiles]
         line_bytes = [each.max_line_bytes for each in inputs if isinstance(each, StdinInput)]
         grace_s = max(loaded.profile.run.grace_s for loaded in profiles)
@@ -143,7 +145,7 @@ class Fleet:
             raise IllegalEvent(msg)
         from runner.runs.reload import Reload
 
-        self._reload = self._reload or Reload(self.runs, self._reread, self._log_by)
+        self._reload = self._reload or Reload(self.runs, self._places, self._reread, self._log_by)
         self._notices.reloading()
         try:
             with logs.bound(**(self.runs[0].context if self._is_one else {})):
@@ -155,8 +157,12 @@ class Fleet:
         while True:
             await self._hung_up.wait()
             self._hung_up = anyio.Event()
-            with suppress(RunnerError):
+            try:
                 await self.reload()
+            except RunnerError:
+                continue  # it is logged, and the sessions go on as before
+            except Exception:  # noqa: BLE001  # whatever it is, no session shall suffer from it
+                logs.logger().exception("internal_error")
 
     async def execute(self) -> None:
         """Run all of them to their ends."""

@@ -33,12 +33,16 @@ class Reload:
 
     Args:
         runs: The runs of the process.
+        places: For each of them, the place of its profile among those that are read: two may have one name.
         reread: Reads the profiles again.
         log_by: Called with the first profile, by which the process logs.
     """
 
-    def __init__(self, runs: Sequence[SessionRun], reread: Reread, log_by: Callable[[Profile], None]) -> None:
+    def __init__(
+        self, runs: Sequence[SessionRun], places: Sequence[int], reread: Reread, log_by: Callable[[Profile], None]
+    ) -> None:
         self._runs = runs
+        self._places = places
         self._reread = reread
         self._log_by = log_by
         self._turn = anyio.Lock()
@@ -60,8 +64,9 @@ class Reload:
         if opening := next((run for run in self._runs if run.phase == "opening"), None):
             msg = f"session {opening.number} of {opening.context['profile']} is still being opened"
             raise IllegalEvent(msg, hint="reload when it is open")
-        loaded = {each.name: each for each in await anyio.to_thread.run_sync(self._reread)}
-        changes = [_SessionReload(run, loaded[run.context["profile"]]) for run in self._runs if run.phase == "live"]
+        loaded = await anyio.to_thread.run_sync(self._reread)
+        placed = zip(self._runs, self._places, strict=True)
+        changes = [_SessionReload(run, loaded[place]) for run, place in placed if run.phase == "live"]
         if not changes:
             msg = "no session is open that could be reloaded"
             raise IllegalEvent(msg)
@@ -74,7 +79,7 @@ class Reload:
         finally:
             for each in changes:
                 each.close()
-        self._log_by(next(iter(loaded.values())).profile)
+        self._log_by(loaded[0].profile)
         told: dict[str, Any] = {
             "changed": sorted({dotted(key) for each in changes for key in each.keys}),
             "dropped": sorted({key for each in changes for key in each.dropped}),

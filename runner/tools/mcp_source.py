@@ -71,6 +71,8 @@ class McpSource:
         self._running = 0
         self._known = anyio.Event()
         self._failure: RunnerError | None = None
+        self._is_served = False
+        """Whether nobody waits for it any more, so that what fails is tried again."""
         self._is_lost = False
         self._is_stale = False
         self._status = 0
@@ -93,6 +95,7 @@ class McpSource:
                 await self._known.wait()
             if self._failure:
                 raise self._failure
+            self._is_served = True
             yield
 
     def tools(self) -> Sequence[OfferedTool]:
@@ -179,7 +182,7 @@ class McpSource:
                         self._news = anyio.Event()
                     beside.cancel_scope.cancel()
             except Exception as error:  # noqa: BLE001  # whatever the library raises, the server is tried again
-                if not self._known.is_set() and (hopeless := self._hopeless(error)):
+                if not (self._known.is_set() or self._is_served) and (hopeless := self._hopeless(error)):
                     self._failure = hopeless
                     self._known.set()
                 return self._why(error)

@@ -151,15 +151,17 @@ async def test_a_session_that_is_being_opened_is_not_reloaded(tmp_path: Path, mo
 
 
 async def test_each_session_is_reloaded_by_its_own_profile(tmp_path: Path) -> None:
-    """Those of one profile together; what another profile says is nothing to them."""
+    """Those of one profile together; what another profile says is nothing to them, not even one of the same name."""
     async with serving(obliging) as (port, peers):
         profiles = [for_ever(port, session={"instructions": each}) for each in ("sell", "help")]
-        async with controlled_runs(tmp_path, *profiles, names=["sales", "support"]) as runs:
+        async with controlled_runs(tmp_path, *profiles, names=["support", "support"]) as runs:
             reload_as(runs.fleet, profiles[0], for_ever(port, session={"instructions": "help more"}))
             await runs.request("reload")
 
     updates = {each["session"]["instructions"] for peer in peers for each in peer.received[1:]}
     assert updates == {"help more"}
+    assert len(peers) == 2
+    assert sum(len(peer.received) for peer in peers) == 3
 
 
 def test_a_hang_up_reloads_a_service_and_systemd_learns_of_it(tmp_path: Path) -> None:

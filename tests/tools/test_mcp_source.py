@@ -16,6 +16,7 @@ from runner.errors import AccessRefused, ProfileError
 from runner.profile import make_profile
 from runner.tools.profile_tools import DeclaredSources, profile_sources
 from runner.tools.toolbox import Toolbox, open_toolbox
+from tests.helpers.endpoint_scripts import logged
 from tests.helpers.log_capture import captured_log
 from tests.helpers.tool_calls import is_running
 
@@ -179,6 +180,20 @@ async def test_a_program_that_is_not_there_fails_the_session() -> None:
             pass
 
     assert "is no-such-server installed" in caught.value.hint
+
+
+async def test_a_server_that_fails_late_is_tried_again(tmp_path: Path) -> None:
+    """One that came too late for the session to wait cannot fail it any more, and is not given up without a word."""
+    program = tmp_path / "server"
+    program.write_text("#!/bin/sh\nsleep 0.2\n")
+    program.chmod(0o755)
+    run = {"kind": "stdio", "argv": [str(program)]}
+    with captured_log() as lines:
+        async with opened({"name": "late", "run": run, "connect_timeout_s": 0.1}):
+            program.unlink()
+            with anyio.fail_after(LIMIT_S):
+                while len(logged(lines, "mcp_server_unreachable")) < 3:  # noqa: ASYNC110  # the source has no event
+                    await anyio.sleep(0.01)
 
 
 async def test_a_server_over_http() -> None:
