@@ -23,6 +23,8 @@ def attach(client: ControlClient, session: dict[str, Any]) -> int:
     with suppress(ValueError):  # elsewhere than in the main thread Ctrl-C is not ours
         signal.signal(signal.SIGINT, signal.default_int_handler)
     chat = _AttachedChat(client, session)
+    if sys.stdin.isatty():
+        sys.stderr.write(f"attached to {session['profile']} · Ctrl-C stops an answer, Ctrl-D leaves\n")
     Thread(target=chat.read, daemon=True).start()
     for line in iter(_next_line, None):
         if text := line.strip():

@@ -111,7 +111,7 @@ def _connected(name: str, options: argparse.Namespace) -> ControlClient:
             each.client.close()
     if not running:
         names = sorted({other for each in found if each.client for other in each.client.greeting["profiles"]})
-        hint = f"there are {', '.join(names)}" if names else "its profile needs [control], or name its --socket"
+        hint = f"running here: {', '.join(names)}" if names else "its profile needs [control], or name its --socket"
         raise SessionAbsent(f"no session of {name!r} that can be controlled runs here", hint=hint)
     if len(running) > 1:
         paths = "".join(f"\n  --socket {each.path}" for each in running)

@@ -43,7 +43,7 @@ def socket_path(settings: ControlSettings, names: Mapping[str, str], environ: Ma
         path = folder / "{profile}-{run_id}.sock".format_map(names)
     else:
         msg = "there is no place for the control socket: neither RUNTIME_DIRECTORY nor XDG_RUNTIME_DIR is set"
-        raise ProfileError(msg, hint="name it: control.path", code="control-path")
+        raise ProfileError(msg, hint="name one: --set control.path=support.sock", code="control-path")
     if (size := len(os.fsencode(path))) > LONGEST_SOCKET_BYTES:
         msg = f"the path of the control socket, {path}, has {size} bytes"
         hint = f"a socket's path has {LONGEST_SOCKET_BYTES} bytes at most; name a shorter one: control.path"

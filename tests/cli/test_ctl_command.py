@@ -52,7 +52,7 @@ async def test_what_runs_is_listed_found_by_its_name_and_talked_to(
     assert table[0].split() == ["PROFILE", "SESSION", "STATE", "AGE", "TURNS", "COST"]
     assert [line.split()[:3] for line in table[1:]] == [["support", "1", "open"]]
     assert (shown["profile"], shown["state"], shown["turns"]) == ("support", "open", 0)
-    assert "there are support" in hint
+    assert "running here: support" in hint
     assert "2 processes run support" in told
     assert "no session that can be controlled runs here" in told
 
