@@ -7,7 +7,20 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from benchmarks import calls, control, instructions, measure, receive, report, roundtrip, send, sessions, startup, steps
+from benchmarks import (
+    calls,
+    control,
+    instructions,
+    measure,
+    observation,
+    receive,
+    report,
+    roundtrip,
+    send,
+    sessions,
+    startup,
+    steps,
+)
 
 Module = Callable[[int | None], AbstractContextManager[list[measure.Comparison]]]
 
@@ -19,6 +32,7 @@ MODULES: dict[str, Module] = {
     "sessions": sessions.comparisons,
     "calls": calls.comparisons,
     "control": control.comparisons,
+    "observation": observation.comparisons,
     "steps": steps.comparisons,
     "instructions": instructions.comparisons,
 }

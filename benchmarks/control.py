@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.measure import Claim, Comparison, Contender
-from benchmarks.processes import environment
+from benchmarks.processes import environment, thread_s
 from benchmarks.startup import TIMEOUT_S, rt_run
 
 REQUESTS = 1000
@@ -67,15 +67,10 @@ def _taken_s(pid: int, path: Path) -> Callable[[], float]:
             connection.connect(str(path))
             lines = connection.makefile("rb")
             lines.readline()
-            before_s = _cpu_s(pid)
+            before_s = thread_s(pid)
             for _ in range(REQUESTS):
                 connection.sendall(_REQUEST)
                 lines.readline()
-            return _cpu_s(pid) - before_s
+            return thread_s(pid) - before_s
 
     return measure
-
-
-def _cpu_s(pid: int) -> float:
-    """The time that the main thread of a process has had a core for, in seconds."""
-    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 
 def environment(more: Mapping[str, str]) -> dict[str, str]:
@@ -22,3 +23,8 @@ def endpoint(*arguments: str) -> Iterator[str]:
             yield server.stdout.readline().strip()
         finally:
             server.terminate()
+
+
+def thread_s(pid: int) -> float:
+    """The time that the main thread of a process has had a core for, in seconds."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks import observation
 from benchmarks.__main__ import MODULES
 from benchmarks.hotpath import TASKS
 from benchmarks.server import serving
@@ -52,6 +53,18 @@ def test_contenders_are_measured(module: str) -> None:
             for contender in comparison.contenders:
                 figures = contender.measure()
                 assert not parts or (isinstance(figures, Mapping) and parts <= figures.keys())
+
+
+def test_a_session_that_is_watched_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With all that there is to watch it by."""
+    monkeypatch.setattr(observation, "_EVENTS", 100)
+    monkeypatch.setattr(observation, "_PROFILE", observation._PROFILE.replace("50000", "100"))
+
+    with MODULES["observation"](None) as (comparison,):
+        figures = comparison.contenders[-1].measure()
+
+    assert isinstance(figures, Mapping)
+    assert figures.keys() == {part.name for part in comparison.parts}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """As whom a session connects: keys in the right header, and tokens from a stand-in for Entra ID."""
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -8,11 +9,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from websockets.http11 import Request, Response
 
 from runner import redaction
@@ -273,6 +278,67 @@ async def test_a_workload_identity_shows_its_file(
 
     assert headers["Authorization"].startswith("Bearer tok-")
     assert any("client_assertion" in line for line in entra.requests())
+
+
+def certificate() -> bytes:
+    """A key and its certificate, as Entra ID knows an application by."""
+    key = rsa.generate_private_key(65537, 2048)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "client")])
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now).sign(
+        key, hashes.SHA256()
+    )
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return private + made.public_bytes(pem)
+
+
+PROGRAMS = {
+    "az": '{"accessToken": "cli", "expires_on": 4070908800, "tokenType": "Bearer"}',
+    "azd": '{"token": "cli", "expiresOn": "2099-01-01T00:00:00Z"}',
+    "pwsh": "azsdk%cli%4070908800",
+}
+"""What the programs of Azure print that know who is logged in."""
+
+
+@pytest.mark.parametrize(
+    ("credential", "token"),
+    [
+        ("default", "tok-"),
+        ("environment", "tok-"),
+        ("client-certificate", "tok-"),
+        ("managed-identity", "mi-"),
+        ("azure-cli", "cli"),
+        ("azure-developer-cli", "cli"),
+        ("azure-powershell", "cli"),
+    ],
+)
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_every_kind_of_credential_buys_a_token(
+    entra: Entra, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, credential: str, token: str
+) -> None:
+    """From the environment, with a certificate, in an App Service, and of whoever is logged in on this machine."""
+    given: dict[str, Any] = {}
+    match credential:
+        case "default" | "environment":
+            names = {"AZURE_TENANT_ID": "tenant", "AZURE_CLIENT_ID": "client", "AZURE_CLIENT_SECRET": "made-up-secret"}
+            for name, value in names.items():
+                monkeypatch.setenv(name, value)
+        case "client-certificate":
+            given["certificate_file"] = tmp_path / "certificate.pem"
+            given["certificate_file"].write_bytes(certificate())
+        case "managed-identity":
+            monkeypatch.setenv("IDENTITY_ENDPOINT", f"{entra.metadata}/msi/token")
+            monkeypatch.setenv("IDENTITY_HEADER", "made-up-header")
+        case _:
+            for name, printed in PROGRAMS.items():
+                (tmp_path / name).write_text(f"#!/bin/sh\necho '{printed}'\n")
+                (tmp_path / name).chmod(0o755)
+            monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    headers = await credential_headers(entra.profile(credential=credential, **given))
+
+    assert headers["Authorization"].startswith(f"Bearer {token}")
 
 
 async def test_a_refused_secret_is_told(entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
