@@ -168,6 +168,8 @@ def _kept() -> Path:
 
 def _tell(verdict: ScenarioVerdict) -> None:
     """Write a verdict for people."""
+    import sys
+
     from runner.cli.plain_text import plain_line, write_plain
 
     share = f", {verdict.passed} of {verdict.runs} runs passed" if verdict.runs > 1 else ""
@@ -177,6 +179,8 @@ def _tell(verdict: ScenarioVerdict) -> None:
         lines += [f"  | {each}" for each in verdict.transcript]
         lines += [f"  journal: {verdict.journal}"] if verdict.journal else []
     write_plain("".join(f"{plain_line(each)}\n" for each in lines))
+    # Whoever watches a pipe sees each verdict when it is there.
+    sys.stdout.flush()
 
 
 def _conclude(verdicts: Sequence[ScenarioVerdict], left: int, options: argparse.Namespace) -> None:

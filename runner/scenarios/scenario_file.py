@@ -101,9 +101,10 @@ def load_scenario(path: Path, *, profile: str | None = None, values: Mapping[str
     given = [f"{name}={value}" for name, value in scenario.variables.items()]
     variables = [*given, *values.pop("variables", ())]
     loaded = load_profile(profile or _place(scenario.profile, path), variables=variables, **values)
-    if problems := [*missing_values(loaded.profile, loaded.origins), *_strange_tools(scenario, loaded, layer)]:
-        raise ProfileProblems(problems)
     folder = path.absolute().parent
+    problems = [*_absent_recordings(scenario, folder, layer), *_strange_tools(scenario, loaded, layer)]
+    if problems := [*missing_values(loaded.profile, loaded.origins), *problems]:
+        raise ProfileProblems(problems)
     turns = [
         turn.model_copy(update={"audio": folder / turn.audio}) if turn.audio is not None else turn
         for turn in scenario.turns
@@ -146,6 +147,9 @@ def _problem(error: Any, layer: Layer) -> Problem:
     if kind == "missing":
         hint = "write `version = 1`" if name == "version" else ""
         return problem_at(layer.place(key[:-1], "table"), key, "is missing", hint, code="missing-key")
+    if kind == "union_tag_invalid":
+        problem = f"{error['ctx']['discriminator']} must be one of {error['ctx']['expected_tags']}"
+        return problem_at(layer.place(key), key, problem, code="unknown-kind")
     text = _PREFIX.sub(lambda found: "must be " if "Input" in found[0] else "", error["msg"])
     return problem_at(layer.place(key), key, text[0].lower() + text[1:], code="invalid-value")
 
@@ -159,6 +163,17 @@ def _key(location: Sequence[str | int], data: Mapping[str, Any]) -> Key:
         if is_there or index == len(location) - 1:
             key = (*key, part)
     return key
+
+
+def _absent_recordings(scenario: Scenario, folder: Path, layer: Layer) -> list[Problem]:
+    """A problem for each recording that is not there."""
+    found = []
+    for index, turn in enumerate(scenario.turns):
+        if turn.audio is not None and not (folder / turn.audio).is_file():
+            key: Key = ("turns", index, "audio")
+            hint = "a relative path starts at the scenario"
+            found.append(problem_at(layer.place(key), key, f"there is no file {turn.audio}", hint, code="file-missing"))
+    return found
 
 
 def _strange_tools(scenario: Scenario, loaded: LoadedProfile, layer: Layer) -> list[Problem]:

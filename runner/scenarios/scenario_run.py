@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Final, Literal
 import anyio
 import anyio.to_thread
 
-from runner.errors import InputError, RunnerError
+from runner.errors import InputError, RunnerError, reason_of
 from runner.inputs.broadcast import Broadcast
 from runner.inputs.stdin import STDIN
+from runner.outputs.append_file import make_folder
 from runner.outputs.standard_output import StandardOutput
 from runner.profile.filling import file_name
 from runner.protocol.json_text import dumps
@@ -26,6 +27,7 @@ from runner.scenarios.judgement import judged, transcript
 from runner.scenarios.observations import Observations
 from runner.scenarios.rehearsal import rehearsed
 from runner.scenarios.scenario_input import ScenarioInput
+from runner.task_groups import body_task_group
 from runner.tools.answered_source import KnownAnswer, answered_sources
 from runner.tools.tool_source import CallAnswer
 
@@ -99,21 +101,23 @@ class ScenarioRuns:
             scenarios: The scenarios.
             tell: Called with each verdict as soon as those before it are told.
         """
-        verdicts: dict[int, ScenarioVerdict] = {}
-        told = 0
+        verdicts: list[ScenarioVerdict] = []
         slots = anyio.Semaphore(self.jobs)
+        ended = [anyio.Event() for _ in scenarios]
+        found: dict[int, ScenarioVerdict] = {}
 
         async def execute_one(index: int, each: LoadedScenario) -> None:
-            nonlocal told
-            verdicts[index] = await self._verdict(each, slots)
-            while told in verdicts:
-                tell(verdicts[told])
-                told += 1
+            found[index] = await self._verdict(each, slots)
+            ended[index].set()
 
-        async with anyio.create_task_group() as tasks:
+        async with body_task_group() as tasks:
             for index, each in enumerate(scenarios):
                 tasks.start_soon(execute_one, index, each)
-        return [verdicts[index] for index in range(len(scenarios))]
+            for index, end in enumerate(ended):
+                await end.wait()
+                verdicts.append(found[index])
+                tell(found[index])
+        return verdicts
 
     async def _verdict(self, each: LoadedScenario, slots: anyio.Semaphore) -> ScenarioVerdict:
         runs: list[_Run] = []
@@ -147,7 +151,7 @@ class ScenarioRuns:
         try:
             run = await self._session(each, work)
             if run.verdict != "passed":
-                run.journal = await anyio.to_thread.run_sync(_keep, work, kept)
+                await anyio.to_thread.run_sync(_keep, run, work, kept)
         finally:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(partial(shutil.rmtree, work, ignore_errors=True))
@@ -261,16 +265,12 @@ def _late(scenario: Scenario, first_audio_s: list[float]) -> str:
     return f"limits.first_audio_p95_ms: answers took {took_ms:.0f} ms to their first audio, and may take {most_ms} ms"
 
 
-def _keep(work: Path, kept: Path) -> str:
-    """Keep the files of a run in place of those of an earlier one; returns the journal's path."""
-    from runner.errors import OutputError, reason_of
-    from runner.outputs.append_file import make_folder
-
+def _keep(run: _Run, work: Path, kept: Path) -> None:
+    """Keep the files of a run in place of those of an earlier one; a run of which they cannot be kept says so."""
     try:
         make_folder(kept.parent)
         shutil.rmtree(kept, ignore_errors=True)
         shutil.move(work, kept)
+        run.journal = str(kept / "session.jsonl")
     except OSError as error:
-        msg = f"the journal of a run cannot be kept in {kept}: {reason_of(error)}"
-        raise OutputError(msg) from None
-    return str(kept / "session.jsonl")
+        run.problems.append(f"the journal cannot be kept in {kept}: {reason_of(error)}")

@@ -35,7 +35,11 @@ def test_verdicts_for_people_for_programs_and_for_ci(folder: Path) -> None:
     again = Command("test", "--junit", "two.xml", "--output", "json", folder=folder).end()
     told = json.loads(again.stdout)
 
+    printed = Command("test", "--from", told["scenarios"][2]["journal"], folder=folder).end()
+
     assert (ended.code, again.code, ended.stderr) == (1, 1, "")
+    assert (printed.code, printed.stderr) == (0, "")
+    assert 'user = "Hello"\nexpect = [\n  { text_contains = ["You said: Hello"] },\n]' in printed.stdout
     lines = ended.stdout.splitlines()
     assert [each.split("  (")[0] for each in lines if not each.startswith(" ")] == [
         "passed   scenarios/more/three",
@@ -62,6 +66,14 @@ def test_verdicts_for_people_for_programs_and_for_ci(folder: Path) -> None:
         (["-k", "nothing"], "", 2, "-k nothing: no scenario has this in its name"),
         (["elsewhere"], "", 2, "there is no file or folder elsewhere"),
         (["--repeat", "0"], "", 2, "must be a number from 1 to 1000"),
+        (["--from", "absent.jsonl"], "", 74, "the journal absent.jsonl cannot be read"),
+        (["scenarios", "--from", "x.jsonl"], "", 2, "--from: it prints a scenario, and runs none"),
+        (
+            [],
+            'version = 1\nprofile = "echo"\n[[turns]]\naudio = "x.wav"\n',
+            78,
+            "turns.0.audio: there is no file x.wav",
+        ),
         (["--profile", "ekko"], "", 78, "there is no profile 'ekko'"),
         ([], "version = 1\n[[turn]]\n", 78, "scenarios/bad.toml:2:3: turn: unknown key; did you mean turns?"),
         ([], f'version = 1\nprofile = "echo"\nvariables = {{ who = "x" }}\n{HELLO}', 78, "who"),
