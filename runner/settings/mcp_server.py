@@ -9,7 +9,7 @@ from runner.api.strict import Section
 from runner.settings.base_url import TlsUrl, WebUrl
 from runner.settings.endpoint import HeaderName, HttpProxy
 from runner.settings.secret import SecretRef
-from runner.settings.tool import CallSettings, GivenText, Program, VariableName
+from runner.settings.tool import CallSettings, EnvironmentName, GivenText, Program
 
 
 class StdioServer(Section):
@@ -20,9 +20,9 @@ class StdioServer(Section):
     """The program and its arguments, without a shell; a relative path with a slash starts at the profile."""
     cwd: Path | None = None
     """The working directory; a relative path starts at the profile; without it, that of rt-run."""
-    env: dict[VariableName, GivenText] = {}
+    env: dict[EnvironmentName, GivenText] = {}
     """Variables for the program: texts, or references to secrets."""
-    pass_env: list[VariableName] = []
+    pass_env: list[EnvironmentName] = []
     """Variables of rt-run's own environment that the program gets too, beside `HOME`, `LANG`, `LC_ALL`, `LC_CTYPE`,
     `LOGNAME`, `PATH`, `SHELL`, `TERM`, `TMPDIR`, `TZ` and `USER`; it gets no others."""
 

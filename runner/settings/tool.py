@@ -15,7 +15,8 @@ END_SESSION: Final = "end_session"
 
 CalledName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 """The name under which the API takes a tool."""
-VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+EnvironmentName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+"""The name of a variable of the environment."""
 Program = Annotated[list[Annotated[str, Field(min_length=1, pattern=r"^[^\x00]*$")]], Field(min_length=1)]
 """A program and its arguments; no shell is involved."""
 CallTimeout = Annotated[float, Field(gt=0, le=3600)]
@@ -41,9 +42,9 @@ class CommandRun(Section):
     """The program and its arguments, without a shell; a relative path with a slash starts at the profile."""
     cwd: Path | None = None
     """The working directory; a relative path starts at the profile; without it, that of rt-run."""
-    env: dict[VariableName, GivenText] = {}
+    env: dict[EnvironmentName, GivenText] = {}
     """Variables for the program: texts, or references to secrets."""
-    pass_env: list[VariableName] = []
+    pass_env: list[EnvironmentName] = []
     """Variables of rt-run's own environment that the program gets too, beside `HOME`, `LANG`, `LC_ALL`, `LC_CTYPE`,
     `LOGNAME`, `PATH`, `SHELL`, `TERM`, `TMPDIR`, `TZ` and `USER`; it gets no others."""
 
