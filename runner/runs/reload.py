@@ -56,6 +56,10 @@ class Reload:
         async with self._turn:
             try:
                 return await self._carried_out()
+            except anyio.get_cancelled_exc_class():
+                # Who asked for it has gone, or the process ends.
+                logs.logger().warning("reload_given_up")
+                raise
             except RunnerError as error:
                 logs.logger().error("reload_failed", **error.facts, **({"hint": error.hint} if error.hint else {}))
                 raise
@@ -120,13 +124,11 @@ class _SessionReload:
         if plan.moves:
             await renew(session.carriage, profile, plan.asked)
         else:
-            # Who asked for the reload may go meanwhile, and half of it must not stay.
-            with anyio.CancelScope(shield=True):
-                if plan.update:
-                    kind = {} if session.state.kind == "translation" else {"type": session.state.kind}
-                    await send_confirmed(session, {"type": "session.update", "session": {**kind, **plan.update}})
-                    session.state.configuration.asked = plan.asked
-                await renew(session.carriage, profile)
+            if plan.update:
+                kind = {} if session.state.kind == "translation" else {"type": session.state.kind}
+                await send_confirmed(session, {"type": "session.update", "session": {**kind, **plan.update}})
+                session.state.configuration.asked = plan.asked
+            await renew(session.carriage, profile)
         if session.tools:
             session.tools.adopt(profile, self._tools)
         self.run.adopt(profile)
