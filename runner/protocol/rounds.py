@@ -58,7 +58,7 @@ class Rounds:
         most: How many rounds a turn may have.
         open: The rounds whose functions are not all answered, or whose turn was not continued yet.
         calls: How many functions were called.
-        fillers: How often a word was asked for meanwhile.
+        fillers: How often something was asked to be said meanwhile.
     """
 
     def __init__(self) -> None:

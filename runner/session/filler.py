@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 _LOOK_S = 0.1
 """How often it is looked whether something is still being heard, in seconds: time alone changes that."""
 _SETTLE_S = 10.0
-"""How long a word may take to be said, in seconds, before the answer is asked for all the same."""
+"""How long a filler may take to be said, in seconds, before the answer is asked for all the same."""
 
 
 class Filler:
-    """Has a word said out of band, once a turn, and only where nothing else is being said or heard.
+    """Has something said out of band, once a turn, and only where nothing else is being said or heard.
 
     Args:
         carriage: Where the session is.
@@ -35,7 +35,7 @@ class Filler:
         self._is_due = False
 
     async def wait(self, round_: Round, what: tuple[int | None, str]) -> None:
-        """Have a word said when nothing was said for so long.
+        """Have something said when nothing was said for so long.
 
         Args:
             round_: The round whose functions run; the first of a turn begins anew.
@@ -63,7 +63,7 @@ class Filler:
         await self._outbox.send({"type": "response.create", "event_id": event_id, "response": response})
 
     async def settle(self) -> None:
-        """Wait until a word that is being said is said; one of which nothing has come yet is cancelled."""
+        """Wait until a filler that is being said is said; one of which nothing has come yet is cancelled."""
         with anyio.move_on_after(_SETTLE_S):
             while self._is_asked_for:
                 await self._carriage.changes.next()
