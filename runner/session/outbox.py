@@ -38,7 +38,8 @@ class Outbox:
         """The audio that the next connection gets before anything else, None while there is none."""
         self.dropped_bytes = 0
         """How much audio was dropped for its age, in bytes."""
-        self._is_draining = False
+        self.is_draining = False
+        """Whether the session takes no more questions."""
         self._input_readers: list[Callable[[Audio], None]] = []
 
     @property
@@ -48,7 +49,7 @@ class Outbox:
 
     def drain(self) -> None:
         """Take no more questions: whatever asks for a response raises `IllegalEvent` from now on."""
-        self._is_draining = True
+        self.is_draining = True
         self._carriage.changes.notify()
 
     def read_input(self, read: Callable[[Audio], None]) -> None:
@@ -176,7 +177,7 @@ class Outbox:
     async def _free_link(self) -> Link:
         """The same, once nothing is in the way of a new turn."""
         while True:
-            if self._is_draining:
+            if self.is_draining:
                 self._carriage.check()
                 msg = "the session is being drained and takes no more questions"
                 raise IllegalEvent(msg)

@@ -255,8 +255,9 @@ class ToolLoop:
         if round_.approvals and await self._goes_on_by_itself(round_, started):
             return
         await self._filler.settle()
-        is_last = round_.number >= self._settings.max_rounds or self._hang_up.is_wished
-        if round_.number >= self._settings.max_rounds:
+        is_spent = round_.number >= self._settings.max_rounds
+        is_last = is_spent or self._hang_up.is_wished or self._outbox.is_draining
+        if is_spent:
             logs.logger().warning("tool_rounds_spent", max_rounds=self._settings.max_rounds)
         event: JsonObject = {"type": "response.create", "event_id": f"{GO_ON}{token_hex(8)}"}
         if is_last:

@@ -131,6 +131,22 @@ async def test_calls_run_beside_each_other_within_bounds_and_for_ever_never() ->
         assert len(logged(lines, "tool_rounds_spent")) == 1
 
 
+async def test_a_session_that_ends_finishes_a_turn_without_further_calls() -> None:
+    """Its limits, or a signal, end it while a call runs: the result is answered, and the model may only speak."""
+    ran = 0
+    async with locally(local()) as (session, _):
+
+        @session.tool
+        async def order(number: str) -> str:
+            nonlocal ran
+            ran += 1
+            session.drain()
+            return number
+
+        assert await session.ask("again and again") == "The function answered: again"
+    assert ran == 1
+
+
 async def test_a_cancelled_turn_begins_nothing_more_and_answers_every_call() -> None:
     """What runs goes on to its end and what waits is withdrawn; no response follows, and the next turn is free."""
     begun = 0
