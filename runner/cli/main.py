@@ -95,7 +95,7 @@ def _beginning() -> str:
         names = sorted({path.stem for path in found(None, os.environ) if path.stem.isprintable()})
     except ProfileError:
         names = []
-    listed = textwrap.shorten(", ".join(names), _MOST_NAMES_COLUMNS, placeholder=" …")
+    listed = textwrap.shorten(", ".join(names), _MOST_NAMES_COLUMNS, placeholder=" …", break_on_hyphens=False)
     own = [("rt-run --profile NAME", f"a session of {listed}")] if names else []
     rows = [
         ("rt-run --profile local", "a chat with the built-in endpoint, offline"),

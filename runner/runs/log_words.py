@@ -53,6 +53,10 @@ _WORDS: Final[Mapping[str, Callable[[Line], str]]] = {
     "configuration_drifted": lambda line: f"the endpoint does not do what the profile asks for: {line.get('drift')}",
     "profile_suspicious": lambda line: str(line.get("problem")),
     "history_not_kept": lambda line: f"what you type is not kept for the next chat{_because(line)}",
+    "tool_called": lambda line: (
+        "" if line.get("outcome") == "ok" else f"{line.get('tool')} was called: {line.get('outcome')}"
+    ),
+    "tool_unreachable": lambda line: f"{line.get('tool')} cannot be reached{_because(line)}",
     "tool_not_run": lambda line: f"{line.get('tool')} was not run: {line.get('reason')}",
     "microphone_overflowed": lambda line: "some of what the microphone heard is lost: the machine is too slow",
     "speaker_interrupted": lambda line: "the sound had gaps: audio came too late, or the machine is too slow",

@@ -30,6 +30,13 @@ from runner.runs.log_words import words_of
             {"event": "tool_not_run", "tool": "cancel_order", "outcome": "denied", "reason": "The call was denied."},
             "cancel_order was not run: The call was denied.",
         ),
+        ("info", {"event": "tool_called", "tool": "price", "outcome": "ok"}, ""),
+        ("warning", {"event": "tool_called", "tool": "price", "outcome": "timed-out"}, "price was called: timed-out"),
+        (
+            "warning",
+            {"event": "tool_unreachable", "tool": "price", "host": "127.0.0.1", "error": "connection refused"},
+            "price cannot be reached: connection refused",
+        ),
         ("info", {"event": "session_opened"}, ""),
         ("warning", {"event": "file_readable_by_others"}, None),
         ("error", {"event": "internal_error"}, None),
