@@ -7,6 +7,7 @@ import gc
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from importlib.util import find_spec
 from typing import Any
@@ -27,6 +28,8 @@ from runner.runs.notify import watchdog_s
 from runner.runs.outcome import Outcome, exit_code
 from runner.settings.input import StdinInput, is_text
 from runner.settings.profile import Profile
+from runner.settings.tool import PythonRun
+from runner.tools.printed_lines import printing_to_log
 
 _REPORTED_FAILURES = 5
 """So many different failures of several sessions are printed at the end; a log in JSON has all of them."""
@@ -157,7 +160,8 @@ def _run(profiles: Sequence[LoadedProfile], form: logs.Format, face: Face | None
     # All that is imported stays to the end: no collection in the middle of an answer shall walk through it.
     gc.freeze()
     try:
-        outcomes = anyio.run(_run_on_asyncio, profiles, face, options, backend_options={"use_uvloop": has_uvloop})
+        with _tools_print(profiles, face):
+            outcomes = anyio.run(_run_on_asyncio, profiles, face, options, backend_options={"use_uvloop": has_uvloop})
     except RunnerError as error:
         return tell_failure(error, form, profile=profiles[0].name)
     except Exception:  # noqa: BLE001  # whatever it is, it is ours, and a person has to read it
@@ -165,6 +169,12 @@ def _run(profiles: Sequence[LoadedProfile], form: logs.Format, face: Face | None
         return RunnerError.exit_code
     _report(outcomes, form)
     return exit_code(outcomes)
+
+
+def _tools_print(profiles: Sequence[LoadedProfile], face: Face | None) -> AbstractContextManager[None]:
+    """Where what functions print goes: standard output is the sessions', who write to its descriptor."""
+    calls_functions = any(isinstance(tool.run, PythonRun) for each in profiles for tool in each.profile.tools)
+    return printing_to_log() if calls_functions or face is None else nullcontext()
 
 
 def _refuse(failures: Sequence[RunnerError], options: argparse.Namespace) -> None:

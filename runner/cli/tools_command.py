@@ -81,11 +81,13 @@ async def _until_signal(profile: Profile, options: argparse.Namespace) -> int:
 
 
 async def _run(profile: Profile, options: argparse.Namespace) -> int:
+    from runner.tools.printed_lines import printing_to_log
     from runner.tools.profile_tools import profile_sources
     from runner.tools.toolbox import open_toolbox
 
     async with open_toolbox(profile_sources(profile)) as toolbox:
-        await toolbox.ready()
+        with printing_to_log():
+            await toolbox.ready()
         if options.tool is not None:
             return await _call(toolbox, options.tool, options.args or "")
         write_plain((_listed_json if options.output == "json" else _listed)(toolbox, profile))
@@ -96,6 +98,7 @@ async def _call(toolbox: Toolbox, name: str, arguments: str) -> int:
     from runner.cli.failure import print_failure
     from runner.errors import RunnerError, UsageError
     from runner.profile.suggestion import nearest
+    from runner.tools.printed_lines import printing_to_log
 
     tool = toolbox.find(name)
     if tool is None:
@@ -104,7 +107,8 @@ async def _call(toolbox: Toolbox, name: str, arguments: str) -> int:
         raise UsageError(f"there is no tool {name}", hint=hint)
     if tool.is_client:
         raise UsageError(f"the tool {name} is answered by whoever uses the session", hint="rt-run does not run it")
-    result = await toolbox.call(name, arguments, "by-hand")
+    with printing_to_log():
+        result = await toolbox.call(name, arguments, "by-hand")
     # A terminal is not moved by what a tool prints; a pipe gets it as it is.
     text = plain(result.output) if sys.stdout.isatty() else result.output
     sys.stdout.write(f"{text}\n")
