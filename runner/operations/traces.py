@@ -119,17 +119,25 @@ def _secrets(environ: Mapping[str, str]) -> list[str]:
 
 
 class _Troubles(logging.Handler):
-    """What OpenTelemetry says of itself, as lines of our log; one that only tries again is for who debugs."""
+    """What OpenTelemetry says of itself, as lines of our log; why it tries again is told once it has given up."""
+
+    def __init__(self) -> None:
+        super().__init__(level=logging.WARNING)
+        self._latest = ""
 
     def emit(self, record: logging.LogRecord) -> None:
-        tries_again = record.name.startswith("opentelemetry.exporter") and record.levelno < logging.ERROR
-        tell = logs.logger().debug if tries_again else logs.logger().warning
-        tell("tracing_troubled", reason=record.getMessage())
+        reason = record.getMessage()
+        if record.name.startswith("opentelemetry.exporter") and record.levelno < logging.ERROR:
+            self._latest = reason
+            logs.logger().debug("tracing_troubled", reason=reason)
+        else:
+            after, self._latest = self._latest, ""
+            logs.logger().warning("tracing_troubled", reason=reason, **({"after": after} if after else {}))
 
 
 def _hear_troubles() -> None:
     """Keep OpenTelemetry from writing to standard error itself, which its threads may do to the very end."""
     library = logging.getLogger("opentelemetry")
     if not any(isinstance(each, _Troubles) for each in library.handlers):
-        library.addHandler(_Troubles(level=logging.WARNING))
+        library.addHandler(_Troubles())
         library.propagate = False

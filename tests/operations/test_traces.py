@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -208,13 +209,18 @@ async def test_a_collector_that_is_away_holds_nobody_up(monkeypatch: pytest.Monk
         await peer.answer("words")
         await peer.to_the_end()
 
+    library = logging.getLogger("opentelemetry.exporter.otlp")
     with written_log() as log:
         tables: dict[str, Any] = {"traces": {}, "run": {"grace_s": 0.1}}
         async with serving(answering) as (port, _), running(port, **tables) as fleet:
             run = fleet.runs[0]
             await reached(lambda: bool(run.session and run.session.usage.responses == 1))
+            library.warning("nobody is there")
+            library.error("no more attempts")
         lines = [json.loads(line) for line in log.getvalue().splitlines()]
 
+    given_up = {"level": "warning", "reason": "no more attempts", "after": "nobody is there"}
+    assert any(line.items() >= given_up.items() for line in lines)
     assert [line["within_s"] for line in lines if line["event"] == "traces_unfinished"] == [0.1]
     assert "sesame-open" not in log.getvalue()
 
