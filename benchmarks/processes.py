@@ -15,7 +15,7 @@ def environment(more: Mapping[str, str]) -> dict[str, str]:
 
 @contextmanager
 def endpoint(*arguments: str) -> Iterator[str]:
-    """The built-in endpoint as a process of its own, with more arguments; yields its base URL."""
+    """The local endpoint as a process of its own, with more arguments; yields its base URL."""
     command = [sys.executable, "-m", "runner", "serve-local", "--listen", "127.0.0.1:0", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
         assert server.stdout

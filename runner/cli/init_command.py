@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KINDS = {
-    "local": "the built-in server, in text",
-    "local-voice": "the built-in server, spoken, in English",
-    "transcribe": "a recording, written down by the built-in server",
-    "interpret": "a recording, interpreted by the built-in server",
+    "local": "the local endpoint, in text",
+    "local-voice": "the local endpoint, spoken, in English",
+    "transcribe": "a recording, written down by the local endpoint",
+    "interpret": "a recording, interpreted by the local endpoint",
     "openai": "OpenAI, in text",
     "openai-voice": "OpenAI, with microphone and loudspeaker",
     "openai-transcription": "OpenAI, a recording written down",

@@ -9,7 +9,7 @@ from runner import __version__
 _DESCRIPTION = """\
 Run a realtime AI session from a profile.
 
-  rt-run --profile local            a chat with the built-in endpoint, offline
+  rt-run --profile local            a chat with the local endpoint, offline
   rt-run -p local --ask "Hello"     one question, its answer, the end
   echo "Hello" | rt-run -p local    a filter: one answer a line
   rt-run -p sales -p support        sessions of two profiles in one process
@@ -98,7 +98,7 @@ def _beginning() -> str:
     listed = textwrap.shorten(", ".join(names), _MOST_NAMES_COLUMNS, placeholder=" …", break_on_hyphens=False)
     own = [("rt-run --profile NAME", f"a session of {listed}")] if names else []
     rows = [
-        ("rt-run --profile local", "a chat with the built-in endpoint, offline"),
+        ("rt-run --profile local", "a chat with the local endpoint, offline"),
         *own,
         ("rt-run init my-agent --kind openai", "write a profile; init --help has the kinds"),
         ("rt-run --help", "all commands and flags"),

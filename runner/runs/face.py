@@ -169,7 +169,7 @@ def _history(name: str) -> History:
 
 def _banner(loaded: LoadedProfile) -> str:
     endpoint, model = loaded.profile.endpoint, loaded.profile.model
-    where = "built-in endpoint" if isinstance(endpoint, LocalEndpoint) else endpoint.kind
+    where = "local endpoint" if isinstance(endpoint, LocalEndpoint) else endpoint.kind
     what = [where, *([model.name] if model and model.name else [])]
     match loaded.profile.input:
         case StdinInput():

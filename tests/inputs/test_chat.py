@@ -27,7 +27,7 @@ def test_a_chat_from_banner_to_closing_line(terminal: Terminal, tmp_path: Path) 
 
     So does the wish to leave.
     """
-    terminal.sees("test: built-in endpoint · Ctrl-C stops an answer, Ctrl-D leaves")
+    terminal.sees("test: local endpoint · Ctrl-C stops an answer, Ctrl-D leaves")
     terminal.sees("\n>")
     before = termios.tcgetattr(terminal.descriptor)
     terminal.types(f"{STOPPABLE}\r")

@@ -194,5 +194,5 @@ def test_standard_error_at_a_terminal_has_a_face_where_standard_output_goes_else
 
     assert process.stdout == b"I heard 0.2 s of audio.\n"
     first, last = terminal.shown.splitlines()
-    assert first == "test: built-in endpoint · Ctrl-C ends it"
+    assert first == "test: local endpoint · Ctrl-C ends it"
     assert last.startswith("1 answer · ")
