@@ -27,6 +27,7 @@ from runner.scenarios.judgement import judged, transcript
 from runner.scenarios.observations import Observations
 from runner.scenarios.rehearsal import rehearsed
 from runner.scenarios.scenario_input import ScenarioInput
+from runner.settings.endpoint import LocalEndpoint
 from runner.task_groups import body_task_group
 from runner.tools.answered_source import KnownAnswer, answered_sources
 from runner.tools.tool_source import CallAnswer
@@ -144,7 +145,7 @@ class ScenarioRuns:
         return verdict
 
     async def _run(self, each: LoadedScenario, number: int) -> _Run:
-        if not self.is_local and (reason := _needs_local(each.scenario)):
+        if not self.is_local and (reason := _needs_local(each)):
             return _Run("not-run", [reason], Observations())
         work = Path(await anyio.to_thread.run_sync(partial(tempfile.mkdtemp, prefix="rt-run-test-")))
         kept = self.folder / f"{file_name(each.name)}-{number}"
@@ -222,12 +223,14 @@ def _told(error: RunnerError) -> str:
     return f"{error.message}; {error.hint}" if error.hint else error.message
 
 
-def _needs_local(scenario: Scenario) -> str:
-    """Why a scenario cannot run at another endpoint than the local one."""
-    if any(turn.spoken for turn in scenario.turns):
+def _needs_local(each: LoadedScenario) -> str:
+    """Why a scenario cannot run at its profile's own endpoint; nothing where it can."""
+    endpoint, scenario = each.loaded.profile.endpoint, each.scenario
+    hears_tones = isinstance(endpoint, LocalEndpoint) and endpoint.speech == "simulated"
+    if any(turn.spoken for turn in scenario.turns) and not hears_tones:
         return "only the local endpoint understands the synthetic voice of `spoken`; give a recording with `audio`"
     if scenario.faults:
-        return "only the local endpoint has `faults`"
+        return "`faults` go wrong at the local endpoint that takes the place of the profile's"
     return ""
 
 
