@@ -375,7 +375,7 @@ def test_a_fault_of_our_own_is_traced_without_secrets(
 ) -> None:
     """The traceback of an internal error is complete, its messages, causes and groups redacted."""
 
-    async def broken(_loaded: object) -> None:
+    async def broken(*_arguments: object, **_options: object) -> None:
         await anyio.lowlevel.checkpoint()
         redaction.hide(KEY)
         cause = KeyError({"Authorization": f"Bearer {KEY}"})

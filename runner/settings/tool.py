@@ -105,7 +105,7 @@ def _word_or_command(value: Any) -> str:
 
 
 CallApproval = Annotated[
-    Annotated[Literal["never", "always"], Tag("word")] | Annotated[ApprovalCommand, Tag("command")],
+    Annotated[Literal["always", "never"], Tag("word")] | Annotated[ApprovalCommand, Tag("command")],
     Discriminator(_word_or_command),
 ]
 

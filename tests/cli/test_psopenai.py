@@ -3,7 +3,7 @@
 import html
 import re
 import shlex
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,11 @@ import pytest
 import tomli
 
 from runner import make_profile, open_session
+from runner.audio.playout import Heard
 from runner.cli.main import run as rt_run
 from runner.inputs.input_switch import InputSwitch
 from runner.outputs.outputs import Outputs
+from runner.outputs.session_output import AudiblePlayer, Piece
 from runner.profile.model_keys import slot_at
 from runner.protocol.session_update import session_update
 from tests.helpers.controlled_runs import Controlled, controlled_runs, for_ever, in_thread, obliging
@@ -119,18 +121,27 @@ async def test_the_configuration_of_a_profile_is_what_an_update_changes(reposito
 async def test_sound_is_switched_and_a_session_is_ended(repository: Path, tmp_path: Path) -> None:
     """The keys exist, the input and the output obey, and the session is closed with code 1000."""
 
-    class Loudspeaker:
+    class Loudspeaker(AudiblePlayer):
         """An output that somebody hears."""
 
         is_silent = False
         name = "the loudspeaker"
         is_finished = True
 
-        def __getattr__(self, name: str) -> Any:
-            async def nothing(*_: Any) -> None:
-                return
+        async def finished(self) -> None:
+            """Have nothing to wait for."""
 
-            return (lambda *_: None) if name in {"begin", "close", "play", "cut"} else nothing
+        def play(self, piece: Piece) -> None:
+            """Hear nothing of it."""
+
+        def cut(self, heard: Sequence[Heard]) -> None:
+            """Have nothing to cut."""
+
+        async def run(self) -> None:
+            """Have nothing to do."""
+
+        def close(self) -> None:
+            """Have nothing to end."""
 
     states = []
     async with serving(obliging) as (port, peers), controlled_runs(tmp_path, for_ever(port)) as runs:

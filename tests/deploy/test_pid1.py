@@ -150,7 +150,10 @@ async def test_a_signal_in_mid_answer_drains(tmp_path: Path, number: signal.Sign
 
     said = [json.loads(line) for line in (tmp_path / "said.jsonl").read_text().splitlines()]
     assert (ended.code, ended.stdout) == (code, "one two\n")
-    assert [(line["role"], line["text"], line["status"]) for line in said] == [("assistant", "one two", "completed")]
+    assert [(line["role"], line["text"], line["status"]) for line in said] == [
+        ("user", "Count to two", "completed"),
+        ("assistant", "one two", "completed"),
+    ]
     assert [peer.close_code for peer in peers] == [1000]
 
 

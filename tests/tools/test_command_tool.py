@@ -68,11 +68,16 @@ async def test_what_a_program_leaves_behind_ends_with_it(tmp_path: Path) -> None
 async def test_a_program_that_hangs_is_ended_with_its_group(tmp_path: Path) -> None:
     """It is asked first, and killed where it does not listen; nothing of it is in the process table."""
     noted = tmp_path / "pids"
-    script = f"sleep 300 & echo $! $$ > {noted}; trap 'echo asked > {tmp_path}/asked' TERM; wait; exec sleep 300"
+    script = f"trap 'echo asked > {tmp_path}/asked' TERM; sleep 300 & echo $! $$ > {noted}; wait; exec sleep 300"
 
-    result = await called(command(script, timeout_s=0.4))
+    # A busy machine may take longer to start it than it is given.
+    for timeout_s in (0.4, 2, 10, 30):
+        result = await called(command(script, timeout_s=timeout_s))
+        text = f"The tool gave no result within {timeout_s:g} s and was stopped."
+        assert (result.outcome, result.output) == ("timed-out", text)
+        if (tmp_path / "asked").exists():
+            break
 
-    assert (result.outcome, result.output) == ("timed-out", "The tool gave no result within 0.4 s and was stopped.")
     assert (tmp_path / "asked").exists()
     await _gone([int(pid) for pid in noted.read_text().split()])
 
