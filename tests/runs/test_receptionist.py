@@ -89,8 +89,8 @@ def test_a_call_by_voice_goes_from_greeting_to_report(tmp_path: Path) -> None:
 
 
 LONG_GREETING = " ".join([GREETING] * 6)
-INTO_IT: list[float | str] = [0.4, "Are you a machine?", 2.0]
-AFTER_IT: list[float | str] = [1.5, "Are you a machine?", 1.0]
+INTO_IT: list[float | str] = [0.4, "Are you a machine?", 0.8]
+AFTER_IT: list[float | str] = [1.5, "Are you a machine?", 0.8]
 
 
 @pytest.mark.long
