@@ -1,4 +1,4 @@
-"""A word that the agent says while functions take long, so that the user does not hear nothing."""
+"""What the agent says while functions take long, so that the user hears something."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ OWN_RESPONSE_S = 2.0
 
 _LANDMARKS = frozenset({ResponseStarted, ResponseEnded})
 _SPOKEN_SILENCE_MS = 1500
-"""After which silence a session that speaks says a word, unless the profile says otherwise."""
+"""After which silence a session that speaks says a filler, unless the profile says otherwise."""
 _OUTPUT = "function_call_output"
 _INTERRUPTED = "The call was not run, because its turn was interrupted."
 
