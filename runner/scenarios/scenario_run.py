@@ -139,7 +139,10 @@ class ScenarioRuns:
             verdict.problems, verdict.transcript, verdict.journal = bad.problems, transcript(bad.seen), bad.journal
             if verdict.passed < least:
                 verdict.verdict = bad.verdict
-        if self.counts_limits and (late := _late(each.scenario, [at for run in runs for at in run.first_audio_s])):
+        first_audio_s = [at_s for run in runs for at_s in run.first_audio_s]
+        # A limit says nothing of sessions that there were not.
+        counts_limits = self.counts_limits and any(run.verdict != "not-run" for run in runs)
+        if counts_limits and (late := _late(each.scenario, first_audio_s)):
             verdict.verdict = "failed"
             verdict.problems = [*verdict.problems, late]
         return verdict
@@ -147,7 +150,10 @@ class ScenarioRuns:
     async def _run(self, each: LoadedScenario, number: int) -> _Run:
         if not self.is_local and (reason := _needs_local(each)):
             return _Run("not-run", [reason], Observations())
-        work = Path(await anyio.to_thread.run_sync(partial(tempfile.mkdtemp, prefix="rt-run-test-")))
+        try:
+            work = Path(await anyio.to_thread.run_sync(partial(tempfile.mkdtemp, prefix="rt-run-test-")))
+        except OSError as error:
+            return _Run("not-run", [f"there is no folder for its journal: {reason_of(error)}"], Observations())
         kept = self.folder / f"{file_name(each.name)}-{number}"
         try:
             run = await self._session(each, work)

@@ -183,9 +183,10 @@ async def test_what_cannot_run_is_neither_passed_nor_failed(
 ) -> None:
     """No key, or a voice that only the local endpoint understands: the reason is told."""
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    change(scenario, "[tool_results", "[limits]\nfirst_audio_p95_ms = 1\n[tool_results")
     spoken = scenario.with_name("spoken.toml")
     spoken.write_text(SCENARIO.replace('user = "Bye"', 'user = "Bye"\nspoken = true'))
-    keyless, voiceless = await verdicts(tmp_path, scenario, spoken, is_local=False)
+    keyless, voiceless = await verdicts(tmp_path, scenario, spoken, is_local=False, counts_limits=True)
 
     assert (keyless.verdict, voiceless.verdict) == ("not-run", "not-run")
     assert "OPENAI_API_KEY" in keyless.problems[0]
