@@ -43,6 +43,7 @@ _SUCCESSORS: dict[Key, str] = {
 }
 """For a kind that there was once, by its table and its name, what does its work now."""
 _A_URL = "must be a URL that begins with https:// or wss://"
+_BEGINNINGS = ("https://", "http://", "wss://", "ws://")
 _LOOPBACK = "http:// and ws:// are for this machine"
 
 
@@ -142,6 +143,8 @@ def _of_value(each: Any, key: Key, value: Any, tree: dict[str, Any]) -> tuple[st
             return "must be a table", _as_table(key, value, tree)
         case "list_type":
             return "must be an array", _as_array(key, value, tree)
+        case "url_parsing" if str(value).startswith(_BEGINNINGS):
+            return f"is no URL: {each['ctx']['error']}", ""
         case "url_parsing" | "url_scheme":
             return _A_URL, _LOOPBACK
         case "string_pattern_mismatch":

@@ -74,6 +74,7 @@ LLM = 'version = 1\n[endpoint]\nkind = "local"\nbrain = { kind = "llm", gguf = "
          "base_url: must be a URL that begins with https:// or wss://"),
         (OPENAI.replace('"openai"', '"custom"\nbase_url = "ftp://gw.test/v1"'),
          "base_url: must be a URL that begins with https:// or wss://"),
+        (OPENAI.replace('"openai"', '"custom"\nbase_url = "https://[::1"'), "is no URL: invalid IPv6 address"),
         (OPENAI.replace('"openai"', '"azure"\nbase_url = "https://x.test"\napi_version = "preview"'),
          "must be the date of a version, such as 2025-04-01-preview; remove it"),
         (OPENAI + "[auth]\nkind = 'api-key'\napi_key = { env = 'MY KEY' }\n", "env: must be the name of a variable"),
