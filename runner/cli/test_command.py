@@ -33,15 +33,15 @@ def add_parser(subparsers: Any) -> None:
         "exit code is 0 if all have passed, 1 if one has failed, and 3 if none has failed and one could not be run.",
         examples=[
             "rt-run test",
-            "rt-run test scenarios/greeting.toml --repeat 5",
-            "rt-run test scenarios -k order --junit results.xml",
+            "rt-run test profiles/scenarios/greeting.toml --repeat 5",
+            "rt-run test profiles/scenarios -k order --junit results.xml",
             "rt-run test --endpoint profile --jobs 4",
-            "rt-run test --from journal/support-1.jsonl > scenarios/support.toml",
+            "rt-run test --from journal/support-1.jsonl > profiles/scenarios/support.toml",
         ],
     )
     takes_file(
         parser.add_argument(
-            "paths", nargs="*", metavar="FILE|FOLDER", help="scenarios; without it, those in scenarios/"
+            "paths", nargs="*", metavar="FILE|FOLDER", help="scenarios; without it, those in profiles/scenarios"
         )
     )
     takes_profile(

@@ -58,7 +58,7 @@ def recorded_scenario(timeline: Timeline, *, source: str) -> str:
     """
     turns = _turns(timeline)
     lines = [
-        "#:schema ../schemas/scenario.schema.json",
+        "#:schema ../../schemas/scenario.schema.json",
         f"# Made of {_toml(source)}: what was said and called is expected again. Shorten what may be said otherwise.",
         "version = 1",
         f"profile = {_toml(timeline.header.profile)}",

@@ -143,8 +143,8 @@ class Scenario(Section):
     description: str = ""
     """One line about it."""
     profile: Word
-    """The profile by name or path: a relative path starts at the scenario; a name is searched for in `../profiles`,
-    seen from the scenario, and then as everywhere."""
+    """The profile by name or path: a relative path starts at the scenario; a name is searched for in the folder
+    above the scenario's, and then as everywhere."""
     variables: dict[str, str] = {}
     """The values of the profile's variables."""
     script: list[ScriptedReply] = []

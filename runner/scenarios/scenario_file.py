@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from runner.profile.layers import Layer
     from runner.profile.load import LoadedProfile
 
-FOLDER = Path("scenarios")
+FOLDER = Path("profiles", "scenarios")
 """Where scenarios are looked for that nobody names."""
 _FIELDS: Final = [
     each.alias or name
@@ -117,7 +117,7 @@ def _place(profile: str, path: Path) -> str:
     folder = path.absolute().parent
     if is_path(profile):
         return profile if profile.startswith("~") else str(folder / profile)
-    near = folder.parent / "profiles" / f"{profile}.toml"
+    near = folder.parent / f"{profile}.toml"
     return str(near) if near.is_file() else profile
 
 

@@ -47,7 +47,7 @@ def test_the_committed_schema_is_current(rt_run: Any, flags: tuple[str, ...], na
 def test_every_scenario_fits() -> None:
     """Those that are checked in, by the schema that their first line names."""
     schema = jsonschema.Draft202012Validator(json.loads((REPOSITORY / "schemas" / "scenario.schema.json").read_text()))
-    for path in REPOSITORY.glob("scenarios/*.toml"):
+    for path in REPOSITORY.glob("profiles/scenarios/*.toml"):
         schema.validate(tomli.loads(path.read_text()))
 
 

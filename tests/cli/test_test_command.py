@@ -18,9 +18,9 @@ def folder(tmp_path: Path) -> Path:
     """A folder with a profile and three scenarios, of which one fails."""
     files = {
         "profiles/echo.toml": PROFILE,
-        "scenarios/one.toml": f'version = 1\nprofile = "echo"\n{HELLO}',
-        "scenarios/two.toml": f'version = 1\nprofile = "echo"\n{HELLO.replace("You", "I")}',
-        "scenarios/more/three.toml": f'version = 1\nprofile = "../../profiles/echo.toml"\n{HELLO}',
+        "profiles/scenarios/one.toml": f'version = 1\nprofile = "echo"\n{HELLO}',
+        "profiles/scenarios/two.toml": f'version = 1\nprofile = "echo"\n{HELLO.replace("You", "I")}',
+        "profiles/scenarios/more/three.toml": f'version = 1\nprofile = "../../echo.toml"\n{HELLO}',
     }
     for name, text in files.items():
         path = tmp_path / name
@@ -42,9 +42,9 @@ def test_verdicts_for_people_for_programs_and_for_ci(folder: Path) -> None:
     assert 'user = "Hello"\nexpect = [\n  { text_contains = ["You said: Hello"] },\n]' in printed.stdout
     lines = ended.stdout.splitlines()
     assert [each.split("  (")[0] for each in lines if not each.startswith(" ")] == [
-        "passed   scenarios/more/three",
-        "passed   scenarios/one",
-        "failed   scenarios/two",
+        "passed   profiles/scenarios/more/three",
+        "passed   profiles/scenarios/one",
+        "failed   profiles/scenarios/two",
         "2 passed, 1 failed",
     ]
     assert '  turn 1 ("Hello"): the agent was to say "I said: Hello", and said "You said: Hello"' in lines
@@ -54,9 +54,9 @@ def test_verdicts_for_people_for_programs_and_for_ci(folder: Path) -> None:
     assert (folder / "one.xml").read_bytes() == (folder / "two.xml").read_bytes()
     suite = ET.parse(folder / "one.xml").getroot()[0]  # noqa: S314  # it is our own
     assert [(each.get("classname"), each.get("name"), len(each)) for each in suite] == [
-        ("echo", "scenarios/more/three", 0),
-        ("echo", "scenarios/one", 0),
-        ("echo", "scenarios/two", 1),
+        ("echo", "profiles/scenarios/more/three", 0),
+        ("echo", "profiles/scenarios/one", 0),
+        ("echo", "profiles/scenarios/two", 1),
     ]
 
 
@@ -67,7 +67,7 @@ def test_verdicts_for_people_for_programs_and_for_ci(folder: Path) -> None:
         (["elsewhere"], "", 2, "there is no file or folder elsewhere"),
         (["--repeat", "0"], "", 2, "must be a number from 1 to 1000"),
         (["--from", "absent.jsonl"], "", 74, "the journal absent.jsonl cannot be read"),
-        (["scenarios", "--from", "x.jsonl"], "", 2, "--from: it prints a scenario, and runs none"),
+        (["profiles/scenarios", "--from", "x.jsonl"], "", 2, "--from: it prints a scenario, and runs none"),
         (
             [],
             'version = 1\nprofile = "echo"\n[[turns]]\naudio = "x.wav"\n',
@@ -75,7 +75,7 @@ def test_verdicts_for_people_for_programs_and_for_ci(folder: Path) -> None:
             "turns.0.audio: there is no file x.wav",
         ),
         (["--profile", "ekko"], "", 78, "there is no profile 'ekko'"),
-        ([], "version = 1\n[[turn]]\n", 78, "scenarios/bad.toml:2:3: turn: unknown key; did you mean turns?"),
+        ([], "version = 1\n[[turn]]\n", 78, "profiles/scenarios/bad.toml:2:3: turn: unknown key; did you mean turns?"),
         ([], f'version = 1\nprofile = "echo"\nvariables = {{ who = "x" }}\n{HELLO}', 78, "who"),
         (
             [],
@@ -93,9 +93,9 @@ def test_verdicts_for_people_for_programs_and_for_ci(folder: Path) -> None:
             [],
             'version = 1\nprofile = "echo"\n[[turns]]\nuser = "Hi"\nexpect = [{ calls = "a", absent = "call" }]\n',
             78,
-            "scenarios/bad.toml:5:11: turns.0.expect.0: an expectation is about one thing",
+            "profiles/scenarios/bad.toml:5:11: turns.0.expect.0: an expectation is about one thing",
         ),
-        (["scenarios/bad.toml", "--endpoint", "profile"], f'version = 1\nprofile = "echo"\n{HELLO}', 0, ""),
+        (["profiles/scenarios/bad.toml", "--endpoint", "profile"], f'version = 1\nprofile = "echo"\n{HELLO}', 0, ""),
     ],
 )
 def test_what_is_wrong_is_told_before_anything_runs(
@@ -103,7 +103,7 @@ def test_what_is_wrong_is_told_before_anything_runs(
 ) -> None:
     """With its place and a hint."""
     if text:
-        (folder / "scenarios" / "bad.toml").write_text(text)
+        (folder / "profiles" / "scenarios" / "bad.toml").write_text(text)
     ended = Command("test", *arguments, folder=folder).end()
 
     assert (ended.code, told in ended.stderr) == (code, True), ended.stderr
@@ -114,7 +114,7 @@ def test_a_signal_ends_it_with_the_verdicts_until_then(folder: Path) -> None:
     """What was not run is told, and counts as that."""
     slow = PROFILE.replace('kind = "local"', 'kind = "local"\ndelta_interval_ms = 10000')
     (folder / "profiles" / "echo.toml").write_text(slow)
-    flags = ("-v", "--log-format", "json", "test", "scenarios/one.toml", "--endpoint", "profile")
+    flags = ("-v", "--log-format", "json", "test", "profiles/scenarios/one.toml", "--endpoint", "profile")
     command = Command(*flags, folder=folder)
     command.wait_for_log("session_opened")
     command.send_signal(signal.SIGTERM)

@@ -70,11 +70,11 @@ reason = "hung-up"
 @pytest.fixture
 def scenario(tmp_path: Path) -> Path:
     """A scenario that passes."""
-    for name, text in (("profiles/desk.toml", PROFILE), ("scenarios/desk.toml", SCENARIO)):
+    for name, text in (("profiles/desk.toml", PROFILE), ("profiles/scenarios/desk.toml", SCENARIO)):
         path = tmp_path / name
         path.parent.mkdir()
         path.write_text(text)
-    return tmp_path / "scenarios" / "desk.toml"
+    return tmp_path / "profiles" / "scenarios" / "desk.toml"
 
 
 def names(folder: Path) -> list[str]:
@@ -97,7 +97,7 @@ async def test_a_scenario_passes_offline_and_leaves_nothing(
     (verdict,) = await verdicts(tmp_path, scenario, repeat=2)
 
     assert (verdict.verdict, verdict.problems, verdict.passed, verdict.runs) == ("passed", [], 2, 2)
-    assert names(tmp_path) == ["profiles", "scenarios"]
+    assert names(tmp_path) == ["profiles"]
 
 
 MUTATIONS = {
@@ -196,7 +196,7 @@ async def test_what_cannot_run_is_neither_passed_nor_failed(
 
 async def test_the_scenarios_that_are_checked_in_pass(tmp_path: Path) -> None:
     """Every shipped profile that has behaviour of its own, by voice too."""
-    found = scenario_files([str(REPOSITORY / "scenarios")])
+    found = scenario_files([str(REPOSITORY / "profiles" / "scenarios")])
     told = await verdicts(tmp_path, *found)
 
     assert [(each.verdict, each.problems) for each in told] == [("passed", [])] * len(found)
