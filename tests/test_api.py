@@ -123,7 +123,7 @@ async def test_what_the_body_raises_leaves_as_it_is(error: BaseException) -> Non
 
 
 @pytest.mark.anyio
-async def test_what_is_no_event_is_told_as_such() -> None:
+async def test_what_is_no_event_is_reported_as_such() -> None:
     """A text is no client event."""
 
     async def script(peer: Peer) -> None:

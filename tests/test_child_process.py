@@ -27,7 +27,7 @@ def shell(script: str) -> list[str]:
     return ["/bin/sh", "-c", script]
 
 
-async def test_all_ends_are_told_apart() -> None:
+async def test_all_ends_are_reported_apart() -> None:
     """Exit code, both outputs, and whether there was more."""
     ended = await run_program(shell("cat; echo wrong >&2; exit 3"), given=b"given", longest_bytes=100)
 

@@ -12,7 +12,7 @@ from tests.helpers.command_process import Command, local
 @pytest.mark.parametrize(
     "arguments", [("-p", "interpret", "--ask", "Hi"), ("-p", "transcribe", "--set", "input={kind='stdin'}")]
 )
-def test_who_only_listens_is_told_nothing_in_text(rt_run: Any, arguments: tuple[str, ...]) -> None:
+def test_who_only_listens_is_reported_nothing_in_text(rt_run: Any, arguments: tuple[str, ...]) -> None:
     """What no endpoint takes is the profile's fault, and no bug."""
     code, out, err = rt_run(*arguments)
 

@@ -107,7 +107,7 @@ def test_several_journals_are_shown_one_after_the_other(rt_run: RtRun, tmp_path:
     assert rt_run("replay", "a", "b").out == f"{SHOWN}\n\n{SHOWN}"
 
 
-def test_a_cut_line_is_left_out_and_told(rt_run: RtRun, tmp_path: Path) -> None:
+def test_a_cut_line_is_left_out_and_reported(rt_run: RtRun, tmp_path: Path) -> None:
     """The warning has the number of the line."""
     (tmp_path / "j").write_text(lines(RECORDS[:4]) + '{"at_s":\n' + lines(RECORDS[4:]) + '{"at')
 
@@ -116,7 +116,7 @@ def test_a_cut_line_is_left_out_and_told(rt_run: RtRun, tmp_path: Path) -> None:
     assert ended == (0, SHOWN, "warning: j:5: not JSON\nwarning: j:12: not JSON\n")
 
 
-def test_an_empty_journal_is_told(rt_run: RtRun, tmp_path: Path) -> None:
+def test_an_empty_journal_is_reported(rt_run: RtRun, tmp_path: Path) -> None:
     """There is nothing to show, which is no failure."""
     (tmp_path / "j").write_text("")
 

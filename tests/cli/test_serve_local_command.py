@@ -100,7 +100,7 @@ def test_with_a_certificate_it_speaks_tls_and_only_with_this_machine(tmp_path: P
         (("--tls-cert", "server.locked.pem"), "without a password"),
     ],
 )
-def test_a_certificate_that_cannot_be_used_is_told(
+def test_a_certificate_that_cannot_be_used_is_reported(
     files: tuple[str, ...],
     words: str,
     tmp_path: Path,
@@ -115,7 +115,7 @@ def test_a_certificate_that_cannot_be_used_is_told(
     assert words in capsys.readouterr().err
 
 
-def test_a_taken_port_is_told(tmp_path: Path) -> None:
+def test_a_taken_port_is_reported(tmp_path: Path) -> None:
     """The second server on a port says so."""
     first = Command("serve-local", "--listen", "127.0.0.1:0", folder=tmp_path)
     assert first.process.stdout
@@ -210,7 +210,7 @@ def test_faults_as_flags(flag: str, fault: Any) -> None:
         ("kind=delay", "delay_s: is missing"),
     ],
 )
-def test_wrong_faults_are_told(rt_run: Any, flag: str, message: str) -> None:
+def test_wrong_faults_are_reported(rt_run: Any, flag: str, message: str) -> None:
     """One message names the key and what may stand there; nothing is served."""
     ended = rt_run("serve-local", "--listen", "127.0.0.1:0", "--fault", flag)
 

@@ -98,7 +98,7 @@ def test_verdicts_for_people_for_programs_and_for_ci(folder: Path) -> None:
         (["profiles/scenarios/bad.toml", "--endpoint", "profile"], f'version = 1\nprofile = "echo"\n{HELLO}', 0, ""),
     ],
 )
-def test_what_is_wrong_is_told_before_anything_runs(
+def test_what_is_wrong_is_reported_before_anything_runs(
     folder: Path, arguments: list[str], text: str, code: int, told: str
 ) -> None:
     """With its place and a hint."""

@@ -38,7 +38,7 @@ def test_plain_asyncio_will_do() -> None:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("host", ["foo..invalid", "x" * 70 + ".invalid"])
-async def test_a_name_that_cannot_be_is_told_as_one_that_is_not(host: str) -> None:
+async def test_a_name_that_cannot_be_is_reported_as_one_that_is_not(host: str) -> None:
     """Whatever is wrong with a name, it cannot be resolved."""
     with pytest.raises(EndpointUnreachable, match="cannot be resolved"):
         async with open_websocket(Address(f"https://{host}/", {}), None):
@@ -46,7 +46,7 @@ async def test_a_name_that_cannot_be_is_told_as_one_that_is_not(host: str) -> No
 
 
 @pytest.mark.anyio
-async def test_addresses_that_fail_for_different_reasons_are_told_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_addresses_that_fail_for_different_reasons_are_reported_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """A name with several addresses, none of which can be reached."""
     from runner.connect import asyncio_stream
 

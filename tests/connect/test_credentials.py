@@ -153,7 +153,7 @@ async def test_a_key_goes_where_its_service_looks(
     assert await credential_headers(profile(endpoint, auth)) == expected
 
 
-async def test_a_key_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_key_that_is_not_there_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """The reference's own error comes through."""
     monkeypatch.delenv("A_KEY", raising=False)
     with pytest.raises(SecretError, match="A_KEY is not set"):
@@ -341,7 +341,7 @@ async def test_every_kind_of_credential_buys_a_token(
     assert headers["Authorization"].startswith(f"Bearer {token}")
 
 
-async def test_a_refused_secret_is_told(entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_refused_secret_is_reported(entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
     """Entra's first line is repeated, the secret is not, and no restart will help (77)."""
     monkeypatch.setenv("CLIENT_SECRET", "bad")
     wanted = entra.profile(credential="client-secret", client_secret={"env": "CLIENT_SECRET"})

@@ -125,7 +125,7 @@ def test_a_good_proxy_is_taken(address: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["xn--a", "xn--a.example", "xn--99999999"])
-def test_a_place_is_told_whatever_its_name_looks_like(host: str) -> None:
+def test_a_place_is_reported_whatever_its_name_looks_like(host: str) -> None:
     """Also one that only looks as if it were encoded for the name service."""
     assert place(httpx.URL(f"https://{host}/")) == f"{host}:443"
 

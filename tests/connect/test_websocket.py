@@ -512,7 +512,7 @@ async def test_a_listener_runs_in_the_context_of_its_caller() -> None:
 
 
 @pytest.mark.parametrize("broken", [False, True], ids=["in the midst of a read", "without one"])
-async def test_the_end_is_told_once_and_in_the_context_of_the_caller(broken: bool) -> None:
+async def test_the_end_is_notified_once_and_in_the_context_of_the_caller(broken: bool) -> None:
     """The end may come with a frame or without one."""
     name: ContextVar[str] = ContextVar("name", default="nobody")
     told: list[tuple[str, Exception]] = []

@@ -104,7 +104,7 @@ WRONG: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("problem", WRONG)
-def test_what_cannot_be_heard_is_told_in_one_sentence(tmp_path: Path, problem: str) -> None:
+def test_what_cannot_be_heard_is_reported_in_one_sentence(tmp_path: Path, problem: str) -> None:
     """The sentence names the file."""
     path = tmp_path / "x.wav"
     WRONG[problem](path)
@@ -229,7 +229,7 @@ def test_a_rate_that_no_recording_has_is_refused(tmp_path: Path, rate: int) -> N
         RecordingFile(path)
 
 
-def test_damage_is_told_as_an_error_of_the_input(tmp_path: Path) -> None:
+def test_damage_is_reported_as_an_error_of_the_input(tmp_path: Path) -> None:
     """Whatever is wrong in a file, and whoever reads it."""
     chance = random.Random(1)  # noqa: S311
     originals = []

@@ -64,7 +64,7 @@ def test_a_history_that_cannot_be_read_is_done_without(folder: Path) -> None:
     assert failures(log) == ["Is a directory"]
 
 
-def test_a_history_that_cannot_be_written_any_more_is_told_once(folder: Path) -> None:
+def test_a_history_that_cannot_be_written_any_more_is_reported_once(folder: Path) -> None:
     """A full disk, a quota, a folder that has gone: what is typed is said, and kept for this chat."""
     history = ChatHistory("support")
     list(history.load_history_strings())

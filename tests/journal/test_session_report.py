@@ -131,7 +131,7 @@ def test_connections_calls_drift_and_errors_are_there() -> None:
     assert (report["reason"], report["failure"]["message"]) == ("failed", "the connection was lost")
 
 
-def test_what_is_no_words_is_told_too() -> None:
+def test_what_is_no_words_is_reported_too() -> None:
     """Keys, silence, who spoke, in which language, and which part of an answer was a preamble."""
     prefix, turn = "conversation.item.input_audio_transcription", {"item_id": "u"}
     said = [

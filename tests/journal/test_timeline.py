@@ -285,7 +285,7 @@ def test_each_configuration_is_compared_with_the_updates_that_it_answers() -> No
     assert [row.facts for row in tape.rows("session")] == [{}, {}]
 
 
-def test_a_translation_is_told_in_stretches() -> None:
+def test_a_translation_is_reported_in_stretches() -> None:
     """It has no turns; a pause ends a stretch."""
     tape = Tape()
     for at_s, delta in ((0, "Gu"), (1, "ten Tag"), (9, "Und")):
@@ -299,7 +299,7 @@ def test_a_translation_is_told_in_stretches() -> None:
     assert tape.timeline().summary().spoken_s == 1.0
 
 
-def test_the_end_of_a_translation_is_told() -> None:
+def test_the_end_of_a_translation_is_reported() -> None:
     """Its last words, and that they were the last."""
     tape = Tape()
     tape.came(0, "session.input_transcript.delta", delta="Good day")

@@ -159,7 +159,7 @@ async def test_a_session_is_listed_cancelled_followed_and_closed(tmp_path: Path)
     ]
 
 
-async def test_sessions_of_one_process_are_told_apart(tmp_path: Path) -> None:
+async def test_sessions_of_one_process_are_reported_apart(tmp_path: Path) -> None:
     """By profile and by number; what is meant for one reaches only that one."""
     async with serving(in_turn(obliging)) as (port, peers):
         profiles = [for_ever(port, run={"sessions": 2}), for_ever(port)]

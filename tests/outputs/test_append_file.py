@@ -27,7 +27,7 @@ def test_files_and_their_folders_are_for_their_owner_only(tmp_path: Path) -> Non
     assert modes == [0o755, 0o700, 0o700, 0o600]
 
 
-def test_a_file_that_others_can_read_is_told(tmp_path: Path) -> None:
+def test_a_file_that_others_can_read_is_reported(tmp_path: Path) -> None:
     """Its owner may have meant it: it is written to as it is."""
     path = tmp_path / "x"
     path.touch(mode=0o644)

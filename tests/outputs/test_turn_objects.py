@@ -104,7 +104,7 @@ def test_an_answer_stands_beside_its_question() -> None:
     ]
 
 
-def test_every_end_is_told() -> None:
+def test_every_end_is_reported() -> None:
     """An answer that fails, one that is cut short, a request that is refused, and a question that nobody answers."""
     told = Told()
     told.asks("One?")
@@ -208,7 +208,7 @@ def test_of_a_transcription_each_turn_is_what_was_said() -> None:
     assert "Noise." in told.turns[1]["error"]
 
 
-def test_what_never_ends_is_told_in_bounds() -> None:
+def test_what_never_ends_is_reported_in_bounds() -> None:
     """An endpoint that begins responses for ever costs no more than so many."""
     told = Told()
     for number in range(MAX_OPEN_TURNS + 2):

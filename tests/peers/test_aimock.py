@@ -250,7 +250,7 @@ path = "said.jsonl"
         ("nothing like it", (76, "the response failed: No fixture matched", "no_fixture_match")),
     ],
 )
-def test_a_failed_response_is_told_and_the_next_question_answered(
+def test_a_failed_response_is_reported_and_the_next_question_answered(
     aimock: str, tmp_path: Path, question: str, expected: tuple[int, str, str]
 ) -> None:
     """The session goes on; the exit code is that of the first failure."""

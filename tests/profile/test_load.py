@@ -221,7 +221,7 @@ def test_a_flag_that_means_nothing_is_a_fault_that_names_it(problems_of: Any, fl
     assert problems_of(OPENAI, flag) == [expected]
 
 
-def test_warnings_are_told_beside_faults(load: Any) -> None:
+def test_warnings_are_reported_beside_faults(load: Any) -> None:
     """A mistyped variable may be why a key is missing, even where the file cannot be read at all."""
     for text in ("version = 1\n", "version = \n"):
         with pytest.raises(ProfileProblems, match="--set x: must be KEY=VALUE"):

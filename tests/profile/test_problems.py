@@ -136,7 +136,7 @@ def test_names_that_only_sound_secret_are_fine(load: Any) -> None:
     load(OPENAI + '[endpoint.headers]\nIdempotency-Key = "a"\nX-Team = "b"\n[endpoint.query]\nmax_tokens = "5"\n')
 
 
-def test_a_credential_among_headers_or_query_is_told_with_its_place(problems_of: Any) -> None:
+def test_a_credential_among_headers_or_query_is_reported_with_its_place(problems_of: Any) -> None:
     """Wherever it is said; the code is that of every literal secret."""
     use = "use [auth] with a reference"
     (header,) = problems_of(OPENAI + '[endpoint.headers]\nX-Auth-Token = "abc"\n')
@@ -200,7 +200,7 @@ def test_a_parents_fault_is_placed_in_the_parent(write: Any) -> None:
         (None, "1:1: is a directory"),
     ],
 )
-def test_a_file_that_is_none_is_told(tmp_path: Path, data: bytes | None, problem: str) -> None:
+def test_a_file_that_is_none_is_reported(tmp_path: Path, data: bytes | None, problem: str) -> None:
     """Not UTF-8, too big, a directory."""
     path = tmp_path / "f.toml"
     path.mkdir() if data is None else path.write_bytes(data)

@@ -379,6 +379,6 @@ def test_rules_hold_beside_faults_in_other_tables(load: Any) -> None:
         (f"[[tools]]\n{CLIENT.replace('client', 'http')}", "tools.0.run.url: is missing"),
     ],
 )
-def test_what_is_wrong_in_itself_is_told_beside_warnings(problems_of: Any, table: str, problem: str) -> None:
+def test_what_is_wrong_in_itself_is_reported_beside_warnings(problems_of: Any, table: str, problem: str) -> None:
     """A warning about a table hides nothing within it."""
     assert any(problem in each for each in problems_of(OPENAI + table))

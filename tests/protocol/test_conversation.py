@@ -137,7 +137,7 @@ def test_the_end_of_a_connection_takes_along_what_it_was_to_lose() -> None:
 
 
 @pytest.mark.parametrize("is_announced", [True, False])
-def test_a_turn_that_was_told_keeps_its_end(is_announced: bool) -> None:
+def test_a_turn_that_was_announced_keeps_its_end(is_announced: bool) -> None:
     """A later connection, which holds it as complete, does not change what was said."""
     made = Conversation()
     item = made.put(message("a", status="incomplete"))

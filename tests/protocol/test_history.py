@@ -48,7 +48,7 @@ def told(made: Conversation, bounds: History = ALL) -> list[str]:
     return [each["item"]["id"] for each in replay(made, bounds)]
 
 
-def test_turns_are_told_as_text_in_their_order() -> None:
+def test_turns_are_replayed_as_text_in_their_order() -> None:
     """Of the user, the system and the assistant, typed or spoken, with the content type that its role has."""
     spoken = {"type": "output_audio", "transcript": "hi"}
     made = conversation(
@@ -97,12 +97,12 @@ def test_what_has_no_words_or_is_not_finished_is_left_out() -> None:
         (History(), ["a", "b", "c", "d"]),
     ],
 )
-def test_the_newest_are_told_within_bounds(bounds: History, expected: list[str]) -> None:
+def test_the_newest_are_replayed_within_bounds(bounds: History, expected: list[str]) -> None:
     """By items and by tokens, without a gap, the oldest left out."""
     assert told(conversation(*(message(each, each * 40) for each in "abcd")), bounds) == expected
 
 
-def test_an_output_is_never_told_without_its_call() -> None:
+def test_an_output_is_never_replayed_without_its_call() -> None:
     """A call that is left out takes its output along; a call alone may still be answered."""
     made = conversation(call("c", "1"), output("o", "1"), output("x", "2"), message("m", "x"), call("d", "3"))
 
@@ -118,7 +118,7 @@ TEXT = "one two three four"
     [(None, TEXT), (100, TEXT), (5000, TEXT), (50, "one two"), (95, "one two three"), (1, ""), (0, "")],
 )
 @pytest.mark.parametrize(("form", "bytes_per_ms"), [("audio/pcm", 48), ("audio/pcmu", 8), ("audio/pcma", 8)])
-def test_an_interrupted_answer_is_told_as_far_as_it_was_heard(
+def test_an_interrupted_answer_is_replayed_as_far_as_it_was_heard(
     form: str, bytes_per_ms: int, heard_ms: int | None, expected: str
 ) -> None:
     """In whole words, by the share of its audio."""
@@ -168,7 +168,7 @@ def test_what_was_cut_once_is_not_cut_again() -> None:
         assert event["item"]["content"][0]["text"] == "one two"
 
 
-def test_what_is_told_without_its_audio_is_told_the_same_again() -> None:
+def test_what_is_replayed_without_its_audio_is_replayed_the_same_again() -> None:
     """The text of a later part takes the first place, once."""
     made = conversation(message("u", "", "look at this"))
 
@@ -212,7 +212,7 @@ def test_a_replayed_conversation_replays_the_same(steps: list[Any], most: int) -
     ]
 
 
-def test_the_last_question_is_always_told() -> None:
+def test_the_last_question_is_always_replayed() -> None:
     """However long it is; without it an answer that is asked for again would be one to something else."""
     conversation = Conversation()
     for item_id, role, text in (("a", "user", "before"), ("b", "assistant", "yes"), ("c", "user", "long " * 100)):

@@ -75,7 +75,7 @@ def test_nesting_up_to_the_bound_is_read() -> None:
     assert dumps(loads("[" * 199 + '"\\ud83d"' + "]" * 199)) == "[" * 199 + '"\\ud83d"' + "]" * 199
 
 
-def test_bytes_that_are_not_utf8_are_told_from_what_is_no_json() -> None:
+def test_bytes_that_are_not_utf8_are_distinguished_from_what_is_no_json() -> None:
     """A WebSocket ends for the one, and a message counts as malformed for the other."""
     with pytest.raises(UnicodeDecodeError):
         loads(b'"\xff"')

@@ -44,7 +44,7 @@ def half(of: SessionState) -> None:
     receive(of, {**DELTA, "response_id": "resp_1"})
 
 
-def test_all_that_was_asked_for_is_owed() -> None:
+def test_all_that_was_asked_for_is_pending() -> None:
     """In flight or not begun, in the conversation and out of band; a commit is not."""
     lost = state()
     for event in (ASIDE, CREATE):

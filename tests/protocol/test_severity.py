@@ -177,7 +177,7 @@ def test_a_status_instead_of_a_greeting(code: str, message: str, kind: type[Runn
         (1001, "Your session hit the maximum duration", "the endpoint closed the session with 1001: Your session hit"),
     ],
 )
-def test_a_close_is_told_in_words(close_code: int, reason: str, message: str) -> None:
+def test_a_close_is_reported_in_words(close_code: int, reason: str, message: str) -> None:
     """Code and reason, where there is one."""
     assert error_for_close(close_code, reason).message.startswith(message)
 

@@ -125,7 +125,7 @@ def test_nothing_can_be_sent_after_the_end() -> None:
         state.send({"type": "response.cancel"})
 
 
-def test_a_turn_is_told_once_though_three_events_end_it() -> None:
+def test_a_turn_is_announced_once_though_three_events_end_it() -> None:
     """Item done, output item done and response done all carry the turn; it is one turn."""
     state = ready()
     state.send({"type": "response.create"})
@@ -146,7 +146,7 @@ def test_a_turn_is_told_once_though_three_events_end_it() -> None:
     ]
 
 
-def test_what_was_streamed_is_told_as_incomplete_when_the_session_ends() -> None:
+def test_what_was_streamed_is_announced_as_incomplete_when_the_session_ends() -> None:
     """A lost connection loses nothing that was heard."""
     state = ready()
     state.send({"type": "response.create"})
@@ -343,7 +343,7 @@ def test_items_keep_the_place_that_the_endpoint_gives_them() -> None:
     assert [each.id for each in state.conversation.items] == ["a", "c"]
 
 
-def test_what_the_user_said_is_told_once_it_is_transcribed() -> None:
+def test_what_the_user_said_is_announced_once_it_is_transcribed() -> None:
     """An audio turn has no text until its transcription is complete."""
     state = ready()
     item = {"id": "i", "type": "message", "role": "user", "content": [{"type": "input_audio", "transcript": None}]}

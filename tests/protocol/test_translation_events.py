@@ -110,7 +110,7 @@ def test_the_end_that_was_asked_for_ends_both_sides() -> None:
     assert end_connection(state) == []
 
 
-def test_an_end_that_nobody_asked_for_is_told_as_such() -> None:
+def test_an_end_that_nobody_asked_for_is_reported_as_such() -> None:
     """The endpoint's own end is none of ours."""
     state = translating()
 

@@ -34,7 +34,7 @@ def test_speakers_languages_keys_and_silence_are_known() -> None:
     assert meaning(idle) == [UserIdle("w", 0)]
 
 
-def test_a_preamble_is_told_from_the_answer() -> None:
+def test_a_preamble_is_reported_from_the_answer() -> None:
     """By the phase of its item."""
     content = [{"type": "output_text", "text": "One moment."}]
     item = {"id": "a", "type": "message", "role": "assistant", "status": "completed", "content": content}

@@ -61,7 +61,7 @@ def test_every_session_gets_every_question(tmp_path: Path) -> None:
     assert len(told) == len(opened) == len({run_id for _, run_id in told}) == 20
 
 
-def test_one_session_is_told_as_ever(tmp_path: Path) -> None:
+def test_one_session_is_reported_as_ever(tmp_path: Path) -> None:
     """Nothing of a crowd shows where there is none."""
     ended = Command("-p", local(tmp_path), folder=tmp_path).end("Hello\n")
 
@@ -174,7 +174,7 @@ def test_a_reader_that_leaves_ends_all(tmp_path: Path) -> None:
     assert [line["reason"] for line in closed(ended)] == ["output-closed"] * 4
 
 
-def test_faults_of_all_profiles_are_told_at_once(tmp_path: Path) -> None:
+def test_faults_of_all_profiles_are_reported_at_once(tmp_path: Path) -> None:
     """Nothing connects, every profile's faults are told, and a flag's own fault is told once."""
     profile(tmp_path, '[endpoint]\nkind = "local"\nspeed = 1\n', name="one")
     profile(tmp_path, '[endpoint]\nkind = "nothing"\n', name="two")
@@ -240,7 +240,7 @@ def test_what_only_the_process_has_comes_from_the_first_profile(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("form", ["console", "json"])
-def test_a_failure_of_many_is_told_once(tmp_path: Path, form: str) -> None:
+def test_a_failure_of_many_is_reported_once(tmp_path: Path, form: str) -> None:
     """The last word counts the sessions that failed alike."""
     name = profile(tmp_path, AWAY)
 

@@ -43,6 +43,6 @@ from runner.runs.log_words import words_of
         ("info", {"event": "session_resumed"}, "connection lost, back after a while"),
     ],
 )
-def test_a_line_is_told_in_words_or_not_at_all(level: str, line: dict[str, Any], words: str | None) -> None:
+def test_a_line_is_reported_in_words_or_not_at_all(level: str, line: dict[str, Any], words: str | None) -> None:
     """What is written from `warning` on and has no words is for the log."""
     assert words_of(level, line) == words

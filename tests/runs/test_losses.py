@@ -231,7 +231,7 @@ async def test_an_answer_that_a_limit_cuts_is_what_came_of_it() -> None:
         assert [each["reason"] for each in logged(lines, "response_incomplete")] == ["max_output_tokens"]
 
 
-async def test_everything_that_is_lost_is_told() -> None:
+async def test_everything_that_is_lost_is_reported() -> None:
     """What could not be written, what was not answered, and what could not be sent."""
     async with lost_session(max_audio_age_s=0.02) as (session, _, returning):
         await session.append_audio(bytes(4800))

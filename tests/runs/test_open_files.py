@@ -29,7 +29,7 @@ def test_a_low_soft_limit_is_raised(tmp_path: Path, limits: tuple[int, int]) -> 
     assert "open_files_limited" not in ended.stderr
 
 
-def test_a_low_hard_limit_is_told(tmp_path: Path) -> None:
+def test_a_low_hard_limit_is_reported(tmp_path: Path) -> None:
     """Before anything connects, with what is needed and what there is."""
     command = Command("-p", profile(tmp_path, AWAY), "--set", "run.sessions=2", *ONCE, folder=tmp_path)
     resource.prlimit(command.process.pid, resource.RLIMIT_NOFILE, (100, 100))

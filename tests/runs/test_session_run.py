@@ -115,7 +115,7 @@ def test_events_go_in_and_out_as_json_lines(tmp_path: Path) -> None:
         ("text", "fine\n\udcff\n", "stdin:2: not UTF-8 at byte 1"),
     ],
 )
-def test_bad_input_is_told_with_its_line(tmp_path: Path, form: str, text: str, problem: str) -> None:
+def test_bad_input_is_reported_with_its_line(tmp_path: Path, form: str, text: str, problem: str) -> None:
     """What cannot be read ends the run with 74, after the answers that were asked for."""
     name = local(tmp_path, interval_ms=5, more=f'[input]\nkind = "stdin"\nformat = "{form}"')
     command = Command("--profile", name, folder=tmp_path)
@@ -238,7 +238,7 @@ def test_a_question_that_comes_after_the_answer_is_no_failure(tmp_path: Path) ->
     assert b'"reason": "response-done"' in log
 
 
-def test_a_full_disk_is_told(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported(tmp_path: Path) -> None:
     """An output that cannot be written ends the run with 74, and the answer on standard output is whole."""
     name = local(tmp_path, more='[[outputs]]\nkind = "stdout"\n[[outputs]]\nkind = "events"\npath = "/dev/full"\n')
 

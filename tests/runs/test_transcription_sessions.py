@@ -91,7 +91,7 @@ async def test_a_transcription_is_a_filter(tmp_path: Path, sessions: int) -> Non
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_what_could_not_be_written_down_is_told(tmp_path: Path) -> None:
+async def test_what_could_not_be_written_down_is_reported(tmp_path: Path) -> None:
     """The log has the endpoint's reason, the exit code says that it is not all, and the rest is there."""
 
     async def failing(peer: Peer) -> None:
@@ -112,7 +112,7 @@ async def test_what_could_not_be_written_down_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_what_was_lost_with_its_connection_is_told(tmp_path: Path) -> None:
+async def test_what_was_lost_with_its_connection_is_reported(tmp_path: Path) -> None:
     """The next connection goes on after it, and the exit code says that it is not all."""
 
     async def losing(peer: Peer) -> None:

@@ -85,7 +85,7 @@ async def test_audio_waits_for_the_next_connection_in_order() -> None:
     assert told(peers[1]) == [("user", "Hello?")]
 
 
-async def test_audio_that_is_too_old_is_dropped_and_told() -> None:
+async def test_audio_that_is_too_old_is_dropped_and_reported() -> None:
     """What was said long ago would only confuse."""
     gate = Gate()
     async with session_with(until_lost, gate.script, reconnect={"max_audio_age_s": 0.3}) as (session, peers, lines):
@@ -104,7 +104,7 @@ async def test_audio_that_is_too_old_is_dropped_and_told() -> None:
     assert audio_of(peers[1]) == [b"new", b"last"]
 
 
-async def test_a_changed_configuration_is_told_and_a_refused_one_is_not() -> None:
+async def test_a_changed_configuration_is_replayed_and_a_refused_one_is_not() -> None:
     """The next connection begins where the last one was."""
 
     async def first(peer: Peer) -> None:
@@ -125,7 +125,7 @@ async def test_a_changed_configuration_is_told_and_a_refused_one_is_not() -> Non
     assert [each["session"] for each in peers[1].received if each["type"] == "session.update"] == [wanted]
 
 
-async def test_an_update_that_was_never_confirmed_is_told() -> None:
+async def test_an_update_that_was_never_confirmed_is_reported() -> None:
     """It comes after the configuration that is known to be good, so that a refusal costs nothing else."""
 
     async def first(peer: Peer) -> None:
@@ -142,7 +142,7 @@ async def test_an_update_that_was_never_confirmed_is_told() -> None:
     assert updates == ["A", "B"]
 
 
-async def test_deleted_items_are_not_told_and_functions_are() -> None:
+async def test_deleted_items_are_not_replayed_and_functions_are() -> None:
     """A call goes with its output, and what the user took back stays away."""
 
     async def first(peer: Peer) -> None:
@@ -184,7 +184,7 @@ async def test_deleted_items_are_not_told_and_functions_are() -> None:
 
 
 @pytest.mark.parametrize("is_renamed", [False, True])
-async def test_truncated_audio_is_told_as_it_was_heard(is_renamed: bool) -> None:
+async def test_truncated_audio_is_replayed_as_it_was_heard(is_renamed: bool) -> None:
     """However often it is told: it does not get shorter with each connection."""
 
     async def first(peer: Peer) -> None:
@@ -224,7 +224,7 @@ async def test_truncated_audio_is_told_as_it_was_heard(is_renamed: bool) -> None
         assert told(peer) == [("user", "Count."), ("assistant", "one two")]
 
 
-async def test_a_transcription_is_told_nothing_of_the_past() -> None:
+async def test_a_transcription_gets_no_history() -> None:
     """There is no conversation in such a session, but its changed configuration goes on."""
 
     async def first(peer: Peer) -> None:

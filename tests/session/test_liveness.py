@@ -181,7 +181,7 @@ async def test_a_used_up_limit_delays_the_next_question() -> None:
 
 
 @pytest.mark.parametrize("on_drift", ["warn", "fail", "ignore"])
-async def test_drift_is_told_once_or_refused(on_drift: str) -> None:
+async def test_drift_is_reported_once_or_refused(on_drift: str) -> None:
     """The endpoint's configuration is compared on every connection, and the same drift is told once."""
 
     async def drifting(peer: Peer) -> None:

@@ -81,7 +81,7 @@ async def test_one_answer_at_a_time() -> None:
     assert link.sent[-1]["response"] == ASIDE["response"]
 
 
-async def test_what_cannot_be_sent_is_still_owed() -> None:
+async def test_what_cannot_be_sent_is_still_pending() -> None:
     """The connection was lost meanwhile, or turn detection was quicker."""
     link = owing(CREATE)
     link.is_lost = True

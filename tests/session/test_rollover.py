@@ -240,7 +240,7 @@ async def test_the_local_endpoint_is_left_before_its_limit() -> None:
             assert session.first_unanswered is None
 
 
-async def test_what_is_said_while_the_next_connection_is_told_is_not_lost() -> None:
+async def test_what_is_said_while_the_history_is_replayed_is_not_lost() -> None:
     """Turn detection may answer on the old connection at any moment: it is heard, and told to the next one as well."""
     telling = [anyio.Event(), anyio.Event()]
     turns: list[str] = []

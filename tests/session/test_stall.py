@@ -55,7 +55,7 @@ def test_whatever_comes_of_the_answer_begins_the_silence_anew() -> None:
     assert 95 + TIMEOUT_S <= watched(link, 200, events_s) <= 95 + TIMEOUT_S * 1.5
 
 
-def test_nobody_is_watched_who_owes_nothing() -> None:
+def test_nothing_is_watched_while_nothing_is_pending() -> None:
     """A user who thinks or speaks is no stall."""
     link = StillLink()
     link.state.pending.turn = "speaking"
@@ -80,7 +80,7 @@ def test_silence_counts_from_the_request_on() -> None:
 
 
 @pytest.mark.parametrize("owed", ["commit", "transcript", "turn"])
-def test_whatever_is_owed_is_waited_for_no_longer(owed: str) -> None:
+def test_whatever_is_pending_is_waited_for_no_longer(owed: str) -> None:
     """Not only responses: the answer to a commit, a transcript, and the response to what turn detection heard."""
     link = StillLink()
     if owed == "commit":

@@ -12,7 +12,7 @@ REFERENCES: dict[str, Any] = {"env": "KEY", "file": "key.txt", "credential": "ke
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_is_told_by_its_key(kind: str) -> None:
+def test_every_kind_is_known_by_its_key(kind: str) -> None:
     """The reference has the key as its field, and validating it again changes nothing."""
     reference = TypeAdapter[Any](SecretRef).validate_python({kind: REFERENCES[kind]})
 

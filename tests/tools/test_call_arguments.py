@@ -48,7 +48,7 @@ def test_many_elements_are_judged_at_once() -> None:
     assert len(ArgumentSchema({"properties": {"a": {"uniqueItems": True}}}).read(text)["a"]) == 10_000
 
 
-def test_no_more_than_five_problems_are_told() -> None:
+def test_no_more_than_five_problems_are_reported() -> None:
     """A model that is all wrong reads enough."""
     names = [f"n{index}" for index in range(50)]
     with pytest.raises(UnfitArguments) as caught:

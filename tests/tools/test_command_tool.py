@@ -139,7 +139,7 @@ async def test_it_runs_in_the_folder_that_is_named(tmp_path: Path) -> None:
         ({"argv": ["/etc/passwd"]}, "Permission denied"),
     ],
 )
-async def test_what_cannot_be_started_is_told_to_both_sides(run: dict[str, Any], error: str) -> None:
+async def test_what_cannot_be_started_is_reported_to_both_sides(run: dict[str, Any], error: str) -> None:
     """The model learns that, the log why."""
     with captured_log() as lines:
         result = await called(command("true", run=run))

@@ -614,7 +614,7 @@ def test_moments_by_the_clock() -> None:
         ('{ kind = "refuse", status = 200 }', "endpoint.faults.0.status: must be greater"),
     ],
 )
-def test_faulty_faults_are_told_with_their_place(tmp_path: Path, fault: str, message: str) -> None:
+def test_faulty_faults_are_reported_with_their_place(tmp_path: Path, fault: str, message: str) -> None:
     """The profile's file and line, the key, and what may stand there."""
     path = tmp_path / "x.toml"
     path.write_text(f'version = 1\n[endpoint]\nkind = "local"\nfaults = [{fault}]\n')

@@ -282,7 +282,7 @@ async def test_a_vanished_client_ends_quietly() -> None:
         assert b" 404 " in await in_thread(lambda: exchange(port, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
 
 
-async def test_a_failing_application_is_told_as_1011() -> None:
+async def test_a_failing_application_is_reported_as_1011() -> None:
     """An application that fails closes its own connection and no other."""
 
     async def failing(_scope: Any, receive: Any, send: Any) -> None:

@@ -279,7 +279,7 @@ def test_the_runner_lives_through_a_journal(tmp_path: Path) -> None:
         (("--journal", "empty", "--profile", "local"), 2, "exclude each other"),
     ],
 )
-def test_what_cannot_be_played_is_told(tmp_path: Path, arguments: tuple[str, ...], code: int, message: str) -> None:
+def test_what_cannot_be_played_is_reported(tmp_path: Path, arguments: tuple[str, ...], code: int, message: str) -> None:
     """Before anything listens."""
     (tmp_path / "empty").write_text("")
 

@@ -34,7 +34,7 @@ def test_each_call_has_its_output_right_behind_it() -> None:
     assert [each["content"] for each in (user, late, stray)] == ["Two things", "And?", "stray"]
 
 
-def test_images_are_shown_and_what_was_not_understood_is_told() -> None:
+def test_images_are_shown_and_what_was_not_understood_is_reported() -> None:
     """The model sees pictures; of audio without words it learns that there was some."""
     picture = {"type": "input_image", "image_url": "data:image/png;base64,AAAA"}
     spoken = {"type": "input_audio", "audio": "AAAA"}

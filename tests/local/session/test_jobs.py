@@ -278,7 +278,7 @@ async def test_who_leaves_is_not_worked_for() -> None:
     transcriber.go_on.set()
 
 
-def test_a_broken_transcriber_is_told() -> None:
+def test_a_broken_transcriber_is_reported() -> None:
     """The transcription fails, the turn is answered by its length, and the session goes on."""
     wire = Wire(session_with(transcriber=Broken()))
     wire.send("session.update", session=listening_with())

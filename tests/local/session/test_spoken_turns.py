@@ -107,7 +107,7 @@ def test_two_endpoints_could_talk_to_each_other() -> None:
     assert answer(events) == "You said: You said: Hello"
 
 
-def test_what_is_not_understood_is_told_and_answered_by_its_length() -> None:
+def test_what_is_not_understood_is_reported_and_answered_by_its_length() -> None:
     """A transcript is refused, not invented."""
     wire = Wire()
     wire.update(audio={"input": TRANSCRIBED})
@@ -406,7 +406,7 @@ def test_another_format_does_not_stop_the_idle_time() -> None:
     assert of(events, "input_audio_buffer.timeout_triggered")
 
 
-def test_nothing_is_told_of_an_item_that_is_gone() -> None:
+def test_no_event_names_an_item_that_is_gone() -> None:
     """Its transcription comes too late."""
     wire = Wire()
     wire.update(audio={"input": {**TRANSCRIBED, "turn_detection": None}})

@@ -123,7 +123,7 @@ async def test_a_server_that_fails_fails_the_response() -> None:
     assert "usually ends in /v1" in line["hint"]
 
 
-async def test_a_key_that_is_not_there_is_told_before_the_session() -> None:
+async def test_a_key_that_is_not_there_is_reported_before_the_session() -> None:
     """As every secret of a profile is."""
     profile = profile_for(ChatServer([]), api_key={"env": "NO_SUCH_KEY"})
 

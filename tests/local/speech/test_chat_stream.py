@@ -45,7 +45,7 @@ def test_calls_are_put_together() -> None:
     )
 
 
-def test_calls_without_an_index_are_told_apart_by_their_ids() -> None:
+def test_calls_without_an_index_are_reported_apart_by_their_ids() -> None:
     """Some servers give every call the same index or none, and write arguments as an object."""
     first = {"id": "a", "function": {"name": "one", "arguments": {"n": 1}}}
     second = {"id": "b", "function": {"name": "two", "arguments": "{}"}}
@@ -55,7 +55,7 @@ def test_calls_without_an_index_are_told_apart_by_their_ids() -> None:
     assert calls == [Call("one", '{"n":1}'), Call("two", "{}")]
 
 
-def test_pieces_of_several_calls_are_told_apart_by_an_index_that_is_a_text() -> None:
+def test_pieces_of_several_calls_are_reported_apart_by_an_index_that_is_a_text() -> None:
     """Or a number with a fraction of nothing."""
     pieces = [("0", "one", '{"n"'), (1.0, "two", '{"m"'), ("0", "", ":1}"), ("1", "", ":2}")]
     calls = [{"index": index, "function": {"name": name, "arguments": text}} for index, name, text in pieces]

@@ -89,7 +89,7 @@ async def test_models_are_loaded_once(installed: Callable[..., None]) -> None:
 
 
 @pytest.mark.anyio
-async def test_a_missing_extra_is_told_with_what_to_do(installed: Callable[..., None]) -> None:
+async def test_a_missing_extra_is_reported_with_what_to_do(installed: Callable[..., None]) -> None:
     """To rt-run's user as an error in the profile, to other clients in the refused handshake."""
     installed("speech_models", load=missing)
     profile = load_profile("local", sets=['endpoint.speech="models"']).profile
