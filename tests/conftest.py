@@ -20,7 +20,9 @@ WAITING = frozenset({"connect", "deploy", "endurance", "inputs", "local", "outpu
 """The rooms whose tests wait more than they compute; in the others a worker takes longer to start than it saves."""
 WORKERS_A_CORE = 2
 MOST_WORKERS = 12
-SHARED_BEDS = frozenset({"tests/deploy/test_systemd.py"})
+SHARED_BEDS = frozenset(
+    {"tests/deploy/test_systemd.py", "tests/session/test_connection_check.py", "tests/test_distribution.py"}
+)
 """The files whose tests share something that takes long to set up."""
 
 # The same examples in every run, so that no verdict is luck; an example that takes long on a busy machine is none that
@@ -42,13 +44,18 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return 0
 
 
+def _waits(nodeid: str) -> bool:
+    """Whether a test is one of those that wait more than they compute."""
+    _, room, *file = nodeid.partition("::")[0].split("/")
+    return not file or room in WAITING
+
+
 class RoomScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """Hands out tests that wait one by one; those that share a bed, or take less than handing out, a file at a time."""
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
-        _, room, *file = path.split("/")
-        return path if path in SHARED_BEDS or (file and room not in WAITING) else nodeid
+        return path if path in SHARED_BEDS or not _waits(nodeid) else nodeid
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
@@ -58,9 +65,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes long, so that no worker ends with it alone."""
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with what takes long, so that no worker ends with it alone; then let some wait while others compute."""
+    places = dict.fromkeys(items, 0.0)
+    if hasattr(config, "workerinput"):
+        rooms: dict[str, list[pytest.Item]] = {}
+        for item in items:
+            rooms.setdefault(item.nodeid.split("/")[1], []).append(item)
+        for room in rooms.values():
+            places |= {item: number / len(room) for number, item in enumerate(room)}
+    items.sort(key=lambda item: (item.get_closest_marker("long") is None, places[item]))
 
 
 def pytest_collection_finish() -> None:
