@@ -67,9 +67,11 @@ async def run_program(
             reading_errors, stderr = _pipe(ours, theirs)
             for descriptor in (feeding, reading_output, reading_errors):
                 os.set_blocking(descriptor, False)
-            process = await anyio.open_process(
-                argv, stdin=stdin, stdout=stdout, stderr=stderr, cwd=cwd, env=env, start_new_session=True
-            )
+            # Given up in the middle of its start, only the program would be killed, and not what it has started itself.
+            with anyio.CancelScope(shield=True):
+                process = await anyio.open_process(
+                    argv, stdin=stdin, stdout=stdout, stderr=stderr, cwd=cwd, env=env, start_new_session=True
+                )
         try:
             async with anyio.create_task_group() as tasks:
                 enough = tasks.cancel_scope.cancel
