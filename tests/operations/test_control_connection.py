@@ -11,6 +11,7 @@ import pytest
 from runner import __version__
 from runner.operations import control_commands, control_connection, line_socket
 from runner.operations.control_protocol import MAX_BAD_LINES, MAX_CLIENTS, MAX_LINE_BYTES
+from runner.session.session import Session
 from tests.helpers.controlled_runs import answers, controlled_runs, for_ever, in_thread, obliging
 from tests.helpers.endpoint_scripts import reached
 from tests.helpers.peer import Peer, serving
@@ -24,6 +25,15 @@ def everything(connection: socket.socket) -> list[Any]:
     """All lines up to the end of the connection."""
     with connection.makefile("rb") as lines:
         return [json.loads(line) for line in lines]
+
+
+def followed(connection: socket.socket) -> list[Any]:
+    """All lines until a follower falls out: by a refusal where it reads again in time, else by the connection's end."""
+    told: list[Any] = []
+    with connection.makefile("rb") as lines:
+        while not (told and told[-1].get("ok") is False) and (line := lines.readline()):
+            told.append(json.loads(line))
+    return told
 
 
 async def test_lines_are_answered_in_whatever_pieces_they_come(tmp_path: Path) -> None:
@@ -89,6 +99,13 @@ async def test_who_never_reads_is_given_up_and_who_is_killed_is_forgotten(
     monkeypatch.setattr(line_socket, "WRITE_TIMEOUT_S", 0.05)
     monkeypatch.setattr(control_commands, "MAX_UNREAD_BYTES", 65536)
     monkeypatch.setattr(control_connection, "_LOOK_S", 0.02)
+    subscribe, followers = Session.events, list[Any]()
+
+    def follow(session: Session, **bounds: Any) -> Any:
+        followers.append(subscribe(session, **bounds))
+        return followers[-1]
+
+    monkeypatch.setattr(Session, "events", follow)
 
     async def verbose(peer: Peer) -> None:
         await peer.greet()
@@ -99,6 +116,7 @@ async def test_who_never_reads_is_given_up_and_who_is_killed_is_forgotten(
     async with serving(verbose) as (port, _), controlled_runs(tmp_path, for_ever(port)) as runs:
         with await runs.connected() as idle, await runs.connected() as greedy:
             idle.sendall(b'{"command":"events"}\n')
+            await reached(lambda: followers)
             greedy.setblocking(False)
             while True:
                 try:
@@ -111,7 +129,7 @@ async def test_who_never_reads_is_given_up_and_who_is_killed_is_forgotten(
             session = runs.fleet.runs[0].session
             assert session
             await reached(lambda: session.state.usage.responses)
-            told = await in_thread(everything, idle)
+            told = await in_thread(followed, idle)
             with await runs.connected() as other:
                 other.sendall(STATUS)
                 await in_thread(answers, other, 1)
