@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import shutil
 import tempfile
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import anyio
 import anyio.to_thread
 
-from runner.errors import InputError, RunnerError, reason_of
+from runner.errors import RunnerError, reason_of
 from runner.inputs.broadcast import Broadcast
 from runner.inputs.stdin import STDIN
 from runner.outputs.append_file import make_folder
@@ -27,6 +26,7 @@ from runner.scenarios.judgement import judged, transcript
 from runner.scenarios.observations import Observations
 from runner.scenarios.rehearsal import rehearsed
 from runner.scenarios.scenario_input import ScenarioInput
+from runner.scenarios.scenario_limits import recorded_report, too_expensive, too_late
 from runner.settings.endpoint import LocalEndpoint
 from runner.task_groups import body_task_group
 from runner.tools.answered_source import KnownAnswer, answered_sources
@@ -35,14 +35,12 @@ from runner.tools.tool_source import CallAnswer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from runner.journal.report_model import SessionReport
     from runner.runs.outcome import Outcome
     from runner.scenarios.scenario import AnsweredCall, Scenario
     from runner.scenarios.scenario_file import LoadedScenario
 
 VerdictKind = Literal["passed", "failed", "not-run"]
 _FLUSH_LEAST_S: Final = 5.0
-_P95: Final = 0.95
 
 
 @dataclass
@@ -142,9 +140,9 @@ class ScenarioRuns:
         first_audio_s = [at_s for run in runs for at_s in run.first_audio_s]
         # A limit says nothing of sessions that there were not.
         counts_limits = self.counts_limits and any(run.verdict != "not-run" for run in runs)
-        if counts_limits and (late := _late(each.scenario, first_audio_s)):
+        if counts_limits and (late := too_late(each.scenario, first_audio_s)):
             verdict.verdict = "failed"
-            verdict.problems = [*verdict.problems, late]
+            verdict.problems = [*verdict.problems, *late]
         return verdict
 
     async def _run(self, each: LoadedScenario, number: int) -> _Run:
@@ -178,10 +176,10 @@ class ScenarioRuns:
             return _Run("not-run", [_told(outcome.error)], seen)
         problems = judged(scenario, seen, reason=outcome.reason, counts_time=self.counts_limits)
         problems += _failure(scenario, outcome)
-        report = await anyio.to_thread.run_sync(_report, work / "session.jsonl", run)
+        report = await anyio.to_thread.run_sync(recorded_report, work / "session.jsonl", run.profile)
         first_audio_s = [each.first_audio_s for each in report.turns if each.first_audio_s is not None]
         if self.counts_limits:
-            problems += _expensive(scenario, report)
+            problems += too_expensive(scenario, report)
         return _Run("failed" if problems else "passed", problems, seen, first_audio_s=first_audio_s)
 
 
@@ -238,40 +236,6 @@ def _needs_local(each: LoadedScenario) -> str:
     if scenario.faults:
         return "`faults` go wrong at the local endpoint that takes the place of the profile's"
     return ""
-
-
-def _report(path: Path, run: SessionRun) -> SessionReport:
-    """The report of a run, from its journal."""
-    from runner.journal.reading import read_journal
-    from runner.journal.session_report import report_of
-    from runner.journal.timeline import Timeline
-
-    timeline = Timeline()
-    with suppress(InputError):
-        for record in read_journal(path, lambda _: None):
-            timeline.take(record)
-    return report_of(timeline, prices=run.profile.run.limits.prices)
-
-
-def _expensive(scenario: Scenario, report: SessionReport) -> list[str]:
-    most = scenario.limits.cost
-    if most is None:
-        return []
-    if report.cost is None:
-        return ["limits.cost: the profile has no [run.limits.prices], so that the cost is not known"]
-    return [f"limits.cost: it cost {report.cost:g}, and may cost {most:g}"] if report.cost > most else []
-
-
-def _late(scenario: Scenario, first_audio_s: list[float]) -> str:
-    most_ms = scenario.limits.first_audio_p95_ms
-    if most_ms is None:
-        return ""
-    if not first_audio_s:
-        return "limits.first_audio_p95_ms: no answer had any audio"
-    took_ms = sorted(first_audio_s)[math.ceil(_P95 * len(first_audio_s)) - 1] * 1000
-    if took_ms <= most_ms:
-        return ""
-    return f"limits.first_audio_p95_ms: answers took {took_ms:.0f} ms to their first audio, and may take {most_ms} ms"
 
 
 def _keep(run: _Run, work: Path, kept: Path) -> None:
