@@ -12,8 +12,8 @@ from runner import logs
 from runner.errors import EndpointBusy, EndpointUnreachable, IllegalEvent, RunnerError
 from runner.session.backoff import expires_too_soon
 from runner.session.carriage import Between, Carried
-from runner.session.dialer import CONFIRMATION_S
 from runner.session.expiry import Expiry
+from runner.session.handover import Handover
 from runner.session.link import Link
 from runner.session.recorder import closed_note
 from runner.session.retry import Retry
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from runner.session.carriage import Carriage
     from runner.session.dialer import Dialer
     from runner.session.outbox import Outbox
-    from runner.session.renewal import Renewal
     from runner.settings.run_settings import RunSettings
 
 
@@ -42,9 +41,8 @@ class Keeper:
     def __init__(
         self, settings: RunSettings, carriage: Carriage, outbox: Outbox, dialer: Dialer, tasks: anyio.abc.TaskGroup
     ) -> None:
-        self._settings = settings
+        self._handover = Handover(settings, carriage, outbox, dialer)
         self._carriage = carriage
-        self._outbox = outbox
         self._tasks = tasks
         self._backoff = dialer.backoff
         self._dialer = dialer
@@ -61,7 +59,7 @@ class Keeper:
         logs.bind(session_id=self._carriage.id)
         while True:
             if (renewal := self._carriage.renewal) and not renewal.moves:
-                self._adopt(renewal)
+                self._handover.adopt(renewal)
             match self._carriage.place:
                 case Carried(link=link):
                     await self._carried(link)
@@ -74,13 +72,6 @@ class Keeper:
         if renewal := self._carriage.renewal:
             renewal.end(IllegalEvent("the session has ended"))
 
-    def _adopt(self, renewal: Renewal) -> None:
-        """Go by another profile from now on."""
-        self._settings = renewal.profile.run
-        self._dialer.adopt(renewal)
-        self._carriage.renewal = None
-        renewal.end()
-
     async def _carried(self, link: Link) -> None:
         """Look after a connection until it is lost or replaced."""
         carriage, renewal = self._carriage, self._carriage.renewal
@@ -88,11 +79,11 @@ class Keeper:
             # It was lost before it carried the session.
             self._lose(link)
             return
-        expiry = Expiry(link, self._settings.rollover, anyio.current_time())
+        expiry = Expiry(link, self._handover.settings.rollover, anyio.current_time())
         if renewal:
             expiry.hasten(renewal.asked_s)
-        stall = StallDetector(link, self._settings.stall_timeout_s)
-        retry = Retry(link, self._settings.reconnect)
+        stall = StallDetector(link, self._handover.settings.stall_timeout_s)
+        retry = Retry(link, self._handover.settings.reconnect)
         while carriage.is_carried_by(link) and carriage.renewal is renewal:
             now_s = anyio.current_time()
             stall.look(now_s)
@@ -159,8 +150,8 @@ class Keeper:
                 self._successor = Wanted(0.0)
             case Link() as successor:
                 self._successor = None
-                await self._prime(successor)
-                await self._carry(successor, "session_resumed", since_s=since_s)
+                await self._handover.prime(successor)
+                await self._handover.carry(successor, "session_resumed", since_s=since_s)
             case RunnerError() as error:
                 self._carriage.end(error)
             case Wanted(delay_s=delay_s):
@@ -184,10 +175,10 @@ class Keeper:
             return True
         # Meanwhile the old connection carries the session, and what is said on it counts; questions wait this moment.
         carriage.hold(link, is_held=True)
-        await self._prime(successor)
+        await self._handover.prime(successor)
         if not carriage.is_carried_by(link):
             return True
-        if not link.state.quiet or successor.pump.is_over or successor.lacks(self._settings.history):
+        if not link.state.quiet or successor.pump.is_over or successor.lacks(self._handover.settings.history):
             carriage.hold(link, is_held=now_s >= expiry.hold_s)
             return False
         await self._move(link, successor)
@@ -202,8 +193,8 @@ class Keeper:
         link.note(closed_note(reason="rollover"))
         link.release()
         if link.pump.is_over:
-            await self._prime(successor)
-        await self._carry(successor, "session_moved")
+            await self._handover.prime(successor)
+        await self._handover.carry(successor, "session_moved")
 
     def _is_quiet(self, link: Link) -> bool:
         """Whether nothing is lost if this connection is replaced now; an answer can be truncated only where it came."""
@@ -249,23 +240,6 @@ class Keeper:
         if link.state.unanswered:
             self._carriage.give_up(error)
             logs.logger().error("response_given_up", responses=len(link.state.unanswered), error=error.message)
-
-    async def _carry(self, link: Link, event: str, *, since_s: float | None = None) -> None:
-        """Have a connection that knows of the conversation carry the session; `since_s` says since when none did."""
-        if not self._carriage.carry(link):
-            link.release()
-            return
-        if link.renewal and link.renewal is self._carriage.renewal:
-            self._adopt(link.renewal)
-        dropped_bytes = await self._outbox.flush()
-        gap_s = 0.0 if since_s is None else anyio.current_time() - since_s
-        dropped = {"audio_dropped_bytes": dropped_bytes} if dropped_bytes else {}
-        logs.logger().info(event, epoch=link.epoch, gap_s=round(gap_s, 3), items=link.replayed_items, **dropped)
-
-    async def _prime(self, successor: Link) -> None:
-        renewed = successor.renewal.asked if successor.renewal else None
-        wanted = self._carriage.state.configuration.wanted if renewed is None else renewed
-        await successor.prime(wanted, self._settings.history, timeout_s=CONFIRMATION_S)
 
     def _discard(self, successor: Link) -> None:
         """Do without a connection that was lost before it carried the session; the next waits as after any loss."""
