@@ -35,7 +35,7 @@ def add_parser(subparsers: Any) -> None:
             "rt-run test",
             "rt-run test profiles/scenarios/greeting.toml --repeat 5",
             "rt-run test profiles/scenarios -k order --junit results.xml",
-            "rt-run test --endpoint profile --jobs 4",
+            "rt-run test --endpoint profile --jobs 4 --judge",
             "rt-run test --from journal/support-1.jsonl > profiles/scenarios/support.toml",
         ],
     )
@@ -58,6 +58,11 @@ def add_parser(subparsers: Any) -> None:
         "--endpoint", choices=("local", "profile"), default="local", help="where the sessions connect; local without it"
     )
     parser.add_argument("--limits", action="store_true", help="let limits on time and cost count at the local endpoint")
+    parser.add_argument(
+        "--judge",
+        action="store_true",
+        help="ask the judges of the scenarios, text models of the profiles' endpoints, too; this costs",
+    )
     takes_file(
         parser.add_argument(
             "--from", metavar="JOURNAL", dest="journal", help="print the scenario of a recorded session"
@@ -150,7 +155,9 @@ async def _until_signal(scenarios: Sequence[LoadedScenario], options: argparse.N
     async with body_task_group() as tasks:
         await tasks.start(watch, take)
         is_local = options.endpoint == "local"
-        runs = ScenarioRuns(options.repeat, options.jobs, is_local, options.limits or not is_local, _kept())
+        runs = ScenarioRuns(
+            options.repeat, options.jobs, is_local, options.limits or not is_local, _kept(), asks_judges=options.judge
+        )
         await runs.execute(scenarios, tell)
         tasks.cancel_scope.cancel()
     _conclude(verdicts, len(scenarios) - len(verdicts), options)

@@ -37,6 +37,16 @@ def models_address(profile: Profile, credential_headers: Mapping[str, str]) -> A
     return Address(_extended(_base(endpoint), "/models"), _headers(endpoint, credential_headers))
 
 
+def chat_address(profile: Profile, credential_headers: Mapping[str, str]) -> Address:
+    """Where text models of a remote endpoint answer, by OpenAI's chat completions."""
+    endpoint = profile.endpoint
+    assert not isinstance(endpoint, LocalEndpoint)  # noqa: S101  # it has no address
+    # Azure's preview of the Realtime protocol is not its way to text models.
+    base = _extended(str(endpoint.base_url), "/openai/v1") if isinstance(endpoint, AzureEndpoint) else _base(endpoint)
+    url = _with_query(_extended(base, "/chat/completions"), endpoint.query)
+    return Address(url, _headers(endpoint, credential_headers))
+
+
 def model_name(profile: Profile) -> str | None:
     """The model, or on Azure the deployment, that a session connects with."""
     if profile.model:

@@ -201,16 +201,19 @@ def refused_before_greeting(error: RunnerError) -> RunnerError | None:
     return None
 
 
-def error_for_status(status: int, message: str, *, code: str = "", retry_after_s: float | None = None) -> RunnerError:
-    """The error of a handshake that was answered with an HTTP status other than 101.
+def error_for_status(
+    status: int, message: str, *, code: str = "", retry_after_s: float | None = None, what: str = "the session"
+) -> RunnerError:
+    """The error of a handshake that was answered with an HTTP status other than 101, or of another refused request.
 
     Args:
         status: The HTTP status.
         message: The endpoint's own text, or the status phrase where it sent none.
         code: The endpoint's own error code, where its body had one.
         retry_after_s: The `Retry-After` header in seconds, where it was sent.
+        what: What it refuses.
     """
-    text = f"the endpoint refused the session with HTTP {status}: {brief(message)}"
+    text = f"the endpoint refused {what} with HTTP {status}: {brief(message)}"
     kind = _CODE_ERRORS.get(code) or _error_of_status(status)
     hint = _HINTS.get(code, "")
     if kind is EndpointBusy:

@@ -1,9 +1,10 @@
 """What a scenario may say: the models behind `schemas/scenario.schema.json`."""
 
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Discriminator, Field, JsonValue, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, JsonValue, Tag, model_validator
 
 from runner.api.strict import Section
 from runner.settings.endpoint import ScriptedReply
@@ -119,6 +120,25 @@ AnsweredCalls = Annotated[
 ]
 
 
+def _day(value: str) -> str:
+    try:
+        return date.fromisoformat(value).isoformat()
+    except ValueError:
+        msg = "there is no such day"
+        raise ValueError(msg) from None
+
+
+class JudgeSettings(Section):
+    """Criteria of the conversation that a text model judges, where `--judge` asks for it."""
+
+    model: Annotated[str, Field(min_length=1, max_length=256)]
+    """A text model of the profile's endpoint, on Azure a deployment; one with a date in its name stays the same."""
+    date: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$"), AfterValidator(_day)]
+    """The day that the model takes for today, such as "2026-11-29", so that it judges the same way on any day."""
+    criteria: Annotated[list[Word], Field(min_length=1, max_length=100)]
+    """Sentences that have to be true of the whole conversation."""
+
+
 class ExpectedEnd(Section):
     """How the session ends."""
 
@@ -157,6 +177,8 @@ class Scenario(Section):
     """The conversation."""
     end: ExpectedEnd | None = None
     """How the session ends; without it, the scenario ends it after its last turn."""
+    judge: list[JudgeSettings] = []
+    """Who judges, with `--judge`, what words and calls alone do not show."""
     limits: ScenarioLimits = ScenarioLimits()
     """Limits on time and cost."""
     pass_rate: Annotated[float, Field(gt=0, le=1)] = 1.0

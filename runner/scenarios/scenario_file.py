@@ -17,7 +17,15 @@ from runner.profile.locate import is_path
 from runner.profile.problems import Problem, ProfileProblems, ordered, problem_at
 from runner.profile.read import read_layer
 from runner.profile.suggestion import nearest
-from runner.scenarios.scenario import AnsweredCall, Expectation, Scenario, ScenarioLimits, ScenarioTurn
+from runner.scenarios.scenario import (
+    AnsweredCall,
+    Expectation,
+    ExpectedEnd,
+    JudgeSettings,
+    Scenario,
+    ScenarioLimits,
+    ScenarioTurn,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -29,7 +37,7 @@ FOLDER = Path("profiles", "scenarios")
 """Where scenarios are looked for that nobody names."""
 _FIELDS: Final = [
     each.alias or name
-    for model in (Scenario, ScenarioTurn, Expectation, AnsweredCall, ScenarioLimits)
+    for model in (Scenario, ScenarioTurn, Expectation, AnsweredCall, ExpectedEnd, JudgeSettings, ScenarioLimits)
     for name, each in model.model_fields.items()
 ]
 _PREFIX = re.compile(r"^(Value error, |Input should be )")

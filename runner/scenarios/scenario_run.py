@@ -23,6 +23,7 @@ from runner.protocol.json_text import dumps
 from runner.runs.session_run import SessionRun
 from runner.runs.shared import Shared
 from runner.scenarios.judgement import judged, transcript
+from runner.scenarios.model_judge import judge_missing, unmet_criteria
 from runner.scenarios.observations import Observations
 from runner.scenarios.rehearsal import rehearsed
 from runner.scenarios.scenario_input import ScenarioInput
@@ -83,6 +84,7 @@ class ScenarioRuns:
         is_local: Whether the local endpoint takes the place of the profiles' own.
         counts_limits: Whether limits on time and cost count.
         folder: Where the journals of runs are kept that have not passed.
+        asks_judges: Whether the scenarios' judges are asked, about runs with which nothing else is wrong.
     """
 
     repeat: int
@@ -90,6 +92,7 @@ class ScenarioRuns:
     is_local: bool
     counts_limits: bool
     folder: Path
+    asks_judges: bool = False
 
     async def execute(
         self, scenarios: Sequence[LoadedScenario], tell: Callable[[ScenarioVerdict], None]
@@ -148,6 +151,8 @@ class ScenarioRuns:
     async def _run(self, each: LoadedScenario, number: int) -> _Run:
         if not self.is_local and (reason := _needs_local(each)):
             return _Run("not-run", [reason], Observations())
+        if self.asks_judges and each.scenario.judge and (reason := judge_missing(each.loaded.profile)):
+            return _Run("not-run", [reason], Observations())
         try:
             work = Path(await anyio.to_thread.run_sync(partial(tempfile.mkdtemp, prefix="rt-run-test-")))
         except OSError as error:
@@ -180,6 +185,11 @@ class ScenarioRuns:
         first_audio_s = [each.first_audio_s for each in report.turns if each.first_audio_s is not None]
         if self.counts_limits:
             problems += too_expensive(scenario, report)
+        if self.asks_judges and not problems:
+            try:
+                problems = await unmet_criteria(each.loaded.profile, scenario.judge, transcript(seen))
+            except RunnerError as error:
+                return _Run("not-run", [f"judge: {_told(error)}"], seen)
         return _Run("failed" if problems else "passed", problems, seen, first_audio_s=first_audio_s)
 
 

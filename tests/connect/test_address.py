@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from runner.connect.address import address_of
+from runner.connect.address import address_of, chat_address
 from runner.settings.profile import Profile
 
 MODEL = {"name": "gpt-realtime-2"}
@@ -67,6 +67,22 @@ PREVIEW = {**AZURE, "api_version": "2025-04-01-preview"}
 def test_the_url_is_the_documented_one(endpoint: dict[str, Any], tables: dict[str, Any], url: str) -> None:
     """Kind by kind, with and without a slash at the end of the base."""
     assert address_of(_profile(endpoint, **tables), {}).url == url
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "url"),
+    [
+        (OPENAI, "https://api.openai.com/v1/chat/completions"),
+        (AZURE, "https://contoso.openai.azure.com/openai/v1/chat/completions"),
+        (PREVIEW, "https://contoso.openai.azure.com/openai/v1/chat/completions"),
+        ({**CUSTOM, "query": {"region": "x"}}, "http://127.0.0.1:8000/v1/chat/completions?region=x"),
+    ],
+)
+def test_text_models_answer_beside_the_sessions(endpoint: dict[str, Any], url: str) -> None:
+    """With the headers of the sessions; on Azure by its current API, whatever the sessions speak."""
+    address = chat_address(_profile({**endpoint, "headers": {"X-Team": "a"}}, model=MODEL), {"api-key": "k"})
+
+    assert (address.url, dict(address.headers)) == (url, {"X-Team": "a", "api-key": "k"})
 
 
 def test_headers_name_the_account_and_the_credential_wins() -> None:
