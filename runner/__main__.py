@@ -26,7 +26,9 @@ def main() -> None:
     _complete_streams()
     try:
         from runner.cli.main import run
+        from runner.unused_imports import leave_out
 
+        leave_out()
         code = run(sys.argv[1:])
     except SystemExit as leaving:
         code = leaving.code if isinstance(leaving.code, int) else 0 if leaving.code is None else 1

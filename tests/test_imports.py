@@ -49,18 +49,8 @@ ALLOWED = {
 TOLERATED = {
     "_cython_3_3_0": "uvloop needs it",
     "cython_runtime": "uvloop needs it",
-    "attr": "trio needs it",
-    "attrs": "trio needs it",
-    "click": "httpx imports it, for a command of its own",
-    "h2": "httpcore imports it, for HTTP/2",
-    "hpack": "h2 needs it",
-    "hyperframe": "h2 needs it",
-    "outcome": "trio needs it",
-    "pygments": "httpx imports it, for a command of its own",
-    "rich": "httpx and structlog import it, for what they print",
-    "sniffio": "anyio and trio import it",
-    "sortedcontainers": "trio needs it",
-    "trio": "httpcore imports it, for its backend",
+    "sniffio": "anyio imports it",
+    "trio": "httpcore imports it, and here only its name",
     "uvloop": "rt-run itself, where it is installed",
 }
 """What other packages import of their own accord wherever it is installed, as it is for development, and why."""
@@ -120,6 +110,30 @@ def test_version_and_help_need_little_of_the_standard_library(folder: Path, argu
 def test_what_is_offline_imports_no_network(folder: Path, arguments: list[str]) -> None:
     """Validation needs pydantic and a TOML parser, and neither an event loop nor an HTTP client."""
     assert imported(folder, *arguments) & (CONNECTION | NETWORK) == set()
+
+
+def test_a_run_leaves_out_what_other_libraries_import_and_nobody_uses(folder: Path) -> None:
+    """Whoever asks for it in the process has it all the same: HTTP/2, trio and what is written with Rich."""
+    script = """
+import runner.__main__, runner.cli.main, sys
+def run(arguments):
+    import httpcore, httpx, structlog
+    print([name for name in ("httpx._main", "rich", "h2", "outcome") if name in sys.modules], flush=True)
+    import rich.text, trio
+    async def read():
+        lock = httpcore._synchronization.AsyncLock()
+        async with lock:
+            return await httpcore._backends.auto.AutoBackend().sleep(0)
+    trio.run(read)
+    httpx.Client(http2=True).close()
+    print(rich.text.Text("rich"), httpcore._backends.trio.TrioBackend.__module__)
+    return 0
+runner.cli.main.run = run
+runner.__main__.main()
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=False)
+
+    assert (done.stdout, done.stderr) == ("[]\nrich httpcore._backends.trio\n", "")
 
 
 def test_the_package_itself_imports_nothing(folder: Path) -> None:

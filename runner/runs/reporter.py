@@ -38,13 +38,13 @@ class Reporter:
     Args:
         profile: The profile, which says where the report goes.
         names: The values of the placeholders in paths.
-        context: The ids of the run.
+        facts: What is known of the run when it begins, its ids among them.
 
     Attributes:
         journal: What keeps the records themselves, None where nothing does.
     """
 
-    def __init__(self, profile: Profile, names: Mapping[str, str], context: JsonObject) -> None:
+    def __init__(self, profile: Profile, names: Mapping[str, str], facts: JsonObject) -> None:
         settings = profile.report
         assert settings is not None  # noqa: S101  # a run without [report] has no reporter
         self.journal: JournalWriter | None = None
@@ -61,12 +61,12 @@ class Reporter:
             from runner.runs.webhook import Webhook
 
             self._webhook = Webhook(settings.webhook)
-            self._spool = ReportSpool(settings, context["profile"], os.environ)
-            self._deliveries = Deliveries(self._spool, self._webhook, context["profile"])
+            self._spool = ReportSpool(settings, facts["profile"], os.environ)
+            self._deliveries = Deliveries(self._spool, self._webhook, facts["profile"])
         self._prices = profile.run.limits.prices
         self._timeline = Timeline()
         # A run that fails before it has a session is reported too.
-        self.note({"type": "session.started", **context, **facts_of(profile, names)}, epoch=0)
+        self.note({"type": "session.started", **facts}, epoch=0)
 
     def received(self, event: JsonObject, *, epoch: int, at_s: float, size_bytes: int) -> None:
         """A server event has come."""
@@ -178,15 +178,3 @@ class Reporter:
 
     async def _in_thread(self, work: Callable[[], None]) -> None:
         await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
-
-
-def facts_of(profile: Profile, names: Mapping[str, str]) -> JsonObject:
-    """What the note of a session's beginning says of its profile: variables that are not secret, and files."""
-    variables = {name: each.default or "" for name, each in profile.variables.items() if not each.secret}
-    files: dict[str, list[str]] = {}
-    for each in profile.outputs:
-        if each.file_path:
-            files.setdefault(each.kind, []).append(each.file_path.format_map(names))
-    if profile.journal:
-        files["journal"] = [profile.journal.path.format_map(names)]
-    return {name: table for name, table in (("variables", variables), ("files", files)) if table}

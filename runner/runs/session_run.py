@@ -23,7 +23,7 @@ from runner.runs.life_cycle import LifeCycle, Phase, Report
 from runner.runs.live_line import LiveLine
 from runner.runs.losses import judged, losses
 from runner.runs.outcome import Outcome
-from runner.runs.reporter import Reporter, facts_of
+from runner.runs.run_facts import facts_of, reporter_of
 from runner.runs.shared import Shared
 from runner.runs.status_line import status_line
 from runner.runs.summary import sum_up
@@ -85,7 +85,7 @@ class SessionRun:
             save_as="{profile}-{started}.md".format_map(self.names),
         )
         self.outputs = Outputs([])
-        self._reporter = Reporter(self.profile, self.names, self.context) if self.profile.report else None
+        self._reporter = reporter_of(self.profile, self.names, self.context)
         self.session: Session | None = None
         self.whereabouts = Whereabouts()
         self.readers: list[Reader] = []

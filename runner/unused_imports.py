@@ -1,0 +1,53 @@
+"""What libraries import wherever it is installed and no command uses: left out, or every start would pay for it."""
+
+import sys
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
+from typing import Final
+
+_ABSENT: Final = {
+    "httpcore._async.http2": ("httpcore._async",),  # HTTP/2
+    "httpcore._backends.trio": ("httpcore",),  # sockets on trio, found when they are used
+    "httpcore._sync.http2": ("httpcore._sync",),
+    "httpx._main": ("httpx",),  # a command of its own, with click and Rich
+    "rich": ("structlog.dev", "structlog.tracebacks"),  # tracebacks, which a log line has as text
+}
+"""What is not found, as though it were not installed, by these who import it; everybody else finds it."""
+_LATE: Final = {"trio": ("httpcore._synchronization",)}
+"""What these import when they use something of it, which a tool of the user may have them do."""
+
+
+class UnusedImports:
+    """A finder of modules that stands before the others and leaves out what nobody uses."""
+
+    def find_spec(self, name: str, path: object = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        """Answer for what is left out; for everything else the next finder is asked.
+
+        Raises:
+            ModuleNotFoundError: Its importer does without it.
+        """
+        if name in _ABSENT and _importer() in _ABSENT[name]:
+            msg = f"No module named {name!r}"
+            raise ModuleNotFoundError(msg, name=name)
+        return _late(name) if name in _LATE and _importer() in _LATE[name] else None
+
+
+def leave_out() -> None:
+    """Leave out, in this process and from now on, what no command uses."""
+    sys.meta_path.insert(0, UnusedImports())
+
+
+def _importer() -> str:
+    frame = sys._getframe(2)  # noqa: SLF001  # nothing else tells who imports
+    while frame.f_code.co_filename.startswith("<frozen importlib") and frame.f_back:
+        frame = frame.f_back
+    return str(frame.f_globals.get("__name__"))
+
+
+def _late(name: str) -> ModuleSpec | None:
+    from importlib.util import LazyLoader
+
+    spec = PathFinder.find_spec(name)
+    if spec and spec.loader:
+        spec.loader = LazyLoader(spec.loader)
+    return spec
