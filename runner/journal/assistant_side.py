@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from runner.audio.format import PCM
 from runner.journal.record import audio_bytes
@@ -23,6 +23,14 @@ class _Answer:
     row: Row
     asked_at_s: float | None
     audio_bytes: int = 0
+
+
+class _CallRow(NamedTuple):
+    """A call of a tool."""
+
+    row: Row
+    at_s: float
+    item_id: str = ""
 
 
 class Answers:
@@ -50,7 +58,10 @@ class Answers:
         """Since when a turn has no words whose last response has only called functions; None where there is none."""
         self._open: dict[str, _Answer] = {}
         self._items: dict[str, Row] = {}
-        self._calls: dict[str, tuple[Row, float]] = {}
+        self._calls: dict[str, _CallRow] = {}
+        """The last call by its `call_id`, which some endpoints use again."""
+        self._outputs: set[str] = set()
+        """The items that are outputs of calls."""
 
     @property
     def speaking(self) -> bool:
@@ -132,21 +143,24 @@ class Answers:
     def returned(self, item: JsonObject) -> bool:
         """The client returns the output of a tool; False where that is known already."""
         call_id, output = self._side.identifier(item, "call_id"), self._side.text(item, "output")
-        row, called_at_s = self._calls.get(call_id, (None, 0.0))
-        if row is None:
-            self._calls[call_id] = self._rows.add("tool", "", output=output), self._rows.now_s
-        elif "output" in row.facts:
+        item_id, call = self._side.identifier(item, "id"), self._calls.get(call_id)
+        if item_id in self._outputs:
+            return False
+        if call is None:
+            self._calls[call_id] = _CallRow(self._rows.add("tool", "", output=output), self._rows.now_s)
+        elif "output" in call.row.facts:
             return False
         else:
-            row.facts |= {"output": output, "took_s": self._rows.since_s(called_at_s)}
+            call.row.facts |= {"output": output, "took_s": self._rows.since_s(call.at_s)}
+        if item_id:
+            self._outputs.add(item_id)
         return True
 
     def judged(self, note: JsonObject) -> None:
         """The client notes how a call that it has run has ended, before it returns the output."""
-        row, _ = self._calls.get(self._side.identifier(note, "call_id"), (None, 0.0))
-        outcome = self._side.text(note, "outcome")
-        if row is not None and outcome != "ok":
-            row.facts["outcome"] = outcome
+        call, outcome = self._calls.get(self._side.identifier(note, "call_id")), self._side.text(note, "outcome")
+        if call is not None and outcome != "ok":
+            call.row.facts["outcome"] = outcome
 
     def abandon(self, epoch: int) -> None:
         """A connection has ended, and with it the responses in flight on it."""
@@ -163,12 +177,14 @@ class Answers:
     def _call(self, item: JsonObject) -> None:
         if self._side.text(item, "type") not in _CALLS:
             return
-        call_id = self._side.identifier(item, "call_id") or self._side.identifier(item, "id")
-        if call_id not in self._calls:
+        item_id = self._side.identifier(item, "id")
+        call_id = self._side.identifier(item, "call_id") or item_id
+        known = self._calls.get(call_id)
+        if known is None or ("output" in known.row.facts and known.item_id not in {"", item_id}):
             call = f"{self._side.text(item, 'name')}({self._side.text(item, 'arguments')})"
             error = self._side.text(error_details(item, self._side), "message")
             row = self._rows.add("tool", call, output=self._side.text(item, "output"), error=error)
-            self._calls[call_id] = row, self._rows.now_s
+            self._calls[call_id] = _CallRow(row, self._rows.now_s, item_id)
 
     def _said(self, response: JsonObject) -> str:
         """What the response says, all its messages together."""

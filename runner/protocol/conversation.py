@@ -5,6 +5,7 @@ from collections.abc import Container, Sequence
 from runner.protocol.effects import Effect, TurnEnded
 from runner.protocol.item import Item, SnapshotPieces, is_snapshots, read_item
 from runner.protocol.json_fields import BadField, JsonObject
+from runner.protocol.made_calls import made_calls
 from runner.protocol.side_fields import SideFields
 
 MAX_ITEMS = 4096
@@ -66,9 +67,16 @@ class Conversation:
     @property
     def unanswered_calls(self) -> list[Item]:
         """The calls of functions that responses have made and nobody has given the output of."""
-        answered = {item.call_id for item in self.items if item.type == "function_call_output"}
-        calls = [item for item in self.items if item.type == "function_call" and item.response_id]
-        return [each for each in calls if each.status == "completed" and each.call_id not in answered]
+        open_calls = [each.items[-1] for each in made_calls(self.items) if each.output is None]
+        return [each for each in open_calls if each.status == "completed" and (each.response_id or each.is_announced)]
+
+    def output_of(self, call: Item) -> Item | None:
+        """The output that answers this call, None where there is none."""
+        return next((each.output for each in made_calls(self.items) if call in each.items), None)
+
+    def call_of(self, output: Item) -> Item | None:
+        """The call that this output answers, None where it is not known."""
+        return next((each.items[-1] for each in made_calls(self.items) if each.output is output), None)
 
     def is_silent(self, response_id: str) -> bool:
         """Whether nothing has come yet of what a response says."""

@@ -32,8 +32,7 @@ def _answered(state: SessionState, item: Item) -> list[Effect]:
     if item.is_announced:
         return []
     item.is_announced = True
-    calls = (each for each in state.conversation.items if each.type == "function_call")
-    return [state.rounds.answered(item, next((each for each in calls if each.call_id == item.call_id), None))]
+    return [state.rounds.answered(item, state.conversation.call_of(item))]
 
 
 def _item_done(state: SessionState, event: JsonObject) -> list[Effect]:

@@ -68,5 +68,6 @@ def item_of(home: Conversation, response_id: str, item_id: str) -> Item:
 def free_name(home: Conversation, response_id: str, item_id: str) -> None:
     """See that an item which is over, and no part of this response, has its name no longer."""
     item = home.get(item_id)
-    if item is not None and item.is_announced and item.role == "assistant" and item.response_id != response_id:
+    is_said = item is not None and (item.role == "assistant" or item.type == "function_call")
+    if item is not None and is_said and item.is_announced and item.response_id != response_id:
         home.rename(item)

@@ -97,6 +97,9 @@ class Approvals:
         return answer
 
     async def _answered(self, request: ApprovalRequest) -> ApprovalAnswer:
+        while request.id in self.waiting:
+            # Some endpoints give several calls one id, and an answer is for the one that was shown.
+            await self._changes.next()
         self.waiting[request.id] = request
         self._changes.notify()
         try:

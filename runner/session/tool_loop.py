@@ -233,8 +233,9 @@ class ToolLoop:
     async def _is_answered(self, call: FunctionCalled, timeout_s: float) -> bool:
         """Whether whoever uses the session gives the output of a call in time."""
         conversation = self._carriage.state.conversation
+        item = conversation.get(call.item_id)
         with anyio.move_on_after(timeout_s):
-            while not any(each.call_id == call.call_id and each.type == _OUTPUT for each in conversation.items):
+            while item is None or conversation.output_of(item) is None:
                 await self._carriage.changes.next()
             return True
         return False

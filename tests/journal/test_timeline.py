@@ -157,6 +157,21 @@ def test_a_tool_call_has_its_arguments_its_output_and_its_time() -> None:
     assert assistant.facts["calls"] == ["order"]
 
 
+def test_an_endpoint_may_use_the_id_of_a_call_again() -> None:
+    """Each call has its row, and an output that a history replay repeats is not one of the call in hand."""
+    tape = Tape()
+    for number in (1, 2):
+        call = {"type": "function_call", "id": f"f{number}", "call_id": "c", "name": "order", "arguments": f"{number}"}
+        output = {"type": "function_call_output", "id": f"o{number}", "call_id": "c", "output": f"sent {number}"}
+        tape.ended(number, f"r{number}", output=[call])
+        if number == 2:
+            tape.went(number, "conversation.item.create", item={**output, "id": "o1", "output": "sent 1"})
+        tape.went(number + 0.5, "conversation.item.create", item=output)
+
+    told = [(row.text, row.facts["output"]) for row in tape.rows("tool")]
+    assert told == [("order(1)", "sent 1"), ("order(2)", "sent 2")]
+
+
 def test_a_tool_call_that_did_not_go_well_says_how() -> None:
     """What rt-run noted of a call stands in its row, and needs none of its own."""
     tape = Tape()
