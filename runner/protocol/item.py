@@ -22,6 +22,8 @@ class WholeText(NamedTuple):
 
 
 _MOST_PARTS = 1024
+_DEEDS = frozenset({"function_call", "mcp_call", "mcp_list_tools", "mcp_approval_request"})
+"""The types of items by which a response does something without words."""
 _NOTHING = WholeText("", 0)
 
 
@@ -94,10 +96,10 @@ class Item:
 
     @property
     def is_something(self) -> bool:
-        """Whether it says something, or is something else than words: of a call only one that is whole."""
+        """Whether it says something, or does: of a call only one that is whole, and nothing of an unknown type."""
         if self.type == "message":
             return bool(self.text or self.audio_characters)
-        return self.type != "function_call" or self.status == "completed"
+        return self.type in _DEEDS and (self.type != "function_call" or self.status == "completed")
 
     @property
     def pieces(self) -> list[str]:

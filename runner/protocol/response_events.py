@@ -19,7 +19,7 @@ from runner.protocol.effects import (
 from runner.protocol.item import part_index
 from runner.protocol.json_fields import BadField, JsonObject, identifier, optional_text, table
 from runner.protocol.response_items import forget_names, free_name, home_of, item_of, place_of, put, response_of
-from runner.protocol.severity import error_for_failure, plain
+from runner.protocol.severity import brief, error_for_failure, plain
 from runner.protocol.state import SessionState
 
 
@@ -224,11 +224,18 @@ def _loss(state: SessionState, ending: ResponseEnded) -> RunnerError | None:
     because = f" ({plain(ending.reason)})" if ending.reason else ""
     match ending.status:
         case "completed" | "incomplete" if state.conversation.is_void(ending.response_id):
-            return ProtocolError(f"the response is empty{because}", code=ending.reason)
+            return ProtocolError(f"the response is empty{because or _only_of(state, ending)}", code=ending.reason)
         case "cancelled" if ending.reason not in _ASKED_FOR and not state.configuration.detects_turns:
             if not state.sent.has("response.cancel"):
                 return ProtocolError(f"the endpoint cancelled the response{because}", code=ending.reason)
     return None
+
+
+def _only_of(state: SessionState, ending: ResponseEnded) -> str:
+    """Of which unknown types the items of a response are that says nothing; nothing where they are not."""
+    made = state.conversation.of_responses({ending.response_id})
+    types = dict.fromkeys(each.type for each in made if each.type not in {"", "message", "function_call"})
+    return f": it has only items of types that rt-run does not know ({brief(', '.join(types))})" if types else ""
 
 
 def _output(

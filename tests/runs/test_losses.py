@@ -117,12 +117,24 @@ async def test_a_call_that_runs_when_the_run_ends_is_no_loss_of_the_profile() ->
 SAID = {"response_id": "resp_1", "item_id": "item_1", "output_index": 0, "content_index": 0}
 AUDIO = {"type": "response.output_audio.delta", **SAID, "delta": "AAAA"}
 TEXT_DELTA = {"type": "response.output_text.delta", **SAID, "delta": "As far as"}
+UNKNOWN = {
+    "type": "response.output_item.done",
+    **SAID,
+    "item": {"id": "item_0", "type": "image", "status": "completed"},
+}
 
 
 @pytest.mark.parametrize(
     ("status", "reason", "events", "loss"),
     [
         ("completed", "", [], "the response is empty"),
+        (
+            "completed",
+            "",
+            [UNKNOWN],
+            "the response is empty: it has only items of types that rt-run does not know (image)",
+        ),
+        ("completed", "", [UNKNOWN, TEXT_DELTA], ""),
         ("incomplete", "content_filter", [], "the response is empty (content_filter)"),
         ("cancelled", "", [TEXT_DELTA], "the endpoint cancelled the response"),
         ("cancelled", "turn_detected", [], ""),
