@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from io import FileIO
 from pathlib import Path
 
+from runner.append_file import finish, is_regular, lock, not_opened, open_append
 from runner.errors import OutputError
 from runner.journal.reading import part_path
-from runner.outputs.append_file import finish, is_regular, lock, not_opened, open_append
 from runner.standard_streams import put_all
 
 _PIECE_BYTES = 1024 * 1024

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import anyio
 
-from runner.outputs.append_file import is_regular, not_opened, open_append
+from runner.append_file import is_regular, not_opened, open_append
 from runner.outputs.session_output import Fail
 from runner.outputs.standard_output import StandardOutput
 from runner.outputs.text import AnswerLines, EventLines, TextLines

@@ -5,8 +5,8 @@ import struct
 from io import FileIO
 from pathlib import Path
 
+from runner.append_file import finish, make_folder, not_opened
 from runner.errors import OutputError, reason_of
-from runner.outputs.append_file import finish, make_folder, not_opened
 from runner.standard_streams import put_all
 
 HEADER_BYTES = 44

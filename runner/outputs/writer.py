@@ -8,8 +8,8 @@ from typing import Generic, Protocol, TypeVar
 import anyio
 import anyio.to_thread
 
+from runner.append_file import finish
 from runner.errors import OutputError, RunnerError, reason_of
-from runner.outputs.append_file import finish
 from runner.outputs.session_output import Fail, Output
 from runner.session.queue import ByteQueue
 from runner.standard_streams import put_all

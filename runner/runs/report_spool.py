@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.append_file import make_folder
 from runner.errors import OutputError, reason_of
-from runner.outputs.append_file import make_folder
 from runner.profile.filling import file_name
 
 if TYPE_CHECKING:

@@ -12,12 +12,12 @@ import anyio
 import anyio.to_thread
 
 from runner import logs
+from runner.append_file import finish, not_opened, open_append
 from runner.errors import OutputError, RunnerError, reason_of
 from runner.journal.record import Record
 from runner.journal.report_model import ReportedFailure
 from runner.journal.session_report import report_of
 from runner.journal.timeline import Timeline
-from runner.outputs.append_file import finish, not_opened, open_append
 from runner.redaction import redact
 from runner.standard_streams import put_all
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final, Literal
 import anyio
 import anyio.to_thread
 
+from runner.append_file import make_folder
 from runner.errors import RunnerError, reason_of
 from runner.inputs.broadcast import Broadcast
 from runner.inputs.stdin import STDIN
-from runner.outputs.append_file import make_folder
 from runner.outputs.standard_output import StandardOutput
 from runner.profile.filling import file_name
 from runner.protocol.json_text import dumps

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.outputs.append_file import make_folder, not_opened, open_append
+from runner.append_file import make_folder, not_opened, open_append
 from tests.helpers.log_capture import captured_log
 
 
