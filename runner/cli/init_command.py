@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def profile_text(kind: str, name: str) -> str:
-    """The text of a new profile, whose comments call it by its name.
+    """The text of a new profile: its comments call it by its name, and its models are none that end soon.
 
     Args:
         kind: One of `KINDS`.
@@ -93,13 +93,14 @@ def profile_text(kind: str, name: str) -> str:
     from pathlib import Path
 
     from runner.profile.builtin_profiles import builtin_profile
+    from runner.profile.known_models import lasting
 
     source = builtin_profile(kind) or Path(__file__).with_name("templates") / f"{kind}.toml"
     text = source.read_text(encoding="utf-8")
     text = re.sub(rf"(--profile |rt-run check ){kind}(?![\w-])", rf"\g<1>{name}", text).replace(
         f'"{kind}.md"', f'"{name}.md"'
     )
-    return _SCHEMA + text
+    return _SCHEMA + re.sub(r'(?<=")[\w.-]+(?=")', lambda word: lasting(word[0]), text)
 
 
 def _next_steps(path: Path, kind: str) -> list[str]:

@@ -1,12 +1,14 @@
 """The table of models: which sessions they run, what they take, and when they are shut down."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import tomli
 
+NOTICE_DAYS = 180
+"""So long before its shutdown a model counts as ending, in days."""
 _TABLE = Path(__file__).with_name("models.toml")
 
 
@@ -23,6 +25,11 @@ class KnownModel(NamedTuple):
     """When it is shut down, None where nothing is announced."""
     successor: str
     """What its maker names in its place, nothing where it is not shut down."""
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether it is shut down soon, or has been."""
+        return self.ends is not None and self.ends - today() <= timedelta(NOTICE_DAYS)
 
 
 @cache
@@ -41,6 +48,12 @@ def table_date() -> date:
 def today() -> date:
     """The day by which shutdowns are judged."""
     return datetime.now(UTC).date()
+
+
+def lasting(name: str) -> str:
+    """The model that a new profile names: this one, or its successor where this one is ending."""
+    model = known_models().get(name)
+    return lasting(model.successor) if model and model.is_ending else name
 
 
 def _read() -> dict[str, Any]:

@@ -4,7 +4,7 @@ On Azure a model is known by the name of its deployment, which says nothing.
 """
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
 
 from runner.profile import known_models
 from runner.profile.keys import Key, at
@@ -12,8 +12,6 @@ from runner.profile.tables import Finding, Tables, is_hosted
 from runner.settings.endpoint import CustomEndpoint, OpenAIEndpoint
 from runner.settings.profile import RealtimeSettings, TranslationSettings
 
-NOTICE_DAYS = 180
-"""So long before its shutdown a model is warned of, in days."""
 _NO_CONNECTORS_AFTER = date(2026, 9, 1)
 _TRANSCRIPTION: Key = ("session", "audio", "input", "transcription")
 _NAMES: tuple[Key, ...] = (("model", "name"), ("session", "model"), (*_TRANSCRIPTION, "model"))
@@ -38,7 +36,7 @@ def model_ended(tables: Tables) -> Iterator[Finding]:
 def _ending(tables: Tables) -> Iterator[tuple[Key, known_models.KnownModel, date]]:
     if isinstance(tables.endpoint, OpenAIEndpoint | CustomEndpoint):
         for key, model in _named(tables):
-            if model.ends and model.ends - known_models.today() <= timedelta(NOTICE_DAYS):
+            if model.ends and model.is_ending:
                 yield key, model, model.ends
 
 

@@ -1,5 +1,6 @@
 """`rt-run init` writes profiles that pass `rt-run check`, and overwrites nothing."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from runner.cli.init_command import KINDS, profile_text
 from runner.installation import install_command
+from runner.profile import known_models
 from runner.profile.builtin_profiles import builtin_profiles
 from tests.conftest import REPOSITORY
 
@@ -35,6 +37,23 @@ def test_every_kind_passes_check(rt_run: Any, tmp_path: Path, kind: str) -> None
 def test_the_kinds_are_all_that_there_are() -> None:
     """Each built-in profile, and each template."""
     assert sorted(KINDS) == sorted(path.stem for path in (*builtin_profiles(), *TEMPLATES.glob("*.toml")))
+
+
+def test_a_new_profile_names_no_model_that_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the table says that a template's model ends, its successor stands there, or that one's."""
+    table = dict(known_models.known_models())
+    ends = known_models.today() + timedelta(known_models.NOTICE_DAYS)
+    models = {"gpt-realtime-2": "between", "between": "new", "gpt-transcribe": "heard", "gpt-realtime-2.1": "late"}
+    for name, successor in models.items():
+        late = timedelta(name == "gpt-realtime-2.1")
+        table[name] = known_models.KnownModel(name, (), frozenset(), None, ends + late, successor)
+    before = {kind: profile_text(kind, kind) for kind in KINDS}
+    monkeypatch.setattr(known_models, "known_models", lambda: table)
+
+    for kind, text in before.items():
+        text = text.replace('"gpt-realtime-2"', '"new"').replace('"gpt-transcribe"', '"heard"')
+        assert profile_text(kind, kind) == text
+    assert known_models.lasting("gpt-realtime-2.1") == "gpt-realtime-2.1"
 
 
 def test_only_what_is_missing_is_to_be_installed(rt_run: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,23 +8,31 @@ from pathlib import Path
 import pytest
 
 from runner.cli.main import run
-from runner.profile import LoadedProfile, known_models, load_profile
-from runner.profile.known_models import KnownModel, table_date
-from runner.profile.rules_models import NOTICE_DAYS
+from runner.profile import LoadedProfile, ProfileProblems, known_models, load_profile
+from runner.profile.known_models import NOTICE_DAYS, KnownModel, table_date
 
 MODELS = list(known_models.known_models().values())
 ENDING = [each for each in MODELS if each.ends]
+HEAD = 'version = 1\n[endpoint]\nkind = "openai"\n[input]\nkind = "file"\npath = "talk.wav"\n'
+REFUSALS = {"model-session", "model-lacks", "reasoning-unsupported", "turn-detection-unsupported"}
 
 
 def profile_of(model: KnownModel) -> str:
     """A profile that uses a model as it is meant to be used, on OpenAI."""
     kind = model.sessions[0]
-    head = 'version = 1\n[endpoint]\nkind = "openai"\n[input]\nkind = "file"\npath = "talk.wav"\n'
     if kind == "transcription":
         detection = "" if "turn_detection" in model.takes else 'turn_detection = "none"\n'
         heard = f'[session.audio.input]\ntranscription = {{ model = "{model.name}" }}\n{detection}'
-        return f'{head}[session]\ntype = "transcription"\n{heard}'
-    return f'{head}[model]\nname = "{model.name}"\n[session]\ntype = "{kind}"\n'
+        return f'{HEAD}[session]\ntype = "transcription"\n{heard}'
+    return f'{HEAD}[model]\nname = "{model.name}"\n[session]\ntype = "{kind}"\n'
+
+
+def codes_of(load: Callable[..., LoadedProfile], text: str) -> set[str]:
+    """The codes of what there is to say of a profile."""
+    try:
+        return {each.code for each in load(text).warnings}
+    except ProfileProblems as error:
+        return {each.code for each in error.problems}
 
 
 @pytest.fixture
@@ -54,6 +62,31 @@ def test_a_profile_of_each_model_is_judged_by_the_table(
     assert all(str(ends) in each.problem and each.hint == f"use {model.successor}" for each in told)
 
 
+@pytest.mark.parametrize("model", [each for each in MODELS if "live" not in each.sessions], ids=lambda each: each.name)
+def test_check_says_of_each_model_what_the_table_says_it_takes(
+    load: Callable[..., LoadedProfile], model: KnownModel
+) -> None:
+    """Each field that not every model takes, and each kind of session."""
+    named = f'{HEAD}[model]\nname = "{model.name}"\n[session]\n'
+    heard = f'{HEAD}[session]\ntype = "transcription"\n[session.audio.input]\nturn_detection = '
+    words = f'"none"\ntranscription = {{ model = "{model.name}"'
+    profiles = {
+        "realtime": named,
+        "translation": f'{named}type = "translation"\n',
+        "transcription": f"{heard}{words} }}\n",
+    }
+    if "realtime" in model.sessions:
+        profiles["reasoning"] = f'{named}reasoning = {{ effort = "low" }}\n'
+    if "transcription" in model.sessions:
+        profiles["turn_detection"] = heard + words.replace('"none"', '{ type = "server_vad" }') + " }\n"
+        fields = {"delay": '"low"', "keywords": '["Bern"]', "languages": '["de"]', "prompt": '"Bern"'}
+        profiles |= {name: f"{heard}{words}, {name} = {value} }}\n" for name, value in fields.items()}
+
+    taken = {name for name, text in profiles.items() if not codes_of(load, text) & REFUSALS}
+
+    assert taken == {*model.sessions, *model.takes}
+
+
 def test_check_refuses_a_model_that_has_ended_on_openai_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -73,7 +106,7 @@ def test_check_refuses_a_model_that_has_ended_on_openai_only(
 
 
 def test_nothing_that_comes_with_rt_run_names_a_model_that_ends_soon(repository: Path) -> None:
-    """Neither profiles and templates nor the README, by the date of the table."""
+    """Neither profiles and templates nor README and docs, by the date of the table."""
     late = {each.name for each in ENDING if each.ends and each.ends - table_date() <= timedelta(NOTICE_DAYS)}
     files = [
         repository / "README.md",
@@ -82,6 +115,7 @@ def test_nothing_that_comes_with_rt_run_names_a_model_that_ends_soon(repository:
         *(repository / "runner" / "profile" / "builtin").glob("*.toml"),
         *(repository / "runner" / "cli" / "templates").glob("*.toml"),
         *(repository / "docs" / "examples").glob("*.py"),
+        *(path for path in (repository / "docs").glob("*.md") if path.name != "models.md"),
     ]
     named = {(path.name, name) for path in files for name in re.findall(r"[\w.-]+", path.read_text())}
 
