@@ -63,10 +63,11 @@ async def open_outputs(
     return await anyio.to_thread.run_sync(opened, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1))
 
 
-def placeholders(profile: str, run_id: str, session: int = 1, *, started: datetime) -> dict[str, str]:
+def placeholders(profile: str, run_id: str, session: int = 1, *, row: str = "", started: datetime) -> dict[str, str]:
     """The values that paths of outputs may contain besides variables: not two sessions start in one microsecond."""
     moment = started.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-    return {"profile": profile, "run_id": run_id, "session": str(session), "started": moment}
+    named = {"profile": profile, "run_id": run_id, "session": str(session), "started": moment}
+    return {**named, "row": row or named["session"]}
 
 
 class _Given(NamedTuple):

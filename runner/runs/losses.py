@@ -26,13 +26,16 @@ JUDGED_ENDS = frozenset({"input-end", "response-done", "idle", "hung-up"})
 _MOST_NAMES = 5
 
 
-def losses(session: Session | None, profile: Profile, *, unwritten: str) -> Iterator[RunnerError]:
+def losses(
+    session: Session | None, profile: Profile, *, unwritten: str, keeps_words: bool = False
+) -> Iterator[RunnerError]:
     """What a run has lost, the first thing that was asked for first.
 
     Args:
         session: The run's session, None where none was opened.
         profile: The run's profile.
         unwritten: The outputs that could not write all that they had taken, nothing where they could.
+        keeps_words: Whether what is said in words reaches somebody besides the outputs.
     """
     if unwritten:
         yield OutputError(f"not everything could be written in time to {unwritten}")
@@ -43,7 +46,7 @@ def losses(session: Session | None, profile: Profile, *, unwritten: str) -> Iter
     if session.dropped_audio_bytes:
         msg = f"{session.dropped_audio_bytes} bytes of audio waited for a connection for too long, and were not sent"
         yield InputError(msg, hint="raise `run.reconnect.max_audio_age_s`")
-    yield from _unshown(session.state.conversation, profile)
+    yield from _unshown(session.state.conversation, profile, keeps_words=keeps_words)
     runs, calls = session.state.rounds.runs, session.state.conversation.unanswered_calls
     names = [each.name for each in calls if not (each.call_id and runs(each.name))]
     if names and not answers_calls(profile.input):
@@ -52,7 +55,7 @@ def losses(session: Session | None, profile: Profile, *, unwritten: str) -> Iter
         yield ProfileError(f"the model has called {called}, and nothing in this profile can answer it", hint=hint)
 
 
-def _unshown(conversation: Conversation, profile: Profile) -> Iterator[RunnerError]:
+def _unshown(conversation: Conversation, profile: Profile, *, keeps_words: bool) -> Iterator[RunnerError]:
     """Answers of a kind that no output of the profile shows; none where it has no outputs at all."""
     kinds = {each.kind if each.kind != "stdout" else each.format for each in profile.outputs}
     if not kinds or "events" in kinds:
@@ -67,7 +70,7 @@ def _unshown(conversation: Conversation, profile: Profile) -> Iterator[RunnerErr
         hint = 'add an output that plays it, such as kind = "audio"'
         yield ProfileError(f"{unheard} answers came as audio without words, and no output plays them", hint=hint)
     unseen = sum(bool(item.text) and not item.audio_characters for item in answers)
-    if unseen and not kinds & {"text", "json", "transcript"}:
+    if unseen and not (keeps_words or kinds & {"text", "json", "transcript"}):
         hint = 'add an output that shows it, such as kind = "stdout"'
         yield ProtocolError(f"{unseen} answers came as text without audio, and no output shows them", hint=hint)
 

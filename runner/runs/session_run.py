@@ -10,7 +10,6 @@ import anyio.abc
 
 from runner import logs
 from runner.errors import RunnerError
-from runner.inputs.factory import make_input
 from runner.outputs.opener import open_outputs, placeholders
 from runner.outputs.outputs import Outputs
 from runner.outputs.writer import OutputClosed
@@ -70,20 +69,15 @@ class SessionRun:
             self.context["session"] = number
         self.started = started = datetime.now(UTC)
         self.profile = filled(loaded.profile, name=loaded.name, started=started)
-        self.names = {**path_values(self.profile), **placeholders(loaded.name, run_id, number, started=started)}
+        known = placeholders(loaded.name, run_id, number, row=shared.row, started=started)
+        self.names = {**path_values(self.profile), **known}
         self._shared = shared
         self._life = LifeCycle(grace_s=loaded.profile.run.grace_s, report=report)
         self._error: RunnerError | None = None
         self._reason = ""
         self._unwritten = ""
         """The outputs that have not written in time all that they had taken."""
-        self.input = shared.input or make_input(
-            loaded.profile,
-            shared.stdin,
-            is_alone=shared.runs == 1,
-            screen=shared.face.screen if shared.face else None,
-            save_as="{profile}-{started}.md".format_map(self.names),
-        )
+        self.input = shared.input_of(loaded.profile, save_as="{profile}-{started}.md".format_map(self.names))
         self.outputs = Outputs([])
         self._reporter = reporter_of(self.profile, self.names, self.context)
         self.session: Session | None = None
@@ -106,7 +100,9 @@ class SessionRun:
             self.stop("internal-error", RunnerError("a bug in rt-run, which the log traces"))
         finally:
             self.input.close()
-        self._error = judged(losses(self.session, self.profile, unwritten=self._unwritten), self._error, self._reason)
+        keeps_words = self._shared.keeps_words
+        lost = losses(self.session, self.profile, unwritten=self._unwritten, keeps_words=keeps_words)
+        self._error = judged(lost, self._error, self._reason)
         code = await self._reported(self._life.exit_code(self._error))
         self._life.enter(Phase.ENDED)
         if self.session is not None:

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 import anyio
 
 from runner.inputs.broadcast import Broadcast
+from runner.inputs.factory import make_input
 from runner.inputs.session_input import SessionInput
 from runner.outputs.standard_output import StandardOutput
 from runner.runs.face import Face
 
 if TYPE_CHECKING:
+    from runner.settings.profile import Profile
     from runner.tools.profile_tools import MakeSources
 
 
@@ -34,3 +36,18 @@ class Shared:
     """What goes into the only run there is, in place of its profile's input."""
     sources: "MakeSources | None" = None
     """Makes the sources of the profile's tools; without it they are what the profile says."""
+    row: str = ""
+    """What `{row}` stands for in paths; without it the number of the run."""
+    keeps_words: bool = False
+    """Whether what is said in words reaches somebody besides the outputs."""
+
+    def input_of(self, profile: "Profile", *, save_as: str) -> SessionInput:
+        """The input of a run.
+
+        Args:
+            profile: The run's profile.
+            save_as: The name of the file that a chat is saved in where its user gives none.
+        """
+        screen = self.face.screen if self.face else None
+        alone = self.runs == 1
+        return self.input or make_input(profile, self.stdin, is_alone=alone, screen=screen, save_as=save_as)

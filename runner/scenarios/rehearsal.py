@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from runner.runs.lone_run import lone_profile
 from runner.settings.auth import NoAuth
 from runner.settings.endpoint import LocalEndpoint
 from runner.settings.input import NoInput
@@ -32,15 +33,14 @@ def rehearsed(loaded: LoadedProfile, scenario: Scenario, folder: Path, *, is_loc
     profile = loaded.profile
     paths = str(folder).replace("{", "{{").replace("}", "}}")
     changes: dict[str, Any] = {
-        **dict.fromkeys(("report", "control", "http", "traces")),
+        "report": None,
         "input": NoInput(kind="none"),
         "outputs": [AudioOutput(kind="audio", path=f"{paths}/session.wav", track="both")] if _speaks(profile) else [],
         "journal": JournalSettings(path=f"{paths}/session.jsonl"),
-        "run": profile.run.model_copy(update={"until": "input-end", "sessions": 1}),
     }
     if is_local:
         changes |= {"endpoint": _endpoint(profile, scenario), "auth": NoAuth(kind="none"), "model": None}
-    return replace(loaded, profile=profile.model_copy(update=changes))
+    return replace(loaded, profile=lone_profile(profile, until="input-end", **changes))
 
 
 def _endpoint(profile: Profile, scenario: Scenario) -> LocalEndpoint:

@@ -8,20 +8,17 @@ import tempfile
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Literal
 
 import anyio
 import anyio.to_thread
 
 from runner.append_file import make_folder
 from runner.errors import RunnerError, reason_of
-from runner.inputs.broadcast import Broadcast
-from runner.inputs.stdin import STDIN
-from runner.outputs.standard_output import StandardOutput
 from runner.profile.filling import file_name
 from runner.protocol.json_text import dumps
+from runner.runs.lone_run import lone_shared
 from runner.runs.session_run import SessionRun
-from runner.runs.shared import Shared
 from runner.scenarios.judgement import judged, transcript
 from runner.scenarios.model_judge import judge_missing, unmet_criteria
 from runner.scenarios.observations import Observations
@@ -39,9 +36,9 @@ if TYPE_CHECKING:
     from runner.runs.outcome import Outcome
     from runner.scenarios.scenario import AnsweredCall, Scenario
     from runner.scenarios.scenario_file import LoadedScenario
+    from runner.tools.profile_tools import MakeSources
 
 VerdictKind = Literal["passed", "failed", "not-run"]
-_FLUSH_LEAST_S: Final = 5.0
 
 
 @dataclass
@@ -172,7 +169,7 @@ class ScenarioRuns:
         run = SessionRun(
             rehearsed(each.loaded, scenario, work, is_local=self.is_local),
             1,
-            _shared(scenario, seen),
+            lone_shared(input=ScenarioInput(scenario, seen), sources=_sources(scenario.tool_results)),
             lambda _before, _after: None,
         )
         run.readers.append(seen.read)
@@ -199,23 +196,9 @@ def exit_code(verdicts: Iterable[ScenarioVerdict]) -> int:
     return 1 if "failed" in kinds else 3 if "not-run" in kinds else 0
 
 
-def _shared(scenario: Scenario, seen: Observations) -> Shared:
-    """What the sessions of a process share; these share nothing, and have no standard input or output."""
-    answers = _answers(scenario.tool_results)
-    return Shared(
-        runs=1,
-        stdin=Broadcast(STDIN, max_line_bytes=0),
-        stdout=StandardOutput(is_shared=False),
-        opening=anyio.Semaphore(1),
-        connecting=anyio.Semaphore(1),
-        flush_least_s=_FLUSH_LEAST_S,
-        input=ScenarioInput(scenario, seen),
-        sources=partial(answered_sources, answers=answers) if answers else None,
-    )
-
-
-def _answers(results: Mapping[str, AnsweredCall | list[AnsweredCall]]) -> dict[str, list[KnownAnswer]]:
-    return {
+def _sources(results: Mapping[str, AnsweredCall | list[AnsweredCall]]) -> MakeSources | None:
+    """Makes the tools that a scenario answers for, None where it answers for none."""
+    answers = {
         name: [
             KnownAnswer(
                 each.arguments,
@@ -225,6 +208,7 @@ def _answers(results: Mapping[str, AnsweredCall | list[AnsweredCall]]) -> dict[s
         ]
         for name, given in results.items()
     }
+    return partial(answered_sources, answers=answers) if answers else None
 
 
 def _failure(scenario: Scenario, outcome: Outcome) -> list[str]:

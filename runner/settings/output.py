@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 from runner.api.strict import Section
 from runner.settings.input import DeviceChoice
 
-PLACEHOLDERS = frozenset({"profile", "run_id", "session", "started"})
+PLACEHOLDERS = frozenset({"profile", "row", "run_id", "session", "started"})
 """The names that an output's path may contain in braces, besides the profile's variables."""
 
 
@@ -107,7 +107,8 @@ class EventsOutput(OutputSection):
 
     kind: Literal["events"]
     path: PathTemplate
-    """The file, appended to; may contain `{profile}`, `{run_id}`, `{session}` and `{started}`; folders are made."""
+    """The file, appended to; may contain `{profile}`, `{run_id}`, `{session}`, `{row}` and `{started}`; folders are
+    made."""
     max_queue_bytes: QueueBytes = 64 * 1024 * 1024
     """How far a slow disk may fall behind before the session ends with an error, in bytes."""
 
@@ -124,7 +125,8 @@ class TranscriptOutput(OutputSection):
     format: Literal["json", "markdown"] = "json"
     """`json`: a JSON object a line; `markdown`: a paragraph each, for people."""
     path: PathTemplate
-    """The file, appended to; may contain `{profile}`, `{run_id}`, `{session}` and `{started}`; folders are made."""
+    """The file, appended to; may contain `{profile}`, `{run_id}`, `{session}`, `{row}` and `{started}`; folders are
+    made."""
     max_queue_bytes: QueueBytes = 64 * 1024 * 1024
     """How far a slow disk may fall behind before the session ends with an error, in bytes."""
 
@@ -139,8 +141,8 @@ class AudioOutput(OutputSection):
 
     kind: Literal["audio"]
     path: PathTemplate
-    """The file, which must not exist yet; may contain `{profile}`, `{run_id}`, `{session}` and `{started}`; folders are
-    made."""
+    """The file, which must not exist yet; may contain `{profile}`, `{run_id}`, `{session}`, `{row}` and `{started}`;
+    folders are made."""
     track: Literal["output", "input", "both"] = "output"
     """`output`: the answers; `input`: what was said to the session; `both`: stereo, aligned in time, the user left and
     the assistant right."""

@@ -19,7 +19,7 @@ from runner.session.update import Update
 from tests.helpers.peer import profile_for
 
 pytestmark = pytest.mark.anyio
-NAMES = {"profile": "p", "run_id": "r", "started": "s", "session": "1"}
+NAMES = {"profile": "p", "run_id": "r", "started": "s", "session": "1", "row": "1"}
 ANSWER = Update({"type": "x"}, (TurnEnded("assistant", "Hello", "item", "completed"),), 0.0, 1)
 
 
