@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from runner import logs
-from runner.errors import IllegalEvent, RunnerError
+from runner.errors import IllegalEvent
 from runner.inputs.broadcast import Broadcast
 from runner.inputs.stdin import STDIN
 from runner.outputs.standard_output import StandardOutput
 from runner.runs.face import Face
 from runner.runs.notices import Notices
 from runner.runs.outcome import Outcome
+from runner.runs.reload_requests import ReloadRequests
 from runner.runs.session_run import SessionRun
 from runner.runs.shared import Shared
 from runner.runs.signals import has_terminal, watch
@@ -85,6 +86,7 @@ class Fleet:
     Attributes:
         runs: All of them, in the order of their numbers.
         outcomes: How those ended that have ended, in the order of their ends.
+        reloads: What carries reloads out.
     """
 
     def __init__(self, profiles: "Sequence[LoadedProfile]", face: Face | None, flush_least_s: float) -> None:
@@ -95,13 +97,13 @@ class Fleet:
         line_bytes = [each.max_line_bytes for each in inputs if isinstance(each, StdinInput)]
         grace_s = max(loaded.profile.run.grace_s for loaded in profiles)
         self.outcomes: list[Outcome] = []
+        self.reloads = ReloadRequests(self._carry_out_reload)
         self._profiles = profiles
         self._signal: signal.Signals | None = None
         self._reload: Reload | None = None
         self._reread: Reread | None = None
         self._log_by: Callable[[Profile], None] = lambda _: None
         self._reloads_on_hangup = False
-        self._hung_up = anyio.Event()
         is_audio = any(isinstance(each, StdinInput) and each.format == "audio" for each in inputs)
         self._stdin = Broadcast(STDIN, max_line_bytes=max(line_bytes, default=0), is_audio=is_audio)
         shared = Shared(
@@ -140,6 +142,9 @@ class Fleet:
         Raises:
             RunnerError: It cannot be; the sessions go on as before.
         """
+        return await self.reloads.answered()
+
+    async def _carry_out_reload(self) -> dict[str, Any]:
         if self._reread is None:
             msg = "the profiles of this process are in no files"
             raise IllegalEvent(msg)
@@ -152,17 +157,6 @@ class Fleet:
                 return await self._reload.carry_out()
         finally:
             self._notices.reloaded()
-
-    async def _reload_on_hangup(self) -> None:
-        while True:
-            await self._hung_up.wait()
-            self._hung_up = anyio.Event()
-            try:
-                await self.reload()
-            except RunnerError:
-                continue  # it is logged, and the sessions go on as before
-            except Exception:  # noqa: BLE001  # whatever it is, no session shall suffer from it
-                logs.logger().exception("internal_error")
 
     async def execute(self) -> None:
         """Run all of them to their ends."""
@@ -177,7 +171,7 @@ class Fleet:
             await tasks.start(watch, self._take_signal)
             tasks.start_soon(self._stdin.run)
             tasks.start_soon(self._notices.run)
-            tasks.start_soon(self._reload_on_hangup)
+            tasks.start_soon(self.reloads.run)
             async with anyio.create_task_group() as runs:
                 for run in self.runs:
                     runs.start_soon(self._execute, run)
@@ -198,7 +192,7 @@ class Fleet:
 
     def _end_runs(self, number: signal.Signals) -> None:
         if number == signal.SIGHUP and self._reloads_on_hangup and self._signal is None:
-            self._hung_up.set()
+            self.reloads.ask()
         elif self._signal is not None:
             logs.logger().warning("forced", signal=number.name)
             for run in self.runs:

@@ -45,7 +45,6 @@ class Reload:
         self._places = places
         self._reread = reread
         self._log_by = log_by
-        self._turn = anyio.Lock()
 
     async def carry_out(self) -> dict[str, Any]:
         """Reload; returns what has changed, and logs what came of it.
@@ -53,16 +52,15 @@ class Reload:
         Raises:
             RunnerError: A profile is wrong, needs a restart, or is refused; the sessions concerned go on as before.
         """
-        async with self._turn:
-            try:
-                return await self._carried_out()
-            except anyio.get_cancelled_exc_class():
-                # Who asked for it has gone, or the process ends.
-                logs.logger().warning("reload_given_up")
-                raise
-            except RunnerError as error:
-                logs.logger().error("reload_failed", **error.facts, **({"hint": error.hint} if error.hint else {}))
-                raise
+        try:
+            return await self._carried_out()
+        except anyio.get_cancelled_exc_class():
+            # The process ends.
+            logs.logger().warning("reload_given_up")
+            raise
+        except RunnerError as error:
+            logs.logger().error("reload_failed", **error.facts, **({"hint": error.hint} if error.hint else {}))
+            raise
 
     async def _carried_out(self) -> dict[str, Any]:
         if opening := next((run for run in self._runs if run.phase == "opening"), None):

@@ -96,6 +96,7 @@ async def controlled_runs(
     path = folder / file
     with anyio.fail_after(PATIENCE_S):
         async with controlled(fleet, ControlSettings(path=str(path))), anyio.create_task_group() as tasks:
+            tasks.start_soon(fleet.reloads.run)
             for run in fleet.runs:
                 tasks.start_soon(run.execute)
             if waits:

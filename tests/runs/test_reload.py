@@ -11,13 +11,14 @@ import anyio
 import pytest
 
 from runner.errors import CommandRefused, ProfileError
+from runner.operations import control_connection
 from runner.profile import LoadedProfile
 from runner.profile.origins import Origins
 from runner.runs.fleet import Fleet
 from runner.settings.profile import Profile
 from tests.helpers.command_process import Command, local
 from tests.helpers.controlled_runs import controlled_runs, for_ever, obliging
-from tests.helpers.endpoint_scripts import kinds, logged, reached, told
+from tests.helpers.endpoint_scripts import confirm, kinds, logged, reached, told
 from tests.helpers.log_capture import captured_log
 from tests.helpers.peer import Peer, serving
 
@@ -127,6 +128,38 @@ async def test_a_reload_that_cannot_be_changes_nothing(tmp_path: Path) -> None:
     assert len(peers) == 1
     assert logged(lines, "reload_failed")[0]["error"].endswith("unknown key")
     assert len(logged(lines, "reload_failed")) == 4
+
+
+async def test_a_reload_outlives_who_has_asked_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the endpoint was told, and confirms once the client is dead, is what the session goes by."""
+    monkeypatch.setattr(control_connection, "_LOOK_S", 0.02)
+    is_asked, may_confirm = anyio.Event(), anyio.Event()
+
+    async def slow(peer: Peer) -> None:
+        await peer.greet()
+        while (event := await peer.event()) is not None:
+            if event.get("session", {}).get("instructions") == "Be brief":
+                is_asked.set()
+                await may_confirm.wait()
+            await confirm(peer, event)
+
+    def files() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    async with serving(slow) as (port, peers):
+        kind, brief = (for_ever(port, session={"instructions": each}) for each in ("Be kind", "Be brief"))
+        async with controlled_runs(tmp_path, kind) as runs:
+            reload_as(runs.fleet, brief)
+            before = files()
+            client = await runs.connected()
+            client.sendall(b'{"id":1,"command":"reload"}\n')
+            await is_asked.wait()
+            client.close()
+            await reached(lambda: files() == before)
+            may_confirm.set()
+            await reached(lambda: runs.fleet.runs[0].profile.session == brief.session)
+
+    assert kinds(peers[0]) == ["session.update"] * 2
 
 
 async def test_a_session_that_is_being_opened_is_not_reloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
