@@ -177,6 +177,8 @@ def _told(result: dict[str, Any]) -> int:
     """Say where nothing is confirmed; returns 0."""
     if result.get("confirmed") is False:
         sys.stderr.write("sent, and not confirmed by the endpoint yet\n")
+    elif "event_id" in result and "confirmed" not in result:
+        sys.stderr.write("sent; endpoints do not confirm such an event\n")
     return 0
 
 

@@ -27,8 +27,10 @@ _ANSWERS: Final = {
     "conversation.item.retrieve": ("conversation.item.retrieved",),
     "input_audio_buffer.commit": ("input_audio_buffer.committed",),
     "input_audio_buffer.clear": ("input_audio_buffer.cleared",),
+    "output_audio_buffer.clear": ("output_audio_buffer.cleared",),
+    "session.close": ("session.closed",),
 }
-"""The server events that confirm a client event."""
+"""The server events that confirm a client event; of the others, only requests for responses are confirmed."""
 
 
 class Confirmation:
@@ -63,14 +65,17 @@ class Confirmation:
     def __exit__(self, *_error: object) -> None:
         self._session.carriage.remove_reader(self._read)
 
+    @property
+    def is_possible(self) -> bool:
+        """Whether endpoints confirm such an event at all."""
+        return bool(self._answers) or self._is_response
+
     async def wait(self) -> bool:
         """Wait for the endpoint's answer, in bounds; returns whether it has confirmed the event.
 
         Raises:
             RunnerError: The endpoint refuses the event, or the session has ended.
         """
-        if not (self._answers or self._is_response):
-            return True
         with anyio.move_on_after(CONFIRMATION_S):
             await self._is_decided.wait()
         if self._refusal:
@@ -113,7 +118,8 @@ async def send_confirmed(session: Session, *events: JsonObject, in_turn: bool = 
         in_turn: Whether to wait until the responses asked for before are over.
 
     Returns:
-        The ids of the event, of its item and of its response, as far as it has them, and whether it is confirmed.
+        The ids of the event, of its item and of its response, as far as it has them; and, of an event that endpoints
+        confirm, whether it is `confirmed`.
 
     Raises:
         RunnerError: It cannot be sent, the endpoint refuses it, or the session has ended.
@@ -125,7 +131,7 @@ async def send_confirmed(session: Session, *events: JsonObject, in_turn: bool = 
         else:
             for each in identified:
                 await session.send(each)
-        is_confirmed = await confirmation.wait()
+        confirmed = {"confirmed": await confirmation.wait()} if confirmation.is_possible else {}
     created = next((each["item"].get("id") for each in identified if isinstance(each.get("item"), dict)), None)
     ids = {"event_id": identified[-1]["event_id"], "item_id": created, "response_id": confirmation.response_id}
-    return {**{name: each for name, each in ids.items() if each}, "confirmed": is_confirmed}
+    return {**{name: each for name, each in ids.items() if each}, **confirmed}

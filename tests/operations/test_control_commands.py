@@ -85,8 +85,8 @@ async def test_what_the_endpoint_refuses_is_refused_in_its_words(tmp_path: Path)
             ("event", {"event": {"type": "forbidden"}}),
         ):
             if command == "event":
-                # Nothing is known to confirm it, so it counts as done once it is sent.
-                assert (await runs.request(command, **fields))["confirmed"] is True
+                # No endpoint confirms it, and nobody says that this one has.
+                assert list(await runs.request(command, **fields)) == ["event_id"]
                 continue
             with pytest.raises(CommandRefused, match=r"That is forbidden\."):
                 await runs.request(command, **fields)
