@@ -1,8 +1,7 @@
 """The local endpoint as an ASGI application, for rt-run's own server and for any other."""
 
 import time
-from typing import Final, Literal
-from urllib.parse import parse_qsl
+from typing import Final
 
 import anyio
 from anyio.to_thread import run_sync
@@ -12,9 +11,9 @@ from runner.errors import RunnerError
 from runner.local.server.asgi import Receive, Scope, Send
 from runner.local.server.asgi_responses import accept, deny, error_body, require_upgrade, respond
 from runner.local.server.faulty_stream import EXTENSION
+from runner.local.server.requested_session import RequestedSession, kind_at, requested_session
 from runner.local.server.session_driver import SessionDriver, Workers
 from runner.local.session.api_error import ApiError
-from runner.local.session.effective_config import SessionKind
 from runner.local.session.fault_plan import ConnectionFaults, FaultPlan
 from runner.local.session.faulty_session import FaultySession
 from runner.local.session.local_session import LocalSession
@@ -24,13 +23,10 @@ from runner.settings.endpoint import LocalEndpoint
 from runner.settings.faults import DelayedFault, ExpireFault, RefuseFault
 
 _BETA_SHAPE: Final = "The beta shape of the Realtime API is switched off: connect without the OpenAI-Beta header."
-_DEFAULT_MODEL: Final = "gpt-realtime-2.1"
-
-Kind = SessionKind | Literal["translation"]
 
 
 class LocalApp:
-    """Serves `…/realtime` over WebSocket as the Realtime API does; it needs no key and accepts any.
+    """Serves `…/realtime` and `…/live/sessions` over WebSocket as the API does; it needs no key and accepts any.
 
     Args:
         settings: The script of replies, the limit of a session, the pace of its responses, and the faults, which are
@@ -85,20 +81,17 @@ class LocalApp:
             await self._serve_socket(scope, receive, send)
 
     async def _answer_http(self, scope: Scope, send: Send) -> None:
-        if _is_realtime(scope["path"]):
-            await require_upgrade(send)
-        else:
+        if kind_at(scope["path"]) is None:
             await respond(send, *_not_found(scope))
+        else:
+            await require_upgrade(send)
 
     async def _serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
-        query = dict(parse_qsl(scope.get("query_string", b"").decode("latin-1")))
-        kind: Kind = "transcription" if query.get("intent") == "transcription" else "realtime"
-        kind = "translation" if _is_translation(scope["path"]) else kind
-        model = query.get("model") or query.get("deployment") or (_DEFAULT_MODEL if query.get("call_id") else "")
-        if not _is_realtime(scope["path"]):
+        requested = requested_session(scope)
+        if requested is None:
             return await deny(scope, send, *_not_found(scope))
-        if kind != "transcription" and not model:
+        if requested.lacks_model:
             body = error_body("You must provide a model parameter.", "missing_model", param="model")
             return await deny(scope, send, 400, body)
         faults = self._plan.next_connection()
@@ -113,9 +106,9 @@ class LocalApp:
             logs.logger().error("faculties_missing", error=error.message, hint=error.hint)
             return await deny(scope, send, 500, error_body(message, "faculties_missing", kind="server_error"))
         await accept(scope, send)
-        if _wants_beta(scope):
+        if requested.wants_beta:
             return await _refuse_beta(send)
-        return await self._serve_session(scope, receive, send, engines, faults, kind=kind, model=model)
+        return await self._serve_session(scope, receive, send, engines, faults, requested)
 
     async def _serve_session(
         self,
@@ -124,9 +117,7 @@ class LocalApp:
         send: Send,
         engines: Engines,
         faults: ConnectionFaults,
-        *,
-        kind: Kind,
-        model: str,
+        requested: RequestedSession,
     ) -> None:
         limit_s = self._settings.session_limit_s
         if expire := faults.claim(ExpireFault):
@@ -134,23 +125,13 @@ class LocalApp:
         # Whole seconds, rounded down: the client never sees a time after the end.
         expires_at = int(time.time() + limit_s)
         self._workers = self._workers or Workers()
-        session: LocalSession
-        if kind == "translation":
-            # Other sessions do not wait until its event models are built.
-            from runner.local.session.translating_session import TranslatingSession
-
-            session = TranslatingSession(engines, model=model, expires_at=expires_at)
-        else:
-            is_deployment = _is_azure(scope["path"])
-            session = FaultySession(
-                engines, faults, kind=kind, model=model, expires_at=expires_at, is_deployment=is_deployment
-            )
+        session = _new_session(requested, engines, faults, expires_at)
         logs.introduce(session.id)
         logs.logger().info(
             "local_session_opened",
             id=session.id,
-            kind=kind,
-            model=model,
+            kind=requested.kind,
+            model=requested.model,
             simulated=engines.speech.simulated or engines.new_language_model is None,
             speech=self._settings.speech,
             brain=self._settings.brain.kind,
@@ -168,6 +149,28 @@ class LocalApp:
         )
         await driver.run()
         logs.logger().debug("local_session_closed", id=session.id)
+
+
+def _new_session(
+    requested: RequestedSession, engines: Engines, faults: ConnectionFaults, expires_at: int
+) -> LocalSession:
+    # Other sessions do not wait until the event models of a translation or a Live session are built.
+    if requested.kind == "translation":
+        from runner.local.session.translating_session import TranslatingSession
+
+        return TranslatingSession(engines, model=requested.model, expires_at=expires_at)
+    if requested.kind == "live":
+        from runner.local.session.duplex_session import DuplexSession
+
+        return DuplexSession(engines, expires_at=expires_at, clock=anyio.current_time)
+    return FaultySession(
+        engines,
+        faults,
+        kind=requested.kind,
+        model=requested.model,
+        expires_at=expires_at,
+        is_deployment=requested.is_deployment,
+    )
 
 
 async def _refuse_beta(send: Send) -> None:
@@ -192,23 +195,3 @@ async def _refuse(scope: Scope, send: Send, fault: RefuseFault) -> None:
 
 def _not_found(scope: Scope) -> tuple[int, bytes]:
     return 404, error_body(f"Invalid URL ({scope.get('method', 'GET')} {scope['path']})", "unknown_url")
-
-
-def _is_realtime(path: str) -> bool:
-    return path.rstrip("/").endswith("/realtime") or _is_translation(path)
-
-
-def _is_translation(path: str) -> bool:
-    return path.rstrip("/").endswith("/realtime/translations")
-
-
-def _is_azure(path: str) -> bool:
-    """Whether the address is one of Azure's, where `model`, or in older clients `deployment`, names a deployment."""
-    return path.startswith("/openai/")
-
-
-def _wants_beta(scope: Scope) -> bool:
-    headers = [value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"openai-beta"]
-    return any("realtime=v1" in value for value in headers) or "openai-beta.realtime-v1" in scope.get(
-        "subprotocols", []
-    )

@@ -68,7 +68,9 @@ class EventSender:
         await self._inject_due()
 
     async def close(self, code: int, reason: str) -> None:
-        """Close the connection."""
+        """Close the connection, once."""
+        if self._closed:
+            return
         self._closed = True
         await self._send({"type": "websocket.close", "code": code, "reason": reason})
         self._end()

@@ -89,6 +89,8 @@ class SessionDriver:
             async with self._tasks:
                 self._tasks.start_soon(self._expire)
                 self._tasks.start_soon(self._advance)
+                if self._session.tick_s is not None:
+                    self._tasks.start_soon(self._tick, self._session.tick_s)
                 await self._sender.open()
                 self._tasks.start_soon(self._sender.watch_clock)
                 await self._read()
@@ -124,6 +126,11 @@ class SessionDriver:
             while self._session.can_advance:
                 await anyio.sleep(self._delta_interval_ms / 1000)
                 await self._emit(self._session.advance)
+
+    async def _tick(self, interval_s: float) -> None:
+        while True:
+            await anyio.sleep(interval_s)
+            await self._emit(self._session.tick)
 
     async def _expire(self) -> None:
         await anyio.sleep(self._limit_s)

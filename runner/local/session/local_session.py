@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import ClassVar
 
 from runner import logs
 from runner.api.client_events import ClientEventBase, InputAudioBufferAppend, SessionInputAudioBufferAppend
@@ -25,13 +24,18 @@ class LocalSession(ABC):
         is_over: Whether the session has ended and the connection is to be closed.
     """
 
-    _event_types: ClassVar[Mapping[str, type[ClientEventBase]]]
+    _event_types: Mapping[str, type[ClientEventBase]]
 
     def __init__(self, engines: Engines) -> None:
         self.id = new_id("sess")
         self.is_over = False
         self._jobs: list[Job | ModelJob] = []
         self._input_buffer = InputBuffer(engines.speech.new_detector, is_slow=engines.speech.is_slow)
+
+    @property
+    def tick_s(self) -> float | None:
+        """How often `tick` is called, in seconds; None for never."""
+        return None
 
     @property
     @abstractmethod
@@ -61,7 +65,7 @@ class LocalSession(ABC):
             return self._carry_out(str(document["type"]), client_event)
         except ApiError as error:
             logs.logger().info("client_event_refused", code=error.code, param=error.param)
-            return [error.event(event_id)]
+            return [self._refusal(error, event_id)]
 
     def expire(self, reason: str) -> list[ServerEvent]:
         """The session's time is over; returns its last event."""
@@ -72,6 +76,14 @@ class LocalSession(ABC):
         jobs = self._jobs[:]
         self._jobs.clear()
         return jobs
+
+    def tick(self) -> list[ServerEvent]:
+        """Another `tick_s` seconds have gone by; returns the events that are due."""
+        return []
+
+    def _refusal(self, error: ApiError, event_id: str | None) -> ServerEvent:
+        """The `error` event that answers the client event with this id."""
+        return error.event(event_id)
 
     @abstractmethod
     def _carry_out(self, name: str, client_event: ClientEventBase) -> list[ServerEvent]:

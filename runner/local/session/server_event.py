@@ -13,6 +13,14 @@ def server_event(kind: str, **fields: Any) -> ServerEvent:
     return {"type": kind, "event_id": new_id("event"), **fields}
 
 
+def live_error(
+    *, kind: str, code: str, message: str, param: str | None = None, event_id: str | None = None
+) -> ServerEvent:
+    """The `error` event of a Live session; `event_id` is that of the client event that it answers."""
+    error = {"type": kind, "code": code, "message": message, "param": param, "client_event_id": event_id}
+    return server_event("error", error={name: value for name, value in error.items() if value is not None})
+
+
 def text_of(event: ServerEvent) -> str:
     """The JSON text that the endpoint sends for an event."""
     return json.dumps(event, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,126 @@
+"""The configuration of a Live session: what it was started with, completed, and changed where that is possible."""
+
+import copy
+from typing import Any, Final
+
+from runner.api.live_session import LiveSession
+from runner.audio.format import AudioFormat
+from runner.local.session.api_error import ApiError, missing
+from runner.local.session.effective_config import shown_as
+
+MAX_INSTRUCTION_TOKENS: Final = 16_384
+MAX_HISTORY_TOKENS: Final = 8_192
+MAX_CONTEXT_TOKENS: Final = 500
+_LETTERS_PER_TOKEN: Final = 4
+_DEFAULT_FORMAT: Final = {"type": "audio/pcm", "rate": 24000}
+_SILENT_BYTES: Final = {"audio/pcm": b"\0", "audio/pcmu": b"\xff", "audio/pcma": b"\xd5"}
+
+
+def check_tokens(text: str, limit: int, param: str) -> None:
+    """Refuse a text that has more tokens than so many, as far as its letters tell.
+
+    Raises:
+        ApiError: It has more.
+    """
+    tokens = -(-len(text) // _LETTERS_PER_TOKEN)
+    if tokens > limit:
+        message = f"Invalid '{param}': it has about {tokens} tokens, and the most is {limit}."
+        raise ApiError(message, code="token_limit_exceeded", param=param)
+
+
+class LiveConfig:
+    """The configuration of a Live session.
+
+    Args:
+        wanted: What the client has asked for.
+        session_id: The session's id.
+        expires_at: When the session ends, in Unix seconds.
+        instructions: The server's default instructions.
+
+    Raises:
+        ApiError: There is no model, or a text is too long.
+    """
+
+    def __init__(self, wanted: LiveSession, *, session_id: str, expires_at: int, instructions: str) -> None:
+        given = wanted.model_dump(mode="json", exclude_none=True)
+        if "model" not in given:
+            raise missing("session.model")
+        check_tokens(given.get("instructions", ""), MAX_INSTRUCTION_TOKENS, "session.instructions")
+        history = "".join(message["content"][0]["text"] for message in given.get("input", ()))
+        check_tokens(history, MAX_HISTORY_TOKENS, "session.input")
+        self._identity = {"id": session_id, "status": "active", "expires_at": expires_at}
+        audio = given.get("audio", {})
+        self._values: dict[str, Any] = {
+            **given,
+            "instructions": given.get("instructions", "").strip() or instructions,
+            "audio": {
+                "format": audio.get("format", dict(_DEFAULT_FORMAT)),
+                "output": {"voice": audio.get("output", {}).get("voice", "marin")},
+            },
+            "delegation": _with_delay(given.get("delegation", {"type": "client"})),
+            "store": given.get("store", False),
+        }
+
+    @property
+    def audio_format(self) -> AudioFormat:
+        """The format of the audio in both directions."""
+        chosen = self._values["audio"]["format"]
+        encoding = chosen["type"]
+        return AudioFormat(encoding, chosen["rate"], 2 if encoding == "audio/pcm" else 1, _SILENT_BYTES[encoding])
+
+    @property
+    def model(self) -> str:
+        """The Live model."""
+        return str(self._values["model"])
+
+    @property
+    def instructions(self) -> str:
+        """What the model is told."""
+        return str(self._values["instructions"])
+
+    @property
+    def history(self) -> list[tuple[str, str]]:
+        """The messages that the session starts with, each by its role and its text."""
+        return [(each["role"], each["content"][0]["text"]) for each in self._values.get("input", ())]
+
+    @property
+    def delegation(self) -> dict[str, Any]:
+        """The `delegation` object."""
+        delegation: dict[str, Any] = self._values["delegation"]
+        return delegation
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether the session can be forked once it is over."""
+        return bool(self._values["store"])
+
+    def view(self) -> dict[str, Any]:
+        """The whole configuration as the server's events show it."""
+        return {**self._identity, **shown_as(copy.deepcopy(self._values))}
+
+    def update(self, change: dict[str, Any]) -> None:
+        """Apply a client's `session.update`.
+
+        Raises:
+            ApiError: The delegation is to have another type.
+        """
+        if delegation := change.get("delegation"):
+            current = self.delegation
+            if delegation["type"] != current["type"]:
+                message = f"The delegation of a session cannot change its type; this one has '{current['type']}'."
+                raise ApiError(message, code="invalid_value", param="session.delegation.type")
+            owner = current["type"]
+            given = {name: value for name, value in delegation.items() if value is not None}
+            if owner in given:
+                given[owner] = {
+                    **current[owner],
+                    **{name: value for name, value in given[owner].items() if value is not None},
+                }
+            self._values["delegation"] = {**current, **given}
+        if change.get("triggers") is not None:
+            self._values["triggers"] = change["triggers"]
+
+
+def _with_delay(delegation: dict[str, Any]) -> dict[str, Any]:
+    default_ms = 400 if delegation["type"] == "decisions" else 0
+    return {"acknowledgement_delay_ms": default_ms, **delegation}
