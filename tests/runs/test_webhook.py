@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import anyio
@@ -16,6 +16,7 @@ from runner.runs.webhook import Webhook, signature
 from runner.settings.report_settings import ReportSettings
 from tests.helpers.command_process import Command, local
 from tests.helpers.log_capture import captured_log
+from tests.helpers.virtual_time import virtual_time
 
 pytestmark = pytest.mark.anyio
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -73,7 +74,11 @@ class Receiver:
         self.answers = list(answers)
 
     async def take(self, stream: anyio.abc.SocketStream) -> None:
-        """Take one request."""
+        """Take one request, unless its sender is killed."""
+        with suppress(anyio.EndOfStream, anyio.BrokenResourceError):
+            await self._take(stream)
+
+    async def _take(self, stream: anyio.abc.SocketStream) -> None:
         async with stream:
             data = b""
             while b"\r\n\r\n" not in data:
@@ -88,7 +93,9 @@ class Receiver:
 
 
 @asynccontextmanager
-async def deliveries(receiver: Receiver, folder: Path) -> AsyncIterator[tuple[Deliveries, ReportSpool]]:
+async def deliveries(
+    receiver: Receiver, folder: Path, *, within_s: float = 30
+) -> AsyncIterator[tuple[Deliveries, ReportSpool]]:
     """Deliveries to this receiver from a spool in this folder."""
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
     port = listener.extra(anyio.abc.SocketAttribute.local_port)  # noqa: S610  # not Django
@@ -96,7 +103,7 @@ async def deliveries(receiver: Receiver, folder: Path) -> AsyncIterator[tuple[De
     settings = ReportSettings.model_validate({"webhook": webhook, "spool": str(folder)})
     assert settings.webhook is not None
     spool = ReportSpool(settings, "../p", {})
-    with captured_log(), anyio.fail_after(30):
+    with captured_log(), anyio.fail_after(within_s):
         async with listener, anyio.create_task_group() as tasks:
             tasks.start_soon(listener.serve, receiver.take)
             yield Deliveries(spool, Webhook(settings.webhook), "p"), spool
@@ -146,6 +153,42 @@ async def test_a_run_tries_until_its_time_is_over(tmp_path: Path) -> None:
     assert [report_id for report_id, _, _ in receiver.got] == ["report_a", "report_a", "report_b"]
     assert lines[0]["hint"].endswith("`rt-run report flush p`")
     assert "private" not in str(lines)
+
+
+@pytest.mark.parametrize("anyio_backend", [virtual_time("trio")], ids=["virtual"])
+async def test_a_receiver_that_fails_for_a_minute_gets_every_report(tmp_path: Path) -> None:
+    """Run follows run meanwhile, each tries a few times, and the next one after that minute brings what is left."""
+    acknowledged: list[str] = []
+    ids: list[str] = []
+
+    async def recover(stream: anyio.abc.SocketStream) -> None:
+        is_well = anyio.current_time() > well_at_s
+        acknowledged.extend([receiver.got[-1][0]] * is_well)
+        await status(stream, 204 if is_well else 500)
+
+    async def run() -> None:
+        ids.append(f"report_{len(ids)}")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(sender.flush)
+            await anyio.sleep(4)
+        spool.put(ids[-1], json.dumps({"id": ids[-1]}).encode())
+        await sender.deliver(ids[-1], anyio.CancelScope(), within_s=5)
+
+    receiver = Receiver(recover)
+    async with deliveries(receiver, tmp_path, within_s=600) as (sender, spool):
+        well_at_s = anyio.current_time() + 60
+        while anyio.current_time() < well_at_s:
+            assert acknowledged == []
+            await run()
+            assert len(receiver.got) <= 5 * len(ids)
+        before = len(spool.waiting())
+        while spool.waiting():
+            await run()
+
+    assert 5 <= before <= len(ids)
+    assert sorted(set(acknowledged)) == sorted(ids)
+    assert {(name, json.loads(body)["id"]) for name, _, body in receiver.got} == {(name, name) for name in ids}
+    assert len({name for name, _, _ in receiver.got[: -len(acknowledged)]}) >= 5
 
 
 async def test_what_cannot_be_delivered_keeps_nothing_else_back(tmp_path: Path) -> None:
