@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from runner.scenarios.scenario_run import ScenarioVerdict, VerdictKind
 
 _MOST = 1000
+_LONGEST_LINE: Final = 400
+"""So much of a line of a transcript is told to people, in characters."""
+_ENDED: Final = "a signal has ended the command before it was over"
 _WORDS: Final[tuple[tuple[VerdictKind, str], ...]] = (
     ("passed", "passed"),
     ("failed", "failed"),
@@ -136,7 +139,7 @@ def _print_recorded(options: argparse.Namespace) -> int:
 async def _until_signal(scenarios: Sequence[LoadedScenario], options: argparse.Namespace) -> int:
     """Run the scenarios, which a signal ends; the verdicts until then are told all the same."""
     from runner.runs.signals import watch
-    from runner.scenarios.scenario_run import ScenarioRuns, exit_code
+    from runner.scenarios.scenario_run import ScenarioRuns, ScenarioVerdict, exit_code
     from runner.task_groups import body_task_group
 
     verdicts: list[ScenarioVerdict] = []
@@ -160,7 +163,9 @@ async def _until_signal(scenarios: Sequence[LoadedScenario], options: argparse.N
         )
         await runs.execute(scenarios, tell)
         tasks.cancel_scope.cancel()
-    _conclude(verdicts, len(scenarios) - len(verdicts), options)
+    left = scenarios[len(verdicts) :]
+    verdicts += [ScenarioVerdict(each.name, each.loaded.name, "not-run", problems=[_ENDED]) for each in left]
+    _conclude(verdicts, options)
     return code or exit_code(verdicts)
 
 
@@ -178,26 +183,26 @@ def _tell(verdict: ScenarioVerdict) -> None:
     import sys
 
     from runner.cli.plain_text import plain_line, write_plain
+    from runner.redaction import excerpt
 
     share = f", {verdict.passed} of {verdict.runs} runs passed" if verdict.runs > 1 else ""
     lines = [f"{verdict.verdict.replace('-', ' '):<8} {verdict.name}  ({verdict.duration_s:.1f} s{share})"]
     if verdict.problems:
         lines += [f"  {each}" for each in verdict.problems]
-        lines += [f"  | {each}" for each in verdict.transcript]
+        lines += [f"  | {excerpt(each, _LONGEST_LINE)}" for each in verdict.transcript]
         lines += [f"  journal: {verdict.journal}"] if verdict.journal else []
     write_plain("".join(f"{plain_line(each)}\n" for each in lines))
     # Whoever watches a pipe sees each verdict when it is there.
     sys.stdout.flush()
 
 
-def _conclude(verdicts: Sequence[ScenarioVerdict], left: int, options: argparse.Namespace) -> None:
+def _conclude(verdicts: Sequence[ScenarioVerdict], options: argparse.Namespace) -> None:
     """Write what there is to say of all scenarios together."""
     from collections import Counter
 
     from runner.cli.plain_text import write_plain
 
     kinds = Counter(each.verdict for each in verdicts)
-    kinds["not-run"] += left
     if options.output == "json":
         import json
         from dataclasses import asdict

@@ -46,7 +46,14 @@ def rehearsed(loaded: LoadedProfile, scenario: Scenario, folder: Path, *, is_loc
 def _endpoint(profile: Profile, scenario: Scenario) -> LocalEndpoint:
     """The local endpoint with the scenario's script, and with the profile's own where it answers there too."""
     own = profile.endpoint.script if isinstance(profile.endpoint, LocalEndpoint) else []
-    return LocalEndpoint(kind="local", script=[*scenario.script, *own], faults=scenario.faults, fault_seed=0)
+    hears_models = any(turn.spoken == "model" for turn in scenario.turns)
+    return LocalEndpoint(
+        kind="local",
+        script=[*scenario.script, *own],
+        speech="models" if hears_models else "simulated",
+        faults=scenario.faults,
+        fault_seed=0,
+    )
 
 
 def _speaks(profile: Profile) -> bool:

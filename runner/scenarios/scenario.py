@@ -63,8 +63,9 @@ class ScenarioTurn(Section):
 
     user: Word | None = None
     """What the user says, as text. A turn without user is what the agent says by itself, such as the greeting."""
-    spoken: bool = False
-    """Say `user` aloud, in the synthetic voice that the local endpoint understands."""
+    spoken: bool | Literal["model"] = False
+    """Say `user` aloud: `true` in the synthetic voice, which only the local endpoint understands; `"model"` in English
+    by a model on this machine (extra `local`), for any endpoint, of which the local one then hears by models too."""
     audio: Path | None = None
     """A recording that the user says instead, as `[input] kind = "file"` takes it; a relative path starts at the
     scenario."""
@@ -97,7 +98,7 @@ class ScenarioTurn(Section):
     @property
     def is_voiced(self) -> bool:
         """Whether what the user says is sound."""
-        return self.spoken or self.audio is not None
+        return bool(self.spoken) or self.audio is not None
 
 
 class AnsweredCall(Section):

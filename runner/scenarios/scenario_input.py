@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from runner.inputs.answer_stop import PlayingAnswers
     from runner.inputs.session_input import Flushed, InputEnd
+    from runner.local.speech.interfaces import Synthesizer
     from runner.protocol.json_fields import JsonObject
     from runner.scenarios.observations import Observations, ObservedTurn
     from runner.scenarios.scenario import Scenario, ScenarioTurn
@@ -130,6 +131,21 @@ class ScenarioInput(SessionInput):
             await anyio.sleep(_LOOK_S)
 
 
+def _voice(turn: ScenarioTurn) -> Synthesizer:
+    """Who says the words of a turn aloud.
+
+    Raises:
+        ProfileError: The models are not installed, or do not run on this machine.
+    """
+    if turn.spoken == "model":
+        from runner.local.speech.speech_models import load
+
+        return load().voice
+    from runner.local.speech.tones import SyntheticVoice
+
+    return SyntheticVoice()
+
+
 def _sound(turn: ScenarioTurn) -> tuple[bytes, int]:
     """What is said aloud in a turn: 16-bit samples, and how many a second.
 
@@ -138,9 +154,7 @@ def _sound(turn: ScenarioTurn) -> tuple[bytes, int]:
         ProfileError: It needs a library that is not installed.
     """
     if turn.audio is None:
-        from runner.local.speech.tones import SyntheticVoice
-
-        return b"".join(pcm for _, pcm in SyntheticVoice().speak(turn.user or "", VOICE_RATE)), VOICE_RATE
+        return b"".join(pcm for _, pcm in _voice(turn).speak(turn.user or "", VOICE_RATE)), VOICE_RATE
     from runner.inputs.audio_file import RecordingFile
 
     file = RecordingFile(turn.audio)

