@@ -1,14 +1,16 @@
 """What every test may use, and how the tests share the machine."""
 
 import gc
+import importlib
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck
+from hypothesis import HealthCheck, is_hypothesis_test
 from hypothesis import settings as hypothesis_settings
 from xdist.scheduler import LoadScopeScheduling
 
@@ -32,14 +34,18 @@ hypothesis_settings.register_profile("same", hypothesis_settings.get_profile("ex
 hypothesis_settings.load_profile("same")
 
 
+def _paths(config: pytest.Config) -> list[Path]:
+    """What pytest was asked to run."""
+    return [Path(argument.partition("::")[0]).resolve() for argument in config.args]
+
+
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Run the suite, and rooms that wait, on more workers than cores; other rooms and single files on none.
 
     Returns:
         How many processes to start; with 0 the tests run in pytest's own.
     """
-    paths = [Path(argument.partition("::")[0]).resolve() for argument in config.args]
-    if any(TESTS.is_relative_to(path) or (path.is_dir() and path.name in WAITING) for path in paths):
+    if any(TESTS.is_relative_to(path) or (path.is_dir() and path.name in WAITING) for path in _paths(config)):
         return min(WORKERS_A_CORE * (os.cpu_count() or 1), MOST_WORKERS)
     return 0
 
@@ -64,6 +70,19 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
     return RoomScheduling(config, log)
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Let each worker of a fresh checkout rewrite the asserts of some files, which then the others find done."""
+    gc.disable()  # until all is collected, which leaves no garbage
+    if (worker := getattr(session.config, "workerinput", None)) is None:
+        return
+    files = sorted(
+        {file for path in _paths(session.config) for file in TESTS.rglob("test_*.py") if file.is_relative_to(path)}
+    )
+    for file in files[int(worker["workerid"].removeprefix("gw")) :: worker["workercount"]]:
+        with suppress(Exception, pytest.skip.Exception):  # the collection will say it
+            importlib.import_module(".".join(file.relative_to(REPOSITORY).with_suffix("").parts))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with what takes long, so that no worker ends with it alone; then let some wait while others compute."""
@@ -74,13 +93,28 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             rooms.setdefault(item.nodeid.split("/")[1], []).append(item)
         for room in rooms.values():
             places |= {item: number / len(room) for number, item in enumerate(room)}
+    for item in items:
+        if is_hypothesis_test(getattr(item, "obj", None)):
+            item.add_marker("no_cover")  # tracing it takes long, and its lines are those of other tests
     items.sort(key=lambda item: (item.get_closest_marker("long") is None, places[item]))
 
 
 def pytest_collection_finish() -> None:
     """Keep the collector from going through thousands of collected tests, again and again, while they run."""
+    gc.enable()
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let `no_cover` hold for the programs that a test starts, too."""
+    covered = os.environ.pop("COVERAGE_PROCESS_CONFIG", None) if item.get_closest_marker("no_cover") else None
+    try:
+        return (yield)
+    finally:
+        if covered is not None:
+            os.environ["COVERAGE_PROCESS_CONFIG"] = covered
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,8 @@ from benchmarks.hotpath import TASKS
 from benchmarks.server import serving
 from benchmarks.voice.words import errors
 
+pytestmark = pytest.mark.no_cover
+
 
 def printed(repository: Path, module: str, *arguments: str) -> str:
     """What a module of the benchmarks prints."""

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.no_cover
+
 pytest.importorskip("hatch_vcs", reason="the build's version comes from git by hatch-vcs")
 
 

@@ -14,6 +14,8 @@ import pytest
 
 from runner.cli.main import _parser
 
+pytestmark = pytest.mark.no_cover
+
 
 def _check(repository: Path, *command: str) -> None:
     """Run a checker of this environment in the repository; what it says is the failure's message."""

@@ -5,6 +5,8 @@ import pytest
 
 from tests.endurance.soak import soaked
 
+pytestmark = pytest.mark.no_cover
+
 
 @pytest.mark.long
 def test_nothing_is_left_of_conversations_in_faults() -> None:

@@ -23,7 +23,7 @@ from runner.settings.output import AudioOutput
 from tests.helpers.odd_endpoint import OddEndpoint
 from tests.helpers.still_connection import StillConnection, still_link
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.no_cover]
 STREAMS = [range(first, first + 500) for first in range(0, 2000, 500)]
 QUESTION: dict[str, Any] = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "?"}]}
 

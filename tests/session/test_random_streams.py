@@ -22,6 +22,8 @@ from runner.session.update import Update
 from tests.helpers.log_capture import log_restored
 from tests.helpers.peer import Peer, profile_for, serving
 
+pytestmark = pytest.mark.no_cover
+
 STREAMS = [*(("asyncio", range(first, first + 125)) for first in range(0, 500, 125)), ("trio", range(500, 560))]
 AT_ONCE = 8
 LIMIT_S = 60.0
