@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,8 @@ from benchmarks.startup import TIMEOUT_S, rt_run
 
 REQUESTS = 1000
 """How often it is asked, one time after the other on one connection."""
+PACED_S = 1.0
+"""The time over which they are spread: who wakes for each of them finds its caches cold."""
 _REQUEST = b'{"id":1,"command":"status"}\n'
 _PROFILE = """
 version = 1
@@ -53,22 +56,22 @@ def comparisons(_server_core: int | None) -> Iterator[list[Comparison]]:
 
 
 def _status(pid: int, path: Path) -> Comparison:
-    contenders = [
-        Contender("a tenth of a core's second", lambda: 0.1),
-        Contender("rt-run, status", _taken_s(pid, path)),
-    ]
-    claims = [Claim("rt-run, status", contenders[0].name, at_most=1.0)]
+    yardstick = Contender("a tenth of a core's second", lambda: 0.1)
+    asked = {"rt-run, status without a pause": 0.0, "rt-run, status 1,000 times a second": PACED_S / REQUESTS}
+    contenders = [yardstick, *(Contender(name, _taken_s(pid, path, pace_s)) for name, pace_s in asked.items())]
+    claims = [Claim(name, yardstick.name, at_most=1.0) for name in asked]
     return Comparison(f"{REQUESTS} times `status` on one open connection, in time of a core", "s", contenders, claims)
 
 
-def _taken_s(pid: int, path: Path) -> Callable[[], float]:
+def _taken_s(pid: int, path: Path, pace_s: float) -> Callable[[], float]:
     def measure() -> float:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(str(path))
             lines = connection.makefile("rb")
             lines.readline()
-            before_s = thread_s(pid)
-            for _ in range(REQUESTS):
+            before_s, began_s = thread_s(pid), time.perf_counter()
+            for number in range(REQUESTS):
+                time.sleep(max(0.0, began_s + number * pace_s - time.perf_counter()))
                 connection.sendall(_REQUEST)
                 lines.readline()
             return thread_s(pid) - before_s

@@ -50,6 +50,10 @@ async def carry_out(fleet: ControllableFleet, request: AnyRequest, tell: Tell) -
             return await _with_run(run, request, tell)
         except RunnerError as error:
             raise RequestRefused("refused", error.message, error.hint) from None
+        finally:
+            if run.session:
+                # Who looks at the state next sees what has come of it.
+                run.session.changes.notify()
 
 
 async def _with_run(run: ControllableRun, request: AnyRequest, tell: Tell) -> dict[str, Any]:

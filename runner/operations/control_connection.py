@@ -22,7 +22,7 @@ from runner.operations.control_protocol import (
 )
 from runner.operations.control_requests import read_request, request_id
 from runner.operations.line_socket import ClientLost, LineSocket, LineTooLong
-from runner.operations.run_status import StatusAnswers
+from runner.operations.run_status import KnownState
 from runner.protocol.json_text import dumps
 from runner.redaction import redact
 from runner.task_groups import body_task_group
@@ -50,9 +50,9 @@ class ControlConnection:
         self._fleet = fleet
         self._slots = anyio.Semaphore(MAX_REQUESTS, fast_acquire=True)
         self._changes = Changes()
-        self._statuses = StatusAnswers()
-        self._known: tuple[bytes, AnyRequest] | None = None
-        """The line that asked for the state last, and what it says: who looks again asks the same."""
+        self._state: KnownState | None = None
+        self._asked, self._answered = b"", b""
+        """The line that asked for the state last, and the answer to it: who looks again asks the same."""
 
     async def serve(self) -> None:
         """Greet the client, and serve it; it never raises for what the client does."""
@@ -89,28 +89,28 @@ class ControlConnection:
                         return
                     continue
                 if request.command == "status":
-                    await self._socket.write(self._state(request))
+                    await self._socket.write(self._look(line, request))
                 else:
                     await self._slots.acquire()
                     tasks.start_soon(self._carry_out, request, tasks.cancel_scope)
 
     def _told(self, line: bytes) -> bytes | None:
         """The answer to a line that only asks for the state, None for any other."""
-        if self._known is None or self._known[0] != line:
-            if b'"status"' not in line:
-                return None
-            try:
-                request = read_request(line)
-            except RequestRefused:
-                return None
-            if request.command != "status":
-                return None
-            self._known = line, request
-        return self._state(self._known[1])
+        if line == self._asked and self._state is not None and self._state.holds():
+            return self._answered
+        if b'"status"' not in line:
+            return None
+        try:
+            request = read_request(line.rstrip(b"\n"))
+        except RequestRefused:
+            return None
+        return self._look(line, request) if request.command == "status" else None
 
-    def _state(self, request: AnyRequest) -> bytes:
-        result = self._statuses.of(meant_runs(self._fleet, request))
-        return b'{"id":%b,"ok":true,"result":%b}\n' % (dumps(request.id).encode(), result)
+    def _look(self, line: bytes, request: AnyRequest) -> bytes:
+        """The answer to a request for the state."""
+        self._asked, self._state = line, KnownState(meant_runs(self._fleet, request))
+        self._answered = b'{"id":%b,"ok":true,"result":%b}\n' % (dumps(request.id).encode(), self._state.json)
+        return self._answered
 
     async def _carry_out(self, request: AnyRequest, client: anyio.CancelScope) -> None:
         try:

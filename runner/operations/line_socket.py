@@ -32,8 +32,8 @@ class LineSocket:
 
     Args:
         connection: A connected stream socket, which does not block.
-        prompt: The answer to a line that can be answered at once, None for any other. Where the loop allows it, such an
-            answer costs no turn of a task.
+        prompt: The answer to a line, which it is given with its end, that can be answered at once; None for anything
+            else. Where the loop allows it, such an answer costs no turn of a task.
     """
 
     def __init__(self, connection: socket.socket, prompt: Callable[[bytes], bytes | None]) -> None:
@@ -45,6 +45,8 @@ class LineSocket:
         self._unsent = memoryview(b"")
         """The rest of an answer that there was no room for."""
         self._is_within_line = False
+        self._is_writing = False
+        """Whether an answer waits for room."""
         self._writing = anyio.Lock(fast_acquire=True)
 
     async def lines(self) -> AsyncGenerator[bytes, None]:
@@ -84,11 +86,15 @@ class LineSocket:
 
     async def _write_rest(self, left: memoryview) -> None:
         async with self._writing:
-            before, self._unsent = self._unsent, memoryview(b"")
-            left = memoryview(bytes(before) + bytes(left))
-            while left:
-                await self._writable()
-                left = self._sent(left)
+            self._is_writing = True
+            try:
+                before, self._unsent = self._unsent, memoryview(b"")
+                left = memoryview(bytes(before) + bytes(left))
+                while left:
+                    await self._writable()
+                    left = self._sent(left)
+            finally:
+                self._is_writing = False
 
     def _sent(self, data: memoryview) -> memoryview:
         """Send what there is room for; returns the rest."""
@@ -124,14 +130,18 @@ class LineSocket:
         data = self._received()
         if data is None:
             return True
-        is_line = data.find(b"\n") == len(data) - 1 and not (self._is_within_line or self._writing.locked())
-        if data and is_line and (answer := self._prompt(data[:-1])):
+        if not (self._is_within_line or self._is_writing) and (answer := self._prompt(data)):
             try:
-                self._unsent = self._sent(memoryview(answer))
-            except ClientLost:
+                sent = self._connection.send(answer)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
                 self._taken = b""
                 return False
-            return not self._unsent
+            if sent < len(answer):
+                self._unsent = memoryview(answer)[sent:]
+                return False
+            return True
         self._taken = data
         return False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -15,28 +16,39 @@ if TYPE_CHECKING:
     from runner.session.session import Session
 
 
-class StatusAnswers:
-    """The states of sessions, as JSON; where nothing has happened since it was asked for last, it holds."""
+_HOLDS_S = 0.1
+"""How old an answer to a request for the state may be, in seconds, where no session says that something changes."""
 
-    def __init__(self) -> None:
-        self._last: tuple[object, bytes] | None = None
 
-    def of(self, runs: Sequence[ControllableRun]) -> bytes:
-        """The result of a request for the state of some sessions."""
+class KnownState:
+    """The state of some sessions as JSON, which holds until something happens to one of them, and for a moment at most.
+
+    Args:
+        runs: The sessions.
+
+    Attributes:
+        json: The result of a request for it.
+    """
+
+    __slots__ = ("_signs", "_until_s", "json")
+
+    def __init__(self, runs: Sequence[ControllableRun]) -> None:
         now_s = anyio.current_time()
-        signs = [_sign(each, round(now_s - each.started_s, 1)) for each in runs]
-        if self._last is None or self._last[0] != signs:
-            sessions = [{**_status(each), "age_s": round(now_s - each.started_s, 1)} for each in runs]
-            self._last = signs, dumps({"sessions": sessions}).encode()
-        return self._last[1]
+        sessions = [each.session for each in runs]
+        self._signs = [(each.changes, each.changes.count) for each in sessions if each]
+        # It is looked at more often than it pays to ask for the loop's clock.
+        self._until_s = monotonic() + _HOLDS_S if all(sessions) else 0.0
+        states = [{**_status(each), "age_s": round(now_s - each.started_s, 1)} for each in runs]
+        self.json = dumps({"sessions": states}).encode()
 
-
-def _sign(run: ControllableRun, age_s: float) -> object:
-    """What differs where the state does; what is not open is looked at anew each time."""
-    session = run.session
-    if session is None or session.link is None or run.phase != "live":
-        return object()
-    return run.number, age_s, session.changes.count, run.profile, _input(run), run.outputs.is_silent
+    def holds(self) -> bool:
+        """Whether it is the state still."""
+        if monotonic() >= self._until_s:
+            return False
+        for changes, count in self._signs:  # noqa: SIM110  # a generator costs more than all of it
+            if changes.count != count:
+                return False
+        return True
 
 
 def _status(run: ControllableRun) -> dict[str, Any]:
@@ -68,7 +80,8 @@ def _status(run: ControllableRun) -> dict[str, Any]:
 
 
 def _input(run: ControllableRun) -> str | None:
-    return run.input.switch.state if run.input.switch else None
+    switch = run.input.switch
+    return switch.state if switch else None
 
 
 def _approvals(session: Session) -> list[dict[str, str]]:

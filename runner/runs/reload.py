@@ -130,6 +130,7 @@ class _SessionReload:
         if session.tools:
             session.tools.adopt(profile, self._tools)
         self.run.adopt(profile)
+        session.changes.notify()
         self.dropped, self.moved = plan.dropped, plan.moves
 
     def close(self) -> None:

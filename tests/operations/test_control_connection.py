@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from runner import __version__
-from runner.operations import control_commands, control_connection, line_socket
+from runner.operations import control_commands, control_connection, line_socket, run_status
 from runner.operations.control_protocol import MAX_BAD_LINES, MAX_CLIENTS, MAX_LINE_BYTES
 from runner.session.session import Session
 from tests.helpers.controlled_runs import answers, controlled_runs, for_ever, in_thread, obliging
@@ -55,6 +55,29 @@ async def test_lines_are_answered_in_whatever_pieces_they_come(tmp_path: Path) -
     assert all(each["ok"] for each in told)
     assert phase == "live"
     assert [each["type"] for each in peers[0].received].count("response.create") == 1
+
+
+async def test_a_state_that_is_known_holds_until_something_happens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who asks again gets the answer that he had, a moment long; not so once an answer has come."""
+    monkeypatch.setattr(run_status, "_HOLDS_S", 1000.0)
+
+    def ask(connection: socket.socket) -> Any:
+        connection.sendall(STATUS)
+        (answer,) = answers(connection, 1)
+        return answer["result"]["sessions"][0]
+
+    async with serving(obliging) as (port, _), controlled_runs(tmp_path, for_ever(port)) as runs:
+        with await runs.connected() as connection:
+            first, second = [await in_thread(ask, connection) for _ in range(2)]
+            await runs.request("say", text="Hello")
+            session = runs.fleet.runs[0].session
+            await reached(lambda: session and session.usage.responses)
+            third = await in_thread(ask, connection)
+
+    assert first == second
+    assert (first["turns"], third["turns"]) == (0, 1)
 
 
 async def test_a_client_learns_whom_it_talks_to(tmp_path: Path) -> None:
