@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
     from runner.operations.observed import EndingFleet, ObservedFleet
-    from runner.operations.session_spans import SessionSpans
+    from runner.session.session_spans import SessionSpans
 
 FLUSH_S = 5.0
 """How long the end of the process waits for the collector at most, in seconds."""
@@ -98,15 +98,18 @@ def _provider() -> TracerProvider:
 
 def _spans(fleet: ObservedFleet, provider: TracerProvider) -> dict[str, SessionSpans]:
     """By the ids of runs, the spans of those whose profiles want them."""
-    from runner.operations.session_spans import SessionSpans
+    from runner.session.genai_names import PROFILE, RUN_ID
+    from runner.session.session_spans import SessionSpans
 
-    tracer = provider.get_tracer("rt-run", str(runner.__version__))
-    wanted = [(run, run.profile.traces) for run in fleet.runs]
-    return {
-        run.context["run_id"]: SessionSpans(run, tracer, has_content=traces.content)
-        for run, traces in wanted
-        if traces and traces.enabled
-    }
+    tracer, spans = provider.get_tracer("rt-run", str(runner.__version__)), {}
+    for run in fleet.runs:
+        if (traces := run.profile.traces) and traces.enabled:
+            facts = {PROFILE: run.context["profile"], RUN_ID: run.context["run_id"]}
+            made = SessionSpans(run.profile, tracer, facts=facts, has_content=traces.content)
+            run.readers.append(made.take)
+            run.whereabouts.followers.append(made.follow)
+            spans[run.context["run_id"]] = made
+    return spans
 
 
 def _secrets(environ: Mapping[str, str]) -> list[str]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from runner.session.carriage import Moved
     from runner.session.greeting_audio import GreetingAudio
     from runner.session.hang_up import HangUp
+    from runner.session.host_traces import HostTraces
     from runner.session.pump import Reader
     from runner.session.recorder import Recorder
     from runner.settings.greeting import Greeting
@@ -44,7 +45,8 @@ async def open_session(
     """Open the session that a profile describes; it is configured when the body starts and closed when it ends.
 
     It outlives its connections, as the profile's `[run.reconnect]`, `[run.rollover]` and `[run.history]` say. Of
-    inputs, outputs, limits and signals it knows nothing: these belong to the command.
+    inputs, outputs, limits and signals it knows nothing: these belong to the command. With `[traces]` its spans go to
+    the program's own TracerProvider of OpenTelemetry.
 
     Args:
         profile: A profile, or its name or path as after `rt-run --profile`.
@@ -56,9 +58,15 @@ async def open_session(
         ProfileError: There is no such profile, it has problems, or a variable lacks its value.
         RunnerError: The session cannot be opened; which branch of the tree says why.
     """
-    async with kept_session(_filled(profile, variables or {}), readers=readers) as session:
+    opened, name = _filled(profile, variables or {})
+    traces = _traces_of(opened, name)
+    moved = traces.follow if traces else None
+    traced = [traces.take] if traces else []
+    async with kept_session(opened, readers=[*traced, *readers], recorder=traces, moved=moved) as session:
         if session.tools:
             session.tools.approvals.ask_by(approve)
+            if traces:
+                session.tools.called = traces.enter_call
         yield session
 
 
@@ -133,8 +141,17 @@ async def _end_when_hung_up(hang_up: HangUp, session: Session, ended: Callable[[
         await session.aclose()
 
 
-def _filled(profile: object, variables: Mapping[str, str]) -> Profile:
-    """The profile of a session that starts now."""
+def _traces_of(profile: Profile, name: str) -> HostTraces | None:
+    """What makes the spans of a session whose profile wants some; without it nothing of them is imported."""
+    if profile.traces is None or not profile.traces.enabled:
+        return None
+    from runner.session.host_traces import HostTraces
+
+    return HostTraces(profile, name, has_content=profile.traces.content)
+
+
+def _filled(profile: object, variables: Mapping[str, str]) -> tuple[Profile, str]:
+    """The profile of a session that starts now, and its name."""
     from datetime import UTC, datetime
 
     from runner.profile.filling import filled, with_values
@@ -149,4 +166,4 @@ def _filled(profile: object, variables: Mapping[str, str]) -> Profile:
     if not isinstance(profile, Profile):
         msg = f"a session is opened from a profile, its name or its path, not from {type(profile).__name__}"
         raise ProfileError(msg, hint="make_profile(…) makes a profile without a file")
-    return filled(with_values(profile, variables), name=name, started=datetime.now(UTC))
+    return filled(with_values(profile, variables), name=name, started=datetime.now(UTC)), name

@@ -41,6 +41,7 @@ class SessionTools:
     Attributes:
         approvals: The calls that wait for somebody's approval.
         dropped: Called with the requests of turns that do not go on.
+        called: Called with the id of each call when it begins to run, in its own task.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class SessionTools:
     ) -> None:
         self.approvals = Approvals(profile.run.tools.approval_timeout_s, carriage.changes)
         self.dropped: Callable[[Sequence[str]], object] = bool
+        self.called: Callable[[str], object] = bool
         self._profile = profile
         self._carriage = carriage
         self._outbox = outbox
@@ -228,6 +230,7 @@ class SessionTools:
                 filler=Filler(self._carriage, self._outbox),
                 hang_up=self._hang_up,
                 refreshed=self._refreshed,
+                called=lambda call_id: self.called(call_id),
             )
             rounds = self._carriage.state.rounds
             rounds.runs, rounds.most, rounds.approves = self._runs, self._profile.run.tools.max_rounds, True

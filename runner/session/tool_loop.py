@@ -62,6 +62,7 @@ class ToolLoop:
         filler: Says something while calls take long.
         hang_up: The model's wish to end the session.
         refreshed: Tells the endpoint of tools that have come or gone.
+        called: Called with the id of each call when it begins to run, in its own task.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class ToolLoop:
         filler: Filler,
         hang_up: HangUp,
         refreshed: Callable[[], Coroutine[Any, Any, None]],
+        called: Callable[[str], object],
     ) -> None:
         self._settings = settings
         self._toolbox = toolbox
@@ -84,6 +86,7 @@ class ToolLoop:
         self._filler = filler
         self._hang_up = hang_up
         self._refreshed = refreshed
+        self._called = called
         self._has_ended = False
         """Whether a response is over since the tools were last looked at."""
         self._started = 0
@@ -212,8 +215,13 @@ class ToolLoop:
             most = self._settings.max_rounds
             return self._refused(call, f"The call was not run: the turn has had its {most} rounds of calls.", "denied")
         results: list[ToolResult] = []
-        with self._withdrawable(round_) as began:
+        with self._withdrawable(round_) as settle:
             await anyio.lowlevel.checkpoint()
+
+            def began() -> None:
+                settle()
+                self._called(call.call_id)
+
             denied = partial(self._denied, call)
             results.append(
                 await self._toolbox.call(call.name, call.arguments, call.call_id, denied=denied, began=began)

@@ -7,7 +7,6 @@ said meanwhile stand below its first response.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -16,7 +15,6 @@ from opentelemetry.trace import SpanKind, Status, StatusCode, format_span_id, fo
 
 from runner.connect.address import address_of, model_name
 from runner.errors import RunnerError
-from runner.operations import genai_names as names
 from runner.protocol.effects import (
     AudioDelta,
     FunctionAnswered,
@@ -36,21 +34,21 @@ from runner.protocol.request import FILLER, GO_ON
 from runner.protocol.side_fields import SideFields
 from runner.protocol.usage import Usage
 from runner.redaction import excerpt
+from runner.session import genai_names as names
+from runner.session.call_spans import LONGEST_CONTENT, CallSpans, keep_newest, nanoseconds
 from runner.session.carriage import Carried
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from opentelemetry.trace import Span, Tracer
 
-    from runner.operations.observed import ObservedRun
     from runner.protocol.effects import Effect
     from runner.session.carriage import Place
     from runner.session.update import Update
+    from runner.settings.profile import Profile
 
-_LONGEST_CONTENT = 20_000
 _MOST_TURNS = 64
-_MOST_CALLS = 1024
 _MOST_HEARD = 100
 _BY_TURN_DETECTION = ""
 """The request of a turn that the client has not asked for."""
@@ -74,36 +72,47 @@ class _TracedTurn:
 
 
 class SessionSpans:
-    """Makes the spans of one session, as a reader of it.
+    """Makes the spans of one session.
 
     Args:
-        run: The run, which has not begun.
+        profile: What the session is opened from.
         tracer: Makes spans.
+        facts: The attributes of all of them, besides those of the conventions.
         has_content: Whether they hold what was said.
+        parent_of: The context in which the trace of a turn begins, by the turn's request; without it there is none.
 
     Attributes:
         ids: The `trace_id` and `span_id` of what the session is doing, nothing between two turns.
+        calls: The spans of its calls.
     """
 
-    def __init__(self, run: ObservedRun, tracer: Tracer, *, has_content: bool) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        tracer: Tracer,
+        *,
+        facts: Mapping[str, str],
+        has_content: bool,
+        parent_of: Callable[[str], Context] | None = None,
+    ) -> None:
         self.ids: Mapping[str, str] = {}
-        self._run = run
+        self._profile = profile
         self._tracer = tracer
+        self._facts = facts
         self._has_content = has_content
+        self._parent_of = parent_of or (lambda _request_id: Context())
         self._open: dict[str, _OpenResponse] = {}
         self._turns: dict[str, _TracedTurn] = {}
         """By their requests, those that go on or may."""
-        self._calls: dict[str, tuple[Context, float]] = {}
-        """By the ids of calls without an output: the span of their response, and when they came, in Unix seconds."""
+        self.calls = CallSpans(tracer, self._attributes, has_content=has_content)
         self._session_id = self._conversation_id = ""
         self._spoken_s = 0.0
         """When the user has finished speaking, in Unix seconds; 0 once the answer has begun."""
         self._heard: list[str] = []
         """What the user has said since the last answer."""
-        run.readers.append(self._take)
-        run.whereabouts.followers.append(self._follow)
 
-    def _follow(self, place: Place) -> None:
+    def follow(self, place: Place) -> None:
+        """Take in where the session is."""
         match place:
             case Carried(link=link):
                 self._know(link.state.session_id)
@@ -114,7 +123,8 @@ class SessionSpans:
         self._session_id = session_id
         self._conversation_id = self._conversation_id or session_id
 
-    def _take(self, update: Update) -> None:
+    def take(self, update: Update) -> None:
+        """Follow the session: a reader, which never waits."""
         for effect in update.effects:
             match effect:
                 case TextDelta() | AudioDelta():
@@ -147,12 +157,12 @@ class SessionSpans:
                 self._spoken_s = update.at_s
             case TurnEnded(role="user", text=text) if self._has_content:
                 self._heard = [*self._heard[1 - _MOST_HEARD :], text]
-            case FunctionCalled(response_id=response_id, call_id=call_id) if response_id in self._open:
-                below = set_span_in_context(self._open[response_id].span, Context())
-                _keep(self._calls, call_id, (below, update.at_s), most=_MOST_CALLS)
-            case FunctionAnswered(call_id=call_id) if call_id in self._calls:
-                self._add_call(effect, *self._calls.pop(call_id), until_s=effect.ended_at_s or update.at_s)
+            case FunctionCalled(response_id=response_id) if response_id in self._open:
+                self.calls.note(effect, self._open[response_id].span, update.at_s)
+            case FunctionAnswered():
+                self.calls.end(effect, update.at_s)
             case SessionEnded():
+                self.calls.end_all(update.at_s)
                 for response_id, response in list(self._open.items()):
                     self._end(response_id, response.request_id, update, status="cancelled", error=None)
                 self.ids = {}
@@ -165,16 +175,18 @@ class SessionSpans:
         turn = self._turn_of(request_id)
         since_s = min(at_s, max(asked_s, turn.until_s if turn else 0.0))
         span = self._tracer.start_span(
-            " ".join(filter(None, (names.RESPONSE_OPERATION, model_name(self._run.profile)))),
-            context=turn.root if turn else Context(),
+            " ".join(filter(None, (names.RESPONSE_OPERATION, model_name(self._profile)))),
+            context=turn.root if turn else self._parent_of(request_id),
             kind=SpanKind.CLIENT,
             attributes=self._attributes(names.RESPONSE_OPERATION, {names.RESPONSE_ID: started.response_id}),
-            start_time=_ns(since_s),
+            start_time=nanoseconds(since_s),
         )
         self._open[started.response_id] = _OpenResponse(span, request_id, since_s)
         if request_id.startswith(FILLER):
             return
-        _keep(self._turns, request_id, turn or _TracedTurn(set_span_in_context(span, Context())), most=_MOST_TURNS)
+        keep_newest(
+            self._turns, request_id, turn or _TracedTurn(set_span_in_context(span, Context())), most=_MOST_TURNS
+        )
         self._spoken_s = 0.0
         context = span.get_span_context()
         self.ids = {"trace_id": format_trace_id(context.trace_id), "span_id": format_span_id(context.span_id)}
@@ -207,7 +219,7 @@ class SessionSpans:
             span.set_status(Status(StatusCode.ERROR, error.message))
         if self._has_content and not request_id.startswith(FILLER):
             span.set_attributes(self._messages(response, status))
-        span.end(_ns(update.at_s))
+        span.end(nanoseconds(update.at_s))
         if turn := self._turns.get(request_id):
             turn.until_s = update.at_s
 
@@ -218,31 +230,16 @@ class SessionSpans:
         messages = {names.INPUT_MESSAGES: [_message("user", text) for text in heard], names.OUTPUT_MESSAGES: outgoing}
         return {name: dumps(value) for name, value in messages.items() if value}
 
-    def _add_call(self, answered: FunctionAnswered, below: Context, called_s: float, *, until_s: float) -> None:
-        since_s = max(called_s, until_s - answered.duration_s) if answered.ended_at_s else called_s
-        facts = {names.TOOL_NAME: answered.name, names.TOOL_TYPE: "function", names.TOOL_CALL_ID: answered.call_id}
-        if self._has_content:
-            facts[names.TOOL_ARGUMENTS] = excerpt(answered.arguments, _LONGEST_CONTENT)
-            facts[names.TOOL_RESULT] = excerpt(answered.output, _LONGEST_CONTENT)
-        attributes = self._attributes(names.TOOL_OPERATION, facts)
-        title = f"{names.TOOL_OPERATION} {answered.name}"
-        span = self._tracer.start_span(title, context=below, attributes=attributes, start_time=_ns(since_s))
-        if answered.outcome not in {"", "ok"}:
-            span.set_attribute(names.ERROR_TYPE, answered.outcome)
-            span.set_status(Status(StatusCode.ERROR))
-        span.end(_ns(until_s))
-
     def _attributes(self, operation: str, facts: Mapping[str, str]) -> dict[str, Any]:
         """These facts, and what every span says of its session."""
-        profile = self._run.profile
+        profile = self._profile
         attributes: dict[str, Any] = {
             names.OPERATION: operation,
             names.PROVIDER: names.provider_of(profile.endpoint.kind),
             names.REQUEST_MODEL: model_name(profile),
             names.REALTIME_SESSION_ID: self._session_id,
             names.CONVERSATION_ID: self._conversation_id,
-            names.PROFILE: self._run.context["profile"],
-            names.RUN_ID: self._run.context["run_id"],
+            **self._facts,
             **facts,
         }
         if profile.endpoint.kind != "local":
@@ -252,17 +249,5 @@ class SessionSpans:
         return {name: value for name, value in attributes.items() if value}
 
 
-def _keep(known: dict[str, Any], key: str, value: Any, *, most: int) -> None:
-    """Keep a value as the newest, and forget the oldest ones."""
-    known.pop(key, None)
-    known[key] = value
-    for oldest in [*islice(known, max(0, len(known) - most))]:
-        del known[oldest]
-
-
 def _message(role: str, text: str) -> dict[str, Any]:
-    return {"role": role, "parts": [{"type": "text", "content": excerpt(text, _LONGEST_CONTENT)}]}
-
-
-def _ns(at_s: float) -> int:
-    return int(at_s * 1e9)
+    return {"role": role, "parts": [{"type": "text", "content": excerpt(text, LONGEST_CONTENT)}]}
