@@ -288,6 +288,11 @@ def _colors(stream: TextIO) -> bool:
     return bool(os.environ.get("FORCE_COLOR")) or (stream.isatty() and os.environ.get("TERM") != "dumb")
 
 
+def note(event: str, **facts: Any) -> None:
+    """Write a line at level info, whatever the least level is that is written."""
+    _logger._proxy_to_logger("info", event, **facts)  # noqa: SLF001  # structlog has no other way past its own filter
+
+
 def logger() -> Any:
     """The logger that everything in rt-run uses; `bind` and `bound` add keys such as `session_id` to its lines."""
     return _logger

@@ -17,12 +17,13 @@ Run a realtime AI session from a profile.
   rt-run check --all
 """
 _EXIT_CODES = """\
-exit codes: 0 done, or drained after SIGTERM; 1 a tool called by hand or a
-scenario failed, or a session refuses what ctl asks; 2 usage; 3 a scenario could
-not be run; 69 endpoint unreachable, or no such session; 70 a bug in rt-run; 74
-input or output failed; 75 temporary, try again; 76 protocol; 77 access refused;
-78 profile invalid or refused; 129 and 130 drained after SIGHUP and SIGINT;
-128+n forced by a second signal or by the end of the grace period
+exit codes: 0 done, or drained after SIGTERM; 1 a tool called by hand, a row or
+a scenario failed, or a session refuses what ctl asks; 2 usage; 3 a scenario
+could not be run; 69 endpoint unreachable, or no such session; 70 a bug in
+rt-run; 74 input or output failed; 75 temporary, or rows are left: try again; 76
+protocol; 77 access refused; 78 profile invalid or refused; 129 and 130 drained
+after SIGHUP and SIGINT; 128+n forced by a second signal or by the end of the
+grace period
 """
 _MOST_NAMES_COLUMNS = 28
 """How much room the names of profiles get where none was named, in letters; `rt-run list` has all."""
@@ -138,6 +139,7 @@ def _refuse_question(question: str | None, problem: str, hint: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     from runner.cli import (
+        batch_command,
         check_command,
         completion_command,
         ctl_command,
@@ -209,6 +211,7 @@ def _parser() -> argparse.ArgumentParser:
         report_command,
         tools_command,
         test_command,
+        batch_command,
         ctl_command,
     ):
         command.add_parser(commands)

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from importlib.util import find_spec
 from typing import Any
 
 import anyio
@@ -18,12 +17,12 @@ from runner import logs
 from runner.cli.arguments import given_values
 from runner.cli.failure import tell_failure
 from runner.errors import ProfileError, RunnerError
-from runner.installation import install_command
 from runner.profile import LoadedProfile, load_profile
 from runner.profile.filling import missing_values
 from runner.profile.problems import Problem, ProfileProblems
 from runner.runs.face import Face, face_of, is_chat, is_filter
 from runner.runs.fleet import Companion, run_profiles
+from runner.runs.loop_choice import uses_uvloop
 from runner.runs.notify import watchdog_s
 from runner.runs.outcome import Outcome, exit_code
 from runner.settings.input import StdinInput, is_text
@@ -149,10 +148,9 @@ def _disagreements(profiles: Sequence[LoadedProfile]) -> list[str]:
 
 
 def _run(profiles: Sequence[LoadedProfile], form: logs.Format, face: Face | None, options: argparse.Namespace) -> int:
-    loop = profiles[0].profile.run.loop
-    has_uvloop = loop != "asyncio" and find_spec("uvloop") is not None
-    if loop == "uvloop" and not has_uvloop:
-        error = ProfileError("`run.loop` is uvloop, which is not installed", hint=install_command("fast"))
+    try:
+        has_uvloop = uses_uvloop(profiles[0].profile)
+    except ProfileError as error:
         return tell_failure(error, form)
     if watchdog_s():
         # Whoever takes this process for dead ends it with SIGABRT, and wants to know where it was.

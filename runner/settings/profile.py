@@ -7,6 +7,7 @@ from pydantic import Discriminator, Field, JsonValue, Tag, model_validator
 from runner.api.session_config import RealtimeSession, TranscriptionSession, TranslationSession
 from runner.api.strict import Section
 from runner.settings.auth import Auth, default_auth
+from runner.settings.batch_settings import BatchSettings
 from runner.settings.control import ControlSettings
 from runner.settings.endpoint import Endpoint
 from runner.settings.greeting import Greeting
@@ -113,6 +114,8 @@ class Profile(Section):
     """Where the process answers whoever watches it."""
     traces: TracesSettings | None = None
     """The traces of what the session does."""
+    batch: BatchSettings | None = None
+    """How `rt-run batch` goes through its rows."""
     report: ReportSettings | None = None
     """What is told of each session when it has ended."""
     logging: LoggingSettings = Field(default_factory=LoggingSettings)

@@ -33,6 +33,8 @@ def effective() -> jsonschema.Draft202012Validator:
         ((), "profile"),
         (("--effective",), "effective"),
         (("--report",), "report"),
+        (("--row",), "row"),
+        (("--result",), "result"),
         (("--scenario",), "scenario"),
     ],
 )

@@ -1,0 +1,194 @@
+"""The file of a batch's results: one line a row, on the disk before the next row begins, and mended after a crash."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import anyio
+import anyio.to_thread
+from pydantic import ValidationError
+
+from runner.append_file import is_regular, not_opened, open_append
+from runner.batches.batch_result import BatchResult
+from runner.errors import OutputError, UsageError, reason_of
+from runner.standard_streams import put_all
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from io import FileIO
+
+    from runner.batches.batch_row import RowKey
+
+_BEGINNING: Final = b'{"id": '
+"""How every line begins; a last line without its end is only cut off where it begins so."""
+_CLOSE_S: Final = 10.0
+
+
+class ResultsFile:
+    """The results of one batch, which one process at a time writes.
+
+    Args:
+        path: The file; it is made where there is none.
+
+    Attributes:
+        path: As above.
+        torn_bytes: How much was cut off of a last line that a crash has left unfinished.
+
+    Raises:
+        UsageError: It is no regular file.
+        OutputError: It cannot be written, or another process writes it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.torn_bytes = 0
+        self._file = _opened(path)
+        self._size_bytes = 0
+        """How much of the file is whole lines."""
+        self._waiting: list[bytes] = []
+        self._taken = 0
+        self._written = 0
+        """How many of the taken lines are on the disk."""
+        self._turn = anyio.Lock()
+        self._writing = threading.Lock()
+
+    def read(self, take: Callable[[BatchResult], None]) -> dict[RowKey, str]:
+        """Read what there is, and cut off what a crash has left of a line.
+
+        Args:
+            take: Called with each result, in order.
+
+        Returns:
+            The digest of each row that has a result.
+
+        Raises:
+            UsageError: The file holds something else than results, or two of one row.
+        """
+        digests: dict[RowKey, str] = {}
+        torn = b""
+        for number, line in enumerate(self._lines(), 1):
+            if not line.endswith(b"\n") and _is_begun(line):
+                torn = line
+                break
+            try:
+                result = BatchResult.model_validate_json(line)
+            except ValidationError:
+                msg = f"{self.path}:{number}: is no result of a batch"
+                raise UsageError(msg, hint="--results is a file that rt-run batch has written, or none yet") from None
+            if result.key in digests:
+                msg = f"{self.path}:{number}: the row {result.id} has a second result"
+                raise UsageError(msg, hint="remove one of the two lines")
+            digests[result.key] = result.digest
+            self._size_bytes += len(line)
+            take(result)
+        self.torn_bytes = len(torn)
+        if torn:
+            self._file.truncate(self._size_bytes)
+        return digests
+
+    def forget_failed(self) -> None:
+        """Write the file anew without the rows that have failed, so that they are tried again.
+
+        Raises:
+            UsageError: The file holds something else than results.
+            OutputError: It cannot be written.
+        """
+        kept: list[BatchResult] = []
+        self.read(lambda result: kept.append(result) if result.status == "succeeded" else None)
+        beside = self.path.with_name(f"{self.path.name}.new")
+        try:
+            with suppress(FileNotFoundError):
+                beside.unlink()
+            with open_append(beside) as file:
+                for result in kept:
+                    put_all(file, result.line())
+                os.fsync(file.fileno())
+            beside.replace(self.path)
+        except OSError as error:
+            raise _unwritten(beside, error) from None
+        before, self._file = self._file, _opened(self.path)
+        before.close()
+        self._size_bytes = 0
+
+    async def write(self, result: BatchResult) -> None:
+        """Append a result; it returns when it is on the disk, together with others that wait.
+
+        Raises:
+            OutputError: It cannot be written; what was written of it is cut off.
+        """
+        self._waiting.append(result.line())
+        self._taken = number = self._taken + 1
+        async with self._turn:
+            if self._written < number:
+                await anyio.to_thread.run_sync(self._put_waiting, abandon_on_cancel=True)
+
+    async def aclose(self) -> None:
+        """Write what waits, in bounded time, and close the file; raises `OutputError`."""
+        try:
+            with anyio.move_on_after(_CLOSE_S, shield=True):
+                await anyio.to_thread.run_sync(self._put_waiting, abandon_on_cancel=True)
+        finally:
+            self._file.close()
+
+    def close(self) -> None:
+        """Close the file, to which nothing was written."""
+        self._file.close()
+
+    def _put_waiting(self) -> None:
+        with self._writing:
+            lines, taken = self._waiting, self._taken
+            self._waiting = []
+            if not lines:
+                return
+            data = b"".join(lines)
+            try:
+                put_all(self._file, data)
+                os.fsync(self._file.fileno())
+            except OSError as error:
+                with suppress(OSError):
+                    self._file.truncate(self._size_bytes)
+                raise _unwritten(self.path, error) from None
+            self._size_bytes += len(data)
+            self._written = taken
+
+    def _lines(self) -> Iterator[bytes]:
+        try:
+            with self.path.open("rb") as file:
+                yield from file
+        except OSError as error:
+            msg = f"{self.path} cannot be read: {reason_of(error)}"
+            raise UsageError(msg) from None
+
+
+def _opened(path: Path) -> FileIO:
+    """The file, open for this process alone."""
+    try:
+        file = open_append(path)
+    except (OSError, ValueError) as error:
+        raise not_opened(f"the file of results {path}", error) from None
+    if not is_regular(file):
+        file.close()
+        msg = f"--results: {path} is not a regular file"
+        raise UsageError(msg, hint="results are read again when the batch goes on")
+    with suppress(OSError):
+        try:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            msg = f"another batch writes {path}"
+            raise OutputError(msg, hint="wait for its end, or give each batch a file of its own") from None
+    return file
+
+
+def _unwritten(path: Path, error: OSError) -> OutputError:
+    return OutputError(f"the file of results {path} cannot be written: {reason_of(error)}")
+
+
+def _is_begun(line: bytes) -> bool:
+    """Whether this is how a result begins."""
+    return line.startswith(_BEGINNING) or _BEGINNING.startswith(line)

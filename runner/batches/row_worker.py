@@ -1,0 +1,113 @@
+"""Runs rows: each is one session, and what has become of it is its result."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol
+
+import anyio
+
+from runner import logs
+from runner.batches.batch_result import BatchResult, RowError
+from runner.batches.row_profile import row_profile
+from runner.batches.row_turns import RowTurns, latencies_of_turns, text_of_turns
+from runner.errors import InputError, RunnerError
+from runner.runs.life_cycle import Phase
+from runner.runs.lone_run import lone_shared
+from runner.runs.run_facts import facts_of
+from runner.runs.session_run import SessionRun
+
+if TYPE_CHECKING:
+    from runner.batches.batch_row import BatchRow
+    from runner.profile.load import LoadedProfile
+    from runner.runs.outcome import Outcome
+
+_OPENING_AT_ONCE = 50
+
+
+class RowWorker(Protocol):
+    """Runs rows, wherever it does that: in this process, in another one, on another machine."""
+
+    async def run(self, row: BatchRow) -> BatchResult:
+        """Run one row, several of them at once; returns its result, whether it has succeeded or failed.
+
+        It never tries a row twice by itself. A row that is cancelled has no result.
+
+        Raises:
+            WorkerLost: What was to run it is gone, and may have begun.
+        """
+
+
+class WorkerLost(RunnerError):
+    """What was to run a row is gone, and may have begun."""
+
+    exit_code = 75
+
+
+class LocalWorker:
+    """Runs rows in this process.
+
+    Args:
+        loaded: The batch's profile; its secrets are resolved here.
+    """
+
+    def __init__(self, loaded: LoadedProfile) -> None:
+        self._loaded = loaded
+        self._slots = anyio.Semaphore(_OPENING_AT_ONCE)
+
+    async def run(self, row: BatchRow) -> BatchResult:
+        """Run one row; it never raises `WorkerLost`."""
+        started, started_s = datetime.now(UTC), anyio.current_time()
+        with logs.bound(row=row.id):
+            try:
+                run, turns, opened_s = self._made(row)
+            except (RunnerError, InputError) as error:
+                return _result(row, self._loaded.name, started, error=error)
+            outcome = await run.execute()
+        said = turns.turns()
+        opened_ms = round((opened_s[0] - started_s) * 1000) if opened_s else None
+        prices, usage = run.profile.run.limits.prices, run.session.usage if run.session else None
+        return _result(row, self._loaded.name, started, error=outcome.error, outcome=outcome).model_copy(
+            update={
+                "duration_s": round(anyio.current_time() - started_s, 3),
+                "turns": said,
+                "text": text_of_turns(said),
+                "latencies": latencies_of_turns(said, opened_ms),
+                "usage": usage.as_log() if usage else {},
+                "cost": round(usage.cost(prices), 6) if usage and prices else None,
+                "files": facts_of(run.profile, run.names).get("files", {}),
+            }
+        )
+
+    def _made(self, row: BatchRow) -> tuple[SessionRun, RowTurns, list[float]]:
+        """The run of a row, what keeps its turns, and the moment at which its session will be open."""
+        turns, opened_s = RowTurns(), list[float]()
+
+        def note(_left: Phase, entered: Phase) -> None:
+            if entered is Phase.LIVE:
+                opened_s.append(anyio.current_time())
+
+        shared = lone_shared(slots=self._slots, row=row.name, keeps_words=True)
+        run = SessionRun(row_profile(self._loaded, row), row.line, shared, note)
+        run.readers.append(turns.read)
+        return run, turns, opened_s
+
+
+def _result(
+    row: BatchRow, profile: str, started: datetime, *, error: RunnerError | None, outcome: Outcome | None = None
+) -> BatchResult:
+    code = outcome.exit_code if outcome else error.exit_code if error else 0
+    return BatchResult(
+        id=row.id,
+        run=row.run,
+        digest=row.digest,
+        profile=profile,
+        status="failed" if code else "succeeded",
+        reason=outcome.reason if outcome else "failed",
+        exit_code=code,
+        error=RowError(message=error.message, hint=error.hint, code=error.code) if error else None,
+        started_at=started.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        duration_s=0.0,
+        run_id=outcome.run_id if outcome else "",
+        session_id=outcome.session_id if outcome else "",
+    )
