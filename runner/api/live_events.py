@@ -6,7 +6,7 @@ from pydantic import Discriminator, Field, Tag
 
 from runner.api.api_object import ApiObject
 from runner.api.client_events import ClientEventBase
-from runner.api.live_session import LiveChange, LiveSession
+from runner.api.live_session import ForkChange, LiveChange, LiveSession
 from runner.api.session_types import MAX_APPEND_BYTES
 
 MAX_FIXTURE_MS: Final = 30_000
@@ -20,6 +20,15 @@ class LiveStart(ClientEventBase):
     """The event's name."""
     session: LiveSession
     """The session's settings."""
+
+
+class ForkStart(ClientEventBase):
+    """Start the fork of a stored session; answered by `session.started`."""
+
+    type: Literal["session.start"] = "session.start"
+    """The event's name."""
+    session: ForkChange
+    """What the fork does otherwise; an empty object for nothing."""
 
 
 class LiveUpdate(ClientEventBase):

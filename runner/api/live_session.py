@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Discriminator, Field, Tag
 
 from runner.api.api_object import ApiObject
-from runner.api.live_delegation import Delegation, DelegationChange, Question
+from runner.api.live_delegation import Delegation, DelegationChange, Question, ResponsesDelegationChange
 
 MAX_HISTORY_MESSAGES: Final = 128
 """The most messages of history that a session starts with."""
@@ -143,6 +143,24 @@ class LiveSession(ApiObject):
     """What is decided as the transcript goes on."""
     safety_identifier: str | None = None
     """A stable, hashed id of the end user."""
+
+
+class ForkAudio(ApiObject):
+    """What a fork hears and speaks otherwise; its voice stays."""
+
+    format: LiveAudioFormat | None = None
+    """The format of the audio, the same in both directions."""
+
+
+class ForkChange(ApiObject):
+    """The session object of the `session.start` of a fork: what it does otherwise than the stored session."""
+
+    audio: ForkAudio | None = None
+    """How the fork hears and speaks."""
+    delegation: ResponsesDelegationChange | None = None
+    """What changes about the Responses model; only where the stored session has one."""
+    store: bool | None = None
+    """Whether the fork is kept too."""
 
 
 class LiveChange(ApiObject):

@@ -144,13 +144,15 @@ class ScriptedReply(Section):
     """The answer, said before the calls; `\\1` or `\\g<name>` stand for groups of the match."""
     calls: list[ScriptedCall] = []
     """The functions that the answer calls."""
+    delegates: bool = False
+    """Whether the model of a Live session delegates, which it does for `calls` too."""
 
     @model_validator(mode="after")
     def _answers_one_thing(self) -> Self:
         if sum(each is not None for each in (self.match, self.output, self.instructions)) != 1:
             msg = "a row of the script has one of `match`, `output` and `instructions`"
             raise ValueError(msg)
-        if not (self.calls or "reply" in self.model_fields_set):
+        if not (self.calls or self.delegates or "reply" in self.model_fields_set):
             msg = "a row of the script has a `reply`, `calls`, or both"
             raise ValueError(msg)
         return self

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, JsonValue, model_validator
 from runner.api.strict import Section
 
 DEFAULT_AFTER_EVENTS = 2
-"""After `session.created` and `session.updated`."""
+"""After `session.created` and `session.updated`; in a Live session after `session.started` and one more."""
 
 _NEVER_SENT = frozenset({1004, 1005, 1006, 1015})
 
@@ -106,7 +106,7 @@ class ExpireFault(ConnectionFault):
 
 
 class DriftFault(ConnectionFault):
-    """Every `session.updated` says something else than was asked for."""
+    """Every `session.updated`, or `session.started`, says something else than was asked for."""
 
     kind: Literal["drift"]
     settings: Annotated[dict[str, JsonValue], Field(min_length=1)]
@@ -114,7 +114,7 @@ class DriftFault(ConnectionFault):
 
 
 class RefuseUpdateFault(ConnectionFault):
-    """Every `session.update` is answered by an error."""
+    """Every `session.update`, or `session.start`, is answered by an error."""
 
     kind: Literal["refuse-update"]
     code: Text = "invalid_value"
@@ -126,7 +126,7 @@ class RefuseUpdateFault(ConnectionFault):
 
 
 class ResponseFailedFault(ConnectionFault):
-    """Responses end as failed before they say anything."""
+    """Responses end as failed before they say anything; of a Live session, those of the model to which it delegates."""
 
     kind: Literal["response-failed"]
     responses: Count = 1
@@ -153,6 +153,14 @@ class CloseFault(SessionFault):
     """The close code."""
     reason: Annotated[str, Field(max_length=123)] = ""
     """The reason in the close frame; 123 bytes of it fit."""
+
+
+class EndFault(SessionFault):
+    """The endpoint ends a Live session in order, though nobody has asked for it; other sessions it closes."""
+
+    kind: Literal["end"]
+    reason: Literal["expired", "content", "remote_hangup", "connection_lost"] = "content"
+    """The reason in `session.closed`."""
 
 
 class StallFault(SessionFault):
@@ -242,6 +250,7 @@ class DuplicateFault(SessionFault):
 AnySessionFault = (
     DropFault
     | CloseFault
+    | EndFault
     | StallFault
     | NoPongFault
     | DeafFault

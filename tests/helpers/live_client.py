@@ -11,6 +11,9 @@ from jsonschema import Draft202012Validator
 
 from runner.audio.format import AudioFormat
 from runner.local.session.duplex_session import DuplexSession
+from runner.local.session.fault_plan import FaultPlan
+from runner.local.session.faulty_duplex_session import FaultyDuplexSession
+from runner.local.session.stored_sessions import StoredSession
 from runner.local.speech.engines import engines_for
 from runner.local.speech.tones import ToneTranscriber
 from tests.helpers.local_client import AnyWire, settings
@@ -77,12 +80,17 @@ class LiveWire(AnyWire[DuplexSession]):
     Args:
         endpoint: The settings of the endpoint, such as its script.
         session: The session that `session.start` asks for; None to start none.
+        forked: The stored session that it forks.
     """
 
-    def __init__(self, session: dict[str, Any] | None = None, **endpoint: Any) -> None:
+    def __init__(
+        self, session: dict[str, Any] | None = None, *, forked: StoredSession | None = None, **endpoint: Any
+    ) -> None:
         self.now_s = 100.0
         engines = engines_for(settings(**endpoint))
-        super().__init__(DuplexSession(engines, expires_at=4102444800, clock=lambda: self.now_s), live_checked)
+        faults = FaultPlan(settings(**endpoint).faults).next_connection()
+        live = FaultyDuplexSession(engines, faults, expires_at=4102444800, clock=lambda: self.now_s, forked=forked)
+        super().__init__(live, live_checked)
         if session is not None:
             (self.started,) = self.send("session.start", session={"model": MODEL, **session})
 

@@ -18,6 +18,7 @@ from runner.local.session.fault_plan import ConnectionFaults, FaultPlan
 from runner.local.session.faulty_session import FaultySession
 from runner.local.session.local_session import LocalSession
 from runner.local.session.server_event import text_of
+from runner.local.session.stored_sessions import StoredSessions
 from runner.local.speech.engines import Engines, engines_for
 from runner.settings.endpoint import LocalEndpoint
 from runner.settings.faults import DelayedFault, ExpireFault, RefuseFault
@@ -40,6 +41,7 @@ class LocalApp:
         self._engines = engines
         self._workers: Workers | None = None
         self._loading: anyio.Lock | None = None
+        self._stored = StoredSessions()
 
     async def load(self) -> Engines:
         """Load the engines of all sessions, once; the first session loads them if the caller has not.
@@ -94,6 +96,8 @@ class LocalApp:
         if requested.lacks_model:
             body = error_body("You must provide a model parameter.", "missing_model", param="model")
             return await deny(scope, send, 400, body)
+        if problem := self._unforkable(requested.forked_id):
+            return await deny(scope, send, *problem)
         faults = self._plan.next_connection()
         if delayed := faults.claim(DelayedFault):
             await anyio.sleep(delayed.delay_s)
@@ -110,6 +114,14 @@ class LocalApp:
             return await _refuse_beta(send)
         return await self._serve_session(scope, receive, send, engines, faults, requested)
 
+    def _unforkable(self, session_id: str) -> tuple[int, bytes] | None:
+        """The answer to a client that forks a session that cannot be forked."""
+        if not session_id or self._stored.find(session_id):
+            return None
+        if self._stored.is_open(session_id):
+            return 409, error_body(f"The session '{session_id}' is not closed yet.", "session_not_closed")
+        return 404, error_body(f"There is no stored session with the id '{session_id}'.", "session_not_found")
+
     async def _serve_session(
         self,
         scope: Scope,
@@ -125,7 +137,7 @@ class LocalApp:
         # Whole seconds, rounded down: the client never sees a time after the end.
         expires_at = int(time.time() + limit_s)
         self._workers = self._workers or Workers()
-        session = _new_session(requested, engines, faults, expires_at)
+        session = self._new_session(requested, engines, faults, expires_at)
         logs.introduce(session.id)
         logs.logger().info(
             "local_session_opened",
@@ -144,33 +156,37 @@ class LocalApp:
             language_model=engines.new_language_model() if engines.new_language_model else None,
             faults=faults,
             stream=(scope.get("extensions") or {}).get(EXTENSION),
-            delta_interval_ms=self._settings.delta_interval_ms,
+            interval_ms=session.interval_ms or self._settings.delta_interval_ms,
             limit_s=limit_s,
         )
-        await driver.run()
+        self._stored.open(session)
+        try:
+            await driver.run()
+        finally:
+            self._stored.close(session)
         logs.logger().debug("local_session_closed", id=session.id)
 
+    def _new_session(
+        self, requested: RequestedSession, engines: Engines, faults: ConnectionFaults, expires_at: int
+    ) -> LocalSession:
+        # Other sessions do not wait until the event models of a translation or a Live session are built.
+        if requested.kind == "translation":
+            from runner.local.session.translating_session import TranslatingSession
 
-def _new_session(
-    requested: RequestedSession, engines: Engines, faults: ConnectionFaults, expires_at: int
-) -> LocalSession:
-    # Other sessions do not wait until the event models of a translation or a Live session are built.
-    if requested.kind == "translation":
-        from runner.local.session.translating_session import TranslatingSession
+            return TranslatingSession(engines, model=requested.model, expires_at=expires_at)
+        if requested.kind == "live":
+            from runner.local.session.faulty_duplex_session import FaultyDuplexSession
 
-        return TranslatingSession(engines, model=requested.model, expires_at=expires_at)
-    if requested.kind == "live":
-        from runner.local.session.duplex_session import DuplexSession
-
-        return DuplexSession(engines, expires_at=expires_at, clock=anyio.current_time)
-    return FaultySession(
-        engines,
-        faults,
-        kind=requested.kind,
-        model=requested.model,
-        expires_at=expires_at,
-        is_deployment=requested.is_deployment,
-    )
+            forked = self._stored.find(requested.forked_id)
+            return FaultyDuplexSession(engines, faults, expires_at=expires_at, clock=anyio.current_time, forked=forked)
+        return FaultySession(
+            engines,
+            faults,
+            kind=requested.kind,
+            model=requested.model,
+            expires_at=expires_at,
+            is_deployment=requested.is_deployment,
+        )
 
 
 async def _refuse_beta(send: Send) -> None:

@@ -5,7 +5,6 @@ from typing import Final
 from runner.local.session.server_event import server_event, text_of
 from runner.settings.faults import (
     BinaryFault,
-    ErrorEventFault,
     MalformedFault,
     OversizedFault,
     RateLimitedFault,
@@ -20,7 +19,7 @@ GARBAGE: Final = b"\xf3\x7fThese are no frames of a WebSocket.\r\n"
 
 
 def bad_message(
-    fault: UnknownEventFault | OversizedFault | MalformedFault | BinaryFault | ErrorEventFault | RateLimitedFault,
+    fault: UnknownEventFault | OversizedFault | MalformedFault | BinaryFault | RateLimitedFault,
 ) -> str | bytes:
     """The message that the endpoint sends for a fault: a text, or the bytes of a binary message."""
     match fault:
@@ -33,9 +32,6 @@ def bad_message(
         case OversizedFault():
             bare = text_of(server_event(UNKNOWN_TYPE, padding=""))
             return f"{bare[:-2]}{'x' * (fault.size_bytes - len(bare))}{bare[-2:]}"
-        case ErrorEventFault():
-            error = {"type": fault.type, "code": fault.code, "message": fault.message}
-            return text_of(server_event("error", error={**error, "param": None, "event_id": None}))
         case RateLimitedFault():
             limits = [{"name": "requests", "limit": 10_000}, {"name": "tokens", "limit": 1_000_000}]
             spent = {"remaining": 0, "reset_seconds": fault.reset_seconds}

@@ -10,6 +10,7 @@ from runner.local.server.asgi import Send
 from runner.local.server.bad_messages import GARBAGE, NOT_UTF8, bad_message
 from runner.local.server.faulty_stream import FaultyStream
 from runner.local.session.fault_plan import ConnectionFaults
+from runner.local.session.local_session import LocalSession
 from runner.local.session.server_event import ServerEvent, text_of
 from runner.settings.faults import (
     AnySessionFault,
@@ -17,6 +18,8 @@ from runner.settings.faults import (
     DeafFault,
     DropFault,
     DuplicateFault,
+    EndFault,
+    ErrorEventFault,
     GarbageFault,
     NoPongFault,
     NotUtf8Fault,
@@ -25,6 +28,7 @@ from runner.settings.faults import (
     StallFault,
 )
 
+_NORMAL: Final = 1000
 _SERVER_ERROR: Final = 1011
 
 
@@ -32,6 +36,7 @@ class EventSender:
     """Sends and counts a session's events, and injects each fault when it is due.
 
     Args:
+        session: The session, which knows the shape of its errors and of its end.
         faults: The faults that are planned for the connection.
         stream: The connection's byte stream; where it is None, a fault that needs it closes the connection instead.
         send: ASGI's `send`.
@@ -39,8 +44,14 @@ class EventSender:
     """
 
     def __init__(
-        self, faults: ConnectionFaults, stream: FaultyStream | None, send: Send, end: Callable[[], None]
+        self,
+        session: LocalSession,
+        faults: ConnectionFaults,
+        stream: FaultyStream | None,
+        send: Send,
+        end: Callable[[], None],
     ) -> None:
+        self._session = session
         self._faults = faults
         self._stream = stream
         self._send = send
@@ -91,6 +102,12 @@ class EventSender:
         match fault:
             case CloseFault():
                 await self.close(fault.code, fault.reason)
+            case EndFault():
+                for event in self._session.end(fault.reason):
+                    await self._send_message(text_of(event))
+                await self.close(_NORMAL, "")
+            case ErrorEventFault():
+                await self._send_message(text_of(self._session.error_event(fault.type, fault.code, fault.message)))
             case StallFault():
                 self._muted = True
             case DuplicateFault():

@@ -1,5 +1,6 @@
 """Which session a client asks for, by the address and the headers of its WebSocket."""
 
+import re
 from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import parse_qsl
@@ -10,6 +11,7 @@ from runner.local.session.effective_config import SessionKind
 Kind = SessionKind | Literal["translation", "live"]
 
 _DEFAULT_MODEL: Final = "gpt-realtime-2.1"
+_FORK: Final = re.compile(r"/live/sessions/(?P<id>[^/]+)/fork$")
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,7 @@ class RequestedSession:
     Args:
         kind: Its type.
         model: The model that the address names; nothing for a Live session, which names it in its first event.
+        forked_id: The stored Live session that is to be forked, or nothing.
         is_deployment: Whether `model` is the name of a deployment, as on Azure.
         wants_beta: Whether the client speaks the beta shape of the API.
     """
@@ -27,6 +30,7 @@ class RequestedSession:
     model: str
     is_deployment: bool
     wants_beta: bool
+    forked_id: str = ""
 
     @property
     def lacks_model(self) -> bool:
@@ -41,7 +45,7 @@ def kind_at(path: str) -> Literal["realtime", "translation", "live"] | None:
         return "realtime"
     if path.endswith("/realtime/translations"):
         return "translation"
-    return "live" if path.endswith("/live/sessions") else None
+    return "live" if path.endswith("/live/sessions") or _FORK.search(path) else None
 
 
 def requested_session(scope: Scope) -> RequestedSession | None:
@@ -54,7 +58,9 @@ def requested_session(scope: Scope) -> RequestedSession | None:
         kind = "transcription"
     model = query.get("model") or query.get("deployment") or (_DEFAULT_MODEL if query.get("call_id") else "")
     # On Azure `model`, or in older clients `deployment`, names a deployment.
-    return RequestedSession(kind, model, scope["path"].startswith("/openai/"), _wants_beta(scope))
+    fork = _FORK.search(scope["path"].rstrip("/"))
+    is_deployment = scope["path"].startswith("/openai/")
+    return RequestedSession(kind, model, is_deployment, _wants_beta(scope), fork["id"] if fork else "")
 
 
 def _wants_beta(scope: Scope) -> bool:

@@ -51,7 +51,7 @@ class SessionDriver:
         language_model: The model that writes the session's answers, where there is one; the driver closes it.
         faults: The faults that are planned for the connection.
         stream: The connection's byte stream, where the server hands it over.
-        delta_interval_ms: The time between two pieces of a response, in milliseconds.
+        interval_ms: The time between two calls of the session's `advance`, in milliseconds.
         limit_s: How long the session may last, in seconds.
     """
 
@@ -65,7 +65,7 @@ class SessionDriver:
         language_model: LanguageModel | None,
         faults: ConnectionFaults,
         stream: FaultyStream | None,
-        delta_interval_ms: float,
+        interval_ms: float,
         limit_s: float,
     ) -> None:
         self._session = session
@@ -73,8 +73,8 @@ class SessionDriver:
         self._workers = workers
         self._language_model = language_model
         self._tasks = anyio.create_task_group()
-        self._sender = EventSender(faults, stream, send, self._end)
-        self._delta_interval_ms = delta_interval_ms
+        self._sender = EventSender(session, faults, stream, send, self._end)
+        self._interval_ms = interval_ms
         self._limit_s = limit_s
         self._emitting = anyio.Lock()
         self._can_advance = anyio.Event()
@@ -124,7 +124,7 @@ class SessionDriver:
             await self._can_advance.wait()
             self._can_advance = anyio.Event()
             while self._session.can_advance:
-                await anyio.sleep(self._delta_interval_ms / 1000)
+                await anyio.sleep(self._interval_ms / 1000)
                 await self._emit(self._session.advance)
 
     async def _tick(self, interval_s: float) -> None:

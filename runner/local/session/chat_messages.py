@@ -45,7 +45,7 @@ def _called(calls: Sequence[Mapping[str, Any]], outputs: Mapping[str, str]) -> I
             {
                 "id": call["call_id"],
                 "type": "function",
-                "function": {"name": call["name"], "arguments": _arguments(call["arguments"])},
+                "function": {"name": call["name"], "arguments": valid_arguments(call["arguments"])},
             }
             for call in calls
         ],
@@ -55,7 +55,7 @@ def _called(calls: Sequence[Mapping[str, Any]], outputs: Mapping[str, str]) -> I
         yield {"role": "tool", "tool_call_id": call["call_id"], "content": output}
 
 
-def _arguments(text: str) -> str:
+def valid_arguments(text: str) -> str:
     """The arguments of a call as they were written, or none: servers refuse what is no JSON object."""
     try:
         return text if isinstance(loads(text), dict) else "{}"

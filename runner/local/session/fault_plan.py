@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from runner import logs
-from runner.settings.faults import AnyFault, AnySessionFault, ConnectionFault, SessionFault
+from runner.settings.faults import AnyFault, AnySessionFault, ConnectionFault, ResponseFailedFault, SessionFault
 
 F = TypeVar("F", bound=ConnectionFault)
 
@@ -53,6 +53,7 @@ class ConnectionFaults:
         self.number = number
         self._possible = list(possible)
         self._injected: list[AnyFault] = []
+        self._failures = 0
 
     def claim(self, kind: type[F]) -> F | None:
         """The fault of a kind that is injected into this connection; each call returns the same one."""
@@ -63,6 +64,14 @@ class ConnectionFaults:
             if isinstance(each.fault, kind) and self._inject(each):
                 return each.fault
         return None
+
+    def next_failure(self) -> ResponseFailedFault | None:
+        """The fault of the next response, if it has one."""
+        fault = self.claim(ResponseFailedFault)
+        if fault is None or (fault.responses and self._failures >= fault.responses):
+            return None
+        self._failures += 1
+        return fault
 
     def due(self, *, events: int, age_s: float) -> Iterator[AnySessionFault]:
         """The faults that are due, each once; a fault is injected only once the caller iterates over it.

@@ -39,7 +39,6 @@ class FaultySession(LocalRealtimeSession):
     ) -> None:
         super().__init__(engines, kind=kind, model=model, expires_at=expires_at, is_deployment=is_deployment)
         self._faults = faults
-        self._failed = 0
 
     def _update(self, update: SessionUpdate) -> list[ServerEvent]:
         if refused := self._faults.claim(RefuseUpdateFault):
@@ -47,13 +46,11 @@ class FaultySession(LocalRealtimeSession):
         events = super()._update(update)
         if drift := self._faults.claim(DriftFault):
             for each in events:
-                each["session"] = _merged(each["session"], drift.settings)
+                each["session"] = drifted(each["session"], drift.settings)
         return events
 
     def _new_response(self, request: ResponseRequest, conversation: ItemStore | None) -> Response:
-        fault = self._faults.claim(ResponseFailedFault)
-        if fault and (not fault.responses or self._failed < fault.responses):
-            self._failed += 1
+        if fault := self._faults.next_failure():
             return _FailingResponse(request, conversation, fault)
         return super()._new_response(request, conversation)
 
@@ -78,9 +75,10 @@ class _FailingResponse(Response):
         return [server_event("response.done", response=shown)]
 
 
-def _merged(shown: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+def drifted(shown: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    """A session object with these settings instead of its own."""
     merged = {**shown, **change}
     for name, value in change.items():
         if isinstance(value, dict) and isinstance(shown.get(name), dict):
-            merged[name] = _merged(shown[name], value)
+            merged[name] = drifted(shown[name], value)
     return merged

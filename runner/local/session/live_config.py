@@ -3,7 +3,6 @@
 import copy
 from typing import Any, Final
 
-from runner.api.live_session import LiveSession
 from runner.audio.format import AudioFormat
 from runner.local.session.api_error import ApiError, missing
 from runner.local.session.effective_config import shown_as
@@ -32,7 +31,7 @@ class LiveConfig:
     """The configuration of a Live session.
 
     Args:
-        wanted: What the client has asked for.
+        wanted: What the client has asked for, as `session.start` has it.
         session_id: The session's id.
         expires_at: When the session ends, in Unix seconds.
         instructions: The server's default instructions.
@@ -41,8 +40,8 @@ class LiveConfig:
         ApiError: There is no model, or a text is too long.
     """
 
-    def __init__(self, wanted: LiveSession, *, session_id: str, expires_at: int, instructions: str) -> None:
-        given = wanted.model_dump(mode="json", exclude_none=True)
+    def __init__(self, wanted: dict[str, Any], *, session_id: str, expires_at: int, instructions: str) -> None:
+        given = _without_nulls(wanted)
         if "model" not in given:
             raise missing("session.model")
         check_tokens(given.get("instructions", ""), MAX_INSTRUCTION_TOKENS, "session.instructions")
@@ -94,6 +93,20 @@ class LiveConfig:
         """Whether the session can be forked once it is over."""
         return bool(self._values["store"])
 
+    def forked(self, change: dict[str, Any]) -> dict[str, Any]:
+        """What the fork of this session asks for that changes this of it.
+
+        Raises:
+            ApiError: The delegation is to have another type.
+        """
+        fork = copy.copy(self)
+        fork._values = copy.deepcopy(self._values)  # noqa: SLF001  # it is one of ours
+        fork.update({"delegation": change.get("delegation")})
+        wanted = fork._values | {"store": self.is_stored if change.get("store") is None else change["store"]}  # noqa: SLF001  # likewise
+        if shape := (change.get("audio") or {}).get("format"):
+            wanted["audio"]["format"] = shape
+        return wanted
+
     def view(self) -> dict[str, Any]:
         """The whole configuration as the server's events show it."""
         return {**self._identity, **shown_as(copy.deepcopy(self._values))}
@@ -119,6 +132,14 @@ class LiveConfig:
             self._values["delegation"] = {**current, **given}
         if change.get("triggers") is not None:
             self._values["triggers"] = change["triggers"]
+
+
+def _without_nulls(given: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: _without_nulls(each) if isinstance(each, dict) else each
+        for name, each in given.items()
+        if each is not None
+    }
 
 
 def _with_delay(delegation: dict[str, Any]) -> dict[str, Any]:

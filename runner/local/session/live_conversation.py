@@ -4,6 +4,8 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any, Final
 
+from runner.local.session.chat_messages import valid_arguments
+
 _MOST: Final = 512
 _ROLES: Final = {"developer": "system"}
 """Chat completions know the developer as the system."""
@@ -33,9 +35,11 @@ class LiveConversation:
         else:
             self.add("assistant", words.lstrip())
 
-    def note(self, message: dict[str, Any]) -> None:
-        """Add a message of chat completions, such as a call of a function or its output."""
-        self._messages.append(message)
+    def note_call(self, call_id: str, name: str, arguments: str, output: str) -> None:
+        """A function was called and has answered."""
+        call = {"id": call_id, "type": "function", "function": {"name": name, "arguments": valid_arguments(arguments)}}
+        self._messages.append({"role": "assistant", "content": None, "tool_calls": [call]})
+        self._messages.append({"role": "tool", "tool_call_id": call_id, "content": output})
 
     def messages(self, instructions: str) -> list[dict[str, Any]]:
         """All messages, as chat completions have them, behind these instructions."""
@@ -43,5 +47,7 @@ class LiveConversation:
         return [*system, *map(dict, self._messages)]
 
     def texts(self) -> list[tuple[str, str]]:
-        """Each message with a text, by its role and its text."""
-        return [(each["role"], each["content"]) for each in self._messages if isinstance(each.get("content"), str)]
+        """What people have said, by the role and the text of each message."""
+        return [
+            (each["role"], each["content"]) for each in self._messages if each["role"] != "tool" and each["content"]
+        ]

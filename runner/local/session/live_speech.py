@@ -37,8 +37,10 @@ class LiveSpeech:
         self._current: Utterance | None = None
         self._rest = b""
         """The audio of the piece that is being said, in the format of the session."""
-        self._separator = ""
-        """What the next fragment of the transcript begins with, since all of them are one text."""
+        self._is_next = False
+        """Whether the next fragment of the transcript is the first of an utterance."""
+        self._last = " "
+        """The last letter of the transcript."""
 
     def __len__(self) -> int:
         """How many utterances wait or are being said."""
@@ -97,7 +99,10 @@ class LiveSpeech:
         return events
 
     def _transcribed(self, words: str, start_ms: float, end_ms: float) -> ServerEvent:
-        words, self._separator = f"{self._separator}{words}", ""
+        # All fragments of a session are one text, in which the end of an utterance is a space.
+        is_apart = self._last.isspace() or words[0].isspace()
+        words = f" {words}" if self._is_next and not is_apart else words
+        self._is_next, self._last = False, words[-1]
         self._note(words)
         times = {"start_ms": int(start_ms), "end_ms": int(end_ms)}
         return server_event("session.output_transcript.delta", delta=words, **times)
@@ -116,7 +121,7 @@ class LiveSpeech:
 
     def _end(self) -> None:
         self._current = None
-        self._separator = " "
+        self._is_next = True
 
     def _speak_ahead(self, utterance: Utterance) -> None:
         """Have the next piece spoken: here where the voice is quick, else in a thread, and some time in advance."""

@@ -10,7 +10,8 @@ from runner.local.session.identifiers import new_id
 from runner.local.session.input_buffer import Detection, InputBuffer
 from runner.local.session.jobs import Job, ModelJob, Settle
 from runner.local.session.parsing import decode_audio, event_id_of, read_document, read_event
-from runner.local.session.server_event import ServerEvent
+from runner.local.session.server_event import ServerEvent, server_event
+from runner.local.session.stored_sessions import StoredSession
 from runner.local.speech.engines import Engines
 
 
@@ -35,6 +36,16 @@ class LocalSession(ABC):
     @property
     def tick_s(self) -> float | None:
         """How often `tick` is called, in seconds; None for never."""
+        return None
+
+    @property
+    def interval_ms(self) -> float | None:
+        """The time between two calls of `advance`, in milliseconds; None for that of the settings."""
+        return None
+
+    @property
+    def stored(self) -> StoredSession | None:
+        """What is stored of the session once it is over; None for nothing."""
         return None
 
     @property
@@ -76,6 +87,16 @@ class LocalSession(ABC):
         jobs = self._jobs[:]
         self._jobs.clear()
         return jobs
+
+    def end(self, reason: str) -> list[ServerEvent]:
+        """The session ends for one of Live's reasons; returns its last events, where its kind has any."""
+        self.is_over = True
+        return []
+
+    def error_event(self, kind: str, code: str | None, message: str) -> ServerEvent:
+        """An `error` event that no client event has caused."""
+        error = {"type": kind, "code": code, "message": message, "param": None, "event_id": None}
+        return server_event("error", error=error)
 
     def tick(self) -> list[ServerEvent]:
         """Another `tick_s` seconds have gone by; returns the events that are due."""

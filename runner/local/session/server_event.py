@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from runner.api.client_events import ClientEventBase
 from runner.local.session.identifiers import new_id
 
 ServerEvent = dict[str, Any]
@@ -11,6 +12,12 @@ ServerEvent = dict[str, Any]
 def server_event(kind: str, **fields: Any) -> ServerEvent:
     """A server event of this type, with a fresh id."""
     return {"type": kind, "event_id": new_id("event"), **fields}
+
+
+def answer_to(client_event: ClientEventBase, kind: str, **fields: Any) -> ServerEvent:
+    """The event of a Live session that answers a client event, by its id where it has one."""
+    answered = {"client_event_id": client_event.event_id} if client_event.event_id else {}
+    return server_event(kind, **answered, **fields)
 
 
 def live_error(

@@ -33,6 +33,8 @@ class BrainAnswer(NamedTuple):
     text: str
     """Nothing where it only calls."""
     calls: tuple[Call, ...] = ()
+    delegates: bool = False
+    """Whether a Live model has it done by somebody else, whatever it calls."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ class Replies:
         answer = self._found(prompt)
         if offer.choice == "auto":
             return answer
-        text, calls = answer or BrainAnswer("")
+        text, calls, _ = answer or BrainAnswer("")
         if offer.choice == "none":
             return BrainAnswer(text) if text else None
         calls = tuple(each for each in calls if offer.name in {"", each.name})
@@ -148,7 +150,8 @@ def _first(rules: Sequence[tuple[re.Pattern[str], ScriptedReply]], text: str) ->
     for pattern, row in rules:
         if found := pattern.search(text):
             reply = _expand(found, row.reply)
-            return BrainAnswer(reply if row.calls else reply or " ", tuple(_call(found, each) for each in row.calls))
+            calls = tuple(_call(found, each) for each in row.calls)
+            return BrainAnswer(reply if calls or row.delegates else reply or " ", calls, row.delegates)
     return None
 
 

@@ -1,11 +1,12 @@
 """A Live session hears and speaks at the same time, and its time is that of the audio that it hears."""
 
+import base64
 import json
 from typing import Any
 
 import pytest
 
-from runner.audio.format import PCMA, AudioFormat
+from runner.audio.format import PCMA, PCMU, AudioFormat
 from runner.local.speech.tones import SyntheticVoice
 from tests.helpers.live_client import APPEND, LiveWire, heard_words, sound, types, words
 from tests.helpers.local_client import error_of, said, silence
@@ -189,3 +190,55 @@ def test_an_event_that_there_is_not_is_answered_by_those_that_there_are() -> Non
     message = LiveWire({}).refusal("input_audio_buffer.append", audio="AAAA")["message"]
     assert "'session.input_audio.append'" in message
     assert "'session.close'" in message
+
+
+def test_a_recording_is_played_word_for_word() -> None:
+    """What is being said ends, nothing is heard or told meanwhile, and it needs no audio of the client to go on."""
+    wire = LiveWire({"audio": {"format": {"type": "audio/pcmu", "rate": 8000}}})
+    wire.send("session.commentary.append", content="This is cut.", delegation_id=None)
+    cut = wire.hear(PCMU.silence(800), APPEND)
+    audio = base64.b64encode(said("Welcome!")).decode()
+    begun = wire.send("session.output_audio.fixture.play", audio=audio, event_id="f")
+    ignored = wire.hear(said("Hello?", PCMU), APPEND)
+    busy = wire.refusal("session.commentary.append", content="Hm.", delegation_id=None)
+    played = wire.finish()
+
+    assert words(cut) == "This is"
+    assert [each["type"] for each in begun] == ["session.output_audio.fixture.playing"]
+    assert (ignored, busy["code"]) == ([], "fixture_active")
+    assert types(played) == ["session.output_audio.fixture.played"]
+    assert played[-1]["client_event_id"] == "f"
+    assert heard_words(played, PCMU) == "Welcome!"
+    assert words(wire.listen(said("And now?", PCMU) + PCMU.silence(8000), PCMU)) == " You said: And now?"
+    for wrong in (b"", b"\0", silence(30_001)):
+        wrong_audio = base64.b64encode(wrong).decode()
+        assert wire.refusal("session.output_audio.fixture.play", audio=wrong_audio)["param"] == "audio"
+
+
+def test_a_fork_goes_on_with_what_was_said() -> None:
+    """It has the stored session's settings, but for what its own start changes, and a model that knows the past."""
+    chat = {"kind": "chat", "base_url": "http://127.0.0.1:9/v1", "model": "m"}
+    backend = {"model": "gpt-5.2", "tools": [{"type": "web_search"}]}
+    first = LiveWire(
+        {"instructions": "Be kind.", "store": True, "delegation": {"type": "responses", "responses": backend}},
+        brain=chat,
+    )
+    first.model = lambda _: ["Hello ", "Ann."]
+    first.listen(said("I am Ann.") + silence(1500))
+    assert first.session.stored is not None
+    fork = LiveWire(forked=first.session.stored, brain=chat)
+    assert fork.refusal("session.start", session={"model": "m"})["code"] == "unknown_parameter"
+    change = {"type": "responses", "responses": {"tools": []}}
+    shape = {"type": "audio/pcm", "rate": 16000}
+    (started,) = fork.send("session.start", session={"audio": {"format": shape}, "delegation": change, "store": False})
+    fork.send("session.start", session={})
+    fork.model = lambda _: ["You are Ann."]
+    wide = AudioFormat("audio/pcm", 16_000, 2)
+    fork.listen(said("Who am I?", wide) + silence(1500, wide), wide)
+
+    shown, before = started["session"], first.started["session"]
+    assert (shown["model"], shown["instructions"], shown["store"]) == (before["model"], "Be kind.", False)
+    assert shown["id"] != before["id"]
+    assert (shown["audio"]["format"], shown["delegation"]["responses"]["tools"]) == (shape, [])
+    assert [each["content"] for each in fork.asked[0].messages] == ["Be kind.", "I am Ann.", "Hello Ann.", "Who am I?"]
+    assert fork.session.stored is None
