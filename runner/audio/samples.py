@@ -40,6 +40,11 @@ def loudness(pcm: bytes) -> float:
     return audioop.rms(pcm, _WIDTH) / FULL_SCALE
 
 
+def peak(pcm: bytes) -> int:
+    """The greatest distance of a sample from silence, up to full scale."""
+    return audioop.max(pcm, _WIDTH)
+
+
 def mono(stereo: bytes) -> bytes:
     """The mean of two channels."""
     return audioop.tomono(stereo, _WIDTH, 0.5, 0.5)

@@ -4,11 +4,11 @@ from typing import Final
 
 import pybase64
 
-from runner.api.session_types import APPEND, MAX_APPEND_BYTES, TRANSLATION_APPEND
+from runner.api.session_types import APPEND, APPENDS, MAX_APPEND_BYTES
 from runner.errors import IllegalEvent
 
 _TEMPLATES: Final = {
-    each: b'{"type":"%b","event_id":"%%b","audio":"%%b"}' % each.encode() for each in (APPEND, TRANSLATION_APPEND)
+    each: b'{"type":"%b","event_id":"%%b","audio":"%%b"}' % each.encode() for each in set(APPENDS.values())
 }
 
 

@@ -40,8 +40,8 @@ class Configuration:
         return not self._updates
 
     def ask(self, event_id: str, session: JsonObject) -> None:
-        """The client has sent a `session.update`."""
-        self._updates[event_id] = session
+        """The client has sent a `session.update`, or the start of a Live session; its history is no setting."""
+        self._updates[event_id] = {name: value for name, value in session.items() if name != "input"}
         if len(self._updates) > _REMEMBERED_UPDATES:
             self._updates.popitem(last=False)
 

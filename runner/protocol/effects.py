@@ -186,10 +186,12 @@ class TranscriptionEnded:
 
 @dataclass(frozen=True, slots=True)
 class Concluded:
-    """The endpoint has ended a translation with `session.closed`."""
+    """The endpoint has ended a translation or a Live session with `session.closed`."""
 
     was_asked: bool
     """Whether the client had asked for it."""
+    reason: str = ""
+    """Why a Live session has ended, in the endpoint's word, such as `expired`."""
 
 
 @dataclass(frozen=True, slots=True)

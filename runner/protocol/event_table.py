@@ -6,6 +6,7 @@ from runner.api.session_types import SessionType
 from runner.protocol.conversation_events import CONVERSATION_ROUTES
 from runner.protocol.effects import Effect
 from runner.protocol.json_fields import JsonObject
+from runner.protocol.live_events import LIVE_ROUTES, LIVE_TYPES
 from runner.protocol.preview import PREVIEW_NAMES
 from runner.protocol.response_events import RESPONSE_ROUTES
 from runner.protocol.server_events import ITEM_EVENTS, SERVER_ROUTES, following
@@ -73,7 +74,7 @@ KNOWN_TYPES = frozenset(ROUTES) | {
 
 _WORDS = frozenset(
     kind
-    for kind in (*ROUTES, *TRANSLATION_ROUTES)
+    for kind in (*ROUTES, *TRANSLATION_ROUTES, *LIVE_ROUTES)
     if kind.startswith("response.") or kind.endswith((".delta", ".input_audio_transcription.completed"))
 )
 BRINGS_WORDS = _WORDS | {old for old, name in PREVIEW_NAMES.items() if name in _WORDS}
@@ -81,13 +82,16 @@ BRINGS_WORDS = _WORDS | {old for old, name in PREVIEW_NAMES.items() if name in _
 
 _KNOWN_NAMES = KNOWN_TYPES | PREVIEW_NAMES.keys()
 _TRANSLATION = _table(SESSION_ROUTES, TRANSLATION_ROUTES)
+_TABLES: dict[SessionType, dict[str, Route]] = {"translation": _TRANSLATION, "live": _table(LIVE_ROUTES)}
+"""The tables of the kinds whose events no other has."""
+_TYPES: dict[SessionType, Collection[str]] = {"translation": _TRANSLATION, "live": LIVE_TYPES}
 
 
 def routes_of(kind: SessionType) -> dict[str, Route]:
     """The events that change the state of a session of this kind."""
-    return _TRANSLATION if kind == "translation" else _ROUTES_OF_ALL_NAMES
+    return _TABLES.get(kind, _ROUTES_OF_ALL_NAMES)
 
 
 def known_types(kind: SessionType) -> Collection[str]:
     """The server events of a session of this kind."""
-    return _TRANSLATION if kind == "translation" else _KNOWN_NAMES
+    return _TYPES.get(kind, _KNOWN_NAMES)

@@ -13,7 +13,7 @@ MAX_OVERTAKEN = 10
 """After so many responses that were in flight before it in a row, a request is given up."""
 
 
-def _session(state: SessionState, event: JsonObject) -> JsonObject:
+def read_session(state: SessionState, event: JsonObject) -> JsonObject:
     """The session object of an event; some servers have the preview protocol's, whatever they are asked in."""
     session = current_session(state.side.table(event, "session"))
     for direction in DIRECTIONS:
@@ -23,7 +23,7 @@ def _session(state: SessionState, event: JsonObject) -> JsonObject:
 
 
 def _opened(state: SessionState, event: JsonObject) -> list[Effect]:
-    session = _session(state, event)
+    session = read_session(state, event)
     state.session_id = state.side.identifier(session or event, "id")
     state.expires_at = state.side.whole(session, "expires_at") or 0
     state.configuration.report(session)
@@ -32,7 +32,7 @@ def _opened(state: SessionState, event: JsonObject) -> list[Effect]:
 
 
 def _configured(state: SessionState, event: JsonObject) -> list[Effect]:
-    session = _session(state, event) or state.configuration.reported
+    session = read_session(state, event) or state.configuration.reported
     state.configuration.confirm(session)
     state.expires_at = state.side.whole(session, "expires_at") or state.expires_at
     if not state.configuration.detects_turns:

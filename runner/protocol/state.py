@@ -7,12 +7,14 @@ sends; a caller of `send` that asks for what the state forbids gets `IllegalEven
 from collections.abc import Callable
 from typing import Literal
 
-from runner.api.session_types import APPEND, SessionType, append_type, check_translated
+from runner.api.session_types import APPEND, APPENDS, SessionType, check_kind
 from runner.errors import IllegalEvent
+from runner.protocol.closing import Closing
 from runner.protocol.configuration import Configuration
 from runner.protocol.conversation import Conversation
 from runner.protocol.hosted_servers import HostedServers
 from runner.protocol.json_fields import JsonObject
+from runner.protocol.live import Live
 from runner.protocol.pending import Pending
 from runner.protocol.rate_limits import RateLimits
 from runner.protocol.reported_once import ReportedOnce
@@ -23,6 +25,7 @@ from runner.protocol.severity import OVERTAKEN
 from runner.protocol.side_fields import SideFields
 from runner.protocol.transcripts import Transcripts
 from runner.protocol.translation import Translation
+from runner.protocol.typed_text import asks_for_speech, typed_item
 from runner.protocol.usage import Usage
 
 ConnectionPhase = Literal["connecting", "configuring", "ready", "closed"]
@@ -50,7 +53,7 @@ class SessionState:
         clock: Callable[[], float] = float,
     ) -> None:
         self.kind: SessionType = kind
-        self.append_type = append_type(kind)
+        self.append_type = APPENDS[kind]
         """The type of the client event that brings audio."""
         self.max_response_retries = max_response_retries
         self.retries_lost = retries_lost
@@ -81,6 +84,10 @@ class SessionState:
         """The requests that the end of the connection has left without an answer, for good."""
         self.translation: Translation = Translation(before.translation if before else None)
         """The words of a translation that are being said."""
+        self.live: Live = Live(before.live if before else None)
+        """What is being said in a Live session."""
+        self.closing = Closing()
+        """The end of a session whose endpoint has something to finish first."""
         self.sent: Sent = Sent(before.sent if before else None)
         self.reported_once: ReportedOnce = before.reported_once if before else ReportedOnce()
         self._settled = 0
@@ -111,12 +118,12 @@ class SessionState:
     @property
     def _is_awaiting(self) -> bool:
         """Whether anything is still to come of this connection."""
-        return self.pending.is_pending or (self.translation.is_leaving and not self.is_over)
+        return self.pending.is_pending or (self.closing.is_asked and not self.is_over)
 
     @property
     def is_over(self) -> bool:
         """Whether nothing more will come of this connection: it has ended, or the endpoint has closed the session."""
-        return self.phase == "closed" or self.translation.is_over
+        return self.phase == "closed" or self.closing.is_over
 
     @property
     def awaits_endpoint(self) -> bool:
@@ -194,7 +201,7 @@ class SessionState:
 
         Audio is appended under the name that this kind of session has for it.
         """
-        if self.kind == "translation" and event.get("type") == APPEND:
+        if self.append_type != APPEND and event.get("type") == APPEND:
             event = {**event, "type": self.append_type}
         return self.sent.identified(event)
 
@@ -232,9 +239,8 @@ class SessionState:
         if self.phase == "closed":
             msg = f"`{kind}` cannot be sent: the session is closed"
             raise IllegalEvent(msg)
-        if self.kind == "translation":
-            check_translated(kind, is_leaving=self.translation.is_leaving)
-        if kind == "response.create" and self.pending.occupied and not out_of_band(event):
+        check_kind(kind, self.kind, is_leaving=self.closing.is_asked)
+        if kind == "response.create" and self.kind != "live" and self.pending.occupied and not out_of_band(event):
             msg = "`response.create` cannot be sent while a response is in flight"
             raise IllegalEvent(msg, hint="wait for its end, or cancel it first")
 
@@ -246,16 +252,21 @@ class SessionState:
                 self.pending.ask(event_id, response, asked, at_s=at_s, turn_id=self.rounds.turn_of(event_id))
             case "input_audio_buffer.commit":
                 self.pending.ask(event_id, "commit", {})
-            case "session.update" if isinstance(session, dict):
+            case "session.update" | "session.start" if isinstance(session, dict):
                 self.configuration.ask(event_id, session)
                 self.phase = "configuring" if self.phase == "connecting" else self.phase
             case "conversation.item.create" if isinstance(event.get("item"), dict):
                 previous = event.get("previous_item_id")
                 self.conversation.expect(event["item"], previous if isinstance(previous, str) else None, event_id)
-            case "session.close" if self.kind == "translation":
-                self.translation.is_leaving = True
             case "conversation.item.delete":
                 self.conversation.leave(event.get("item_id"), event_id)
+            case "session.close" if self.kind in {"translation", "live"}:
+                self.closing.is_asked = True
+            case _ if self.kind == "live" and asks_for_speech(event):
+                asked = {key: event[key] for key in event if key != "event_id"}
+                self.pending.ask(event_id, "response", asked, at_s=at_s)
+                if typed := typed_item(event, self.live.new_id()):
+                    self.conversation.expect(typed, None, event_id)
             case _:
                 pass
 

@@ -52,22 +52,11 @@ class Translation:
 
     Args:
         before: The same on the session's connection before this one; the numbers of the stretches go on.
-
-    Attributes:
-        is_leaving: Whether the client has sent `session.close`.
-        is_over: Whether the endpoint has sent `session.closed`.
     """
 
     def __init__(self, before: Translation | None = None) -> None:
-        self.is_leaving = False
-        self.is_over = False
         self._numbers: count[int] = before._numbers if before else count(1)  # noqa: SLF001  # of the same class
         self._running: dict[Side, _Stretch] = {}
-
-    @property
-    def is_concluded(self) -> bool:
-        """Whether the endpoint has sent `session.closed` because the client asked for it."""
-        return self.is_leaving and self.is_over
 
     def add(self, conversation: Conversation, now: Moment, side: Side, words: str) -> tuple[list[Effect], str, str]:
         """Add a piece; returns the end of the stretch before, if a pause has ended it, and the piece with its item.

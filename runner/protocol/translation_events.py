@@ -27,10 +27,9 @@ def _audio(_state: SessionState, event: JsonObject) -> list[Effect]:
 
 
 def _closed(state: SessionState, _event: JsonObject) -> list[Effect]:
-    translation = state.translation
-    translation.is_over = True
+    translation, state.closing.is_over = state.translation, True
     ends = [*translation.end(state.conversation, "user"), *translation.end(state.conversation, "assistant")]
-    return [*ends, Concluded(translation.is_leaving)]
+    return [*ends, Concluded(state.closing.is_asked)]
 
 
 TRANSLATION_ROUTES = {

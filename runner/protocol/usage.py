@@ -30,6 +30,8 @@ class Usage:
     transcription_output_tokens: int = 0
     transcription_s: float = 0.0
     """Audio transcribed, in seconds, where the endpoint counts those instead of tokens."""
+    live_s: float = 0.0
+    """How long Live sessions have lasted, in seconds: they are billed by the time."""
 
     @property
     def audio_tokens(self) -> int:
@@ -92,7 +94,8 @@ class Usage:
             + self.transcription_input_tokens * prices.transcription_input
             + self.transcription_output_tokens * prices.transcription_output
         )
-        return tokens / 1_000_000 + self.transcription_s / 60 * prices.transcription_minute
+        minutes = self.transcription_s * prices.transcription_minute + self.live_s * prices.live_minute
+        return tokens / 1_000_000 + minutes / 60
 
     def as_log(self) -> dict[str, int | float]:
         """What was used at all, by the names of the attributes; seconds to the millisecond."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pybase64
 
-from runner.api.session_types import APPEND, TRANSLATION_APPEND
+from runner.api.session_types import APPEND, APPENDS
 from runner.errors import IllegalEvent
 from runner.protocol.json_text import dumps_strict
 
@@ -56,7 +56,7 @@ def append_event(audio: bytes, event_id: str) -> JsonObject:
 def appended_audio(event: Mapping[str, Any] | ClientEventBase) -> bytes:
     """The audio of an event that appends it; nothing where it is none that can be read."""
     plain = plain_event(event)
-    if plain.get("type") not in {APPEND, TRANSLATION_APPEND}:
+    if plain.get("type") not in APPENDS.values():
         return b""
     try:
         return pybase64.b64decode(str(plain.get("audio", "")), validate=True)

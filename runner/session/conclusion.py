@@ -22,7 +22,7 @@ async def conclude(carriage: Carriage, by_s: float) -> None:
         return
     carriage.leave()
     await link.conclude(by_s)
-    if link.state.translation.is_concluded:
+    if link.state.closing.is_concluded:
         return
     if lost := link.pump.failure:
         link.note(closed_note(lost))

@@ -210,7 +210,7 @@ class Keeper:
     def _lose(self, link: Link) -> None:
         """Deal with the end of the connection that carries the session, which the client has not asked for."""
         carriage, now_s = self._carriage, anyio.current_time()
-        if link.state.translation.is_concluded:
+        if link.state.closing.is_concluded:
             # The program has asked the endpoint for the end, and got it.
             link.note(closed_note())
             carriage.end()

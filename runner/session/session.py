@@ -189,7 +189,7 @@ class Session:
     async def wait_idle(self) -> None:
         """Wait for all that is pending, transcriptions too; raises the session's failure if it ends before."""
         await self._wait(lambda: not (self._carriage.state.is_pending or self._outbox.has_waiting_audio))
-        if not self._carriage.state.translation.is_concluded:
+        if not self._carriage.state.closing.is_concluded:
             self._carriage.check()
 
     async def aclose(self) -> None:

@@ -36,6 +36,8 @@ class Prices(Section):
     """Tokens that a transcription wrote."""
     transcription_minute: Price = 0.0
     """A minute of audio transcribed, where the endpoint counts minutes; not per million."""
+    live_minute: Price = 0.0
+    """A minute of a Live session; not per million."""
 
 
 class Limits(Section):

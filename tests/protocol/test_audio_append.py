@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.api.client_events import InputAudioBufferAppend, SessionInputAudioBufferAppend
-from runner.api.session_types import MAX_APPEND_BYTES, append_type
+from runner.api.session_types import APPENDS, MAX_APPEND_BYTES
 from runner.errors import IllegalEvent
 from runner.protocol.audio_append import append_message, decoded
 
@@ -20,7 +20,7 @@ def test_what_is_appended_is_the_event_of_the_api(audio: bytes) -> None:
 
     assert InputAudioBufferAppend(**event).to_wire() == event
     assert decoded(event["audio"]) == audio
-    translated = json.loads(append_message("event_000001", audio, append_type("translation")))
+    translated = json.loads(append_message("event_000001", audio, APPENDS["translation"]))
     assert SessionInputAudioBufferAppend(**translated).to_wire() == translated
     assert {**translated, "type": event["type"]} == event
 

@@ -106,7 +106,7 @@ def test_the_end_that_was_asked_for_ends_both_sides() -> None:
         TurnEnded("assistant", "Guten Tag.", "stretch_2", "completed"),
         Concluded(was_asked=True),
     ]
-    assert (state.translation.is_concluded, state.is_pending) == (True, False)
+    assert (state.closing.is_concluded, state.is_pending) == (True, False)
     assert end_connection(state) == []
 
 
@@ -115,7 +115,7 @@ def test_an_end_that_nobody_asked_for_is_reported_as_such() -> None:
     state = translating()
 
     assert receive(state, {"type": "session.closed"}) == [Concluded(was_asked=False)]
-    assert not state.translation.is_concluded
+    assert not state.closing.is_concluded
 
 
 def test_a_lost_connection_breaks_off_and_the_next_goes_on() -> None:

@@ -1,0 +1,41 @@
+"""What only a Live session has: two voices without turns, and time that is billed by the second."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING
+
+from runner.protocol.voices import Voices
+
+if TYPE_CHECKING:
+    from runner.protocol.voices import Voice
+
+
+class Live:
+    """What is being said in a Live session on one connection.
+
+    Args:
+        before: The same on the session's connection before this one; the numbers of the turns go on.
+
+    Attributes:
+        voices: Which turns are going on.
+        items: The items that the turns going on are in the conversation, by voice.
+        last_voice: Whose turn began last; nothing before the first.
+    """
+
+    def __init__(self, before: Live | None = None) -> None:
+        self.voices = Voices()
+        self.items: dict[Voice, str] = {}
+        self.last_voice: Voice | None = None
+        self._numbers: count[int] = before._numbers if before else count(1)  # noqa: SLF001  # of the same class
+        self._billed_s = 0.0
+
+    def new_id(self) -> str:
+        """The id of another item, which no connection of the session has used."""
+        return f"turn_{next(self._numbers)}"
+
+    def bill(self, seconds: float) -> float:
+        """Take in how long the session has lasted on this connection; returns how much of it was not billed yet."""
+        new_s = max(0.0, seconds - self._billed_s)
+        self._billed_s += new_s
+        return new_s

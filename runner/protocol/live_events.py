@@ -1,0 +1,143 @@
+"""Server events of a Live session: how they change its state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from runner.protocol import live_turns
+from runner.protocol.audio_append import decoded
+from runner.protocol.effects import AudioDelta, Concluded, Configured, Effect, Opened, TextDelta, TranscriptDelta, make
+from runner.protocol.json_fields import JsonObject, text
+from runner.protocol.session_events import SESSION_ROUTES, read_session
+from runner.protocol.voices import Place
+
+if TYPE_CHECKING:
+    from runner.protocol.state import SessionState
+
+_QUIET: Final = 300
+"""What is never louder than this is silence, in 16-bit samples: a Live session speaks all the time."""
+
+
+def _started(state: SessionState, event: JsonObject) -> list[Effect]:
+    session = read_session(state, event)
+    state.session_id = state.side.identifier(session, "id")
+    state.expires_at = state.side.whole(session, "expires_at") or 0
+    state.configuration.confirm(session)
+    state.greeted = True
+    if state.phase != "closed":
+        state.phase = "ready"
+    return [Opened(state.session_id, state.expires_at, state.kind), Configured(session)]
+
+
+def _heard(state: SessionState, event: JsonObject) -> list[Effect]:
+    words = text(event, "delta")
+    effects = live_turns.speak(state, "user", _place(state, event))
+    item_id, words = _add(state, state.live.items["user"], words)
+    return [*state.side.report(event["type"]), *effects, TranscriptDelta(item_id, words)]
+
+
+def _spoken(state: SessionState, event: JsonObject) -> list[Effect]:
+    words = text(event, "delta")
+    effects = live_turns.speak(state, "assistant", _place(state, event))
+    item_id, words = _add(state, state.live.items["assistant"], words)
+    return [*state.side.report(event["type"]), *effects, TextDelta(item_id, item_id, words)]
+
+
+def _add(state: SessionState, item_id: str, words: str) -> tuple[str, str]:
+    """Add a piece to a turn; the space before the first one parts it from the turn before."""
+    if not state.conversation.message(item_id).text:
+        words = words.lstrip()
+    state.conversation.append(item_id, 0, words)
+    return item_id, words
+
+
+def _place(state: SessionState, event: JsonObject) -> Place:
+    return Place(state.side.whole(event, "start_ms"), state.side.whole(event, "end_ms"), state.clock())
+
+
+def _audio(state: SessionState, event: JsonObject) -> list[Effect]:
+    audio = text(event, "delta")
+    effects = live_turns.sound(state) if _is_sound(state, audio) else []
+    item = state.conversation.get(state.live.items.get("assistant", ""))
+    if item is None:
+        # The model is silent between two turns.
+        return []
+    item.audio_characters += len(audio)
+    return [*effects, make(AudioDelta, (item.id, item.id, audio))]
+
+
+def _is_sound(state: SessionState, audio: str) -> bool:
+    from runner.audio.samples import peak
+
+    try:
+        return peak(state.configuration.output_format.decode(decoded(audio))) > _QUIET
+    except ValueError:
+        # Whoever plays it says that it cannot be decoded.
+        return True
+
+
+def _used(state: SessionState, event: JsonObject) -> list[Effect]:
+    state.usage.live_s += state.live.bill(state.side.number(state.side.table(event, "usage"), "seconds"))
+    return []
+
+
+def _closed(state: SessionState, event: JsonObject) -> list[Effect]:
+    state.closing.is_over = True
+    _used(state, event)
+    return [*live_turns.end_all_turns(state), Concluded(state.closing.is_asked, state.side.text(event, "reason"))]
+
+
+def _added(state: SessionState, event: JsonObject) -> list[Effect]:
+    """Text of the client has come to the model; what the user has typed is a turn of the conversation by this."""
+    asked_by = state.side.identifier(event, "client_event_id") or state.conversation.first_unconfirmed(state.sent)
+    effects: list[Effect] = []
+    for item in [each for each in state.conversation.items if each.asked_by and each.asked_by == asked_by]:
+        item.asked_by, item.status = "", "completed"
+        state.conversation.confirms = True
+        effects += state.conversation.end_turn(item)
+    return effects
+
+
+def _refused(state: SessionState, event: JsonObject) -> list[Effect]:
+    error = event.get("error")
+    named = event.get("client_event_id")
+    if isinstance(error, dict) and (cause := error.get("client_event_id") or named):
+        event = {**event, "error": {**error, "event_id": cause}}
+    return SESSION_ROUTES["error"](state, event)
+
+
+LIVE_ROUTES: Final = {
+    "error": _refused,
+    "session.closed": _closed,
+    "session.input_transcript.delta": _heard,
+    "session.instructions.appended": _added,
+    "session.output_audio.delta": _audio,
+    "session.output_transcript.delta": _spoken,
+    "session.started": _started,
+    "session.updated": SESSION_ROUTES["session.updated"],
+    "session.usage.updated": _used,
+}
+"""The events that change the state of a Live session."""
+
+LIVE_TYPES: Final = frozenset(LIVE_ROUTES) | {
+    "decision.event",
+    "decision.item.created",
+    "decision.item.deleted",
+    "info",
+    "response.event",
+    "session.commentary.appended",
+    "session.delegation.created",
+    "session.input_audio.append",
+    "session.input_audio.muted",
+    "session.input_audio.unmuted",
+    "session.output_audio.fixture.played",
+    "session.output_audio.fixture.playing",
+    "session.thinking.appended",
+    "transport.answered",
+    "transport.dtmf.received",
+    "transport.dtmf.send",
+    "transport.dtmf.sent",
+    "transport.failed",
+    "transport.ringing",
+}
+"""All 28 server events of a Live session."""

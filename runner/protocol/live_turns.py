@@ -1,0 +1,74 @@
+"""The turns of a Live session as items and responses of its conversation, so that all who read one know them.
+
+What the model says between two pauses is a response that nobody has announced; it answers the oldest request to say
+something, if there is one. A response that has brought no words answers nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from runner.protocol.effects import Effect, ResponseEnded, ResponseStarted, SpeechStarted
+
+if TYPE_CHECKING:
+    from runner.protocol.state import SessionState
+    from runner.protocol.voices import Place, Voice
+
+Status = Literal["completed", "incomplete"]
+
+
+def speak(state: SessionState, voice: Voice, place: Place) -> list[Effect]:
+    """A voice says something; returns the end of its turn before and the beginning of a new one, if it has these."""
+    is_new = state.live.voices.add(voice, place)
+    return [*end_turn(state, voice), *_begin(state, voice, place.start_ms or 0)] if is_new else []
+
+
+def sound(state: SessionState) -> list[Effect]:
+    """The model sounds; returns the beginning of its turn, if it has that."""
+    is_new = state.live.voices.sound("assistant", state.clock())
+    return _begin(state, "assistant", 0) if is_new else []
+
+
+def end_silent_turns(state: SessionState) -> list[Effect]:
+    """End the turns after which nothing has come for as long as a pause."""
+    return [effect for voice in state.live.voices.fallen_silent(state.clock()) for effect in end_turn(state, voice)]
+
+
+def end_all_turns(state: SessionState, status: Status = "completed") -> list[Effect]:
+    """End the turns of both voices; what the user says is written down before the answer."""
+    voices: tuple[Voice, Voice] = ("user", "assistant")
+    return [effect for voice in voices for effect in end_turn(state, state.live.voices.end(voice), status)]
+
+
+def end_turn(state: SessionState, voice: Voice, status: Status = "completed") -> list[Effect]:
+    """End the turn of a voice; nothing happens where it has none."""
+    item = state.conversation.get(state.live.items.pop(voice, ""))
+    if item is None:
+        return []
+    item.status = status
+    if voice == "user":
+        state.pending.turn = "none"
+        return state.conversation.end_turn(item)
+    asked = state.pending.end(item.id, {})
+    is_step = asked is not None and bool(asked.event_id) and not item.text
+    if asked is not None and is_step:
+        state.pending.requests.insert(0, asked)
+    state.usage.responses += not is_step
+    request_id = asked.first_id if asked else ""
+    return [*state.conversation.end_turn(item), ResponseEnded(item.id, status, request_id=request_id, is_step=is_step)]
+
+
+def _begin(state: SessionState, voice: Voice, start_ms: int) -> list[Effect]:
+    item_id = state.live.items[voice] = state.live.new_id()
+    state.live.last_voice = voice
+    item = state.conversation.put({"id": item_id, "type": "message", "role": voice})
+    if voice == "user":
+        state.pending.hear("speaking", start_ms)
+        return [SpeechStarted(item_id, start_ms, interrupts=False)]
+    item.response_id = item_id
+    state.pending.begin(item_id, {})
+    asked = state.pending.request_of(item_id)
+    if asked is None or not asked.first_id:
+        return [ResponseStarted(item_id)]
+    questions = state.conversation.unconfirmed_turns(state.sent)
+    return [*questions, ResponseStarted(item_id, asked.first_id, asked.at_s)]

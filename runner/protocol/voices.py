@@ -1,0 +1,105 @@
+"""Which turns the voices of a Live session make: the endpoint sends words on one timeline, and no turns.
+
+A voice's turn is over after a pause, or once the other voice has spoken after it: what then comes of it is another turn.
+Words may come late, so a turn ends where its voice stopped, not where its last words arrive.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple
+
+PAUSE_S: Final = 1.5
+"""A pause of a voice that ends its turn, in seconds."""
+_LONGEST_PIECE_S: Final = 30.0
+"""A piece that lasts longer than this is not believed to, in seconds."""
+
+Voice = Literal["user", "assistant"]
+OTHER: Final[dict[Voice, Voice]] = {"user": "assistant", "assistant": "user"}
+
+
+class Place(NamedTuple):
+    """Where a piece of speech lies on the session's timeline, and when it came."""
+
+    start_ms: int | None
+    """None where the endpoint does not say."""
+    end_ms: int | None
+    at_s: float
+    """By the client's clock, in seconds."""
+
+    @property
+    def duration_s(self) -> float:
+        """How long it lasts, in seconds; 0 where that is not known."""
+        if self.start_ms is None or self.end_ms is None:
+            return 0.0
+        return min(max(0, self.end_ms - self.start_ms) / 1000, _LONGEST_PIECE_S)
+
+
+@dataclass(slots=True)
+class _Turn:
+    """What one voice is saying."""
+
+    end_ms: int | None
+    """Where it has come to on the timeline."""
+    heard_s: float
+    """By the client's clock, until when it lasts at least, in seconds."""
+    followed_ms: int | None = None
+    """Where the other voice began after it; None while it has not."""
+
+
+class Voices:
+    """Which turns are going on, by the pieces of both voices in the order in which they come."""
+
+    def __init__(self) -> None:
+        self._turns: dict[Voice, _Turn] = {}
+
+    def __contains__(self, voice: Voice) -> bool:
+        return voice in self._turns
+
+    @property
+    def due_s(self) -> float:
+        """When the next turn is over if nothing more comes of it, by the client's clock; infinite while there is none."""
+        return min((each.heard_s + PAUSE_S for each in self._turns.values()), default=math.inf)
+
+    def add(self, voice: Voice, place: Place) -> bool:
+        """Take in a piece of a voice; returns whether it belongs to a new turn, so that the one before has ended."""
+        turn, other = self._turns.get(voice), self._turns.get(OTHER[voice])
+        is_new = turn is None or _is_apart(turn, place)
+        if turn is None or is_new:
+            turn = self._turns[voice] = _Turn(place.end_ms, place.at_s)
+        turn.heard_s = max(turn.heard_s, place.at_s + place.duration_s)
+        if place.end_ms is not None:
+            turn.end_ms = max(turn.end_ms or 0, place.end_ms)
+        is_after = other is not None and place.start_ms is not None and (other.end_ms or 0) <= place.start_ms
+        if is_new and other is not None and is_after:
+            other.followed_ms = place.start_ms
+        return is_new
+
+    def sound(self, voice: Voice, at_s: float) -> bool:
+        """Take in that a voice sounds, whether or not its words have come; returns whether its turn begins with it."""
+        turn = self._turns.get(voice)
+        if turn is None:
+            self._turns[voice] = _Turn(None, at_s)
+            return True
+        turn.heard_s = max(turn.heard_s, at_s)
+        return False
+
+    def fallen_silent(self, at_s: float) -> list[Voice]:
+        """The voices whose turns are over by now, and end."""
+        silent = [voice for voice, turn in self._turns.items() if at_s >= turn.heard_s + PAUSE_S]
+        return [self.end(voice) for voice in silent]
+
+    def end(self, voice: Voice) -> Voice:
+        """End the turn of a voice, if there is one."""
+        self._turns.pop(voice, None)
+        return voice
+
+
+def _is_apart(turn: _Turn, place: Place) -> bool:
+    """Whether a piece is no part of a turn any more."""
+    if place.start_ms is None or turn.end_ms is None:
+        return place.at_s - turn.heard_s >= PAUSE_S
+    if turn.followed_ms is not None and place.start_ms >= turn.followed_ms:
+        return True
+    return place.start_ms - turn.end_ms >= PAUSE_S * 1000
