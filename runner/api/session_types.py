@@ -18,6 +18,8 @@ SESSION_CLOSE: Final = "session.close"
 """Asks a translation for its last words, and a Live session for its end; the endpoint sends `session.closed`."""
 LIVE_START: Final = "session.start"
 """The first event of a Live session, which brings its configuration."""
+LIVE_CHANGES: Final = frozenset({"delegation", "triggers"})
+"""What can be changed about a Live session once it has started."""
 
 MAX_APPEND_BYTES: Final = 15 * 1024 * 1024
 """The longest base64 text that one event may append, in bytes."""

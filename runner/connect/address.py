@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
+from runner.api.session_types import SessionType
 from runner.connect.handshake import Address
 from runner.settings.endpoint import AzureEndpoint, CustomEndpoint, LocalEndpoint, OpenAIEndpoint, RemoteEndpoint
-from runner.settings.profile import Profile, RealtimeSettings, TranscriptionSettings, TranslationSettings
+from runner.settings.profile import LiveSettings, Profile, RealtimeSettings, TranscriptionSettings
 
+_PATHS: Mapping[SessionType, str] = {"translation": "/realtime/translations", "live": "/live/sessions"}
+"""Where the kinds of sessions are that are not at `/realtime`."""
 _LOCAL_BASE = "http://local/v1"
 
 
@@ -18,9 +21,9 @@ def address_of(profile: Profile, credential_headers: Mapping[str, str]) -> Addre
         credential_headers: The headers that authenticate the handshake; they win over the profile's own.
     """
     endpoint = profile.endpoint
-    path = "/realtime/translations" if isinstance(profile.session, TranslationSettings) else "/realtime"
+    path = _PATHS.get(profile.session.type, "/realtime")
     if isinstance(endpoint, LocalEndpoint):
-        url = _with_query(f"{_LOCAL_BASE}{path}", _subject(profile) or {"model": "local"})
+        url = _with_query(f"{_LOCAL_BASE}{path}", _subject(profile) or _local_subject(profile))
         return Address(url, dict(credential_headers))
     url = _with_query(_extended(_base(endpoint), path), {**endpoint.query, **_own_query(profile, endpoint)})
     return Address(url, _headers(endpoint, credential_headers))
@@ -51,7 +54,7 @@ def model_name(profile: Profile) -> str | None:
     """The model, or on Azure the deployment, that a session connects with."""
     if profile.model:
         return profile.model.name
-    return profile.session.model if isinstance(profile.session, RealtimeSettings) else None
+    return profile.session.model if isinstance(profile.session, RealtimeSettings | LiveSettings) else None
 
 
 def _base(endpoint: RemoteEndpoint) -> str:
@@ -83,8 +86,13 @@ def _subject(profile: Profile) -> dict[str, str]:
         return {"call_id": call_id}
     if isinstance(profile.session, TranscriptionSettings):
         return {"intent": "transcription"}
-    name = model_name(profile)
+    # A Live session names its model in its first event.
+    name = model_name(profile) if not isinstance(profile.session, LiveSettings) else None
     return {"model": name} if name else {}
+
+
+def _local_subject(profile: Profile) -> dict[str, str]:
+    return {} if isinstance(profile.session, LiveSettings) else {"model": "local"}
 
 
 def _transcription_deployment(profile: Profile) -> str | None:

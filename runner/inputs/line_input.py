@@ -53,7 +53,8 @@ class LineInput(SessionInput):
                     await session.say(text)
                 else:
                     await _send_event(session, number, text)
-        if self._settings.format == "events" and session.state.is_hearing_speech:
+        is_live = session.state.kind == "live"
+        if self._settings.format == "events" and session.state.is_hearing_speech and not is_live:
             # No silence follows by which turn detection would find the end of the turn.
             await session.send({"type": "input_audio_buffer.commit"})
         await session.wait_idle()
@@ -74,7 +75,7 @@ async def _send_event(session: Session, number: int, line: str) -> None:
     if not isinstance(event, dict) or not isinstance(event.get("type"), str):
         msg = f"stdin:{number}: not a client event: a JSON object with a `type` is expected"
         raise InputError(msg, hint='such as {"type": "response.create"}')
-    if event["type"] == "response.create" and not out_of_band(event):
+    if event["type"] == "response.create" and session.state.kind != "live" and not out_of_band(event):
         await session.wait_answered()
     await session.send(event)
 

@@ -10,6 +10,7 @@ import anyio
 from runner import logs
 from runner.audio.resampling import Resampler
 from runner.errors import InputError, ProtocolError, RunnerError
+from runner.inputs.live_answer import answered
 from runner.inputs.pacing import Pace
 from runner.inputs.spoken_audio import SpokenAudio
 
@@ -59,7 +60,9 @@ class Sender:
     ) -> None:
         self.session = session
         self.form = session.state.configuration.input_format
-        self._is_translated = session.state.kind == "translation"
+        self._kind = session.state.kind
+        self._is_muted = False
+        """Whether the endpoint of a Live session was told that the input is muted."""
         self._turn_bytes = 0
         self._rate = rate
         self._spoken = SpokenAudio(session) if has_end else None
@@ -80,7 +83,7 @@ class Sender:
     @property
     def frame_bytes(self) -> int:
         """The size of what is sent at a time in real time, in the session's format."""
-        return self.form.size_bytes(_TRANSLATED_FRAME_MS if self._is_translated else _FRAME_MS)
+        return self.form.size_bytes(_TRANSLATED_FRAME_MS if self._kind == "translation" else _FRAME_MS)
 
     @property
     def turn_ms(self) -> float:
@@ -99,7 +102,15 @@ class Sender:
 
     async def send_samples(self, pcm: bytes, *, last: bool = False) -> None:
         """Send 16-bit samples, or silence where they may be an echo; `last` also sends what the resampler holds."""
-        is_silent = (self._switch is not None and self._switch.is_muted) or self._hears_itself
+        is_muted = self._switch is not None and self._switch.is_muted
+        is_silent = is_muted or self._hears_itself
+        if self._kind == "live":
+            if is_muted is not self._is_muted:
+                self._is_muted = is_muted
+                await self.session.send({"type": f"session.input_audio.{'mute' if is_muted else 'unmute'}"})
+            if is_silent and not last:
+                # Near-silence takes its place.
+                return
         await self.send(self.encoded(bytes(len(pcm)) if is_silent else pcm, last=last))
 
     async def send(self, audio: bytes) -> None:
@@ -118,6 +129,8 @@ class Sender:
     async def end(self, pace: Pace, *, trailing_silence_ms: int, name: str, hearing_timeout_s: float) -> None:
         """End the last turn: by silence where turn detection is on, else by a commit and a request for an answer.
 
+        A Live session hears silence anyway; what was said to it is to be answered.
+
         Args:
             pace: How fast silence is sent.
             trailing_silence_ms: Silence by which turn detection finds the end, in milliseconds.
@@ -128,8 +141,11 @@ class Sender:
         Raises:
             InputError: the turn is too short.
         """
-        if self._is_translated:
+        if self._kind == "translation":
             await self._keep_silent(trailing_silence_ms / 1000, pace)
+        elif self._kind == "live":
+            settle_s = trailing_silence_ms / 1000
+            await answered(self.session, name, settle_s=settle_s, timeout_s=settle_s + hearing_timeout_s)
         elif self.session.state.configuration.detects_turns:
             await self._keep_silent(trailing_silence_ms / 1000, pace)
             await self._heard(hearing_timeout_s)
@@ -174,7 +190,7 @@ class Sender:
     async def leave(self) -> None:
         """Commit the turn in whose middle the input is cut off, since turn detection would wait for more."""
         with anyio.move_on_after(_LEAVE_S, shield=True), suppress(RunnerError):
-            if self._is_speaking:
+            if self._is_speaking and self._kind != "live":
                 await self.session.send({"type": "input_audio_buffer.commit"})
 
     async def _heard(self, timeout_s: float) -> None:

@@ -21,6 +21,8 @@ _HASH_CHARACTERS: Final = 16
 _AUDIO_KEYS: Final = {
     "input_audio_buffer.append": "audio",
     "session.input_audio_buffer.append": "audio",
+    "session.input_audio.append": "audio",
+    "session.output_audio.fixture.play": "audio",
     "response.output_audio.delta": "delta",
     "response.audio.delta": "delta",
     "session.output_audio.delta": "delta",

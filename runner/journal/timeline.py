@@ -6,7 +6,7 @@ from contextlib import suppress
 from statistics import median
 from typing import Final, Literal
 
-from runner.journal import assistant_side, user_side
+from runner.journal import assistant_side, live_side, user_side
 from runner.journal.record import Record, audio_bytes
 from runner.journal.rows import ConnectionSpan, Header, Row, Rows, Summary, Who
 from runner.protocol.configuration import Configuration
@@ -49,6 +49,7 @@ class Timeline:
         self._side = SideFields()
         self._speech = user_side.UserSpeech(self._rows, self._side)
         self._answers = assistant_side.Answers(self._rows, self._side)
+        self._live = live_side.LiveSpeech(self._rows, self._side, self._answers.usage)
         self._sent: OrderedDict[str, tuple[str, float]] = OrderedDict()
         self._streams: dict[Who, tuple[Row, Moment]] = {}
         self._configuration: dict[int, Configuration] = {}
@@ -75,7 +76,7 @@ class Timeline:
     def summary(self) -> Summary:
         """The numbers so far."""
         who = [row.who for row in self.rows]
-        firsts_s, usage = self._answers.firsts_s, self._answers.usage
+        firsts_s, usage = [*self._answers.firsts_s, *self._live.firsts_s], self._answers.usage
         return Summary(
             turns=who.count("user"),
             responses=who.count("assistant"),
@@ -89,8 +90,8 @@ class Timeline:
             input_tokens=usage.input_tokens,
             cached_tokens=usage.cached_tokens,
             output_tokens=usage.output_tokens,
-            heard_s=round(self._speech.heard_s, 3),
-            spoken_s=round(self._answers.spoken_s + self._translated_s, 3),
+            heard_s=round(self._speech.heard_s + self._live.heard_s, 3),
+            spoken_s=round(self._answers.spoken_s + self._translated_s + self._live.spoken_s, 3),
         )
 
     def take(self, record: Record) -> None:
@@ -109,6 +110,9 @@ class Timeline:
                     self._items.add(item_id)
 
     def _receive(self, kind: str, event: JsonObject) -> None:
+        if self._live.is_live and (live := live_side.IN_ROUTES.get(kind)):
+            live(self._live, event)
+            return
         if kind == "input_audio_buffer.speech_started":
             self._restoring = False
         if route := user_side.IN_ROUTES.get(kind):
@@ -128,8 +132,11 @@ class Timeline:
             self._sent.popitem(last=False)
         if kind == "conversation.item.create":
             self._create(table(event, "item"))
-        elif kind == "session.update":
+        elif kind in {"session.update", "session.start"}:
+            self._live.is_live = self._live.is_live or kind == "session.start"
             self._configured.ask(self._side.identifier(event, "event_id"), table(event, "session"))
+        elif live := live_side.OUT_ROUTES.get(kind):
+            live(self._live, event)
         elif route := user_side.OUT_ROUTES.get(kind):
             route(self._speech, event)
         elif reply := assistant_side.OUT_ROUTES.get(kind):
@@ -213,11 +220,18 @@ class Timeline:
         self._connection["session_id"] = session_id
         self._use_formats(session)
 
+    def opened(self, event: JsonObject) -> None:
+        """The endpoint has started a Live session, as it says."""
+        self.greeted(event)
+        self.configured(event)
+
     def configured(self, event: JsonObject) -> None:
         """The endpoint reports its configuration, which may differ from what the client asked for."""
         session, configuration = table(event, "session"), self._configured
         configuration.confirm(session)
-        drift = differences({"type": session.get("type"), **configuration.asked}, session)
+        drift = differences(
+            {"type": "live" if self._live.is_live else session.get("type"), **configuration.asked}, session
+        )
         self._rows.add("session", "configured", differs=[str(each) for each in drift])
         self._use_formats(session)
 
@@ -261,11 +275,12 @@ class Timeline:
 
     def _use_formats(self, session: JsonObject) -> None:
         self._speech.form = format_of(session, "input")
-        self._answers.form = format_of(session, "output")
+        self._answers.form = self._live.form = format_of(session, "output")
 
 
 _ROUTES: Final[dict[str, Callable[[Timeline, JsonObject], None]]] = {
     "session.created": Timeline.greeted,
+    "session.started": Timeline.opened,
     "session.updated": Timeline.configured,
     "transcription_session.updated": Timeline.configured,
     "error": Timeline.failed,

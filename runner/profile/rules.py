@@ -9,6 +9,7 @@
 | `model-with-transcription` | a model beside a transcription session on OpenAI or Azure |
 | `model-with-call` | a model beside `call_id` |
 | `translation-unsupported` | a translation on Azure, which has none, or beside `call_id` |
+| `live-unsupported` | a Live session beside `call_id`, or by the preview protocol |
 | `model-twice` | `session.model` that differs from `model.name` |
 | `azure-api-version` | an `api_version` that is not a preview's: the current API takes none |
 | `azure-base-url` | a resource's address with a path |
@@ -56,7 +57,7 @@
 | `greeting-unsupported` | a greeting of a session that says nothing, or a recording of one that answers in text |
 | `greeting-after` | a greeting that waits for speech where nothing hears any |
 | `tool-twice` | two tools with one name, or one with the name of a tool that is built in |
-| `tools-unsupported` | tools in a session that has no model to call them |
+| `tools-unsupported` | tools in a session that has no model to call them; a Live session has one where it delegates |
 | `tool-undescribed` | (warning) a tool of which the model learns only the name |
 | `tool-schema` | parameters that are no JSON Schema of an object, or that refer to what is not in them |
 | `mcp-server-unnamed` | an MCP server without a name |
@@ -162,6 +163,7 @@ RULES = (
     Rule("model-with-transcription", rules_connection.model_with_transcription),
     Rule("model-with-call", rules_connection.model_with_call),
     Rule("translation-unsupported", rules_connection.translation_unsupported),
+    Rule("live-unsupported", rules_connection.live_unsupported),
     Rule("model-twice", rules_connection.model_twice),
     Rule("azure-api-version", rules_connection.azure_api_version),
     Rule("azure-base-url", rules_address.azure_base_url),

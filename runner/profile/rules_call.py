@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from runner.profile.keys import at
 from runner.profile.tables import Finding, Tables
 from runner.settings.input import MicrophoneInput, StdinInput
-from runner.settings.profile import RealtimeSettings
+from runner.settings.profile import LiveSettings, RealtimeSettings
 
 
 def greeting_words(tables: Tables) -> Iterator[Finding]:
@@ -28,9 +28,13 @@ def greeting_unsupported(tables: Tables) -> Iterator[Finding]:
     session = tables.session
     if not tables.greeting or not session:
         return
-    if not isinstance(session, RealtimeSettings):
+    if not isinstance(session, RealtimeSettings | LiveSettings):
         yield ("greeting",), f"a {session.type} session has nothing to say", "remove it", "table"
-    elif tables.greeting.audio is not None and session.output_modalities == ["text"]:
+    elif (
+        tables.greeting.audio is not None
+        and isinstance(session, RealtimeSettings)
+        and session.output_modalities == ["text"]
+    ):
         hint = 'remove it, or write session.output_modalities = ["audio"]'
         yield ("greeting", "audio"), "the session answers in text", hint, "key"
 
@@ -53,7 +57,7 @@ def greeting_after(tables: Tables) -> Iterator[Finding]:
 def idle_unsupported(tables: Tables) -> Iterator[Finding]:
     """Check-ins of a session that says nothing."""
     session = tables.session
-    if tables.idle and session and not isinstance(session, RealtimeSettings):
+    if tables.idle and session and not isinstance(session, RealtimeSettings | LiveSettings):
         hint = "remove it, or write run.limits.max_idle_s"
         yield ("idle",), f"a {session.type} session has nothing to say", hint, "table"
 

@@ -7,7 +7,7 @@ from runner.profile.tables import Finding, Tables, is_hosted, speaks_preview
 from runner.settings.auth import EntraAuth, NoAuth
 from runner.settings.endpoint import AzureEndpoint, LocalEndpoint, OpenAIEndpoint
 from runner.settings.hosts import is_loopback
-from runner.settings.profile import RealtimeSettings, TranscriptionSettings, TranslationSettings
+from runner.settings.profile import LiveSettings, RealtimeSettings, TranscriptionSettings, TranslationSettings
 
 _CLIENT_SECRET_FIELDS = ("tenant_id", "client_id", "client_secret")
 _CERTIFICATE_FIELDS = ("tenant_id", "client_id", "certificate_file")
@@ -20,16 +20,17 @@ def _joins_call(tables: Tables) -> bool:
 
 
 def model_missing(tables: Tables) -> Iterator[Finding]:
-    """A conversation or a translation on a hosted endpoint without a model."""
+    """A conversation or a translation on a hosted endpoint without a model; a Live session always names one."""
+    is_live = isinstance(tables.session, LiveSettings) and not isinstance(tables.endpoint, LocalEndpoint | None)
     if (
-        is_hosted(tables)
-        and isinstance(tables.session, RealtimeSettings | TranslationSettings)
+        ((is_hosted(tables) and isinstance(tables.session, RealtimeSettings | TranslationSettings)) or is_live)
         and tables.model is None
-        and not (isinstance(tables.session, RealtimeSettings) and tables.session.model)
+        and not (isinstance(tables.session, RealtimeSettings | LiveSettings) and tables.session.model)
         and "model" not in tables.invalid
         and not _joins_call(tables)
     ):
-        example = '"gpt-realtime-2"' if isinstance(tables.endpoint, OpenAIEndpoint) else "the name of a deployment"
+        known = '"gpt-live-1.1"' if is_live else '"gpt-realtime-2"'
+        example = known if isinstance(tables.endpoint, OpenAIEndpoint) else "the name of a deployment"
         yield ("model",), "is missing", f"add [model] with name = {example}", "table"
 
 
@@ -60,9 +61,21 @@ def translation_unsupported(tables: Tables) -> Iterator[Finding]:
     yield ("session", "type"), problem, 'use endpoint.kind = "openai", or "custom", without call_id', "value"
 
 
+def live_unsupported(tables: Tables) -> Iterator[Finding]:
+    """A Live session where there is none: in a call of the Realtime API, and by the preview protocol."""
+    if not isinstance(tables.session, LiveSettings):
+        return
+    if _joins_call(tables):
+        problem = "a call is a conversation of the Realtime API"
+        yield ("session", "type"), problem, 'write "realtime", or remove endpoint.call_id', "value"
+    elif speaks_preview(tables):
+        problem = "the preview protocol has no Live sessions"
+        yield ("session", "type"), problem, "remove endpoint.api_version", "value"
+
+
 def model_twice(tables: Tables) -> Iterator[Finding]:
     """Two models that differ."""
-    inner = tables.session.model if isinstance(tables.session, RealtimeSettings) else None
+    inner = tables.session.model if isinstance(tables.session, RealtimeSettings | LiveSettings) else None
     if inner and tables.model and inner != tables.model.name:
         yield ("session", "model"), "differs from model.name", "write the model in [model] only", "value"
 

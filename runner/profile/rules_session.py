@@ -11,7 +11,7 @@ from runner.profile.legacy_fields import GONE, MOVED, successor
 from runner.profile.tables import Finding, Tables, is_hosted, speaks_preview
 from runner.profile.tool_keys import tools_of
 from runner.settings.input import StdinInput, answers_calls
-from runner.settings.profile import RealtimeSettings, TranscriptionSettings, TranslationSettings
+from runner.settings.profile import LiveSettings, RealtimeSettings, TranscriptionSettings, TranslationSettings
 
 _NO_REASONING = re.compile(r"gpt-realtime(-1\.5|-mini)?(-\d{4}-\d{2}-\d{2})?|gpt-4o(-mini)?-realtime.*")
 
@@ -91,7 +91,7 @@ def both_modalities(tables: Tables) -> Iterator[Finding]:
 
 def turn_detection_unsupported(tables: Tables) -> Iterator[Finding]:
     """Turn detection with a transcription model that refuses it."""
-    if isinstance(tables.session, TranslationSettings):
+    if isinstance(tables.session, TranslationSettings | LiveSettings):
         return
     audio = tables.session.audio if tables.session else None
     if not audio or not audio.input or not audio.input.transcription:
@@ -145,6 +145,11 @@ def no_first_response(tables: Tables) -> Iterator[Finding]:
     if tables.input and tables.input.kind == "none" and tables.run and tables.run.until == "response-done":
         problem = "without input nothing asks for a response"
         yield ("run", "until"), problem, 'use until = "signal", or another [input]', "value"
-    elif tables.session and tables.session.type != "realtime" and tables.run and tables.run.until == "response-done":
+    elif (
+        tables.session
+        and tables.session.type not in {"realtime", "live"}
+        and tables.run
+        and tables.run.until == "response-done"
+    ):
         problem = f"a {tables.session.type} session makes no response"
         yield ("run", "until"), problem, 'use until = "input-end", or "signal"', "value"

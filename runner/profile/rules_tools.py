@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+from runner.api.live_delegation import ResponsesDelegation
 from runner.profile.keys import Key, at, leaves
 from runner.profile.suggestion import nearest
 from runner.profile.tables import Finding, Tables
@@ -11,6 +12,7 @@ from runner.profile.tool_keys import given_texts, tool_schemas, tools_of
 from runner.settings.headers import request_header_problem
 from runner.settings.hosts import is_loopback
 from runner.settings.input import StdinInput
+from runner.settings.profile import LiveSettings
 from runner.settings.tool import END_SESSION
 
 _TYPES = ["array", "boolean", "integer", "null", "number", "object", "string"]
@@ -43,10 +45,19 @@ def _is_list(value: Any) -> bool:
 
 def tools_unsupported(tables: Tables) -> Iterator[Finding]:
     """Tools in a session that has no model to call them."""
-    if tables.session and tables.session.type != "realtime":
-        for name in ("tools", "mcp_servers"):
-            if tables.tree.get(name):
-                yield (name,), f"a {tables.session.type} session calls no tools", "remove them", "key"
+    if not tables.session or tables.session.type == "realtime":
+        return
+    problem, hint = f"a {tables.session.type} session calls no tools", "remove them"
+    if isinstance(tables.session, LiveSettings):
+        if isinstance(tables.session.delegation, ResponsesDelegation):
+            return
+        problem = "a Live model calls no tools itself"
+        hint = 'write [session.delegation] with type = "responses" and responses = { model = "…" }, which calls them'
+    for name in ("tools", "mcp_servers"):
+        if tables.tree.get(name):
+            yield (name,), problem, hint, "key"
+    if isinstance(tables.session, LiveSettings) and at(tables.tree, ("run", "tools", "hang_up")) is True:
+        yield ("run", "tools", "hang_up"), problem, hint, "key"
 
 
 def tool_undescribed(tables: Tables) -> Iterator[Finding]:

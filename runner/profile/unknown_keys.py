@@ -4,6 +4,7 @@ from typing import Any
 
 from runner.profile.foreign_keys import foreign_hint
 from runner.profile.keys import Key, at, dotted
+from runner.profile.live_keys import live_hint
 from runner.profile.model_keys import all_keys, slot_at
 from runner.profile.suggestion import choice, nearest
 from runner.settings.secret import KINDS as SECRET_KINDS
@@ -20,7 +21,7 @@ def meant_by(key: Key, tree: dict[str, Any]) -> str:
         kinds = [each for each in table if each in SECRET_KINDS]
         if len(kinds) > 1:
             return f"a reference is of one kind: keep {' or '.join(kinds)}"
-    if hint := foreign_hint(key):
+    if hint := live_hint(key, tree) or foreign_hint(key):
         return hint
     names = slot.for_value(table).names()
     if near := nearest(name, names):
@@ -29,6 +30,7 @@ def meant_by(key: Key, tree: dict[str, Any]) -> str:
     if others:
         return f"only {choice(others)} takes it"
     homes = [each[:-1] for each in all_keys() if each[-1] == name and each[:-1] != parent]
+    homes = [each for each in homes if len(each) == min(map(len, homes))]
     if len(homes) == 1:
         return f"it belongs in [{dotted(homes[0])}]" if homes[0] else "it belongs at the top, before all tables"
     return f"there are {', '.join(names)}" if 0 < len(names) <= 12 else ""

@@ -118,7 +118,7 @@ def _explained(
     elif kind == "session_type":
         given = value.get("type") if isinstance(value, dict) else None
         here = (*key, "type") if isinstance(value, dict) else key
-        kinds = ["realtime", "transcription", "translation"]
+        kinds = ["realtime", "transcription", "translation", "live"]
         problem = f"must be {choice(kinds)}" if isinstance(value, dict) else "must be a table"
         yield here, "value", "unknown-kind", problem, _near(given, kinds)
     elif kind == "secret_reference":

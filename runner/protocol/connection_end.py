@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 
 from runner.errors import EndpointUnreachable
 from runner.protocol.effects import Effect, TranscriptionEnded, TurnEnded
+from runner.protocol.live_turns import end_turn, owes_answer
+from runner.protocol.request import Request
+from runner.protocol.typed_text import ANSWER_AGAIN, COMMENTARY
+from runner.protocol.voices import Voices
 
 if TYPE_CHECKING:
-    from runner.protocol.request import Request
     from runner.protocol.state import SessionState
 
 
@@ -23,7 +26,10 @@ def end_connection(state: SessionState) -> list[Effect]:
         is_retried = state.retries_lost and each.failures < state.max_response_retries and (each.event_id or answerable)
         if not each.is_filler:
             (again if is_retried else state.unanswered).append(each)
-    effects: list[Effect] = state.translation.break_off(state.conversation)
+    if owes_answer(state) and answerable and state.retries_lost and not again:
+        again.append(Request("", "response", ANSWER_AGAIN))
+    effects: list[Effect] = [*state.translation.break_off(state.conversation), *end_turn(state, "user", "incomplete")]
+    state.live.voices = Voices()
     if state.kind == "transcription":
         lost = EndpointUnreachable("the connection ended before what was said was written down")
         effects += [TranscriptionEnded(item_id, lost) for item_id in transcribing]
@@ -38,5 +44,7 @@ def end_connection(state: SessionState) -> list[Effect]:
         effects += state.rounds.call(response_id, cut_short[response_id].first_id, made, is_over=False)[0]
     state.conversation.break_off(broken_off, state.sent)
     for each in again:
-        state.pending.repeat(each)
+        # The next connection of a Live session is told of the question with the conversation.
+        is_told = state.kind == "live" and each.event.get("type") != COMMENTARY
+        state.pending.repeat(each._replace(event=ANSWER_AGAIN) if is_told else each)
     return effects

@@ -45,6 +45,11 @@ _SHOWN_IN: Mapping[str, _Shown] = {
         "audio.input.transcription": frozenset({"model"}),
         "audio.output": frozenset({"language"}),
     },
+    "live": {
+        "": frozenset({"audio", "delegation", "instructions", "model", "store", "triggers"}),
+        "audio": frozenset({"format", "output"}),
+        "audio.output": frozenset({"voice"}),
+    },
 }
 
 

@@ -26,7 +26,9 @@ class Live:
     def __init__(self, before: Live | None = None) -> None:
         self.voices = Voices()
         self.items: dict[Voice, str] = {}
-        self.last_voice: Voice | None = None
+        self.last_voice: Voice | None = before.last_voice if before else None
+        self.last_at_s = 0.0
+        """When something was last said, by the client's clock, in seconds."""
         self._numbers: count[int] = before._numbers if before else count(1)  # noqa: SLF001  # of the same class
         self._billed_s = 0.0
 

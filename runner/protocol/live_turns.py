@@ -6,7 +6,7 @@ something, if there is one. A response that has brought no words answers nothing
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from runner.protocol.effects import Effect, ResponseEnded, ResponseStarted, SpeechStarted
 
@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 
 Status = Literal["completed", "incomplete"]
 
+_ANSWERED_WITHIN_S: Final = 15.0
+"""What the user has said longer ago and the model has not answered needs no answer, in seconds."""
+
 
 def speak(state: SessionState, voice: Voice, place: Place) -> list[Effect]:
     """A voice says something; returns the end of its turn before and the beginning of a new one, if it has these."""
-    is_new = state.live.voices.add(voice, place)
+    is_new, state.live.last_at_s = state.live.voices.add(voice, place), place.at_s
     return [*end_turn(state, voice), *_begin(state, voice, place.start_ms or 0)] if is_new else []
 
 
@@ -56,6 +59,12 @@ def end_turn(state: SessionState, voice: Voice, status: Status = "completed") ->
     state.usage.responses += not is_step
     request_id = asked.first_id if asked else ""
     return [*state.conversation.end_turn(item), ResponseEnded(item.id, status, request_id=request_id, is_step=is_step)]
+
+
+def owes_answer(state: SessionState) -> bool:
+    """Whether the user has just said something that the model has not begun to answer."""
+    is_just_said = state.clock() - state.live.last_at_s < _ANSWERED_WITHIN_S
+    return state.kind == "live" and state.live.last_voice == "user" and is_just_said
 
 
 def _begin(state: SessionState, voice: Voice, start_ms: int) -> list[Effect]:

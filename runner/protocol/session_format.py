@@ -52,6 +52,9 @@ def _named(session: JsonObject, side: Direction) -> tuple[Any, Any]:
     audio = session.get("audio")
     settings = audio.get(side) if isinstance(audio, dict) else None
     form = settings.get("format") if isinstance(settings, dict) else session.get(f"{side}_audio_format")
+    if form is None and isinstance(audio, dict):
+        # A Live session has one format for both directions.
+        form = audio.get("format")
     return (form.get("type"), form.get("rate")) if isinstance(form, dict) else (form, None)
 
 

@@ -1,16 +1,25 @@
-"""The first event of every connection: what a profile asks of the server."""
+"""The first client event of every connection: what a profile asks of the server."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from runner.api.session_types import LIVE_START
+from runner.settings.profile import LiveSettings
 
 if TYPE_CHECKING:
     from runner.protocol.json_fields import JsonObject
     from runner.settings.profile import Profile
 
 
+LOCAL_MODEL = "local"
+"""What the model of the local endpoint is called where the profile names none."""
+
+
 def session_update(profile: Profile) -> JsonObject:
     """The `session.update` event of a profile: only what it sets, `extra` merged in, never the model.
+
+    A Live session begins with `session.start` instead, which names the model too.
 
     Whatever depends on what is asked for, such as the format of the audio that goes in, reads it from this event.
     """
@@ -21,9 +30,12 @@ def session_update(profile: Profile) -> JsonObject:
     session = dumped.get("session", {})
     asked = merged({"type": profile.session.type, **session}, dict(profile.session.extra))
     asked.pop("model", None)
-    if profile.session.type == "translation":
+    if profile.session.type in {"translation", "live"}:
         # The address says it, and the API knows no such field.
         asked.pop("type")
+    if isinstance(profile.session, LiveSettings):
+        name = profile.model.name if profile.model else profile.session.model
+        return {"type": LIVE_START, "session": {"model": name or LOCAL_MODEL, **asked}}
     return {"type": "session.update", "session": asked}
 
 

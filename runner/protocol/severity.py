@@ -184,6 +184,20 @@ def _closing_error(close_code: int, reason: str) -> type[RunnerError]:
     return _CLOSE_ERRORS.get(close_code, EndpointUnreachable)
 
 
+def error_for_conclusion(reason: str) -> RunnerError:
+    """The error of a session that the endpoint has closed by itself with `session.closed`, by the reason that it gives.
+
+    Args:
+        reason: `expired`, `content`, `remote_hangup` or `connection_lost`; nothing where it gives none.
+    """
+    text = f"the endpoint closed the session: {brief(reason)}" if reason else "the endpoint closed the session"
+    if reason == "expired":
+        return EndpointBusy(text, code="session_expired")
+    if reason == "content":
+        return SessionRefused(text, hint="what was said is against the endpoint's rules")
+    return EndpointUnreachable(text)
+
+
 def refused_before_greeting(error: RunnerError) -> RunnerError | None:
     """The refusal that an error stands for which came instead of a greeting, where another attempt would be in vain.
 

@@ -1,7 +1,7 @@
 """Which turns the voices of a Live session make: the endpoint sends words on one timeline, and no turns.
 
-A voice's turn is over after a pause, or once the other voice has spoken after it: what then comes of it is another turn.
-Words may come late, so a turn ends where its voice stopped, not where its last words arrive.
+A voice's turn is over after a pause, or once the other voice has spoken after it: what then comes of it is another
+turn. Words may come late, so a turn ends where its voice stopped, not where its last words arrive.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Voices:
 
     @property
     def due_s(self) -> float:
-        """When the next turn is over if nothing more comes of it, by the client's clock; infinite while there is none."""
+        """When the next turn is over if nothing more comes of it, by the client's clock; infinite without a turn."""
         return min((each.heard_s + PAUSE_S for each in self._turns.values()), default=math.inf)
 
     def add(self, voice: Voice, place: Place) -> bool:

@@ -15,6 +15,7 @@ from runner.protocol.effects import (
     FunctionCalled,
     ResponseEnded,
     ResponseStarted,
+    SpeechStarted,
     TextDelta,
     TurnEnded,
 )
@@ -24,13 +25,20 @@ from runner.settings.limits import Limits
 
 _NEAR = 0.8
 _LEAST_WAIT_S = 1e-6
-_ACTS = frozenset({ResponseStarted, ResponseEnded, TextDelta, AudioDelta, TurnEnded, FunctionCalled, FunctionAnswered})
+_ACTS = frozenset(
+    {ResponseStarted, ResponseEnded, SpeechStarted, TextDelta, AudioDelta, TurnEnded, FunctionCalled, FunctionAnswered}
+)
 _SPEECH = (
     "input_audio_buffer.speech_started",
     "input_audio_buffer.speech_stopped",
     "input_audio_buffer.committed",
 )
-_TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
+_SPENDING = (
+    "conversation.item.input_audio_transcription.completed",
+    "session.usage.updated",
+    "session.closed",
+)
+"""The events that say what was used beside responses."""
 
 Clock = Literal["max_duration_s", "max_idle_s"]
 _CLOCKS: tuple[Clock, ...] = ("max_duration_s", "max_idle_s")
@@ -73,7 +81,7 @@ class Budget:
     def take(self, update: Update) -> None:
         """Count what an update spends; it never waits."""
         kind = update.event.get("type") if update.event else None
-        acts, spends = kind in _SPEECH, kind == _TRANSCRIBED
+        acts, spends = kind in _SPEECH, kind in _SPENDING
         for effect in update.effects:
             acts = acts or type(effect) in _ACTS
             if isinstance(effect, ResponseEnded):

@@ -123,7 +123,7 @@ class _SessionReload:
             await renew(session.carriage, profile, plan.asked)
         else:
             if plan.update:
-                kind = {} if session.state.kind == "translation" else {"type": session.state.kind}
+                kind = {} if session.state.kind in {"translation", "live"} else {"type": session.state.kind}
                 await send_confirmed(session, {"type": "session.update", "session": {**kind, **plan.update}})
                 session.state.configuration.asked = plan.asked
             await renew(session.carriage, profile)

@@ -36,7 +36,12 @@ def encoded(event: JsonObject) -> str:
 
 
 def user_message(text: object) -> JsonObject:
-    """The item of what the user says; raises `IllegalEvent` for what is no text that every endpoint can read."""
+    """The item of what the user says; raises `IllegalEvent` as `checked_text` does."""
+    return {"type": "message", "role": "user", "content": [{"type": "input_text", "text": checked_text(text)}]}
+
+
+def checked_text(text: object) -> str:
+    """The text, which every endpoint can read; raises `IllegalEvent` for what is none."""
     if not isinstance(text, str):
         msg = f"a question is a text, not {type(text).__name__}"
         raise IllegalEvent(msg)
@@ -45,7 +50,7 @@ def user_message(text: object) -> JsonObject:
     except UnicodeEncodeError as error:
         msg = f"a question is Unicode text; character {error.start + 1} is half of a surrogate pair"
         raise IllegalEvent(msg) from None
-    return {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
+    return text
 
 
 def append_event(audio: bytes, event_id: str) -> JsonObject:

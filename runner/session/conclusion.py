@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 
 async def conclude(carriage: Carriage, by_s: float) -> None:
-    """Have the endpoint finish a translation before its session is closed; in any other session nothing happens.
+    """Have the endpoint finish a translation or a Live session before it is closed; other sessions finish nothing.
 
     Args:
         carriage: Where the session is.
         by_s: When to do without the rest, on the event loop's clock, in seconds.
     """
-    if (link := carriage.link) is None or carriage.state.kind != "translation":
+    if (link := carriage.link) is None or carriage.state.kind not in {"translation", "live"}:
         return
     carriage.leave()
     await link.conclude(by_s)
@@ -27,5 +27,5 @@ async def conclude(carriage: Carriage, by_s: float) -> None:
     if lost := link.pump.failure:
         link.note(closed_note(lost))
         carriage.end(lost)
-    else:
+    elif carriage.state.kind == "translation":
         carriage.give_up(ProtocolError("the endpoint did not finish the translation"))

@@ -29,13 +29,16 @@ if TYPE_CHECKING:
     from runner.session.link import Link
     from runner.settings.profile import Profile
 
-StepName = Literal[steps.OpeningStep, "session.created", "session.updated", "drift", "close", "models"]
+StepName = Literal[
+    steps.OpeningStep, "session.created", "session.updated", "session.started", "drift", "close", "models"
+]
 StepState = Literal["passed", "warned", "failed", "skipped"]
 
-_ORDER: Final[tuple[StepName, ...]] = (
-    *("dns", "tcp", "proxy", "tls", "credential", "handshake"),
-    *("session.created", "session.updated", "drift", "close", "models"),
-)
+_OPENING: Final[tuple[StepName, ...]] = ("dns", "tcp", "proxy", "tls", "credential", "handshake")
+_GREETED: Final[tuple[StepName, ...]] = ("session.created", "session.updated")
+_STARTED: Final[tuple[StepName, ...]] = ("session.started",)
+"""How a Live session begins, which the client's first event starts."""
+_REST: Final[tuple[StepName, ...]] = ("drift", "close", "models")
 _NORMAL_CLOSURE = 1000
 
 
@@ -88,7 +91,9 @@ class _ConnectionCheck:
         # One attempt, and drift is judged here.
         once = profile.run.reconnect.model_copy(update={"max_attempts": 0})
         run = profile.run.model_copy(update={"reconnect": once, "on_drift": "ignore"})
-        self.steps = {name: CheckedStep(name) for name in _ORDER}
+        self._is_live = profile.session.type == "live"
+        begun = _STARTED if self._is_live else _GREETED
+        self.steps = {name: CheckedStep(name) for name in (*_OPENING, *begun, *_REST)}
         self._asked = profile
         self._profile = profile.model_copy(update={"run": run})
         self._current: CheckedStep | None = None
@@ -143,17 +148,17 @@ class _ConnectionCheck:
     def received(self, event: JsonObject, *, epoch: int, at_s: float, size_bytes: int) -> None:
         """Take what the endpoint says of the session."""
         session = event.get("session")
-        if event.get("type") == "session.created" and isinstance(session, dict):
+        if event.get("type") in {"session.created", "session.started"} and isinstance(session, dict):
             self.see(" ".join(str(session[key]) for key in ("id", "model") if session.get(key)))
 
     def sent(self, event: JsonObject, *, epoch: int) -> None:
         """Take it that the session is being configured."""
-        if event["type"] == "session.update":
-            self.enter("session.updated")
+        if event["type"] in {"session.update", "session.start"}:
+            self.enter("session.started" if self._is_live else "session.updated")
 
     def note(self, event: JsonObject, *, epoch: int) -> None:
         """Take it that the connection is open."""
-        if event["type"] == "connection.opened":
+        if event["type"] == "connection.opened" and not self._is_live:
             self.enter("session.created")
 
     async def _try_session(self) -> None:
@@ -203,7 +208,7 @@ class _ConnectionCheck:
         step = self._current or self.steps["handshake"]
         if self._current is not None:
             step.took_s += anyio.current_time() - self._entered_s
-        if isinstance(error, AccessRefused) and step.name in ("handshake", "session.created"):
+        if isinstance(error, AccessRefused) and step.name in ("handshake", "session.created", "session.started"):
             step = self.steps["credential"]
         step.state, step.error, step.seen = "failed", error, ""
 

@@ -176,7 +176,8 @@ class Dialer:
         asked = renewed
         if asked is None:
             asked = self._carriage.state.configuration.asked or await self._first_asked()
-        await link.configure({"type": "session.update", "session": asked}, timeout_s=timeout_s)
+        first = session_update(profile)["session"].get("input", ()) if link.state.kind == "live" else ()
+        await link.configure(link.first_event(asked, profile.run.history, first), timeout_s=timeout_s)
         self._compare(asked, link, profile.run.on_drift)
         if self._carriage.id:
             wanted = self._carriage.state.configuration.wanted if renewed is None else renewed

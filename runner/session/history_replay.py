@@ -70,7 +70,7 @@ class HistoryReplay:
 
     def _missing(self, bounds: History) -> dict[Item, JsonObject]:
         if self._state.kind != "realtime":
-            # The other session types have no items.
+            # The other session types have no items; a Live session is told of the conversation as it starts.
             return {}
         conversation = self._state.conversation
         calls = {each.call_id for round_ in self._state.rounds.open for each in round_.calls}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from pydantic_core import from_json
 
+from runner.api.session_types import LIVE_CHANGES, LIVE_START
 from runner.connect.changes import Changes
 from runner.connect.clock import clock_behind_s
 from runner.connect.websocket import Closed, WebSocket
@@ -19,8 +20,9 @@ from runner.protocol.audio_append import append_message
 from runner.protocol.effects import FunctionAnswered, TurnEnded
 from runner.session.client_event import encoded, plain_event
 from runner.session.history_replay import HistoryReplay
+from runner.session.live_replay import LiveReplay
 from runner.session.pump import Dialect, Pump, Reader
-from runner.session.translation_close import TranslationClose
+from runner.session.session_close import SessionClose
 from runner.session.update import Update
 
 if TYPE_CHECKING:
@@ -88,8 +90,12 @@ class Link:
             dialect=incoming,
         )
         self._released = anyio.Event()
-        self._history = HistoryReplay(state, self.pump, changes, self.send)
-        self._closing = TranslationClose(state, changes, self.send)
+        self._history = (
+            LiveReplay(state, self.send)
+            if state.kind == "live"
+            else HistoryReplay(state, self.pump, changes, self.send)
+        )
+        self._closing = SessionClose(state, changes, self.send)
 
     @property
     def close_code(self) -> int | None:
@@ -130,22 +136,40 @@ class Link:
             return
         self.pump.read_by(self._recording)
 
+    def first_event(self, asked: JsonObject, bounds: History, first: Sequence[JsonObject] = ()) -> JsonObject:
+        """The first client event; that of a Live session brings the history too.
+
+        Args:
+            asked: The `session` object that is asked for.
+            bounds: How much of the conversation is replayed.
+            first: The messages that a Live session's history always begins with.
+        """
+        if not isinstance(self._history, LiveReplay):
+            return {"type": "session.update", "session": asked}
+        messages = self._history.messages(bounds, first)
+        return {"type": LIVE_START, "session": {**asked, **({"input": messages} if messages else {})}}
+
     async def configure(self, update: JsonObject, *, timeout_s: float) -> None:
         """Wait for the endpoint's greeting, send the configuration, and wait for its confirmation.
 
+        A Live session is greeted by the confirmation.
+
         Args:
-            update: The first `session.update`.
+            update: The first client event.
             timeout_s: How long the endpoint may take for each of the two, in seconds.
 
         Raises:
             SessionRefused: the endpoint answers with an error.
             EndpointUnreachable: it answers nothing in time.
         """
-        await self._awaited("session.created", lambda: self.state.greeted, timeout_s)
+        is_live = update["type"] == LIVE_START
+        if not is_live:
+            await self._awaited("session.created", lambda: self.state.greeted, timeout_s)
         with suppress(NotSent):
             # Why the connection is lost is known below.
             await self.send(update)
-        await self._awaited("session.updated", lambda: self.state.phase == "ready", timeout_s)
+        confirmation = "session.started" if is_live else "session.updated"
+        await self._awaited(confirmation, lambda: self.state.phase == "ready", timeout_s)
 
     async def prime(self, wanted: JsonObject, bounds: History, *, timeout_s: float) -> None:
         """Bring the endpoint up to the session: its configuration and the items of its conversation.
@@ -158,6 +182,8 @@ class Link:
         with suppress(NotSent):
             # The keeper learns of the end of the connection by `lost`.
             if wanted != self.state.configuration.wanted:
+                if self.state.kind == "live":
+                    wanted = {name: value for name, value in wanted.items() if name in LIVE_CHANGES}
                 await self.send({"type": "session.update", "session": wanted})
             await self._history.replay(bounds, timeout_s)
 
@@ -236,7 +262,7 @@ class Link:
         await self._connection.close()
 
     async def conclude(self, by_s: float = math.inf) -> None:
-        """Have the endpoint finish a translation, once, within a bounded time; other sessions have nothing to finish.
+        """Have the endpoint finish a translation or a Live session, once, within a bounded time; others finish nothing.
 
         Args:
             by_s: When to do without the rest, on the event loop's clock, in seconds.
@@ -271,4 +297,5 @@ class Link:
                 await self._changes.next()
         if scope.cancelled_caught:
             msg = f"the endpoint sent no `{what}` within {timeout_s:g} s"
-            raise EndpointUnreachable(msg, hint="does it speak the Realtime protocol?")
+            protocol = "Live" if self.state.kind == "live" else "Realtime"
+            raise EndpointUnreachable(msg, hint=f"does it speak the {protocol} protocol?")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.abc
 
 from runner.errors import ProfileError
 from runner.session.carriage import Carriage
@@ -105,6 +106,8 @@ async def kept_session(
         try:
             await tools.open_beside(keeper.open)
             tasks.start_soon(keeper.run)
+            if profile.session.type == "live":
+                _keep_speaking(carriage, outbox, tasks)
             if opened:
                 opened(session)
             if profile.greeting:
@@ -121,6 +124,16 @@ async def kept_session(
         finally:
             with anyio.move_on_after(_FAREWELL_S, shield=True):
                 await session.aclose()
+
+
+def _keep_speaking(carriage: Carriage, outbox: Outbox, tasks: anyio.abc.TaskGroup) -> None:
+    """Keep the audio of a Live session going, and end its turns by the clock."""
+    from runner.session.steady_stream import SteadyStream
+    from runner.session.turn_clock import TurnClock
+
+    outbox.steady = SteadyStream(carriage)
+    tasks.start_soon(outbox.steady.run)
+    tasks.start_soon(TurnClock(carriage).run)
 
 
 async def _greeting_audio(settings: Greeting | None) -> GreetingAudio | None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from runner.protocol.json_fields import JsonObject
     from runner.session.carriage import Carriage
     from runner.session.link import Link
+    from runner.session.steady_stream import SteadyStream
 
 Audio = bytes | bytearray | memoryview
 
@@ -38,6 +39,8 @@ class Outbox:
         """The audio that the next connection gets before anything else, None while there is none."""
         self.dropped_bytes = 0
         """How much audio was dropped for its age, in bytes."""
+        self.steady: SteadyStream | None = None
+        """Keeps the audio of a Live session going, None where audio is sent when there is some."""
         self.is_draining = False
         """Whether the session takes no more questions."""
         self._input_readers: list[Callable[[Audio], None]] = []
@@ -106,6 +109,8 @@ class Outbox:
 
     async def append_audio(self, audio: Audio) -> None:
         """Append audio to the endpoint's input buffer; raises as `send` does."""
+        if self.steady is not None:
+            await self.steady.room(memoryview(audio).nbytes)
         while (link := self._carriage.link) is not None and self._waiting is None:
             try:
                 await link.append_audio(audio)

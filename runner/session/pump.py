@@ -6,11 +6,12 @@ from time import time
 from pydantic_core import from_json
 
 from runner import logs
+from runner.api.session_types import LIVE_START
 from runner.audio.playout import INTERRUPTION
 from runner.connect.changes import Changes
 from runner.connect.frames import BrokenFrames, not_utf8
 from runner.connect.websocket import Closed, WebSocket
-from runner.errors import AccessRefused, EndpointBusy, EndpointUnreachable, ProtocolError, RunnerError, SessionRefused
+from runner.errors import AccessRefused, EndpointBusy, ProtocolError, RunnerError, SessionRefused
 from runner.protocol.connection_end import end_connection
 from runner.protocol.effects import (
     AudioDelta,
@@ -29,9 +30,10 @@ from runner.protocol.effects import (
 from runner.protocol.event_table import BRINGS_WORDS
 from runner.protocol.json_fields import JsonObject
 from runner.protocol.json_text import repaired
+from runner.protocol.live_turns import end_silent_turns
 from runner.protocol.receive import receive
 from runner.protocol.request import FILLER
-from runner.protocol.severity import refused_before_greeting, severity
+from runner.protocol.severity import error_for_conclusion, refused_before_greeting, severity
 from runner.protocol.state import SessionState
 from runner.session import effect_log
 from runner.session.update import Update
@@ -127,10 +129,23 @@ class Pump:
         """Take it that an error without a name refused the request that still waits, since nothing has come to it."""
         if refused := self._state.pending.refuse_doubted():
             asked, error = refused
-            ending = ResponseEnded("", "refused", error.code, error, asked.first_id)
-            self._publish(Update(None, [ending], time(), 0))
-            self._judge(ending, is_retried=False)
-            self._changes.notify()
+            self._bring_about([ResponseEnded("", "refused", error.code, error, asked.first_id)])
+
+    def refuse_unanswered(self, error: RunnerError) -> None:
+        """Take it that the oldest request of a Live session will not be answered, for this reason."""
+        if asked := self._state.pending.refused(self._state.requested_by, ""):
+            self._bring_about([ResponseEnded("", "refused", error.code, error, asked.first_id)])
+
+    def end_silent_turns(self) -> None:
+        """End the turns of a Live session after which nothing has come for as long as a pause."""
+        self._bring_about(end_silent_turns(self._state))
+
+    def _bring_about(self, effects: Sequence[Effect]) -> None:
+        """Have the readers take in what no event has brought."""
+        self._publish(Update(None, effects, time(), 0))
+        for effect in effects:
+            self._judge(effect, is_retried=False)
+        self._changes.notify()
 
     def read_by(self, readers: Sequence[Reader]) -> None:
         """Hand updates to other readers from now on."""
@@ -172,7 +187,7 @@ class Pump:
             case ErrorReported(error=error, client_event_type=cause, severity=weight):
                 if not cause:
                     self._last_error = error
-                if self._state.phase == "configuring" and cause in {"session.update", ""}:
+                if self._state.phase == "configuring" and cause in {"session.update", LIVE_START, ""}:
                     self.refusal = _refusal(error)
                 elif cause and weight != "harmless" and not is_retried:
                     self.first_unanswered = self.first_unanswered or error
@@ -194,8 +209,8 @@ class Pump:
                 self.first_unanswered = self.first_unanswered or ProtocolError(msg)
             case Concluded(was_asked=True):
                 self._end()
-            case Concluded():
-                self.fail(EndpointUnreachable("the endpoint closed the session"))
+            case Concluded(reason=reason):
+                self.fail(error_for_conclusion(reason))
             case _:
                 pass
 
@@ -207,10 +222,7 @@ class Pump:
     def _end(self) -> None:
         if not self.is_over:
             self.is_over = True
-            effects = end_connection(self._state)
-            self._publish(Update(None, effects, time(), 0))
-            for effect in effects:
-                self._judge(effect, is_retried=False)
+            self._bring_about(end_connection(self._state))
             self._ended()
         self._changes.notify()
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from runner.session.client_event import user_message
+from runner.protocol.typed_text import typed_event
+from runner.session.client_event import checked_text, user_message
 from runner.session.reply import Reply
 
 if TYPE_CHECKING:
@@ -73,5 +74,9 @@ class Questions:
                 reply.cancel()
 
     async def _say(self, text: str, question: JsonObject, request: JsonObject) -> None:
+        if self._carriage.state.kind == "live":
+            # One event is question and request.
+            await self.send_in_turn(typed_event(checked_text(text), request.get("event_id", "")))
+            return
         create = {"type": "conversation.item.create", "item": user_message(text), **question}
         await self.send_in_turn(create, {"type": "response.create", **request})

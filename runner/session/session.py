@@ -138,13 +138,16 @@ class Session:
         await send(event)
 
     async def cancel(self) -> None:
-        """Cancel the response in flight and those to be retried; without any nothing happens."""
+        """Cancel the response in flight and those to be retried; without any nothing happens.
+
+        A Live session cannot be told to be silent: it stops when somebody speaks.
+        """
         state = self._carriage.state
         self._questions.cancel(state.drop_retries())
         if self.tools:
             self.tools.interrupt()
         self._carriage.changes.notify()
-        if state.pending.busy:
+        if state.pending.busy and state.kind != "live":
             await self.send({"type": "response.cancel"})
 
     @overload
@@ -181,8 +184,8 @@ class Session:
             fields: Its fields one by one, which go before those of the object.
         """
         state = self._carriage.state
-        # A translation's configuration has no type.
-        kind = {} if state.kind == "translation" else {"type": state.kind}
+        # The configuration of a translation or a Live session has no type.
+        kind = {} if state.kind in {"translation", "live"} else {"type": state.kind}
         given = session.model_dump(mode="json", exclude_unset=True) if session else {}
         await self.send({"type": "session.update", "session": {**kind, **given, **fields}})
 

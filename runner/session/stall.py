@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from runner.errors import EndpointUnreachable
+from runner.errors import EndpointUnreachable, ProtocolError
 
 if TYPE_CHECKING:
     from runner.session.link import Link
@@ -52,9 +52,13 @@ class StallDetector:
             self.next_s = now_s + timeout_s / _LOOKS
 
     def _end(self, *, is_doubted: bool) -> None:
+        msg = f"nothing came of a pending answer for {self._timeout_s:g} s"
         if is_doubted:
             self._silent_since_s = math.inf
             self._link.pump.refuse_doubted()
+        elif self._link.state.kind == "live":
+            # The model is free not to answer; the session serves whoever speaks to it.
+            self._silent_since_s = math.inf
+            self._link.pump.refuse_unanswered(ProtocolError(msg))
         else:
-            msg = f"nothing came of a pending answer for {self._timeout_s:g} s"
             self._link.pump.fail(EndpointUnreachable(msg))

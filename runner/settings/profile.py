@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, JsonValue, Tag, model_validator
 
+from runner.api.live_session import LiveSession
 from runner.api.session_config import RealtimeSession, TranscriptionSession, TranslationSession
 from runner.api.strict import Section
 from runner.settings.auth import Auth, default_auth
@@ -52,6 +53,15 @@ class TranslationSettings(TranslationSession):
     """Fields of the API that rt-run does not know yet; merged into `session.update` as they are."""
 
 
+class LiveSettings(LiveSession):
+    """The API's Live session object; all fields but `type` are the API's own."""
+
+    type: Literal["live"] = "live"
+    """The kind of the session; never sent, since the address says it."""
+    extra: dict[str, JsonValue] = {}
+    """Fields of the API that rt-run does not know yet; merged into `session.start` as they are."""
+
+
 def _session_type(value: Any) -> str:
     kind = value.get("type", "realtime") if isinstance(value, dict) else getattr(value, "type", "realtime")
     return kind if isinstance(kind, str) else ""
@@ -60,11 +70,12 @@ def _session_type(value: Any) -> str:
 SessionSettings = Annotated[
     Annotated[RealtimeSettings, Tag("realtime")]
     | Annotated[TranscriptionSettings, Tag("transcription")]
-    | Annotated[TranslationSettings, Tag("translation")],
+    | Annotated[TranslationSettings, Tag("translation")]
+    | Annotated[LiveSettings, Tag("live")],
     Discriminator(
         _session_type,
         custom_error_type="session_type",
-        custom_error_message='`type` is "realtime", "transcription" or "translation"',
+        custom_error_message='`type` is "realtime", "transcription", "translation" or "live"',
     ),
 ]
 

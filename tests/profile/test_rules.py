@@ -20,6 +20,7 @@ PREVIEW = AZURE.replace("[model]", 'api_version = "2025-04-01-preview"\n[model]'
 CHAT = 'version = 1\n[endpoint]\nkind = "local"\nbrain = { kind = "chat", model = "m", base_url = "%s" }\n'
 
 TRANSLATION = '[session]\ntype = "translation"\n'
+LIVE = '[session]\ntype = "live"\n'
 INTERPRETER = OPENAI.replace("realtime-2", "realtime-translate") + TRANSLATION
 FILE = '[input]\nkind = "file"\npath = "talk.wav"\n'
 BY_HAND = NO_MODEL + TRANSCRIPTION + FILE
@@ -148,6 +149,9 @@ BROKEN = [
     (NO_MODEL + TRANSLATION + FILE, "model-missing"),
     (AZURE + TRANSLATION + FILE, "translation-unsupported"),
     (NO_MODEL.replace('"openai"', '"openai"\ncall_id = "rtc_1"') + TRANSLATION + FILE, "translation-unsupported"),
+    (NO_MODEL + LIVE + FILE, "model-missing"),
+    (NO_MODEL.replace('"openai"', '"openai"\ncall_id = "rtc_1"') + LIVE + FILE, "live-unsupported"),
+    (OPENAI.replace("gpt-realtime-2", "gpt-live-1.1") + LIVE + "[run.tools]\nhang_up = true\n", "tools-unsupported"),
     (NO_MODEL + TRANSCRIPTION + FILE + '[run]\nuntil = "response-done"\n', "no-first-response"),
     (NO_MODEL + TRANSCRIPTION, "text-into-audio"),
     (INTERPRETER, "text-into-audio"),

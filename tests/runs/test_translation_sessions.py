@@ -16,7 +16,7 @@ from websockets.exceptions import InvalidState
 from runner.api.client_events import SessionClose
 from runner.errors import EndpointUnreachable, IllegalEvent, ProtocolError
 from runner.protocol.effects import AudioDelta, TextDelta, TurnEnded
-from runner.session import translation_close
+from runner.session import session_close
 from runner.session.update import Update
 from tests.helpers.command_process import Command, Ended, profile
 from tests.helpers.endpoint_scripts import kinds, logged, moved, reached, session_with
@@ -199,7 +199,7 @@ async def test_an_endpoint_that_never_says_its_last_words_is_left(monkeypatch: p
                 await anyio.sleep(0.01)
 
     for script, name, bound_s in ((silent, "SILENCE_S", 0.1), (endless, "MOST_S", 0.3)):
-        monkeypatch.setattr(translation_close, name, bound_s)
+        monkeypatch.setattr(session_close, name, bound_s)
         words = Words()
         async with session_with(script, readers=[words.read], session=TRANSLATION) as (session, _, lines):
             started_s = anyio.current_time()
@@ -217,7 +217,7 @@ async def test_last_words_that_never_come_count_as_unanswered(monkeypatch: pytes
         await greet(peer)
         await peer.to_the_end()
 
-    monkeypatch.setattr(translation_close, "SILENCE_S", 0.1)
+    monkeypatch.setattr(session_close, "SILENCE_S", 0.1)
     async with session_with(silent, session=TRANSLATION) as (session, _, _):
         await session.conclude()
         assert isinstance(session.first_unanswered, ProtocolError)

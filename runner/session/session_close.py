@@ -1,4 +1,4 @@
-"""The end of a translation: the endpoint has still to interpret what the user said last."""
+"""The end of a session that the endpoint has to finish: what was said last is interpreted, or the bill is made."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 
 from runner import logs
-from runner.api.session_types import TRANSLATION_CLOSE
+from runner.api.session_types import SESSION_CLOSE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -16,15 +16,17 @@ if TYPE_CHECKING:
     from runner.protocol.state import SessionState
 
 SILENCE_S: Final = 5.0
-"""An endpoint that says nothing for this long has no more to say, in seconds."""
+"""A translation that says nothing for this long has no more to say, in seconds."""
 MOST_S: Final = 120.0
-"""However much it says, it may take this long, in seconds."""
+"""However much a translation says, it may take this long, in seconds."""
+LIVE_S: Final = 12.0
+"""How long the endpoint may take to finish a Live session, which sounds all the time, in seconds."""
 
 _LOOK_S: Final = 0.5
 
 
-class TranslationClose:
-    """Has the endpoint finish a translation before its connection is closed.
+class SessionClose:
+    """Has the endpoint finish a translation or a Live session before its connection is closed.
 
     Args:
         state: What is known of the session on this connection.
@@ -36,7 +38,7 @@ class TranslationClose:
         self._state = state
         self._changes = changes
         self._send = send
-        self._is_wanted = state.kind == "translation"
+        self._is_wanted = state.kind in {"translation", "live"}
 
     async def finish(self, by_s: float) -> None:
         """Send `session.close`, once, and wait until the endpoint is done or silent too long; raises as `send` does.
@@ -47,17 +49,18 @@ class TranslationClose:
         if not self._is_wanted or self._state.phase != "ready" or self._state.is_over:
             return
         with anyio.CancelScope(deadline=by_s):
-            if not self._state.translation.is_leaving:
-                await self._send({"type": TRANSLATION_CLOSE})
+            if not self._state.closing.is_asked:
+                await self._send({"type": SESSION_CLOSE})
             await self._silence()
         self._is_wanted = False
 
     async def _silence(self) -> None:
         state = self._state
+        silence_s, most_s = (LIVE_S, LIVE_S) if state.kind == "live" else (SILENCE_S, MOST_S)
         started_s = silent_since_s = anyio.current_time()
         awaited_at_s = state.awaited_at_s
-        while state.is_pending and anyio.current_time() < min(started_s + MOST_S, silent_since_s + SILENCE_S):
-            with anyio.move_on_after(min(_LOOK_S, SILENCE_S)):
+        while state.is_pending and anyio.current_time() < min(started_s + most_s, silent_since_s + silence_s):
+            with anyio.move_on_after(min(_LOOK_S, silence_s)):
                 await self._changes.next()
             if state.awaited_at_s != awaited_at_s:
                 awaited_at_s, silent_since_s = state.awaited_at_s, anyio.current_time()

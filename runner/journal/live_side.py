@@ -1,0 +1,121 @@
+"""A Live session in a timeline: what both voices say, in turns that their pauses make, and how long it has lasted."""
+
+from collections.abc import Callable
+from typing import Final
+
+from runner.audio.format import PCM
+from runner.journal.record import audio_bytes
+from runner.journal.rows import Row, Rows
+from runner.protocol.json_fields import JsonObject
+from runner.protocol.live import Live
+from runner.protocol.side_fields import SideFields
+from runner.protocol.typed_text import typed_text
+from runner.protocol.usage import Usage
+from runner.protocol.voices import Place, Voice
+
+
+class LiveSpeech:
+    """Follows both voices of a Live session.
+
+    Args:
+        rows: Where turns stand.
+        side: Reads the fields of events.
+        usage: What the session has used.
+
+    Attributes:
+        form: The format of the audio.
+        is_live: Whether this is a Live session, whose events other kinds have too, with other meanings.
+        firsts_s: From the end of what the user said, or typed, to the first words of its answer, in seconds.
+        heard_s: How much audio was sent, in seconds.
+        spoken_s: How much audio of turns came, in seconds.
+    """
+
+    def __init__(self, rows: Rows, side: SideFields, usage: Usage) -> None:
+        self.form = PCM
+        self.is_live = False
+        self.firsts_s: list[float] = []
+        self.heard_s = 0.0
+        self.spoken_s = 0.0
+        self._rows = rows
+        self._side = side
+        self._usage = usage
+        self._connections: dict[int, Live] = {}
+        """What is being said on each connection, by epoch."""
+        self._turns: dict[Voice, Row] = {}
+        self._asked_at_s: float | None = None
+        """When the user last said something that is not answered."""
+
+    @property
+    def _live(self) -> Live:
+        return self._connections.setdefault(self._rows.epoch, Live())
+
+    def heard(self, event: JsonObject) -> None:
+        """A piece of what the user says."""
+        self._say("user", event)
+        self._asked_at_s = self._rows.now_s
+
+    def spoken(self, event: JsonObject) -> None:
+        """A piece of what the model says."""
+        row = self._say("assistant", event)
+        if self._asked_at_s is not None and not row.facts:
+            row.facts["first_s"] = self._rows.since_s(self._asked_at_s)
+            self.firsts_s.append(row.facts["first_s"])
+        row.facts["status"] = "completed"
+        self._asked_at_s = None
+
+    def _say(self, voice: Voice, event: JsonObject) -> Row:
+        start_ms, end_ms = (self._side.whole(event, f"{edge}_ms") for edge in ("start", "end"))
+        if self._live.voices.add(voice, Place(start_ms, end_ms, self._rows.now_s)) or voice not in self._turns:
+            self._turns[voice] = self._rows.add(voice, "")
+        row = self._turns[voice]
+        delta = self._side.text(event, "delta")
+        row.text += delta if row.text else delta.lstrip()
+        return row
+
+    def sounded(self, event: JsonObject) -> None:
+        """A piece of the model's audio, which counts while it speaks: in between it is silence."""
+        self._live.voices.fallen_silent(self._rows.now_s)
+        if "assistant" in self._live.voices:
+            seconds = self.form.seconds(audio_bytes(event.get("delta")))
+            facts = self._turns["assistant"].facts
+            facts["audio_s"] = round(facts.get("audio_s", 0.0) + seconds, 3)
+            self.spoken_s += seconds
+
+    def used(self, event: JsonObject) -> None:
+        """The endpoint says how long the session has lasted, in the end for the last time."""
+        seconds = self._side.number(self._side.table(event, "usage"), "seconds")
+        self._usage.live_s += self._live.bill(seconds)
+
+    def ended(self, event: JsonObject) -> None:
+        """The endpoint has closed the session."""
+        self.used(event)
+        self._rows.add("session", "concluded", reason=self._side.text(event, "reason"))
+
+    def appended(self, event: JsonObject) -> None:
+        """The client has sent audio."""
+        self.heard_s += self.form.seconds(audio_bytes(event.get("audio")))
+
+    def written(self, event: JsonObject) -> None:
+        """The client has sent text: what the user has typed, or something that only the model is told."""
+        if typed := typed_text(event):
+            self._rows.add("user", typed)
+            self._asked_at_s = self._rows.now_s
+        else:
+            kind = event["type"].removeprefix("session.").removesuffix(".append")
+            self._rows.add("system", f"[{kind}] {self._side.text(event, 'content')}")
+
+
+IN_ROUTES: Final[dict[str, Callable[[LiveSpeech, JsonObject], None]]] = {
+    "session.input_transcript.delta": LiveSpeech.heard,
+    "session.output_transcript.delta": LiveSpeech.spoken,
+    "session.output_audio.delta": LiveSpeech.sounded,
+    "session.usage.updated": LiveSpeech.used,
+    "session.closed": LiveSpeech.ended,
+}
+"""The server events that mean something else in a session of another kind, if it has them."""
+OUT_ROUTES: Final[dict[str, Callable[[LiveSpeech, JsonObject], None]]] = {
+    "session.input_audio.append": LiveSpeech.appended,
+    "session.instructions.append": LiveSpeech.written,
+    "session.thinking.append": LiveSpeech.written,
+    "session.commentary.append": LiveSpeech.written,
+}

@@ -1,0 +1,60 @@
+"""The history of a Live session on its next connection: in its start, and what is said until it takes over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner.protocol.live_history import meanwhile_events, start_bounds, told_messages
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from runner.protocol.item import Item
+    from runner.protocol.json_fields import JsonObject
+    from runner.protocol.live_history import Told
+    from runner.protocol.state import SessionState
+    from runner.settings.continuity import History
+
+
+class LiveReplay:
+    """Tells one connection of a Live session of the conversation so far.
+
+    Args:
+        state: What is known of the session on this connection.
+        send: Sends client events on it; returns their ids.
+    """
+
+    def __init__(self, state: SessionState, send: Callable[..., Awaitable[list[str]]]) -> None:
+        self._state = state
+        self._send = send
+        self._told: frozenset[Item] = frozenset()
+
+    def __len__(self) -> int:
+        return len(self._told)
+
+    def messages(self, bounds: History, first: Sequence[JsonObject]) -> list[JsonObject]:
+        """The history that the session starts with: messages that always stand first, and as many as fit after them."""
+        told = self._messages(start_bounds(bounds, first))
+        self._told = frozenset(each.item for each in told)
+        return [*first, *(each.message for each in told)]
+
+    def lacks(self, bounds: History) -> bool:
+        """Whether something was said that this connection was not told of."""
+        return any(each.item not in self._told for each in self._messages(bounds))
+
+    async def replay(self, bounds: History, timeout_s: float) -> None:
+        """Tell of what was said since; raises as sending does. The endpoint's confirmations are not waited for.
+
+        Args:
+            bounds: How much of the conversation is replayed.
+            timeout_s: Not used: nothing is waited for.
+        """
+        del timeout_s
+        told = self._messages(bounds)
+        if events := list(meanwhile_events(told, self._told)):
+            await self._send(*events)
+        self._told |= {each.item for each in told}
+
+    def _messages(self, bounds: History) -> list[Told]:
+        state = self._state
+        return told_messages(state.conversation, bounds, state.configuration.output_format)

@@ -1,0 +1,75 @@
+"""The audio that a Live session has to get all the time: where the input has none, near-silence."""
+
+from __future__ import annotations
+
+import random
+from array import array
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+import anyio
+
+from runner.errors import IllegalEvent
+from runner.session.link import NotSent
+
+if TYPE_CHECKING:
+    from runner.audio.format import AudioFormat
+    from runner.session.carriage import Carriage
+    from runner.session.link import Link
+
+FRAME_S: Final = 0.1
+"""What the input leaves empty is filled when it has lasted so long, with a piece as long, in seconds."""
+AHEAD_S: Final = 0.25
+"""So much audio may be sent ahead of its time, in seconds; more of it waits."""
+_MOST_BEHIND_S: Final = 1.0
+"""What a process that stood still for longer has missed is not made up for, in seconds."""
+_LOUDEST: Final = 4
+"""How far noise is from silence, in 16-bit samples: 78 dB below full scale, which nobody hears."""
+
+
+class SteadyStream:
+    """Keeps the audio of one session going, in the pace of the clock.
+
+    Args:
+        carriage: Where the session is.
+    """
+
+    def __init__(self, carriage: Carriage) -> None:
+        self._carriage = carriage
+        self._link: Link | None = None
+        self._until_s = 0.0
+        """Up to which time audio was sent, on the event loop's clock, in seconds."""
+        self._noise: dict[AudioFormat, bytes] = {}
+
+    async def room(self, size_bytes: int) -> None:
+        """Wait until audio of this size may be sent, and count it as sent."""
+        duration_s = self._carriage.state.configuration.input_format.seconds(size_bytes)
+        while (ahead_s := self._until_s - anyio.current_time() - AHEAD_S) > 0:  # noqa: ASYNC110  # time alone changes it
+            await anyio.sleep(ahead_s)
+        self._until_s = max(self._until_s, anyio.current_time()) + duration_s
+
+    async def run(self) -> None:
+        """Fill what the input leaves empty until the session is over."""
+        carriage = self._carriage
+        while not carriage.is_over:
+            link = carriage.link
+            if link is None or link.pump.is_over or link.state.closing.is_asked:
+                await carriage.changes.next()
+                continue
+            now_s = anyio.current_time()
+            if link is not self._link or now_s - self._until_s > _MOST_BEHIND_S:
+                self._link, self._until_s = link, max(self._until_s, now_s)
+            if now_s < self._until_s + FRAME_S:
+                await anyio.sleep_until(self._until_s + FRAME_S)
+                continue
+            self._until_s += FRAME_S
+            with suppress(NotSent, IllegalEvent):
+                # A connection that has just ended, or a session that has, needs no silence.
+                await link.append_audio(self._near_silence(link.state.configuration.input_format))
+
+    def _near_silence(self, form: AudioFormat) -> bytes:
+        noise = self._noise.get(form)
+        if noise is None:
+            samples = array("h", random.Random(0).choices(range(-_LOUDEST, _LOUDEST + 1), k=round(form.rate * FRAME_S)))  # noqa: S311  # hides nothing
+            noise = self._noise[form] = form.encode(samples.tobytes())
+        return noise

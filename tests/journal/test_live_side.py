@@ -1,0 +1,56 @@
+"""A Live session in a timeline and in a report."""
+
+from runner.journal.session_report import report_of
+from runner.settings.limits import Prices
+from tests.helpers.live_peer import words
+from tests.journal.test_timeline import Tape
+
+SESSION = {"id": "live_1", "model": "gpt-live-1.1", "audio": {"format": {"type": "audio/pcm", "rate": 24000}}}
+TENTH = {"bytes": 4_800, "sha256": "0"}
+
+
+def test_a_live_session_is_reported_in_turns() -> None:
+    """Both voices, what was typed, how soon it was answered, and how long all of it has lasted."""
+    tape = Tape()
+    tape.went(0, "session.start", session={"model": "gpt-live-1.1", "instructions": "Be brief."})
+    tape.came(1, "session.started", session=SESSION)
+    tape.went(1, "session.input_audio.append", audio=TENTH)
+    for at_s, voice, delta, start_ms, end_ms in (
+        (2, "input", " Good", 0, 500),
+        (2, "input", " day", 500, 900),
+        (3, "output", " Hi", 1500, 1800),
+        (9, "output", "Still there?", 7000, 7900),
+    ):
+        tape.came(
+            at_s,
+            **{"kind" if key == "type" else key: each for key, each in words(voice, delta, start_ms, end_ms).items()},
+        )
+    tape.came(9, "session.output_audio.delta", delta=TENTH)
+    tape.came(20, "session.output_audio.delta", delta=TENTH)
+    typed = "The user has typed what follows. Answer it aloud.\n\nBye"
+    tape.went(21, "session.instructions.append", content=typed, delegation_id=None)
+    tape.went(22, "session.commentary.append", content="Goodbye", delegation_id=None)
+    tape.came(23, "session.usage.updated", usage={"seconds": 20})
+    tape.came(24, "session.closed", reason="close_requested", usage={"seconds": 24})
+
+    said = [(row.who, row.text) for row in tape.timeline().rows if row.who in {"user", "assistant", "system"}]
+    assert said == [
+        ("user", "Good day"),
+        ("assistant", "Hi"),
+        ("assistant", "Still there?"),
+        ("user", "Bye"),
+        ("system", "[commentary] Goodbye"),
+    ]
+    report = report_of(tape.timeline(), prices=Prices(live_minute=0.05))
+    assert [turn.first_s for turn in report.turns if turn.role == "assistant"] == [1.0, None]
+    assert (report.session_id, report.model, report.usage, report.cost) == (
+        "live_1",
+        "gpt-live-1.1",
+        {"live_s": 24.0},
+        0.02,
+    )
+    assert (report.heard_s, report.spoken_s, report.drift) == (
+        0.1,
+        0.1,
+        ['`session.instructions` is missing, asked for was "Be brief."'],
+    )
