@@ -73,7 +73,7 @@ def test_two_voices_make_turns(state: SessionState, clock: Clock) -> None:
     assert receive(state, sound()) == [ResponseStarted("turn_2"), AudioDelta("turn_2", "turn_2", LOUD)]
     assert receive(state, words("output", "Hi", 600, 700)) == [TextDelta("turn_2", "turn_2", "Hi")]
     assert receive(state, sound(SILENT)) == [AudioDelta("turn_2", "turn_2", SILENT)]
-    assert (state.busy, state.quiet, state.in_flight) == (True, False, {"turn_2"})
+    assert (state.busy, state.quiet, state.in_flight) == (True, False, frozenset({"turn_2"}))
 
     clock.now_s = 9.0
     assert end_silent_turns(state) == [

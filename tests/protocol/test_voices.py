@@ -31,7 +31,8 @@ Piece = tuple[Voice, int | None, int | None, float]
 def test_pauses_and_the_other_voice_end_turns(pieces: list[Piece], beginnings: list[int]) -> None:
     """Where the words lie on the timeline counts, and not when they come."""
     voices = Voices()
-    assert [n for n, (voice, *place) in enumerate(pieces) if voices.add(voice, Place(*place))] == beginnings
+    found = [n for n, (voice, start, end, at_s) in enumerate(pieces) if voices.add(voice, Place(start, end, at_s))]
+    assert found == beginnings
 
 
 def test_silence_ends_a_turn() -> None:

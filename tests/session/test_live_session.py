@@ -2,7 +2,6 @@
 
 import base64
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import anyio
@@ -22,9 +21,8 @@ ANSWER = {"type": "message", "role": "assistant", "content": [{"type": "output_t
 
 
 @pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(voices, "PAUSE_S", 0.1)
-    return
 
 
 async def answer(peer: Peer, *pieces: str, start_ms: int = 0) -> None:
@@ -113,8 +111,7 @@ async def test_a_session_moves_on_before_it_expires() -> None:
         await answer(peer, "Five.")
         await close(peer, seconds=1)
 
-    run = {"rollover": {"margin_s": 60}}
-    async with session_with(expiring, fresh, session=LIVE, **run) as (session, _, lines):
+    async with session_with(expiring, fresh, session=LIVE) as (session, _, lines):
         assert await session.ask("Two and two?") == "Four."
         while not session.state.is_pending:
             await session.changes.next()
