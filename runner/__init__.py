@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from runner.errors import RunnerError
     from runner.profile import LoadedProfile, ProfileProblems, load_profile, make_profile
+    from runner.protocol.closing import Concluded
     from runner.protocol.effects import (
         ApprovalAsked,
         AudioDelta,
-        Concluded,
         Configured,
         Effect,
         ErrorReported,
@@ -56,10 +56,10 @@ __version__: str
 _HOMES = {
     "runner.errors": ("RunnerError",),
     "runner.profile": ("LoadedProfile", "ProfileProblems", "load_profile", "make_profile"),
+    "runner.protocol.closing": ("Concluded",),
     "runner.protocol.effects": (
         "ApprovalAsked",
         "AudioDelta",
-        "Concluded",
         "Configured",
         "Effect",
         "ErrorReported",

@@ -11,10 +11,10 @@ from runner.protocol.live import Live
 from runner.protocol.side_fields import SideFields
 from runner.protocol.typed_text import typed_text
 from runner.protocol.usage import Usage
-from runner.protocol.voices import Place, Voice
+from runner.protocol.voices import SpeechPlace, Voice
 
 
-class LiveSpeech:
+class TwoVoices:
     """Follows both voices of a Live session.
 
     Args:
@@ -65,7 +65,7 @@ class LiveSpeech:
 
     def _say(self, voice: Voice, event: JsonObject) -> Row:
         start_ms, end_ms = (self._side.whole(event, f"{edge}_ms") for edge in ("start", "end"))
-        if self._live.voices.add(voice, Place(start_ms, end_ms, self._rows.now_s)) or voice not in self._turns:
+        if self._live.voices.add(voice, SpeechPlace(start_ms, end_ms, self._rows.now_s)) or voice not in self._turns:
             self._turns[voice] = self._rows.add(voice, "")
         row = self._turns[voice]
         delta = self._side.text(event, "delta")
@@ -105,17 +105,17 @@ class LiveSpeech:
             self._rows.add("system", f"[{kind}] {self._side.text(event, 'content')}")
 
 
-IN_ROUTES: Final[dict[str, Callable[[LiveSpeech, JsonObject], None]]] = {
-    "session.input_transcript.delta": LiveSpeech.heard,
-    "session.output_transcript.delta": LiveSpeech.spoken,
-    "session.output_audio.delta": LiveSpeech.sounded,
-    "session.usage.updated": LiveSpeech.used,
-    "session.closed": LiveSpeech.ended,
+IN_ROUTES: Final[dict[str, Callable[[TwoVoices, JsonObject], None]]] = {
+    "session.input_transcript.delta": TwoVoices.heard,
+    "session.output_transcript.delta": TwoVoices.spoken,
+    "session.output_audio.delta": TwoVoices.sounded,
+    "session.usage.updated": TwoVoices.used,
+    "session.closed": TwoVoices.ended,
 }
 """The server events that mean something else in a session of another kind, if it has them."""
-OUT_ROUTES: Final[dict[str, Callable[[LiveSpeech, JsonObject], None]]] = {
-    "session.input_audio.append": LiveSpeech.appended,
-    "session.instructions.append": LiveSpeech.written,
-    "session.thinking.append": LiveSpeech.written,
-    "session.commentary.append": LiveSpeech.written,
+OUT_ROUTES: Final[dict[str, Callable[[TwoVoices, JsonObject], None]]] = {
+    "session.input_audio.append": TwoVoices.appended,
+    "session.instructions.append": TwoVoices.written,
+    "session.thinking.append": TwoVoices.written,
+    "session.commentary.append": TwoVoices.written,
 }

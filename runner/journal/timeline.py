@@ -49,7 +49,7 @@ class Timeline:
         self._side = SideFields()
         self._speech = user_side.UserSpeech(self._rows, self._side)
         self._answers = assistant_side.Answers(self._rows, self._side)
-        self._live = live_side.LiveSpeech(self._rows, self._side, self._answers.usage)
+        self._live = live_side.TwoVoices(self._rows, self._side, self._answers.usage)
         self._sent: OrderedDict[str, tuple[str, float]] = OrderedDict()
         self._streams: dict[Who, tuple[Row, Moment]] = {}
         self._configuration: dict[int, Configuration] = {}

@@ -18,3 +18,13 @@ class Closing:
     def is_concluded(self) -> bool:
         """Whether the endpoint has sent `session.closed` because the client asked for it."""
         return self.is_asked and self.is_over
+
+
+@dataclass(frozen=True, slots=True)
+class Concluded:
+    """The endpoint has ended a translation or a Live session with `session.closed`."""
+
+    was_asked: bool
+    """Whether the client had asked for it."""
+    reason: str = ""
+    """Why a Live session has ended, in the endpoint's word, such as `expired`."""

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 from runner.api.session_types import SessionType
 from runner.errors import RunnerError
 from runner.protocol.audio_append import decoded
+from runner.protocol.closing import Concluded
 from runner.protocol.json_fields import JsonObject
 from runner.protocol.rate_limits import RateLimitCrossed
 from runner.protocol.server_effects import ServerEffect
@@ -182,16 +183,6 @@ class TranscriptionEnded:
     item_id: str
     error: RunnerError | None = None
     """Why it was not transcribed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Concluded:
-    """The endpoint has ended a translation or a Live session with `session.closed`."""
-
-    was_asked: bool
-    """Whether the client had asked for it."""
-    reason: str = ""
-    """Why a Live session has ended, in the endpoint's word, such as `expired`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from runner.api.session_types import SessionType
 from runner.protocol.conversation_events import CONVERSATION_ROUTES
 from runner.protocol.effects import Effect
 from runner.protocol.json_fields import JsonObject
-from runner.protocol.live_events import LIVE_ROUTES, LIVE_TYPES
+from runner.protocol.live_server_events import LIVE_ROUTES, LIVE_TYPES
 from runner.protocol.preview import PREVIEW_NAMES
 from runner.protocol.response_events import RESPONSE_ROUTES
 from runner.protocol.server_events import ITEM_EVENTS, SERVER_ROUTES, following

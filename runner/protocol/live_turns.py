@@ -12,7 +12,7 @@ from runner.protocol.effects import Effect, ResponseEnded, ResponseStarted, Spee
 
 if TYPE_CHECKING:
     from runner.protocol.state import SessionState
-    from runner.protocol.voices import Place, Voice
+    from runner.protocol.voices import SpeechPlace, Voice
 
 Status = Literal["completed", "incomplete"]
 
@@ -20,7 +20,7 @@ _ANSWERED_WITHIN_S: Final = 15.0
 """What the user has said longer ago and the model has not answered needs no answer, in seconds."""
 
 
-def speak(state: SessionState, voice: Voice, place: Place) -> list[Effect]:
+def speak(state: SessionState, voice: Voice, place: SpeechPlace) -> list[Effect]:
     """A voice says something; returns the end of its turn before and the beginning of a new one, if it has these."""
     is_new, state.live.last_at_s = state.live.voices.add(voice, place), place.at_s
     return [*end_turn(state, voice), *_begin(state, voice, place.start_ms or 0)] if is_new else []

@@ -1,6 +1,7 @@
 """Server events of a translation: how they change a session."""
 
-from runner.protocol.effects import AudioDelta, Concluded, Effect, TextDelta, TranscriptDelta, make
+from runner.protocol.closing import Concluded
+from runner.protocol.effects import AudioDelta, Effect, TextDelta, TranscriptDelta, make
 from runner.protocol.json_fields import JsonObject, text
 from runner.protocol.state import SessionState
 from runner.protocol.translation import AUDIO_ITEM, Side, moment_of

@@ -19,7 +19,7 @@ Voice = Literal["user", "assistant"]
 OTHER: Final[dict[Voice, Voice]] = {"user": "assistant", "assistant": "user"}
 
 
-class Place(NamedTuple):
+class SpeechPlace(NamedTuple):
     """Where a piece of speech lies on the session's timeline, and when it came."""
 
     start_ms: int | None
@@ -37,7 +37,7 @@ class Place(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Turn:
+class _VoiceTurn:
     """What one voice is saying."""
 
     end_ms: int | None
@@ -52,7 +52,7 @@ class Voices:
     """Which turns are going on, by the pieces of both voices in the order in which they come."""
 
     def __init__(self) -> None:
-        self._turns: dict[Voice, _Turn] = {}
+        self._turns: dict[Voice, _VoiceTurn] = {}
 
     def __contains__(self, voice: Voice) -> bool:
         return voice in self._turns
@@ -62,12 +62,12 @@ class Voices:
         """When the next turn is over if nothing more comes of it, by the client's clock; infinite without a turn."""
         return min((each.heard_s + PAUSE_S for each in self._turns.values()), default=math.inf)
 
-    def add(self, voice: Voice, place: Place) -> bool:
+    def add(self, voice: Voice, place: SpeechPlace) -> bool:
         """Take in a piece of a voice; returns whether it belongs to a new turn, so that the one before has ended."""
         turn, other = self._turns.get(voice), self._turns.get(OTHER[voice])
         is_new = turn is None or _is_apart(turn, place)
         if turn is None or is_new:
-            turn = self._turns[voice] = _Turn(place.end_ms, place.at_s)
+            turn = self._turns[voice] = _VoiceTurn(place.end_ms, place.at_s)
         turn.heard_s = max(turn.heard_s, place.at_s + place.duration_s)
         if place.end_ms is not None:
             turn.end_ms = max(turn.end_ms or 0, place.end_ms)
@@ -80,7 +80,7 @@ class Voices:
         """Take in that a voice sounds, whether or not its words have come; returns whether its turn begins with it."""
         turn = self._turns.get(voice)
         if turn is None:
-            self._turns[voice] = _Turn(None, at_s)
+            self._turns[voice] = _VoiceTurn(None, at_s)
             return True
         turn.heard_s = max(turn.heard_s, at_s)
         return False
@@ -96,7 +96,7 @@ class Voices:
         return voice
 
 
-def _is_apart(turn: _Turn, place: Place) -> bool:
+def _is_apart(turn: _VoiceTurn, place: SpeechPlace) -> bool:
     """Whether a piece is no part of a turn any more."""
     if place.start_ms is None or turn.end_ms is None:
         return place.at_s - turn.heard_s >= PAUSE_S

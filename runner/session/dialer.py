@@ -18,6 +18,7 @@ from runner.protocol.state import SessionState
 from runner.session.backoff import Backoff
 from runner.session.connector import Connector
 from runner.session.link import Link
+from runner.session.live_replay import first_event
 from runner.settings.endpoint import AzureEndpoint, LocalEndpoint
 
 if TYPE_CHECKING:
@@ -177,7 +178,7 @@ class Dialer:
         if asked is None:
             asked = self._carriage.state.configuration.asked or await self._first_asked()
         first = session_update(profile)["session"].get("input", ()) if link.state.kind == "live" else ()
-        await link.configure(link.first_event(asked, profile.run.history, first), timeout_s=timeout_s)
+        await link.configure(first_event(link.history, asked, profile.run.history, first), timeout_s=timeout_s)
         self._compare(asked, link, profile.run.on_drift)
         if self._carriage.id:
             wanted = self._carriage.state.configuration.wanted if renewed is None else renewed

@@ -22,7 +22,7 @@ from runner.session.client_event import encoded, plain_event
 from runner.session.history_replay import HistoryReplay
 from runner.session.live_replay import LiveReplay
 from runner.session.pump import Dialect, Pump, Reader
-from runner.session.session_close import SessionClose
+from runner.session.session_close import OrderlyClose
 from runner.session.update import Update
 
 if TYPE_CHECKING:
@@ -90,12 +90,12 @@ class Link:
             dialect=incoming,
         )
         self._released = anyio.Event()
-        self._history = (
+        self.history = (
             LiveReplay(state, self.send)
             if state.kind == "live"
             else HistoryReplay(state, self.pump, changes, self.send)
         )
-        self._closing = SessionClose(state, changes, self.send)
+        self._closing = OrderlyClose(state, changes, self.send)
 
     @property
     def close_code(self) -> int | None:
@@ -116,7 +116,7 @@ class Link:
     @property
     def replayed_items(self) -> int:
         """How many items of the conversation were replayed on this connection."""
-        return len(self._history)
+        return len(self.history)
 
     def read_by(self, readers: Sequence[Reader]) -> None:
         """Let readers hear of this connection, beginning with the turns that ended before."""
@@ -135,19 +135,6 @@ class Link:
         if self.state.kind == "translation":
             return
         self.pump.read_by(self._recording)
-
-    def first_event(self, asked: JsonObject, bounds: History, first: Sequence[JsonObject] = ()) -> JsonObject:
-        """The first client event; that of a Live session brings the history too.
-
-        Args:
-            asked: The `session` object that is asked for.
-            bounds: How much of the conversation is replayed.
-            first: The messages that a Live session's history always begins with.
-        """
-        if not isinstance(self._history, LiveReplay):
-            return {"type": "session.update", "session": asked}
-        messages = self._history.messages(bounds, first)
-        return {"type": LIVE_START, "session": {**asked, **({"input": messages} if messages else {})}}
 
     async def configure(self, update: JsonObject, *, timeout_s: float) -> None:
         """Wait for the endpoint's greeting, send the configuration, and wait for its confirmation.
@@ -185,11 +172,11 @@ class Link:
                 if self.state.kind == "live":
                     wanted = {name: value for name, value in wanted.items() if name in LIVE_CHANGES}
                 await self.send({"type": "session.update", "session": wanted})
-            await self._history.replay(bounds, timeout_s)
+            await self.history.replay(bounds, timeout_s)
 
     def lacks(self, bounds: History) -> bool:
         """Whether items of the conversation are still to be replayed on this connection."""
-        return self._history.lacks(bounds)
+        return self.history.lacks(bounds)
 
     async def send(self, *events: Mapping[str, Any] | ClientEventBase) -> list[str]:
         """Send client events one right after another; returns their ids.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runner.api.session_types import LIVE_START
 from runner.protocol.live_history import meanwhile_events, start_bounds, told_messages
 
 if TYPE_CHECKING:
@@ -13,7 +14,25 @@ if TYPE_CHECKING:
     from runner.protocol.json_fields import JsonObject
     from runner.protocol.live_history import Told
     from runner.protocol.state import SessionState
+    from runner.session.history_replay import HistoryReplay
     from runner.settings.continuity import History
+
+
+def first_event(
+    history: HistoryReplay | LiveReplay, asked: JsonObject, bounds: History, first: Sequence[JsonObject] = ()
+) -> JsonObject:
+    """The first client event of a connection; that of a Live session brings the history too.
+
+    Args:
+        history: The history of the connection.
+        asked: The `session` object that is asked for.
+        bounds: How much of the conversation is replayed.
+        first: The messages that a Live session's history always begins with.
+    """
+    if not isinstance(history, LiveReplay):
+        return {"type": "session.update", "session": asked}
+    messages = history.messages(bounds, first)
+    return {"type": LIVE_START, "session": {**asked, **({"input": messages} if messages else {})}}
 
 
 class LiveReplay:

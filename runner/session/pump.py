@@ -12,10 +12,10 @@ from runner.connect.changes import Changes
 from runner.connect.frames import BrokenFrames, not_utf8
 from runner.connect.websocket import Closed, WebSocket
 from runner.errors import AccessRefused, EndpointBusy, ProtocolError, RunnerError, SessionRefused
+from runner.protocol.closing import Concluded
 from runner.protocol.connection_end import end_connection
 from runner.protocol.effects import (
     AudioDelta,
-    Concluded,
     Effect,
     ErrorReported,
     EventMalformed,

@@ -25,7 +25,7 @@ LIVE_S: Final = 12.0
 _LOOK_S: Final = 0.5
 
 
-class SessionClose:
+class OrderlyClose:
     """Has the endpoint finish a translation or a Live session before its connection is closed.
 
     Args:

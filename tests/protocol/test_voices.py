@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from runner.protocol.voices import PAUSE_S, Place, Voice, Voices
+from runner.protocol.voices import PAUSE_S, SpeechPlace, Voice, Voices
 
 Piece = tuple[Voice, int | None, int | None, float]
 
@@ -31,7 +31,9 @@ Piece = tuple[Voice, int | None, int | None, float]
 def test_pauses_and_the_other_voice_end_turns(pieces: list[Piece], beginnings: list[int]) -> None:
     """Where the words lie on the timeline counts, and not when they come."""
     voices = Voices()
-    found = [n for n, (voice, start, end, at_s) in enumerate(pieces) if voices.add(voice, Place(start, end, at_s))]
+    found = [
+        n for n, (voice, start, end, at_s) in enumerate(pieces) if voices.add(voice, SpeechPlace(start, end, at_s))
+    ]
     assert found == beginnings
 
 
@@ -39,9 +41,9 @@ def test_silence_ends_a_turn() -> None:
     """A turn lasts as long as its last piece does, words or sound, and a pause longer."""
     voices = Voices()
     assert voices.due_s == math.inf
-    voices.add("user", Place(0, 1000, 10.0))
+    voices.add("user", SpeechPlace(0, 1000, 10.0))
     assert voices.due_s == 11.0 + PAUSE_S
-    voices.add("assistant", Place(0, 10**9, 10.0))
+    voices.add("assistant", SpeechPlace(0, 10**9, 10.0))
     assert voices.sound("assistant", 41.0) is False
     assert voices.fallen_silent(11.0 + PAUSE_S) == ["user"]
     assert voices.fallen_silent(41.0 + PAUSE_S) == ["assistant"]

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from runner.errors import IllegalEvent
+from runner.protocol.closing import Concluded
 from runner.protocol.connection_end import end_connection
 from runner.protocol.effects import (
     AudioDelta,
-    Concluded,
     Configured,
     ErrorReported,
     EventMalformed,

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 from runner.protocol import live_turns
 from runner.protocol.audio_append import decoded
-from runner.protocol.effects import AudioDelta, Concluded, Configured, Effect, Opened, TextDelta, TranscriptDelta, make
+from runner.protocol.closing import Concluded
+from runner.protocol.effects import AudioDelta, Configured, Effect, Opened, TextDelta, TranscriptDelta, make
 from runner.protocol.json_fields import JsonObject, text
 from runner.protocol.session_events import SESSION_ROUTES, read_session
-from runner.protocol.voices import Place
+from runner.protocol.voices import SpeechPlace
 
 if TYPE_CHECKING:
     from runner.protocol.state import SessionState
@@ -51,8 +52,8 @@ def _add(state: SessionState, item_id: str, words: str) -> tuple[str, str]:
     return item_id, words
 
 
-def _place(state: SessionState, event: JsonObject) -> Place:
-    return Place(state.side.whole(event, "start_ms"), state.side.whole(event, "end_ms"), state.clock())
+def _place(state: SessionState, event: JsonObject) -> SpeechPlace:
+    return SpeechPlace(state.side.whole(event, "start_ms"), state.side.whole(event, "end_ms"), state.clock())
 
 
 def _audio(state: SessionState, event: JsonObject) -> list[Effect]:
