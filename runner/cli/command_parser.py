@@ -10,6 +10,8 @@ _CHOICE = re.compile(r"invalid choice: '(?P<given>.*)' \(choose from ", re.DOTAL
 _ELSEWHERE = {
     "help": "rt-run --help",
     "version": "rt-run --version",
+    "chat": "rt-run --profile NAME",
+    "profile": "rt-run --profile NAME",
     "run": "rt-run --profile NAME",
     "start": "rt-run --profile NAME",
     "validate": "rt-run check",
@@ -122,7 +124,8 @@ class CommandParser(argparse.ArgumentParser):
 
         if " " not in self.prog:
             names_profile = any(each.startswith(("-p", "--profile")) for each in self._given)
-            return _meant_command(given, commands, may_ask=names_profile or " " in given)
+            after = self._given[self._given.index(given) + 1 :] if given in self._given else []
+            return _meant_command(given, commands, after, may_ask=names_profile or " " in given)
         near = nearest(given, commands)
         return f"did you mean {near[0]}?" if near else f"`{self.prog} --help` lists the commands"
 
@@ -149,7 +152,7 @@ class CommandParser(argparse.ArgumentParser):
         return f"did you mean {choice(near)}?" if near else f"it is {choice(words)}"
 
 
-def _meant_command(given: str, commands: list[str], *, may_ask: bool) -> str:
+def _meant_command(given: str, commands: list[str], after: Sequence[str], *, may_ask: bool) -> str:
     import os
 
     from runner.errors import ProfileError
@@ -163,7 +166,8 @@ def _meant_command(given: str, commands: list[str], *, may_ask: bool) -> str:
     if given in names or is_path(given):
         return f"did you mean rt-run --profile {given}?"
     if given in _ELSEWHERE:
-        return f"did you mean {_ELSEWHERE[given]}?"
+        name = next((word for word in after if word in names or is_path(word)), "NAME")
+        return f"did you mean {_ELSEWHERE[given].replace('NAME', name)}?"
     if near := nearest(given, commands):
         return f"did you mean rt-run {near[0]}?"
     if near := nearest(given, sorted(names)):

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-_LEAST_DESCRIPTION = 11
-"""The least that is left of descriptions where a terminal is narrow, in letters: the width of their heading."""
+_DESCRIPTION = "DESCRIPTION"
+_LEAST_DESCRIPTION = 36
+"""The least that is left of descriptions where there is a model or a session to leave out instead, in letters."""
 
 
 def add_parser(subparsers: Any) -> None:
@@ -81,34 +82,38 @@ def _row(path: Path) -> dict[str, Any]:
 def _table(rows: list[dict[str, Any]], *, width: int | None) -> str:
     """The rows as people read them.
 
-    Where they are wider than a terminal, descriptions are cut, and where that is not enough, the model and the session
-    are left out.
+    Where they are wider than a terminal, a path is cut to its folder and descriptions are cut, and where that is not
+    enough, the model and the session are left out.
     """
-    cells = [("NAME", "ENDPOINT", "SESSION", "MODEL", "DESCRIPTION", "PATH")]
-    for row in rows:
-        path = "(built in)" if row["built_in"] else row["path"]
-        path = f"{path} (shadowed)" if row["shadowed"] else path
-        description = " ".join(row["description"].split())
-        line = (
-            row["name"],
-            row["kind"] or "invalid",
-            row["session"] or "-",
-            row["model"] or "-",
-            description or "-",
-            path,
-        )
-        name, kind, session, model, text, place = map(plain_line, line)
-        cells.append((name, kind, session, model, text, place))
-    widths = [max(len(line[column]) for line in cells) for column in range(6)]
-    shown = [0, 1, 2, 3, 4]
-    if width is not None:
+    cells, shown = _cells(rows), [0, 1, 2, 3, 4]
+    widths = _widths(cells)
+    if width is not None and _room(width, widths, shown) < widths[4]:
+        cells = _cells(rows, has_files=False)
+        widths = _widths(cells)
         for column in (3, 2):
-            if _room(width, widths, shown) < _LEAST_DESCRIPTION:
+            if _room(width, widths, shown) < min(_LEAST_DESCRIPTION, widths[4]):
                 shown.remove(column)
-        widths[4] = max(_LEAST_DESCRIPTION, min(widths[4], _room(width, widths, shown)))
+        widths[4] = max(len(_DESCRIPTION), min(widths[4], _room(width, widths, shown)))
     return "".join(
         "  ".join(_fitted(line[column], widths[column]) for column in shown) + f"  {line[5]}\n" for line in cells
     )
+
+
+def _cells(rows: list[dict[str, Any]], *, has_files: bool = True) -> list[tuple[str, ...]]:
+    cells: list[tuple[str, ...]] = [("NAME", "ENDPOINT", "SESSION", "MODEL", _DESCRIPTION, "PATH")]
+    for row in rows:
+        path = "(built in)" if row["built_in"] else row["path"]
+        if not has_files and not row["built_in"]:
+            path = path.removesuffix(f"{row['name']}.toml") or "./"
+        path = f"{path} (shadowed)" if row["shadowed"] else path
+        description = " ".join(row["description"].split())
+        line = (row["name"], row["kind"] or "invalid", row["session"], row["model"], description, path)
+        cells.append(tuple(plain_line(each or "-") for each in line))
+    return cells
+
+
+def _widths(cells: list[tuple[str, ...]]) -> list[int]:
+    return [max(len(line[column]) for line in cells) for column in range(6)]
 
 
 def _room(width: int, widths: list[int], shown: list[int]) -> int:

@@ -85,13 +85,14 @@ def test_a_narrow_terminal_gets_short_descriptions(rt_run: Any, monkeypatch: pyt
 def test_a_narrower_terminal_gets_no_model_and_no_session(
     rt_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A long name leaves no room for all of it, and each profile has one line all the same."""
+    """A path is its folder, each profile has one line, and what it is for can be read."""
     path = tmp_path / "profiles/openai-transcription.toml"
     path.parent.mkdir()
-    path.write_text(GOOD)
+    path.write_text(GOOD.replace("Good", "Writes down what it hears, a line for each turn of it"))
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "80")
     lines = rt_run("list").out.splitlines()
 
     assert lines[0].split() == ["NAME", "ENDPOINT", "DESCRIPTION", "PATH"]
     assert max(map(len, lines)) <= 80
+    assert "  Writes down what it hears, a line f…  profiles/" in lines[1]
