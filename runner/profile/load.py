@@ -22,6 +22,7 @@ from runner.profile.references import resolved
 from runner.profile.rules import broken_rules
 from runner.profile.rules_secrets import literal_secrets
 from runner.profile.strict_values import strict_problems
+from runner.profile.suggestion import named_in
 from runner.profile.variable_layers import from_environment, from_file, from_flags
 from runner.settings.auth import default_auth
 from runner.settings.profile import Profile
@@ -205,10 +206,13 @@ def _judge(tree: dict[str, Any], owners: Owners, secret: set[Key]) -> tuple[Prof
     broken = broken_rules(None if found else profile, known, [key for key, _ in found if key], owners)
     special = {key for key, _, is_warning in broken if not is_warning} | secret
     strange = {key for key, problem in found if problem.code == "unknown-key"}
+    # What is only misspelt is not missing.
+    misspelt = {(*key[:-1], named_in(problem.hint)) for key, problem in found if key in strange}
     problems = [
         (problem, False)
         for key, problem in found
         if special.isdisjoint(prefixes(key)) and (problem.code == "unknown-key" or strange.isdisjoint(prefixes(key)))
+        if problem.code != "missing-key" or key not in misspelt
     ]
     judged = [(problem, warning) for key, problem, warning in broken if key not in secret]
     return profile, [*problems, *judged]

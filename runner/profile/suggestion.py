@@ -14,6 +14,7 @@ _SURE = 0.85
 _LONG_BEGINNING = 7
 """Words that begin alike for so long differ in their ending, as `transcribe` and `transcription`."""
 _SHORTEST_BEGINNING = 3
+_ASKED = "did you mean "
 
 
 def nearest(given: str, words: Collection[str], *, most: int = 1) -> list[str]:
@@ -45,6 +46,16 @@ def nearest(given: str, words: Collection[str], *, most: int = 1) -> list[str]:
     if len(begun) != 1 and len(folded) >= _LONG_BEGINNING:
         begun = [word for word in known if word.startswith(folded[:_LONG_BEGINNING])]
     return [known[begun[0]]] if len(begun) == 1 else alike(_CUTOFF)
+
+
+def suggested(word: str) -> str:
+    """The hint at the one word that was probably meant."""
+    return f"{_ASKED}{word}?"
+
+
+def named_in(hint: str) -> str:
+    """The word that such a hint names, nothing where it is another hint."""
+    return hint.removeprefix(_ASKED).removesuffix("?") if hint.startswith(_ASKED) else ""
 
 
 def choice(words: list[str]) -> str:

@@ -6,7 +6,7 @@ from runner.profile.foreign_keys import foreign_hint
 from runner.profile.keys import Key, at, dotted
 from runner.profile.live_keys import live_hint
 from runner.profile.model_keys import all_keys, slot_at
-from runner.profile.suggestion import choice, nearest
+from runner.profile.suggestion import choice, nearest, suggested
 from runner.settings.secret import KINDS as SECRET_KINDS
 
 
@@ -25,7 +25,7 @@ def meant_by(key: Key, tree: dict[str, Any]) -> str:
         return hint
     names = slot.for_value(table).names()
     if near := nearest(name, names):
-        return f"did you mean {near[0]}?"
+        return suggested(near[0])
     others = [tag for tag, model in slot.alternatives if tag and name in getattr(model, "model_fields", {})]
     if others:
         return f"only {choice(others)} takes it"

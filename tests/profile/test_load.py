@@ -277,3 +277,16 @@ def test_a_name_may_be_a_path_and_a_flag_may_be_one(write: Any) -> None:
     write("a.toml", OPENAI)
 
     assert load_profile(Path("a.toml"), sets="run.grace_s=5").profile.run.grace_s == 5
+
+
+def test_what_is_only_misspelt_is_not_missing(load: Any) -> None:
+    """One typing error is one problem; what is missing beside it is another one."""
+    for text, keys in (
+        (f"{OPENAI.replace('name', 'nme')}", {"model.nme"}),
+        ('version = 1\n[endpont]\nkind = "local"\n', {"endpont"}),
+        ('version = 1\n[endpoint]\nkind = "azure"\nbse_url = "https://a.test"\n[session]\nx = 1\n[model]\n', None),
+    ):
+        with pytest.raises(ProfileProblems) as raised:
+            load(text)
+        found = {each.key for each in raised.value.problems}
+        assert found == (keys or {"endpoint.bse_url", "session.x", "model.name"})
