@@ -80,6 +80,15 @@ def is_regular(file: FileIO) -> bool:
     return stat.S_ISREG(os.fstat(file.fileno()).st_mode)
 
 
+def sync_folder(path: Path) -> None:
+    """Bring to the disk which files a folder has; raises `OSError`."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def finish(file: FileIO) -> None:
     """Bring what was written to the disk, where there is one, and close; raises `OSError`."""
     with file:

@@ -73,10 +73,10 @@ def _reported(error: Exception) -> int:
 def _carry_out(options: argparse.Namespace) -> int:
     if getattr(options, "run", None) is not None:
         _refuse_profiles(options.profile)
-        _refuse_question(options.ask, "it stands before a command, which would ignore it", "leave out the command")
+        _refuse_flags(options, "it stands before a command, which would ignore it", "leave out the command")
         return int(options.run(options))
     if options.profile is None:
-        _refuse_question(options.ask, "which profile it is for is not said", "rt-run --profile NAME --ask TEXT")
+        _refuse_flags(options, "which profile it is for is not said", "rt-run --profile NAME {}")
         sys.stderr.write(_beginning())
         return 2
     from runner.cli.run_command import run as run_profiles
@@ -129,12 +129,14 @@ def _refuse_profiles(names: Sequence[str] | None) -> None:
         raise UsageError(msg, hint="leave out the command to run the profile, or name it after the command")
 
 
-def _refuse_question(question: str | None, problem: str, hint: str) -> None:
+def _refuse_flags(options: argparse.Namespace, problem: str, hint: str) -> None:
+    """Refuse the flags that say how a profile is run; `{}` in a hint is the flag as it is written."""
     from runner.errors import UsageError
 
-    if question is not None:
-        msg = f"--ask: {problem}"
-        raise UsageError(msg, hint=hint)
+    for flag, text, is_given in (("--ask", " TEXT", options.ask is not None), ("--fresh", "", options.fresh)):
+        if is_given:
+            msg = f"{flag}: {problem}"
+            raise UsageError(msg, hint=hint.format(flag + text))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -174,6 +176,7 @@ def _parser() -> argparse.ArgumentParser:
         )
     )
     parser.add_argument("--markdown", action="store_true", help="render the Markdown of a chat's answers")
+    parser.add_argument("--fresh", action="store_true", help="begin anew, whatever [run.resume] has of an earlier run")
     parser.add_argument("--ask", metavar="TEXT", help="ask one question, print its answer, and end")
     parser.add_argument(
         "--set",

@@ -16,7 +16,7 @@ import anyio
 from runner import logs
 from runner.cli.arguments import given_values
 from runner.cli.failure import tell_failure
-from runner.errors import ProfileError, RunnerError
+from runner.errors import ProfileError, RunnerError, UsageError
 from runner.profile import LoadedProfile, load_profile
 from runner.profile.filling import missing_values
 from runner.profile.problems import Problem, ProfileProblems
@@ -73,6 +73,7 @@ def _load(options: argparse.Namespace) -> tuple[list[LoadedProfile], list[Runner
     failures = [*([ProfileProblems(list(dict.fromkeys(problems)))] if problems else []), *errors.values()]
     profiles = [] if failures else [loaded[name] for name in options.profile]
     between = [*_shared_files(profiles), *_mixed_input(profiles), *_said_differently(profiles)]
+    between += _nothing_to_forget(profiles, options)
     return profiles, failures or [*_unheard_text(profiles), *between]
 
 
@@ -82,6 +83,13 @@ def _loaded(name: str, options: argparse.Namespace) -> LoadedProfile:
     from runner.cli.question import load_asking
 
     return load_asking(name, options.ask, given_values(options))
+
+
+def _nothing_to_forget(profiles: Sequence[LoadedProfile], options: argparse.Namespace) -> list[RunnerError]:
+    """`--fresh` where nothing would be resumed anyway."""
+    if not (options.fresh and profiles) or any(each.profile.run.resume for each in profiles):
+        return []
+    return [UsageError(f"--fresh: {profiles[0].name} has no [run.resume]", hint="leave it out: every run begins anew")]
 
 
 def _unheard_text(profiles: Sequence[LoadedProfile]) -> list[RunnerError]:
@@ -127,7 +135,7 @@ def _shared_files(profiles: Sequence[LoadedProfile]) -> list[RunnerError]:
     shared: dict[str, RunnerError] = {}
     for loaded in profiles:
         profile = loaded.profile
-        for path in (each.file_path for each in (*profile.outputs, profile.journal) if each):
+        for path in (each.file_path for each in (*profile.outputs, profile.journal, profile.run.resume) if each):
             if path and "{session}" not in path and "{run_id}" not in path:
                 file = path.replace("{profile}", loaded.name)
                 if file in seen:
@@ -220,6 +228,7 @@ async def _run_on_asyncio(
         profiles,
         companions=_companions(profiles),
         face=face,
+        is_fresh=options.fresh,
         reread=partial(_reread, options),
         log_by=(lambda _: None) if face else partial(_log_by, options),
     )

@@ -85,6 +85,7 @@ def _said_paths(data: dict[str, Any]) -> Iterator[tuple[Key, str, bool]]:
         ("journal", "path"),
         ("report", "path"),
         ("report", "spool"),
+        ("run", "resume", "path"),
         ("control", "path"),
     ):
         path = at(data, key)

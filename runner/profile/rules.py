@@ -31,7 +31,7 @@
 | `insecure` | (warning) `http://` to another machine with `insecure`, or `insecure` without need |
 | `no-credential` | (warning) OpenAI or Azure without any credential |
 | `stdout-twice` | two outputs on standard output |
-| `outputs-share-file` | two outputs, or an output and the journal, with one path |
+| `outputs-share-file` | two outputs, or an output and the journal, the report or the state, with one path |
 | `tools-unanswered` | (warning) functions that the model may call, where nothing can answer it |
 | `question-unasked` | a question after a document where no document is read |
 | `no-first-response` | (warning) `until = "response-done"` where no response ever comes |
@@ -72,6 +72,9 @@
 | `model-lacks` | a field of `transcription` that its model does not take, on OpenAI |
 | `voice-unsupported` | fable, nova or onyx on OpenAI or Azure, which have no such voices in a session |
 | `connector-refused` | `connector_id` beside a model released after 2026-09-01 |
+| `resume-placeholder` | `{run_id}` or `{started}` in the path of a state, which no later run would find |
+| `resume-unsupported` | `[run.resume]` in a session that is no conversation by items, which alone can go on |
+| `resume-without-history` | `[run.resume]` where no history is replayed |
 | `report-nowhere` | a report without `path` and `webhook`, or a spool without a webhook |
 """
 
@@ -87,6 +90,7 @@ from runner.profile import (
     rules_models,
     rules_names,
     rules_report,
+    rules_resume,
     rules_run,
     rules_session,
     rules_tools,
@@ -229,6 +233,9 @@ RULES = (
     Rule("model-lacks", rules_models.model_lacks),
     Rule("voice-unsupported", rules_models.voice_unsupported),
     Rule("connector-refused", rules_models.connector_refused),
+    Rule("resume-placeholder", rules_resume.resume_placeholder),
+    Rule("resume-unsupported", rules_resume.resume_unsupported),
+    Rule("resume-without-history", rules_resume.resume_without_history),
     Rule("report-nowhere", rules_report.report_nowhere),
     Rule("plain-http", rules_report.webhook_in_clear),
 )

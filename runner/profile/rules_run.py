@@ -28,21 +28,21 @@ def sessions_share_file(tables: Tables) -> Iterator[Finding]:
     if not tables.run or tables.run.sessions == 1:
         return
     keys: list[Key] = [("outputs", index, "path") for index in range(len(tables.outputs or ()))]
-    for key in (*keys, ("journal", "path")):
+    for key in (*keys, ("journal", "path"), ("run", "resume", "path")):
         path = at(tables.tree, key)
         if isinstance(path, str) and "{session}" not in path and "{run_id}" not in path:
             yield key, f"{tables.run.sessions} sessions would write this file", "put {session} into its name", "value"
 
 
 def outputs_share_file(tables: Tables) -> Iterator[Finding]:
-    """Two outputs, or an output, the journal and the report, that would write into one file."""
+    """Two outputs, or an output, the journal, the report and the state, that would write into one file."""
     keys: list[Key] = [("outputs", index, "path") for index in range(len(tables.outputs or ()))]
     first: dict[str, str] = {}
-    for key in (*keys, ("journal", "path"), ("report", "path")):
+    for key in (*keys, ("journal", "path"), ("report", "path"), ("run", "resume", "path")):
         path = at(tables.tree, key)
         if not isinstance(path, str) or path.startswith("/dev/"):
             continue
-        name = f"output {int(key[1]) + 1}" if key[0] == "outputs" else f"the {key[0]}"
+        name = f"output {int(key[1]) + 1}" if key[0] == "outputs" else f"the {'state' if key[0] == 'run' else key[0]}"
         other = first.setdefault(os.path.normpath(path), name)
         if other != name:
             yield key, f"{other} writes this file too", "give each a file of its own", "value"

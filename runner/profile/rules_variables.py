@@ -64,7 +64,7 @@ def unknown_placeholder(tables: Tables) -> Iterator[Finding]:
 def paths_of(tables: Tables) -> list[Key]:
     """The keys of all files that a session writes."""
     outputs: list[Key] = [("outputs", index, "path") for index in range(len(tables.outputs or ()))]
-    return [*outputs, ("journal", "path"), ("report", "path")]
+    return [*outputs, ("journal", "path"), ("report", "path"), ("run", "resume", "path")]
 
 
 def _declared(tables: Tables) -> Mapping[str, Any]:

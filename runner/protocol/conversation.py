@@ -155,6 +155,10 @@ class Conversation:
         for item in [*self.of_responses(response_ids), *gone]:
             self.remove(item.id)
 
+    def restore(self, item: Item) -> None:
+        """Take in an item that was written down, behind all others."""
+        self._add(item, None)
+
     def append(self, item_id: str, content_index: int, piece: str) -> tuple[Item, str]:
         """Add a piece of text to a part of an item; returns the item, and what of the piece is new.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -129,6 +129,16 @@ class Rounds:
         self._turns[event_id] = before.turn_id or event_id, before.number
         while len(self._turns) > _REMEMBERED_TURNS:
             del self._turns[next(iter(self._turns))]
+
+    @property
+    def turns(self) -> Mapping[str, tuple[str, int]]:
+        """By the `event_id` of a request that continues a turn: the turn, and how many rounds it has had."""
+        return self._turns
+
+    def restore(self, rounds: Sequence[Round], turns: Mapping[str, tuple[str, int]]) -> None:
+        """Go on with what was written down: rounds that are not over, and turns that have had some."""
+        self.open += rounds
+        self._turns.update(turns)
 
     def turn_of(self, event_id: str) -> str:
         """The first request of the turn that this `response.create` continues; nothing where it begins one."""

@@ -12,6 +12,7 @@ from runner.errors import IllegalEvent
 from runner.protocol.closing import Closing
 from runner.protocol.configuration import Configuration
 from runner.protocol.conversation import Conversation
+from runner.protocol.counts import Counts
 from runner.protocol.hosted_servers import HostedServers
 from runner.protocol.json_fields import JsonObject
 from runner.protocol.live import Live
@@ -35,8 +36,8 @@ class SessionState:
     """The state of one session on one connection.
 
     Args:
-        before: The state on the session's connection before this one; conversation, usage and rate limits are the
-            session's and go on, as do the numbers of the client events and the configuration that was asked for.
+        before: The state on the session's connection before this one; conversation, usage, counts and rate limits are
+            the session's and go on, as do the numbers of the client events and the configuration that was asked for.
         kind: What kind of session was asked for.
         max_response_retries: How often a response that failed for a temporary reason is asked for again.
         retries_lost: Whether requests that the end of the connection leaves without an answer are to be sent again.
@@ -73,6 +74,7 @@ class SessionState:
         self.transcripts = Transcripts()
         """What has come so far of the transcripts of the user's audio."""
         self.usage: Usage = before.usage if before else Usage()
+        self.counts: Counts = before.counts if before else Counts()
         self.rate_limits: RateLimits = before.rate_limits if before else RateLimits(self.side)
         self.pending = Pending()
         """What the endpoint has still to send."""

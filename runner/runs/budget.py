@@ -19,7 +19,7 @@ from runner.protocol.effects import (
     TextDelta,
     TurnEnded,
 )
-from runner.protocol.usage import Usage
+from runner.protocol.state import SessionState
 from runner.session.update import Update
 from runner.settings.limits import Limits
 
@@ -49,7 +49,7 @@ class Budget:
 
     Args:
         limits: What the session may spend.
-        usage: What the session has used, which the session keeps up to date.
+        state: What the session has used, which it keeps up to date, and what was counted of it, which is counted on.
         spent: Called once for each limit that is reached, with its key in the profile and, where errors are what was
             counted, the last one; it must not wait.
         since_s: When the session began that is limited from now on, on the event loop's clock, in seconds; None where
@@ -59,23 +59,22 @@ class Budget:
     def __init__(
         self,
         limits: Limits,
-        usage: Usage,
+        state: SessionState,
         *,
         spent: Callable[[str, RunnerError | None], None],
         since_s: float | None = None,
     ) -> None:
-        self._usage = usage
+        self._usage = state.usage
         self._limits = limits
         self._spent = spent
-        self._turns = 0
-        self._calls = 0
-        self._errors = 0
+        self._counts = state.counts
         self._near: set[str] = set()
         self._reached: set[str] = set()
-        self._since_s: dict[Clock, float] = dict.fromkeys(_CLOCKS, anyio.current_time())
+        now_s = anyio.current_time()
+        lived_since_s = (now_s if since_s is None else since_s) - state.counts.lived_s
+        self._since_s: dict[Clock, float] = {"max_duration_s": lived_since_s, "max_idle_s": now_s}
         if since_s is not None:
-            self._since_s["max_duration_s"] = since_s
-            self._turns = usage.responses
+            state.counts.turns = state.usage.responses
         self._changes = Changes()
 
     def take(self, update: Update) -> None:
@@ -88,8 +87,8 @@ class Budget:
                 self._count(effect)
                 spends = True
             elif isinstance(effect, FunctionCalled):
-                self._calls += 1
-                self._check("max_tool_calls", self._calls)
+                self._counts.calls += 1
+                self._check("max_tool_calls", self._counts.calls)
         if acts:
             self._since_s["max_idle_s"] = anyio.current_time()
         if spends:
@@ -104,6 +103,8 @@ class Budget:
 
     async def watch(self) -> None:
         """Check the limits of time, and at first what was used before, until cancelled."""
+        self._check("max_turns", self._counts.turns)
+        self._check("max_tool_calls", self._counts.calls)
         self._check_usage()
         while True:
             now_s = anyio.current_time()
@@ -127,12 +128,12 @@ class Budget:
         if ended.is_step:
             return
         if ended.status == "completed":
-            self._turns += 1
-            self._errors = 0
-            self._check("max_turns", self._turns)
+            self._counts.turns += 1
+            self._counts.errors = 0
+            self._check("max_turns", self._counts.turns)
         elif ended.status in {"failed", "refused"}:
-            self._errors += 1
-            self._check("max_consecutive_errors", self._errors, ended.error)
+            self._counts.errors += 1
+            self._check("max_consecutive_errors", self._counts.errors, ended.error)
 
     def _check_usage(self) -> None:
         used, prices = self._usage, self._limits.prices

@@ -46,6 +46,7 @@ async def run_profiles(
     reread: "Reread | None" = None,
     log_by: "Callable[[Profile], None]" = lambda _: None,
     flush_least_s: float = FLUSH_LEAST_S,
+    is_fresh: bool = False,
 ) -> list[Outcome]:
     """Run all sessions of these profiles to their ends, which SIGTERM and SIGINT bring about.
 
@@ -56,6 +57,7 @@ async def run_profiles(
         log_by: Called with the profile by which the process logs after a reload.
         companions: Entered before the first session is opened, and left after the last has ended.
         flush_least_s: How long the outputs may at least take to write what has come, in seconds.
+        is_fresh: Whether sessions begin anew though earlier processes have left some.
 
     Raises:
         RunnerError: A companion cannot be had.
@@ -63,7 +65,7 @@ async def run_profiles(
     Returns:
         How each session ended, in the order of their ends.
     """
-    fleet = Fleet(profiles, face, flush_least_s)
+    fleet = Fleet(profiles, face, flush_least_s, is_fresh=is_fresh)
     if reread:
         fleet.reload_by(reread, log_by)
     async with AsyncExitStack() as stack:
@@ -82,6 +84,7 @@ class Fleet:
         profiles: At least one; each has `run.sessions` sessions.
         face: What somebody at the terminal sees of the only run there is.
         flush_least_s: How long the outputs may at least take to write what has come, in seconds.
+        is_fresh: Whether sessions begin anew though earlier processes have left some.
 
     Attributes:
         runs: All of them, in the order of their numbers.
@@ -89,7 +92,14 @@ class Fleet:
         reloads: What carries reloads out.
     """
 
-    def __init__(self, profiles: "Sequence[LoadedProfile]", face: Face | None, flush_least_s: float) -> None:
+    def __init__(
+        self,
+        profiles: "Sequence[LoadedProfile]",
+        face: Face | None,
+        flush_least_s: float,
+        *,
+        is_fresh: bool = False,
+    ) -> None:
         self._places = [place for place, each in enumerate(profiles) for _ in range(each.profile.run.sessions)]
         """For each run, the place of its profile."""
         each_run = [profiles[place] for place in self._places]
@@ -117,6 +127,7 @@ class Fleet:
             opening=anyio.Semaphore(OPENING_AT_ONCE),
             connecting=anyio.Semaphore(OPENING_AT_ONCE),
             flush_least_s=flush_least_s,
+            is_fresh=is_fresh,
             face=face,
         )
         self.runs: list[SessionRun] = []

@@ -20,12 +20,14 @@ _FLUSH_LEAST_S: Final = 5.0
 def lone_profile(profile: Profile, *, until: Literal["input-end", "response-done"], **changes: Any) -> Profile:
     """The profile of a run that stands by itself: one session, which ends by itself, and which nobody minds.
 
+    No other process goes on with it.
+
     Args:
         profile: The profile.
         until: When the session ends, as `run.until` says it.
         changes: What else is other, by the keys of the profile.
     """
-    run = profile.run.model_copy(update={"until": until, "sessions": 1})
+    run = profile.run.model_copy(update={"until": until, "sessions": 1, "resume": None})
     return profile.model_copy(update={**dict.fromkeys(("control", "http", "traces")), "run": run, **changes})
 
 

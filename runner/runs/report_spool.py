@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.append_file import make_folder
+from runner.append_file import make_folder, sync_folder
 from runner.errors import OutputError, reason_of
 from runner.profile.filling import file_name
 
@@ -56,7 +56,7 @@ class ReportSpool:
                 file.flush()
                 os.fsync(file.fileno())
             begun.replace(self.folder / f"{report_id}.json")
-            self._sync()
+            sync_folder(self.folder)
         except OSError as error:
             with suppress(OSError):
                 begun.unlink(missing_ok=True)
@@ -124,13 +124,6 @@ class ReportSpool:
                         status = each.stat()
                         found.append((status.st_mtime_ns, status.st_size, Path(each.path)))
         return found
-
-    def _sync(self) -> None:
-        descriptor = os.open(self.folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _spools(settings: ReportSettings, environ: Mapping[str, str]) -> Path:

@@ -133,7 +133,7 @@ class SessionRun:
         if self._budget is not None:
             self._budget.renew(profile.run.limits)
         elif profile.run.limits.has_budget and self.session is not None:
-            self._budget = Budget(profile.run.limits, self.session.usage, spent=self.stop, since_s=self.started_s)
+            self._budget = Budget(profile.run.limits, self.session.state, spent=self.stop, since_s=self.started_s)
             self._tasks.start_soon(self._budget.watch)
 
     def drain(self, number: signal.Signals) -> None:
@@ -192,15 +192,22 @@ class SessionRun:
             recorder=self._recorder,
             slots=self._shared.connecting,
             moved=self.whereabouts.take,
-            opened=self.outputs.begin,
+            opened=self._begin,
             ended=self.stop,
             sources=self._shared.sources,
+            state=self._shared.state_of(self.profile, self.names),
+            failed=self._fail,
         ) as session:
             self.session = session
             self.context["session_id"] = session.id
             with logs.bound(session_id=session.id):
                 await self._live(session)
                 await self._drain(session)
+
+    def _begin(self, session: Session) -> None:
+        self.outputs.begin(session)
+        if self._first and session.resumption:
+            self._first.ignore(session.resumption.asked_again)
 
     async def _live(self, session: Session) -> None:
         facts = {"endpoint": self.profile.endpoint.kind, "model": session.state.effective.get("model")}
@@ -211,12 +218,12 @@ class SessionRun:
                 work.start_soon(self._until_over, session)
                 work.start_soon(self._feed, session)
                 if self._first:
-                    work.start_soon(self._until_heard, self._first)
+                    work.start_soon(self._first.heard, self.outputs.playback, self.stop)
                 if self._shared.face:
                     line = LiveLine(self._shared.face.screen, session, self.input, self.outputs.playback)
                     work.start_soon(line.run)
                 if limits.has_budget:
-                    self._budget = Budget(limits, session.usage, spent=self.stop)
+                    self._budget = Budget(limits, session.state, spent=self.stop)
                     work.start_soon(self._budget.watch)
 
     async def _feed(self, session: Session) -> None:
@@ -239,10 +246,6 @@ class SessionRun:
             self._budget.take(update)
         if self._first is not None:
             self._first.take(update)
-
-    async def _until_heard(self, first: FirstAnswer) -> None:
-        await first.heard(self.outputs.playback)
-        self.stop("response-done")
 
     async def _until_over(self, session: Session) -> None:
         await session.wait_over()

@@ -1,5 +1,6 @@
 """The things that the runs of a process share."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from runner.outputs.standard_output import StandardOutput
 from runner.runs.face import Face
 
 if TYPE_CHECKING:
+    from runner.session.state_place import StatePlace
     from runner.settings.profile import Profile
     from runner.tools.profile_tools import MakeSources
 
@@ -40,6 +42,17 @@ class Shared:
     """What `{row}` stands for in paths; without it the number of the run."""
     keeps_words: bool = False
     """Whether what is said in words reaches somebody besides the outputs."""
+
+    is_fresh: bool = False
+    """Whether sessions begin anew though earlier processes have left some."""
+
+    def state_of(self, profile: "Profile", names: Mapping[str, str]) -> "StatePlace | None":
+        """Where the session of a run is written down; `names` are the values of the placeholders in its paths."""
+        if profile.run.resume is None:
+            return None
+        from runner.session.state_place import state_place
+
+        return state_place(profile, names, is_fresh=self.is_fresh)
 
     def input_of(self, profile: "Profile", *, save_as: str) -> SessionInput:
         """The input of a run.

@@ -145,9 +145,14 @@ class Carriage:
         """Call `read` no longer."""
         self._set_readers([each for each in self._readers if each != read])
 
+    def resume(self, session_id: str, state: SessionState) -> None:
+        """Go on with a session of an earlier process, which has had no connection here yet."""
+        self.id, self.state = session_id, state
+
     def introduce(self, link: Link) -> None:
         """Let the readers hear of the first connection from its beginning, before it carries the session."""
-        if not self.id:
+        if not self.epoch:
+            link.state.inherit_retries(self.state)
             self.state = link.state
             link.read_by(self._readers)
 

@@ -11,12 +11,18 @@ from runner import logs
 from runner.protocol.request import FILLER
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runner.protocol.json_fields import JsonObject
     from runner.protocol.rounds import Round
     from runner.session.carriage import Carriage
     from runner.session.outbox import Outbox
+    from runner.settings.tool import CallSettings, ToolUse
 
 _LOOK_S = 0.1
 """How often it is looked whether something is still being heard, in seconds: time alone changes that."""
+_SPOKEN_SILENCE_MS = 1500
+"""After which silence a session that speaks says a filler, unless the profile says otherwise."""
 _SETTLE_S = 10.0
 """How long a filler may take to be said, in seconds, before the answer is asked for all the same."""
 
@@ -87,3 +93,19 @@ class Filler:
     def _in_flight(self) -> str:
         flying = self._carriage.state.pending.out_of_band.items()
         return next((response_id for response_id, asked in flying if asked.is_filler), "")
+
+
+def filler_of(tools: Sequence[CallSettings], settings: ToolUse, effective: JsonObject) -> tuple[int | None, str]:
+    """After which silence, in milliseconds, something is said, and what: as a tool says, else as `[run.tools]`.
+
+    Args:
+        tools: What holds for the tools that are called.
+        settings: What holds for all tools.
+        effective: The configuration of the session.
+    """
+    after_ms = [each.say_after_ms for each in tools if each.say_after_ms is not None]
+    say = next((each.say for each in tools if each.say), settings.say)
+    usual_ms = settings.say_after_ms
+    if usual_ms is None and effective.get("output_modalities") != ["text"]:
+        usual_ms = _SPOKEN_SILENCE_MS
+    return (min(after_ms) if after_ms else usual_ms), say

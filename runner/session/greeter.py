@@ -53,6 +53,7 @@ class Greeter:
         self._audio = audio
         self._request_id = ""
         self._response_id = ""
+        self._is_sent = False
         self._is_open = False
         """Whether the session was handed out."""
         self._is_due = settings.after == "ready"
@@ -61,6 +62,13 @@ class Greeter:
         """How many turns the user has ended."""
         self._held: JsonObject = {}
         """How turn detection is to be again afterwards; nothing where it was not changed."""
+
+    @property
+    def has_asked(self) -> bool:
+        """Whether the greeting was asked for, or told to the conversation: no later process greets again."""
+        state = self._carriage.state
+        is_told = self._audio is not None and self._audio.item_id in state.conversation.by_id
+        return self._is_sent or is_told or (bool(self._request_id) and state.awaits(self._request_id))
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
         """Greet when it is time; a greeting that waits for nobody has been asked for when this reports its start."""
@@ -115,6 +123,7 @@ class Greeter:
             await self._session.send_in_turn(*first, self._audio.item_created())
             self._carriage.publish(self._audio.effects(self._carriage.state))
             self._is_said = True
+        self._is_sent = True
 
     def _response(self) -> JsonObject:
         if self._settings.text is not None:

@@ -29,18 +29,21 @@ class GreetingAudio:
         text: What it says.
         pcm: Its 16-bit samples.
         rate: Samples a second.
+
+    Attributes:
+        item_id: The item of the conversation that says it.
     """
 
     def __init__(self, text: str, pcm: bytes, rate: int) -> None:
         self._text = text
         self._pcm = pcm
         self._rate = rate
-        self._item_id = f"item_{token_hex(10)}"
+        self.item_id = f"item_{token_hex(10)}"
 
     def item_created(self) -> JsonObject:
         """The client event that tells the conversation what is said."""
         content = [{"type": "output_text", "text": self._text}]
-        item = {"id": self._item_id, "type": "message", "role": "assistant", "content": content}
+        item = {"id": self.item_id, "type": "message", "role": "assistant", "content": content}
         return {"type": "conversation.item.create", "item": item}
 
     def effects(self, state: SessionState) -> list[Effect]:
@@ -54,9 +57,9 @@ class GreetingAudio:
         size_bytes = form.size_bytes(_PIECE_MS)
         pieces = [audio[start : start + size_bytes] for start in range(0, len(audio), size_bytes)]
         encoded = [pybase64.b64encode(piece).decode() for piece in pieces]
-        if item := state.conversation.get(self._item_id):
+        if item := state.conversation.get(self.item_id):
             item.audio_characters = sum(map(len, encoded))
-        return [AudioDelta("", self._item_id, piece) for piece in encoded]
+        return [AudioDelta("", self.item_id, piece) for piece in encoded]
 
 
 async def read_greeting(path: Path, text: str) -> GreetingAudio:

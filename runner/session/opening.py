@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 import anyio.abc
 
-from runner.errors import ProfileError
+from runner.errors import ProfileError, RunnerError
 from runner.session.carriage import Carriage
 from runner.session.dialer import Dialer
 from runner.session.keeper import Keeper
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from runner.session.host_traces import HostTraces
     from runner.session.pump import Reader
     from runner.session.recorder import Recorder
+    from runner.session.resumption import Resumption
+    from runner.session.state_place import StatePlace
     from runner.settings.greeting import Greeting
     from runner.settings.profile import Profile
     from runner.tools.profile_tools import MakeSources
@@ -42,6 +45,7 @@ async def open_session(
     variables: Mapping[str, str] | None = None,
     readers: Sequence[Reader] = (),
     approve: Approve | None = None,
+    fresh: bool = False,
 ) -> AsyncIterator[Session]:
     """Open the session that a profile describes; it is configured when the body starts and closed when it ends.
 
@@ -54,16 +58,17 @@ async def open_session(
         variables: Values of the profile's `[variables]`, before all others that it has.
         readers: Called with each update in the callback that brought it; they must not wait.
         approve: Asked whether a call may run where its tool has `approval = "always"`.
+        fresh: Whether it begins anew though `[run.resume]` has an earlier process's session.
 
     Raises:
         ProfileError: There is no such profile, it has problems, or a variable lacks its value.
         RunnerError: The session cannot be opened; which branch of the tree says why.
     """
-    opened, name = _filled(profile, variables or {})
-    traces = _traces_of(opened, name)
+    whole, name = _filled(profile, variables or {})
+    traces, place = _traces_of(whole, name), _state_place(whole, name, is_fresh=fresh)
     moved = traces.follow if traces else None
-    traced = [traces.take] if traces else []
-    async with kept_session(opened, readers=[*traced, *readers], recorder=traces, moved=moved) as session:
+    readers = [*([traces.take] if traces else []), *readers]
+    async with kept_session(whole, readers=readers, recorder=traces, moved=moved, state=place) as session:
         if session.tools:
             session.tools.approvals.ask_by(approve)
             if traces:
@@ -82,6 +87,8 @@ async def kept_session(
     opened: Callable[[Session], None] | None = None,
     ended: Callable[[str], None] | None = None,
     sources: MakeSources | None = None,
+    state: StatePlace | None = None,
+    failed: Callable[[RunnerError], None] | None = None,
 ) -> AsyncIterator[Session]:
     """Open a session as `open_session` does, for one of several that a command runs.
 
@@ -94,13 +101,19 @@ async def kept_session(
         opened: Called with the session once it is open, before anything is said in it.
         ended: Called with the reason where the session is to end by itself; without it, it is closed then.
         sources: Makes the sources of the profile's tools; without it they are what the profile says.
+        state: Where it is written down, as `[run.resume]` says.
+        failed: Called when it cannot be written down any more; without it, it ends with that error then.
     """
     audio = await _greeting_audio(profile.greeting)
     carriage = Carriage(anyio.current_time(), readers, moved)
     outbox = Outbox(carriage, max_audio_age_s=profile.run.reconnect.max_audio_age_s)
-    async with body_task_group() as tasks:
-        tools = SessionTools(profile, carriage, outbox, tasks, sources)
+    async with _resumption(state, profile) as resumption, body_task_group() as tasks:
+        if resumption:
+            resumption.follow(carriage, profile)
+            ended = resumption.concluding(ended or (lambda _: tasks.start_soon(session.aclose)))
+        tools = SessionTools(profile, carriage, outbox, tasks, sources, resumption)
         session = Session(carriage, outbox, tools)
+        session.resumption = resumption
         dialer = Dialer(profile, carriage, tasks, recorder, slots, tools=tools.first_definitions)
         keeper = Keeper(profile.run, carriage, outbox, dialer, tasks)
         try:
@@ -108,12 +121,17 @@ async def kept_session(
             tasks.start_soon(keeper.run)
             if profile.session.type == "live":
                 _keep_speaking(carriage, outbox, tasks)
+            if resumption:
+                tasks.start_soon(resumption.run, failed or partial(_end_with, carriage))
             if opened:
                 opened(session)
-            if profile.greeting:
+            if profile.greeting and not (resumption and resumption.was_greeted):
                 from runner.session.greeter import Greeter
 
-                await tasks.start(Greeter(profile.greeting, session, carriage, audio).run)
+                greeter = Greeter(profile.greeting, session, carriage, audio)
+                if resumption:
+                    resumption.is_greeted = lambda: greeter.has_asked
+                await tasks.start(greeter.run)
             tools.watch_hang_up(lambda hang_up: tasks.start_soon(_end_when_hung_up, hang_up, session, ended))
             if profile.idle:
                 from runner.session.idle_watch import IdleWatch
@@ -143,6 +161,26 @@ async def _greeting_audio(settings: Greeting | None) -> GreetingAudio | None:
     from runner.session.greeting_audio import read_greeting
 
     return await read_greeting(settings.audio, settings.text or "")
+
+
+@asynccontextmanager
+async def _resumption(state: StatePlace | None, profile: Profile) -> AsyncIterator[Resumption | None]:
+    """What writes the session down, and knows what earlier processes have written; None where nothing does."""
+    if state is None:
+        yield None
+        return
+    from runner.session.resumption import resumption_at
+
+    async with resumption_at(state, profile) as resumption:
+        yield resumption
+
+
+def _end_with(carriage: Carriage, error: RunnerError) -> None:
+    """End a session that nobody else ends, since it cannot be written down any more."""
+    link = carriage.link
+    carriage.end(error)
+    if link is not None:
+        link.release()
 
 
 async def _end_when_hung_up(hang_up: HangUp, session: Session, ended: Callable[[str], None] | None) -> None:
@@ -180,3 +218,12 @@ def _filled(profile: object, variables: Mapping[str, str]) -> tuple[Profile, str
         msg = f"a session is opened from a profile, its name or its path, not from {type(profile).__name__}"
         raise ProfileError(msg, hint="make_profile(…) makes a profile without a file")
     return filled(with_values(profile, variables), name=name, started=datetime.now(UTC)), name
+
+
+def _state_place(profile: Profile, name: str, *, is_fresh: bool) -> StatePlace | None:
+    if profile.run.resume is None:
+        return None
+    from runner.profile.filling import path_values
+    from runner.session.state_place import state_place
+
+    return state_place(profile, {**path_values(profile), "profile": name, "session": "1"}, is_fresh=is_fresh)

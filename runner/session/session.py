@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from runner.protocol.usage import Usage
     from runner.session.carriage import Carriage
     from runner.session.link import Link
+    from runner.session.resumption import Resumption
     from runner.session.session_tools import SessionTools
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -35,9 +36,8 @@ class Session:
     Between two connections everything that goes out waits: events until the next one is there, audio as long as
     `run.reconnect.max_audio_age_s` says.
 
-    Programs may rely on `id`, `usage`, `failure`, `ask`, `stream`, `effects`, `events`, `say`, `send`, `respond`,
-    `cancel`, `update`, `append_audio`, `tool`, `wait_idle` and `aclose`. Everything else belongs to
-    rt-run's own rooms.
+    Programs may rely on `id`, `is_resumed`, `usage`, `failure`, `ask`, `stream`, `effects`, `events`, `say`, `send`,
+    `respond`, `cancel`, `update`, `append_audio`, `tool`, `wait_idle` and `aclose`; all else is rt-run's own rooms'.
 
     Args:
         carriage: Where the session is.
@@ -49,6 +49,7 @@ class Session:
         self._carriage = carriage
         self._outbox = outbox
         self.tools = tools
+        self.resumption: Resumption | None = None
         self._questions = Questions(carriage, outbox, tools)
 
     @property
@@ -57,8 +58,13 @@ class Session:
         return self._carriage.id
 
     @property
+    def is_resumed(self) -> bool:
+        """Whether it goes on where another process has left it, as `[run.resume]` says."""
+        return self.resumption is not None and self.resumption.is_resumed
+
+    @property
     def usage(self) -> Usage:
-        """What the session has used, over all its connections."""
+        """What the session has used, over all its connections and processes."""
         return self._carriage.state.usage
 
     @property

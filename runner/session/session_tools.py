@@ -17,6 +17,7 @@ from runner.settings.profile import RealtimeSettings
 
 if TYPE_CHECKING:
     from runner.protocol.json_fields import JsonObject
+    from runner.session.call_ledger import CallLedger
     from runner.session.carriage import Carriage
     from runner.session.hang_up import HangUp
     from runner.session.host_tools import HostTools
@@ -37,6 +38,7 @@ class SessionTools:
         outbox: What goes out of it.
         tasks: Where the tools live.
         sources: Makes the sources of the profile's tools; without it they are what the profile says.
+        ledger: Knows of calls what other processes have to know, None where there are no others.
 
     Attributes:
         approvals: The calls that wait for somebody's approval.
@@ -51,6 +53,7 @@ class SessionTools:
         outbox: Outbox,
         tasks: anyio.abc.TaskGroup,
         sources: MakeSources | None = None,
+        ledger: CallLedger | None = None,
     ) -> None:
         self.approvals = Approvals(profile.run.tools.approval_timeout_s, carriage.changes)
         self.dropped: Callable[[Sequence[str]], object] = bool
@@ -60,6 +63,7 @@ class SessionTools:
         self._outbox = outbox
         self._tasks = tasks
         self._make = sources
+        self._ledger = ledger
         self._toolbox: Toolbox | None = None
         self._loop: ToolLoop | None = None
         self._host: HostTools | None = None
@@ -83,7 +87,7 @@ class SessionTools:
         """
         failures: list[RunnerError] = []
         async with anyio.create_task_group() as opening:
-            if _has_tools(self._profile):
+            if _has_tools(self._profile) or self._carriage.state.rounds.open:
                 opening.start_soon(self._open, self._made()[0], failures, opening.cancel_scope)
             else:
                 self._opened.set()
@@ -207,6 +211,7 @@ class SessionTools:
     def _made(self) -> tuple[Toolbox, HostTools]:
         """The toolbox and the functions of the host program, with the loop that runs them."""
         if self._toolbox is None or self._host is None:
+            from runner.session.call_ledger import CallLedger
             from runner.session.filler import Filler
             from runner.session.hang_up import HangUp
             from runner.session.host_tools import HostTools
@@ -231,6 +236,7 @@ class SessionTools:
                 hang_up=self._hang_up,
                 refreshed=self._refreshed,
                 called=lambda call_id: self.called(call_id),
+                ledger=self._ledger or CallLedger(),
             )
             rounds = self._carriage.state.rounds
             rounds.runs, rounds.most, rounds.approves = self._runs, self._profile.run.tools.max_rounds, True

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
 from functools import partial
 from secrets import token_hex
 from time import time
@@ -18,6 +17,8 @@ from runner.protocol.effects import ResponseEnded, ResponseStarted
 from runner.protocol.request import GO_ON, RESPONSE
 from runner.protocol.rounds import CallFacts
 from runner.session.approvals import ApprovalAnswer, ApprovalRequest
+from runner.session.filler import filler_of
+from runner.session.withdrawals import Withdrawals
 from runner.tools.end_session import END_SESSION_TOOL
 from runner.tools.tool_result import Outcome, ToolResult
 from runner.tools.tool_source import HOSTED
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from runner.protocol.json_fields import JsonObject
     from runner.protocol.rounds import Round
     from runner.session.approvals import Approvals
+    from runner.session.call_ledger import CallLedger
     from runner.session.carriage import Carriage
     from runner.session.filler import Filler
     from runner.session.hang_up import HangUp
@@ -36,12 +38,12 @@ if TYPE_CHECKING:
     from runner.tools.tool_source import OfferedTool
     from runner.tools.toolbox import Toolbox
 
+OFFERED_S = 5.0
+"""How long the calls of an earlier process wait for tools that are not offered yet, in seconds."""
 OWN_RESPONSE_S = 2.0
 """How long an endpoint may take to begin the response to an approval, in seconds, before it is asked for."""
 
 _LANDMARKS = frozenset({ResponseStarted, ResponseEnded})
-_SPOKEN_SILENCE_MS = 1500
-"""After which silence a session that speaks says a filler, unless the profile says otherwise."""
 _OUTPUT = "function_call_output"
 _INTERRUPTED = "The call was not run, because its turn was interrupted."
 
@@ -63,6 +65,7 @@ class ToolLoop:
         hang_up: The model's wish to end the session.
         refreshed: Tells the endpoint of tools that have come or gone.
         called: Called with the id of each call when it begins to run, in its own task.
+        ledger: Knows of calls what other processes have to know.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class ToolLoop:
         hang_up: HangUp,
         refreshed: Callable[[], Coroutine[Any, Any, None]],
         called: Callable[[str], object],
+        ledger: CallLedger,
     ) -> None:
         self._settings = settings
         self._toolbox = toolbox
@@ -87,12 +91,12 @@ class ToolLoop:
         self._hang_up = hang_up
         self._refreshed = refreshed
         self._called = called
+        self._ledger = ledger
         self._has_ended = False
         """Whether a response is over since the tools were last looked at."""
         self._started = 0
         """How many responses of the conversation have begun."""
-        self._waiting: dict[anyio.CancelScope, Round] = {}
-        """The calls that have not begun."""
+        self._withdrawals = Withdrawals()
 
     def read(self, update: Update) -> None:
         """Follow the responses of the session: a reader, which never waits."""
@@ -117,14 +121,16 @@ class ToolLoop:
 
     def interrupt(self) -> None:
         """Withdraw the calls of interrupted turns that have not begun."""
-        for scope, round_ in list(self._waiting.items()):
-            if not round_.goes_on:
-                scope.cancel()
+        self._withdrawals.look()
 
     async def run(self) -> None:
         """Run rounds until the session is over."""
         rounds = self._carriage.state.rounds
         async with anyio.create_task_group() as tasks:
+            while not (self._carriage.epoch or self._carriage.is_over):
+                await self._carriage.changes.next()
+            for each in rounds.begin():
+                tasks.start_soon(self._resume, each)
             while not self._carriage.is_over:
                 for each in rounds.begin():
                     tasks.start_soon(self._serve, each)
@@ -134,9 +140,17 @@ class ToolLoop:
                 await self._carriage.changes.next()
             tasks.cancel_scope.cancel()
 
+    async def _resume(self, round_: Round) -> None:
+        """Go on with a round of an earlier process, once the host program has had time to offer its functions."""
+        with anyio.move_on_after(OFFERED_S):
+            while not all(self._toolbox.find(each.name) for each in round_.calls):
+                await self._carriage.changes.next()
+        await self._serve(round_)
+
     async def _serve(self, round_: Round) -> None:
-        """One round, from its calls to the request that continues the turn."""
+        """One round, from its calls to the request that continues the turn; it stays open where the session ends."""
         logs.bind(session_id=self._carriage.id)
+        is_left = False
         try:
             async with anyio.create_task_group() as meanwhile:
                 if round_.goes_on:
@@ -151,32 +165,30 @@ class ToolLoop:
         except* RunnerError as raised:
             # The session has ended, and says why itself.
             logs.logger().debug("round_left", error=str(raised.exceptions[0]))
-        finally:
+            is_left = self._carriage.is_over
+        if not is_left:
             self._carriage.state.rounds.end(round_)
             self._carriage.changes.notify()
 
     def _filler_of(self, round_: Round) -> tuple[int | None, str]:
-        """After which silence, in milliseconds, something is said, and what: as a tool says, else as `[run.tools]`."""
         found = [tool.settings for each in round_.calls if (tool := self._toolbox.find(each.name))]
-        after_ms = [each.say_after_ms for each in found if each.say_after_ms is not None]
-        say = next((each.say for each in found if each.say), self._settings.say)
-        return (min(after_ms) if after_ms else self._usual_silence_ms), say
-
-    @property
-    def _usual_silence_ms(self) -> int | None:
-        given_ms, modalities = self._settings.say_after_ms, self._carriage.state.effective.get("output_modalities")
-        return _SPOKEN_SILENCE_MS if given_ms is None and modalities != ["text"] else given_ms
+        return filler_of(found, self._settings, self._carriage.state.effective)
 
     async def _answer(self, round_: Round, call: FunctionCalled) -> None:
         """Run one call, and give its output to the conversation; one that is answered elsewhere is waited for."""
+        if self._has_output(call):
+            return
         tool = self._toolbox.find(call.name)
-        if tool and tool.is_client and round_.goes_on:
+        is_harmless = call.name == END_SESSION_TOOL.name or bool(tool and tool.settings.retries)
+        result = self._ledger.left(call, may_run_again=is_harmless)
+        if result is None and tool and tool.is_client and round_.goes_on:
+            await self._ledger.begin(call)
             if await self._is_answered(call, tool.settings.timeout_s):
                 return
             text = f"Nobody has answered the call within {tool.settings.timeout_s:g} s."
             result = self._refused(call, text, "timed-out")
-        else:
-            result = await self._result(round_, call)
+        result = result or await self._result(round_, call)
+        await self._ledger.end(call, result)
         rounds = self._carriage.state.rounds
         rounds.note(call.call_id, CallFacts(result.outcome, round(result.duration_s, 3), time()))
         if link := self._carriage.link:
@@ -188,7 +200,7 @@ class ToolLoop:
     async def _approve(self, round_: Round, asked: ApprovalAsked) -> None:
         """Answer whether the endpoint may call a server; a next connection would know nothing of the question."""
         epoch, answer = self._carriage.epoch, ApprovalAnswer(False, _INTERRUPTED)
-        with self._withdrawable(round_):
+        with self._withdrawals.withdrawable(round_):
             server = self._toolbox.find(f"{HOSTED}{asked.server}")
             how = server.settings.approval if server else "always"
             request = ApprovalRequest(asked.request_id, asked.name, asked.arguments, asked.server)
@@ -198,28 +210,17 @@ class ToolLoop:
             item |= {"approve": answer.is_approved, **({"reason": answer.text} if answer.text else {})}
             await self._outbox.send({"type": "conversation.item.create", "item": item})
 
-    @contextmanager
-    def _withdrawable(self, round_: Round) -> Iterator[Callable[[], object]]:
-        """Leave the block where the turn is interrupted, until what is given says that it has begun."""
-        with anyio.CancelScope() as scope:
-            self._waiting[scope] = round_
-            try:
-                if not round_.goes_on:
-                    scope.cancel()
-                yield lambda: self._waiting.pop(scope, None)
-            finally:
-                self._waiting.pop(scope, None)
-
     async def _result(self, round_: Round, call: FunctionCalled) -> ToolResult:
         if round_.standing == "spent":
             most = self._settings.max_rounds
             return self._refused(call, f"The call was not run: the turn has had its {most} rounds of calls.", "denied")
         results: list[ToolResult] = []
-        with self._withdrawable(round_) as settle:
+        with self._withdrawals.withdrawable(round_) as settle:
             await anyio.lowlevel.checkpoint()
 
-            def began() -> None:
+            async def began() -> None:
                 settle()
+                await self._ledger.begin(call)
                 self._called(call.call_id)
 
             denied = partial(self._denied, call)
@@ -240,13 +241,16 @@ class ToolLoop:
 
     async def _is_answered(self, call: FunctionCalled, timeout_s: float) -> bool:
         """Whether whoever uses the session gives the output of a call in time."""
-        conversation = self._carriage.state.conversation
-        item = conversation.get(call.item_id)
         with anyio.move_on_after(timeout_s):
-            while item is None or conversation.output_of(item) is None:
+            while not self._has_output(call):
                 await self._carriage.changes.next()
             return True
         return False
+
+    def _has_output(self, call: FunctionCalled) -> bool:
+        conversation = self._carriage.state.conversation
+        item = conversation.get(call.item_id)
+        return item is not None and conversation.output_of(item) is not None
 
     def _refused(self, call: FunctionCalled, text: str, outcome: Outcome) -> ToolResult:
         logs.logger().warning("tool_not_run", tool=call.name, call_id=call.call_id, outcome=outcome, reason=text)

@@ -7,6 +7,7 @@ from pydantic import Field
 from runner.api.strict import Section
 from runner.settings.continuity import History, Reconnect, Rollover
 from runner.settings.limits import Limits
+from runner.settings.resume_settings import ResumeSettings
 from runner.settings.tool import ToolUse
 
 
@@ -35,6 +36,8 @@ class RunSettings(Section):
     """When a connection is replaced before it expires."""
     history: History = Field(default_factory=History)
     """How much of the conversation is replayed on a new connection."""
+    resume: ResumeSettings | None = None
+    """Where the session is written down, so that another process can go on with it."""
     limits: Limits = Field(default_factory=Limits)
     """What the session may spend."""
     tools: ToolUse = Field(default_factory=ToolUse)

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Outcome = Literal["ok", "failed", "timed-out", "invalid", "unknown", "busy", "denied", "cancelled"]
+Outcome = Literal["ok", "failed", "timed-out", "invalid", "unknown", "busy", "denied", "cancelled", "interrupted"]
 """How a call has ended: `invalid` arguments, an `unknown` tool, `busy` where its turn did not come in time; `denied`
-and `cancelled` are said by who has not let it begin."""
+and `cancelled` are said by who has not let it begin, `interrupted` where the process that ran it has ended."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 import anyio.abc
+import anyio.lowlevel
 
 from runner import logs
 from runner.connect.changes import Changes
@@ -121,16 +122,18 @@ class Toolbox:
         call_id: str,
         *,
         denied: Denial | None = None,
-        began: Callable[[], object] = bool,
+        began: Callable[[], Awaitable[None]] = anyio.lowlevel.checkpoint,
     ) -> ToolResult:
-        """Run one call by the tool as it is offered now, whatever becomes of it meanwhile; only cancellation is raised.
+        """Run one call by the tool as it is offered now, whatever becomes of it meanwhile.
+
+        Only cancellation is raised, and what `denied` and `began` raise.
 
         Args:
             name: What the model has called.
             arguments_text: The arguments, as it has written them.
             call_id: The call's id, for the log.
             denied: Asked before it runs, unless the tool is unknown.
-            began: Called when the call's turn has come and it begins to run.
+            began: Called when the call's turn has come; the call runs when it has returned.
         """
         began_s = anyio.current_time()
         found = offered_by(self._served).get(name)
@@ -167,7 +170,7 @@ class Toolbox:
         source: ToolSource,
         slots: anyio.CapacityLimiter,
         arguments_text: str,
-        began: Callable[[], object],
+        began: Callable[[], Awaitable[None]],
     ) -> ToolResult:
         limits, turn, attempts = tool.settings, object(), 0
         answer: CallAnswer | None = None
@@ -179,7 +182,7 @@ class Toolbox:
                 text = f"The tool was busy with other calls for {limits.timeout_s:g} s, and this one was not run."
                 return ToolResult(text, "busy", attempts=0)
             try:
-                began()
+                await began()
                 with anyio.move_on_after(limits.timeout_s):
                     while answer is None or (answer.may_pass and attempts <= limits.retries):
                         if answer is not None:

@@ -204,6 +204,12 @@ BROKEN = [
       for voice in ("fable", "onyx", "nova")),
     (CUSTOM % "https://gw.test/v1" + '[model]\nname = "gpt-live-1.1"\n[[session.tools]]\ntype = "mcp"\n'
      'server_label = "s"\nconnector_id = "connector_gmail"\n', "connector-refused"),
+    (OPENAI + '[run.resume]\npath = "{started}"\n', "resume-placeholder"),
+    (OPENAI + '[run.resume]\npath = "a/{run_id}"\n', "resume-placeholder"),
+    (BY_HAND + '[run.resume]\npath = "a"\n', "resume-unsupported"),
+    (OPENAI + '[run.resume]\npath = "a"\n[run.history]\nmax_items = 0\n', "resume-without-history"),
+    (OPENAI + '[run]\nsessions = 2\nresume = { path = "a" }\n', "sessions-share-file"),
+    (OPENAI + '[journal]\npath = "a"\n[run.resume]\npath = "./a"\n', "outputs-share-file"),
     (OPENAI + "[report]\nmax_spool_bytes = 2_000_000\n", "report-nowhere"),
     (OPENAI + '[report]\npath = "a"\nspool = "b"\n', "report-nowhere"),
     (OPENAI + HOOK % "http://crm.test/hook", "plain-http"),

@@ -11,6 +11,7 @@ from trio.testing import MockClock
 
 from runner.errors import EndpointBusy, RunnerError
 from runner.protocol.effects import AudioDelta, Effect, ResponseEnded, ResponseStarted, TextDelta, TurnEnded
+from runner.protocol.state import SessionState
 from runner.protocol.usage import Usage
 from runner.runs.budget import Budget
 from runner.session.update import Update
@@ -49,9 +50,10 @@ class Spending:
     def __init__(self, usage: Usage | None = None, **limits: Any) -> None:
         self.ends: list[tuple[str, RunnerError | None]] = []
         self.times_s: list[float] = []
-        self.usage = usage or Usage()
+        state = SessionState()
+        self.usage = state.usage = usage or Usage()
         self.began_s = anyio.current_time()
-        self.budget = Budget(Limits(**limits), self.usage, spent=self._spent)
+        self.budget = Budget(Limits(**limits), state, spent=self._spent)
         self._ended = anyio.Event()
 
     def _spent(self, reason: str, error: RunnerError | None) -> None:

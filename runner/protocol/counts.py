@@ -1,0 +1,17 @@
+"""What the limits of a session count beside its usage."""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Counts:
+    """What was counted of a session, over all connections and all processes that it has had."""
+
+    turns: int = 0
+    """How many turns were answered."""
+    calls: int = 0
+    """How many functions were called."""
+    errors: int = 0
+    """How many responses have failed in a row."""
+    lived_s: float = 0.0
+    """How long it has lived in earlier processes, in seconds."""

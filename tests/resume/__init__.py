@@ -1,0 +1,1 @@
+"""Tests of the state from which another process goes on."""
