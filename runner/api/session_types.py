@@ -20,6 +20,8 @@ LIVE_START: Final = "session.start"
 """The first event of a Live session, which brings its configuration."""
 LIVE_CHANGES: Final = frozenset({"delegation", "triggers"})
 """What can be changed about a Live session once it has started."""
+TALKING: Final[frozenset[SessionType]] = frozenset({"realtime", "live"})
+"""The kinds of sessions that hold a conversation, so that they take text too."""
 
 MAX_APPEND_BYTES: Final = 15 * 1024 * 1024
 """The longest base64 text that one event may append, in bytes."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from runner.api.session_types import TALKING
 from runner.errors import InputError
 from runner.profile.filling import missing_values, with_values
 from runner.profile.problems import Problem, ProfileProblems, problem_at
@@ -70,7 +71,7 @@ def shared_file_problems(loaded: LoadedProfile) -> list[Problem]:
 
 def _input(profile: Profile, row: BatchRow) -> QuestionInput | FileInput:
     if row.text is not None:
-        if profile.session.type != "realtime":
+        if profile.session.type not in TALKING:
             msg = f"input: a {profile.session.type} session takes audio, not text"
             raise InputError(msg, hint='"input": {"file": "…"}, and in CSV the column input_file')
         return QuestionInput(kind="question", question=row.text)

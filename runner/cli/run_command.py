@@ -14,6 +14,7 @@ from typing import Any
 import anyio
 
 from runner import logs
+from runner.api.session_types import TALKING
 from runner.cli.arguments import given_values
 from runner.cli.failure import tell_failure
 from runner.errors import ProfileError, RunnerError, UsageError
@@ -100,7 +101,7 @@ def _unheard_text(profiles: Sequence[LoadedProfile]) -> list[RunnerError]:
             hint="such as --set input.path=FILE",
         )
         for loaded in {each.name: each for each in profiles}.values()
-        if loaded.profile.session.type != "realtime" and is_text(loaded.profile.input)
+        if loaded.profile.session.type not in TALKING and is_text(loaded.profile.input)
     ]
 
 

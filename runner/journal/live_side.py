@@ -45,6 +45,16 @@ class TwoVoices:
         self._asked_at_s: float | None = None
         """When the user last said something that is not answered."""
 
+    def connected(self) -> None:
+        """A session has started on the connection of the record in hand."""
+        self._live.started_s = self._rows.now_s
+
+    def disconnected(self) -> None:
+        """The connection of the record in hand has ended, before the endpoint could say for how long."""
+        if self.is_live and self._live.started_s:
+            self._usage.live_s += self._live.bill(self._rows.now_s - self._live.started_s)
+            self._live.started_s = 0.0
+
     @property
     def _live(self) -> Live:
         return self._connections.setdefault(self._rows.epoch, Live())
@@ -89,6 +99,7 @@ class TwoVoices:
     def ended(self, event: JsonObject) -> None:
         """The endpoint has closed the session."""
         self.used(event)
+        self._live.started_s = 0.0
         self._rows.add("session", "concluded", reason=self._side.text(event, "reason"))
 
     def appended(self, event: JsonObject) -> None:

@@ -159,6 +159,7 @@ class Timeline:
                 self._rows.add("connection", f"connection {self._rows.epoch} {how}", note=plain)
                 self._disconnect(note, is_ours=ours)
                 self._answers.abandon(self._rows.epoch)
+                self._live.disconnected()
             case "tool.ended":
                 self._answers.judged(note)
             case _:
@@ -224,6 +225,7 @@ class Timeline:
         """The endpoint has started a Live session, as it says."""
         self.greeted(event)
         self.configured(event)
+        self._live.connected()
 
     def configured(self, event: JsonObject) -> None:
         """The endpoint reports its configuration, which may differ from what the client asked for."""

@@ -16,6 +16,7 @@ from runner.settings.variable import LONGEST, Variable
 
 TEXTS: tuple[tuple[str, ...], ...] = (
     ("session", "instructions"),
+    ("session", "delegation", "responses", "instructions"),
     ("session", "audio", "input", "transcription", "prompt"),
     ("session", "tools", "*", "description"),
     ("session", "tools", "*", "server_description"),

@@ -27,9 +27,10 @@ def author_schema() -> dict[str, Any]:
         if "oneOf" in table:  # without its `kind`, which the parent says, a table fits several
             table["anyOf"] = table.pop("oneOf")
             table.pop("discriminator", None)
-    instructions = schema["$defs"]["RealtimeSettings"]["properties"]["instructions"]
-    instructions.pop("type")
-    instructions["anyOf"] = [{"type": "string"}, dict(_FILE_TEXT)]
+    for name in ("RealtimeSettings", "LiveSettings", "Backend"):
+        instructions = schema["$defs"][name]["properties"]["instructions"]
+        instructions.pop("type")
+        instructions["anyOf"] = [{"type": "string"}, dict(_FILE_TEXT)]
     schema["title"] = "rt-run profile"
     return schema
 

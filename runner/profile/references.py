@@ -33,7 +33,7 @@ _PROGRAMS: tuple[Key, ...] = (
     ("endpoint", "brain", "api_key", "command", 0),
     ("report", "webhook", "secret", "command", 0),
 )
-_TEXTS: tuple[Key, ...] = (("session", "instructions"),)
+_TEXTS: tuple[Key, ...] = (("session", "instructions"), ("session", "delegation", "responses", "instructions"))
 
 
 def resolved(layer: Layer, environ: Mapping[str, str]) -> tuple[Layer, list[Problem]]:

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 from runner.errors import EndpointUnreachable
 from runner.protocol.effects import Effect, TranscriptionEnded, TurnEnded
-from runner.protocol.live_turns import end_turn, owes_answer
-from runner.protocol.request import Request
-from runner.protocol.typed_text import ANSWER_AGAIN, COMMENTARY
-from runner.protocol.voices import Voices
+from runner.protocol.live_turns import end_turn, leave_turns, owes_answer
+from runner.protocol.request import RESPONSE, Request
+from runner.protocol.typed_text import COMMENTARY, repeated_event
 
 if TYPE_CHECKING:
     from runner.protocol.state import SessionState
@@ -18,18 +17,19 @@ if TYPE_CHECKING:
 def end_connection(state: SessionState) -> list[Effect]:
     """End a connection, and report as incomplete the turns that were still being said."""
     state.phase = "closed"
+    effects = leave_turns(state) if state.kind == "live" else []
     cut_short, transcribing = state.pending.active.copy(), state.pending.transcribing.copy()
     said = state.conversation.of_responses(cut_short)
     answerable = state.conversation.ends_with_words(but=said)
+    last_words = next((item.text for item in reversed(state.conversation.items) if item.role == "user"), "")
     again: list[Request] = []
     for each in state.pending.break_off():
         is_retried = state.retries_lost and each.failures < state.max_response_retries and (each.event_id or answerable)
         if not each.is_filler:
             (again if is_retried else state.unanswered).append(each)
     if owes_answer(state) and answerable and state.retries_lost and not again:
-        again.append(Request("", "response", ANSWER_AGAIN))
-    effects: list[Effect] = [*state.translation.break_off(state.conversation), *end_turn(state, "user", "incomplete")]
-    state.live.voices = Voices()
+        again.append(Request("", "response", RESPONSE))
+    effects += [*state.translation.break_off(state.conversation), *end_turn(state, "user", "incomplete")]
     if state.kind == "transcription":
         lost = EndpointUnreachable("the connection ended before what was said was written down")
         effects += [TranscriptionEnded(item_id, lost) for item_id in transcribing]
@@ -44,7 +44,6 @@ def end_connection(state: SessionState) -> list[Effect]:
         effects += state.rounds.call(response_id, cut_short[response_id].first_id, made, is_over=False)[0]
     state.conversation.break_off(broken_off, state.sent)
     for each in again:
-        # The next connection of a Live session is told of the question with the conversation.
-        is_told = state.kind == "live" and each.event.get("type") != COMMENTARY
-        state.pending.repeat(each._replace(event=ANSWER_AGAIN) if is_told else each)
+        is_answer = state.kind == "live" and each.event.get("type") != COMMENTARY
+        state.pending.repeat(each._replace(event=repeated_event(last_words)) if is_answer else each)
     return effects

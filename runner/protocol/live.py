@@ -27,6 +27,8 @@ class Live:
         self.voices = Voices()
         self.items: dict[Voice, str] = {}
         self.last_voice: Voice | None = before.last_voice if before else None
+        self.started_s = 0.0
+        """When the session has started, by the client's clock, in seconds."""
         self.last_at_s = 0.0
         """When something was last said, by the client's clock, in seconds."""
         self._numbers: count[int] = before._numbers if before else count(1)  # noqa: SLF001  # of the same class

@@ -24,7 +24,7 @@ def _started(state: SessionState, event: JsonObject) -> list[Effect]:
     state.session_id = state.side.identifier(session, "id")
     state.expires_at = state.side.whole(session, "expires_at") or 0
     state.configuration.confirm(session)
-    state.greeted = True
+    state.greeted, state.live.started_s = True, state.clock()
     if state.phase != "closed":
         state.phase = "ready"
     return [Opened(state.session_id, state.expires_at, state.kind), Configured(session)]

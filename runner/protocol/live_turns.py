@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal
 
 from runner.protocol.effects import Effect, ResponseEnded, ResponseStarted, SpeechStarted
+from runner.protocol.voices import Voices
 
 if TYPE_CHECKING:
     from runner.protocol.state import SessionState
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 Status = Literal["completed", "incomplete"]
 
+_BREATH_S: Final = 0.4
+"""A pause of the model after which its turn counts as whole where its connection has ended, in seconds."""
 _ANSWERED_WITHIN_S: Final = 15.0
 """What the user has said longer ago and the model has not answered needs no answer, in seconds."""
 
@@ -41,6 +44,18 @@ def end_all_turns(state: SessionState, status: Status = "completed") -> list[Eff
     """End the turns of both voices; what the user says is written down before the answer."""
     voices: tuple[Voice, Voice] = ("user", "assistant")
     return [effect for voice in voices for effect in end_turn(state, state.live.voices.end(voice), status)]
+
+
+def leave_turns(state: SessionState) -> list[Effect]:
+    """The connection has ended; returns the end of what the model has said to its end by all that is known.
+
+    What was billed last was some time ago, and the session has lasted until now.
+    """
+    if not state.closing.is_over and state.greeted:
+        state.usage.live_s += state.live.bill(state.clock() - state.live.started_s)
+    voices, state.live.voices = state.live.voices, Voices()
+    is_over = "assistant" in voices.fallen_silent(state.clock(), _BREATH_S)
+    return end_turn(state, "assistant") if is_over else []
 
 
 def end_turn(state: SessionState, voice: Voice, status: Status = "completed") -> list[Effect]:

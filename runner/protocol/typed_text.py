@@ -8,19 +8,20 @@ INSTRUCTIONS: Final = "session.instructions.append"
 COMMENTARY: Final = "session.commentary.append"
 
 _BEGINNING: Final = "The user has typed what follows. Answer it aloud.\n\n"
-
-ANSWER_AGAIN: Final[JsonObject] = {
-    "type": INSTRUCTIONS,
-    "content": "The connection was lost before the user's last words were answered. Answer them now.",
-    "delegation_id": None,
-}
-"""Asks for the answer that was lost with a connection, of a session that has been told of the conversation."""
+_BEGINNING_AGAIN: Final = (
+    "The connection was lost before these words of the user were answered. Answer them aloud now.\n\n"
+)
 
 
 def typed_event(text: str, event_id: str = "") -> JsonObject:
     """The client event by which a Live session is asked what the user has typed."""
     named = {"event_id": event_id} if event_id else {}
     return {"type": INSTRUCTIONS, **named, "content": f"{_BEGINNING}{text}", "delegation_id": None}
+
+
+def repeated_event(words: str) -> JsonObject:
+    """The client event that asks for the answer to words of the user which was lost with a connection."""
+    return {"type": INSTRUCTIONS, "content": f"{_BEGINNING_AGAIN}{words}", "delegation_id": None}
 
 
 def spoken_event(text: str, event_id: str) -> JsonObject:
@@ -31,8 +32,19 @@ def spoken_event(text: str, event_id: str) -> JsonObject:
 def typed_text(event: JsonObject) -> str:
     """What the user has typed, nothing where this client event brings no such thing."""
     content = event.get("content")
-    is_typed = event.get("type") == INSTRUCTIONS and isinstance(content, str) and content.startswith(_BEGINNING)
-    return content.removeprefix(_BEGINNING) if is_typed and isinstance(content, str) else ""
+    return typed_content(content) if event.get("type") == INSTRUCTIONS and isinstance(content, str) else ""
+
+
+def typed_content(content: str) -> str:
+    """What the user has typed, by the content of an instruction; nothing where that is another one."""
+    return content.removeprefix(_BEGINNING) if content.startswith(_BEGINNING) else ""
+
+
+def unanswered_words(content: str) -> str:
+    """The words of the user that an instruction asks to be answered, typed now or said before; else nothing."""
+    return typed_content(content) or (
+        content.removeprefix(_BEGINNING_AGAIN) if content.startswith(_BEGINNING_AGAIN) else ""
+    )
 
 
 def typed_item(event: JsonObject, item_id: str) -> JsonObject | None:
@@ -46,4 +58,5 @@ def asks_for_speech(event: JsonObject) -> bool:
     """Whether the model owes something to be said after this client event of a Live session."""
     if event.get("type") == COMMENTARY:
         return event.get("delegation_id") is None
-    return bool(typed_text(event)) or event.get("content") == ANSWER_AGAIN["content"]
+    content = event.get("content")
+    return event.get("type") == INSTRUCTIONS and isinstance(content, str) and bool(unanswered_words(content))

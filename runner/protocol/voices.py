@@ -85,9 +85,10 @@ class Voices:
         turn.heard_s = max(turn.heard_s, at_s)
         return False
 
-    def fallen_silent(self, at_s: float) -> list[Voice]:
-        """The voices whose turns are over by now, and end."""
-        silent = [voice for voice, turn in self._turns.items() if at_s >= turn.heard_s + PAUSE_S]
+    def fallen_silent(self, at_s: float, pause_s: float | None = None) -> list[Voice]:
+        """The voices whose turns are over by now, and end; a pause may be given that is enough for that, in seconds."""
+        enough_s = PAUSE_S if pause_s is None else pause_s
+        silent = [voice for voice, turn in self._turns.items() if at_s >= turn.heard_s + enough_s]
         return [self.end(voice) for voice in silent]
 
     def end(self, voice: Voice) -> Voice:

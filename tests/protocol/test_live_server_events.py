@@ -24,7 +24,7 @@ from runner.protocol.effects import (
 from runner.protocol.live_turns import end_silent_turns
 from runner.protocol.receive import receive
 from runner.protocol.state import SessionState
-from runner.protocol.typed_text import ANSWER_AGAIN, spoken_event, typed_event
+from runner.protocol.typed_text import repeated_event, spoken_event, typed_event
 from tests.helpers.live_peer import LOUD, SILENT, confirmed, sound, words
 
 SESSION = {"id": "live_1", "expires_at": 7, "model": "m", "audio": {"format": {"type": "audio/pcm", "rate": 16000}}}
@@ -145,7 +145,7 @@ def test_what_a_lost_connection_leaves_is_asked_for_again(state: SessionState, c
     receive(after, words("input", "And?", 0, 300))
     clock.now_s = 2.0
     end_connection(after)
-    assert [each.event for each in after.retries] == [ANSWER_AGAIN]
+    assert [each.event for each in after.retries] == [repeated_event("And?")]
 
     later = SessionState(after, kind="live", clock=clock, retries_lost=True, max_response_retries=2)
     clock.now_s = 99.0

@@ -50,21 +50,21 @@ class LiveLife:
         self._now_ms = now_ms
 
     def tell(self, append: ContextAppend) -> list[ServerEvent]:
-        """The client tells the model something; returns the event that confirms it.
+        """The client tells the model something; returns the event that confirms it, and what follows.
 
         Raises:
             ApiError: It is too long, or belongs to no delegation.
         """
         check_tokens(append.content, MAX_CONTEXT_TOKENS, "content")
         self.mind.check_delegation(append.delegation_id)
-        kind = "thinking"
+        kind, follows = "thinking", list[ServerEvent]()
         if isinstance(append, CommentaryAppend):
             kind = "commentary"
             self.mind.comment(append.content)
         elif isinstance(append, InstructionsAppend):
             kind = "instructions"
-            self.mind.instruct(append.content)
+            follows = self.mind.instruct(append.content)
         else:
             self.mind.think(append.content)
         at_ms = int(self._now_ms())
-        return [answer_to(append, f"session.{kind}.appended", start_ms=at_ms, end_ms=at_ms)]
+        return [answer_to(append, f"session.{kind}.appended", start_ms=at_ms, end_ms=at_ms), *follows]

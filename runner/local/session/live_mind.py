@@ -19,6 +19,7 @@ from runner.local.session.utterance import Utterance
 from runner.local.speech.engines import Engines
 from runner.local.speech.language_model import ModelRequest
 from runner.local.speech.replies import BrainAnswer, PromptSummary
+from runner.protocol.typed_text import unanswered_words
 from runner.settings.faults import ResponseFailedFault
 
 _MAX_WAITING: Final = 256
@@ -88,12 +89,21 @@ class LiveMind:
             self.say(answer.text)
         return self._delegate(prompt) if delegates else []
 
-    def instruct(self, instruction: str) -> None:
-        """The developer has told the model something; the script may have an answer to it."""
+    def instruct(self, instruction: str) -> list[ServerEvent]:
+        """The developer has told the model something; the script may have an answer to it.
+
+        What the user has typed, or has said on a connection that was lost, is answered as what he says.
+
+        Returns:
+            The events that follow.
+        """
+        if words := unanswered_words(instruction):
+            return self.hear(words, 0.0)
         self._conversation.add("developer", instruction)
         scripted = self._engines.replies.scripted(PromptSummary(instructions=instruction))
         if scripted is not None and scripted.text:
             self.say(scripted.text)
+        return []
 
     def think(self, content: str) -> None:
         """The client has told the model something that is not to be said."""
