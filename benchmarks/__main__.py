@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from benchmarks import (
+    batch,
     calls,
     control,
     instructions,
@@ -31,6 +32,7 @@ MODULES: dict[str, Module] = {
     "roundtrip": roundtrip.comparisons,
     "sessions": sessions.comparisons,
     "calls": calls.comparisons,
+    "batch": batch.comparisons,
     "control": control.comparisons,
     "observation": observation.comparisons,
     "steps": steps.comparisons,

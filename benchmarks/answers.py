@@ -9,6 +9,8 @@ from typing import Any
 
 AUDIO_BYTES = 4800
 """One audio delta holds 100 ms of PCM16 at 24 kHz: 6,400 characters of base64."""
+SAID = "One two three."
+"""What every transcription says."""
 TEXT = " benchmark"
 """What one text delta says."""
 _RESPONSE_ID, _ITEM_ID = "resp_CxbMqqHCUPtBZlHkFM9Ws", "item_CxbMq9aGvWV3l1lYGkD3c"
@@ -54,6 +56,13 @@ def event(kind: str, number: int = 0, **fields: Any) -> bytes:
 def greeting(kind: str) -> bytes:
     """The frame of `session.created` or `session.updated`."""
     return event(kind, session=_SESSION)
+
+
+def transcription(item_id: str) -> bytes:
+    """The frame that says what was said."""
+    usage = {"type": "tokens", "total_tokens": 30, "input_tokens": 26, "output_tokens": 4}
+    kind = "conversation.item.input_audio_transcription.completed"
+    return event(kind, item_id=item_id, content_index=0, transcript=SAID, usage=usage)
 
 
 @functools.lru_cache(maxsize=8)

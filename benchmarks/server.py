@@ -11,7 +11,8 @@ either, as to the API (any path will do). What comes then:
   `kind` (`text` or `audio`; default `text`), `events` (deltas, default 1) and `interval_ms` (between two of them;
   default 0: all at once, in big writes). An audio delta is 100 ms of sound: 4,800 bytes, 6,400 in base64;
 - for `input_audio_buffer.append` nothing: it is counted. `input_audio_buffer.commit` is answered by
-  `input_audio_buffer.committed`, whose `item_id` is `item_COUNT` with the number of events appended since the last;
+  `input_audio_buffer.committed`, whose `item_id` is `item_COUNT` with the number of events appended since the last, and
+  where the session is a transcription, by the words of it;
 - `input_audio_buffer.cleared` for `input_audio_buffer.clear`: the round trip of a small event;
 - a pong for a ping; for a close frame the same close frame, after which it hangs up. Nothing else, of its own accord.
 
@@ -35,7 +36,7 @@ from pathlib import Path
 from typing import cast
 from urllib.parse import parse_qsl, urlsplit
 
-from benchmarks.answers import AUDIO_BYTES, answer, event, frame, greeting
+from benchmarks.answers import AUDIO_BYTES, answer, event, frame, greeting, transcription
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _BATCH_BYTES = 256 * 1024
@@ -63,6 +64,7 @@ class Peer(asyncio.Protocol):
         self._playing: Iterator[bytes] = iter(())
         self._interval_s = 0.0
         self._paused = False
+        self._transcribes = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep where to write to."""
@@ -134,13 +136,18 @@ class Peer(asyncio.Protocol):
             case {"type": "input_audio_buffer.append", "audio": str(audio)}:
                 self._appended += 1
                 if len(audio) > _LONG_BYTES:
-                    assert len(base64.b64decode(audio, validate=True)) == AUDIO_BYTES
+                    assert len(base64.b64decode(audio, validate=True)) % AUDIO_BYTES == 0
                     self._checked = True
             case {"type": "input_audio_buffer.clear"}:
                 self._transport.write(_CLEARED)
             case {"type": "input_audio_buffer.commit"}:
                 item_id, self._appended = f"item_{self._appended}", 0
                 self._transport.write(event("input_audio_buffer.committed", previous_item_id="item_0", item_id=item_id))
+                if self._transcribes:
+                    self._transport.write(transcription(item_id))
+            case {"type": "session.update", "session": {"type": "transcription"}}:
+                self._transcribes = True
+                self._transport.write(_UPDATED)
             case {"type": "session.update"}:
                 self._transport.write(_UPDATED)
             case {"type": "response.create"}:
@@ -200,6 +207,13 @@ class Peer(asyncio.Protocol):
 @contextmanager
 def serving(core: int | None, certificate: Path | None = None) -> Iterator[list[str]]:
     """Run the server meanwhile, on a core of its own where there is one; gives the addresses that it prints."""
+    with server_process(core, certificate) as (_, addresses):
+        yield addresses
+
+
+@contextmanager
+def server_process(core: int | None, certificate: Path | None = None) -> Iterator[tuple[int, list[str]]]:
+    """The same, with the id of the server's process."""
     command = [sys.executable, "-m", "benchmarks.server", *([str(certificate)] if certificate else [])]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
         assert server.stdin
@@ -207,7 +221,7 @@ def serving(core: int | None, certificate: Path | None = None) -> Iterator[list[
         try:
             if core is not None:
                 os.sched_setaffinity(server.pid, {core})
-            yield [server.stdout.readline().decode().strip() for _ in range(2 if certificate else 1)]
+            yield server.pid, [server.stdout.readline().decode().strip() for _ in range(2 if certificate else 1)]
         finally:
             server.stdin.close()
             server.wait()

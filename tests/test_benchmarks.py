@@ -11,8 +11,10 @@ import pytest
 
 from benchmarks import observation
 from benchmarks.__main__ import MODULES
+from benchmarks.answers import SAID
+from benchmarks.batch import BatchTrial
 from benchmarks.hotpath import TASKS
-from benchmarks.server import serving
+from benchmarks.server import server_process, serving
 from benchmarks.voice.words import errors
 
 pytestmark = pytest.mark.no_cover
@@ -67,6 +69,18 @@ def test_a_session_that_is_watched_is_measured(monkeypatch: pytest.MonkeyPatch) 
 
     assert isinstance(figures, Mapping)
     assert figures.keys() == {part.name for part in comparison.parts}
+
+
+def test_a_batch_and_its_script_write_the_same_words(tmp_path: Path) -> None:
+    """One line a row, each with what the server says."""
+    with server_process(None) as (pid, (address,)):
+        trial = BatchTrial(tmp_path, address, pid)
+        trial.by_batch("short", 2)
+        trial.by_script("long", 2)
+
+    for number in range(2):
+        lines = (tmp_path / f"results-{number}.jsonl").read_text().splitlines()
+        assert [json.loads(line)["text"] for line in lines] == [SAID] * 2
 
 
 @pytest.mark.parametrize(

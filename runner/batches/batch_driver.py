@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal
 import anyio
 
 from runner import logs
-from runner.batches.batch_result import BatchResult, RowError
-from runner.batches.row_worker import WorkerLost
+from runner.batches.batch_result import BatchResult
+from runner.batches.row_worker import WorkerLost, row_error
 from runner.errors import AccessRefused, RunnerError, SessionRefused
 from runner.session.backoff import bound_s
 from runner.settings.batch_settings import BatchSettings
@@ -178,7 +178,7 @@ def _lost(row: BatchRow, profile: str, error: WorkerLost) -> BatchResult:
         status="failed",
         reason="failed",
         exit_code=error.exit_code,
-        error=RowError(message=error.message, hint=error.hint),
+        error=row_error(error),
         started_at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         duration_s=0.0,
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from runner.protocol.json_text import dumps_strict
+from runner.outputs.text import shown
 
 RowStatus = Literal["succeeded", "failed"]
 TEMPORARY_CODES = frozenset({69, 75})
@@ -113,4 +114,5 @@ class BatchResult(ResultTable):
 
     def line(self) -> bytes:
         """The result as it is written, with the end of its line."""
-        return (dumps_strict(self.model_dump(exclude_none=True), separators=(", ", ": ")) + "\n").encode()
+        text = json.dumps(self.model_dump(exclude_none=True), ensure_ascii=False, allow_nan=False)
+        return f"{shown(text, terminal=False)}\n".encode()

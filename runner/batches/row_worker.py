@@ -12,6 +12,7 @@ from runner.batches.batch_result import BatchResult, RowError
 from runner.batches.row_profile import row_profile
 from runner.batches.row_turns import RowTurns, latencies_of_turns, text_of_turns
 from runner.errors import InputError, RunnerError
+from runner.outputs.text import shown
 from runner.runs.life_cycle import Phase
 from runner.runs.lone_run import lone_shared
 from runner.runs.run_facts import facts_of
@@ -105,9 +106,15 @@ def _result(
         status="failed" if code else "succeeded",
         reason=outcome.reason if outcome else "failed",
         exit_code=code,
-        error=RowError(message=error.message, hint=error.hint, code=error.code) if error else None,
+        error=row_error(error) if error else None,
         started_at=started.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         duration_s=0.0,
         run_id=outcome.run_id if outcome else "",
         session_id=outcome.session_id if outcome else "",
     )
+
+
+def row_error(error: RunnerError) -> RowError:
+    """An error as a result has it."""
+    # An endpoint may cut its words between the halves of a character.
+    return RowError(**{name: shown(getattr(error, name), terminal=False) for name in RowError.model_fields})

@@ -15,6 +15,7 @@ import anyio
 import anyio.abc
 
 import runner
+from runner import logs
 from runner.batches.batch_result import BatchResult
 from runner.batches.line_channel import LineChannel
 from runner.batches.row_worker import WorkerLost
@@ -25,7 +26,6 @@ from runner.task_groups import body_task_group
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from runner import logs
     from runner.batches.batch_row import BatchRow, RowKey
     from runner.profile.load import LoadedProfile
 
@@ -54,7 +54,11 @@ class _Waiting:
 
 
 class WorkerProcess:
-    """Runs rows in another process, which is started anew where it dies; `worker_processes` makes some."""
+    """Runs rows in another process, which is started anew where it dies; `worker_processes` makes some.
+
+    Attributes:
+        pid: The id of the process, 0 while there is none.
+    """
 
     def __init__(self, task: WorkerTask, tasks: anyio.abc.TaskGroup) -> None:
         self._task = task
@@ -63,6 +67,7 @@ class WorkerProcess:
         self._channel: LineChannel | None = None
         self._waiting: dict[RowKey, _Waiting] = {}
         self._death = ""
+        self.pid = 0
 
     async def run(self, row: BatchRow) -> BatchResult:
         """Run one row there.
@@ -97,7 +102,8 @@ class WorkerProcess:
                 start_new_session=True,
                 pass_fds=[theirs.fileno()],
             )
-        channel = self._channel = LineChannel(ours)
+        channel, self.pid = LineChannel(ours), process.pid
+        self._channel = channel
         self._tasks.start_soon(self._serve, process, channel)
         with suppress(OSError):
             told = pickle.dumps(self._task)
@@ -112,13 +118,16 @@ class WorkerProcess:
                 if waiting := self._waiting.get(result.key):
                     waiting.result = result
                     waiting.ended.set()
+            # Nobody has asked it to end.
+            await _end(process)
+            code = process.returncode or 0
+            self._death = f" (signal {-code})" if code < 0 else f" (exit code {code})"
+            logs.logger().warning("worker_died", pid=self.pid, exit_code=code, rows=len(self._waiting))
         finally:
-            self._channel = None
+            self._channel, self.pid = None, 0
             channel.close()
             with anyio.CancelScope(shield=True):
                 await _end(process)
-            code = process.returncode or 0
-            self._death = f" (signal {-code})" if code < 0 else f" (exit code {code})"
             for waiting in self._waiting.values():
                 waiting.ended.set()
 
