@@ -38,7 +38,7 @@ class BackendTool(ApiObject):
 
 def _tool_tag(value: Any) -> str:
     kind = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
-    return kind if kind in {"function", "mcp"} else "hosted"
+    return kind if kind in ("function", "mcp") else "hosted"
 
 
 AnyBackendTool = Annotated[

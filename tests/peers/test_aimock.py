@@ -10,15 +10,17 @@ import signal
 import subprocess
 import threading
 import time
+import wave
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from runner import make_profile, open_session
-from tests.helpers.command_process import Command, Ended
-from tests.helpers.local_client import asked_by_voice
+from tests.helpers.command_process import Command, Ended, profile
+from tests.helpers.local_client import asked_by_voice, said, silence
 from tests.helpers.node_packages import installed
 
 HERE = Path(__file__).parent
@@ -72,13 +74,11 @@ def aimock_program(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return [node, str(folder / "node_modules" / "@copilotkit" / "aimock" / "dist" / "cli.js")]
 
 
-@pytest.fixture(scope="session")
-def aimock(aimock_program: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@contextmanager
+def running(program: list[str], folder: Path, *arguments: str) -> Iterator[str]:
     """A running aimock that wants a key; yields its base URL."""
-    folder = tmp_path_factory.mktemp("aimock-fixtures")
-    (folder / "fixtures.json").write_text(json.dumps({"fixtures": FIXTURES}))
     process = subprocess.Popen(
-        [*aimock_program, "--port", "0", "--fixtures", "fixtures.json"],
+        [*program, "--port", "0", *arguments],
         cwd=folder,
         env={"PATH": os.environ["PATH"], "HOME": str(folder), "AIMOCK_API_KEYS": KEY},
         stdin=subprocess.DEVNULL,
@@ -112,6 +112,15 @@ def aimock(aimock_program: list[str], tmp_path_factory: pytest.TempPathFactory) 
         process.kill()
         process.wait(5)
         process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def aimock(aimock_program: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The base URL of a running aimock with the answers of this module."""
+    folder = tmp_path_factory.mktemp("aimock-fixtures")
+    (folder / "fixtures.json").write_text(json.dumps({"fixtures": FIXTURES}))
+    with running(aimock_program, folder, "--fixtures", "fixtures.json") as address:
+        yield address
 
 
 def started(
@@ -349,3 +358,41 @@ def test_a_server_that_cannot_cancel_is_left_in_time(aimock: str, tmp_path: Path
     assert ended.code in {0, 128 + signal.SIGTERM}
     assert time.monotonic() - started_s < 5
     assert LONG.startswith((begun + ended.stdout).removesuffix("\n"))
+
+
+def test_a_live_session_keeps_to_the_protocol(aimock_program: list[str], tmp_path: Path) -> None:
+    """Between the command and the local endpoint, aimock records what both sides say, and finds nothing wrong."""
+    local = profile(tmp_path, '[endpoint]\nkind = "local"\n', name="served")
+    server = Command("serve-local", "--listen", "127.0.0.1:0", "--profile", local, folder=tmp_path)
+    assert server.process.stdout
+    upstream = server.process.stdout.readline().decode().strip().removesuffix("v1")
+    with wave.open(str(tmp_path / "question.wav"), "wb") as question:
+        question.setparams((1, 2, 24_000, 0, "NONE", ""))
+        question.writeframes(said("Hello?") + silence(600))
+    rest = """
+[model]
+name = "gpt-live-1"
+[session]
+type = "live"
+delegation = { type = "client" }
+audio = { format = { type = "audio/pcm", rate = 24000 } }
+[input]
+kind = "file"
+path = "question.wav"
+[[outputs]]
+kind = "transcript"
+path = "said.jsonl"
+"""
+    recording = ("--record", "--provider-openai", upstream, "--fixtures", ".")
+    with running(aimock_program, tmp_path, *recording) as address:
+        ended = started(address, tmp_path, rest=rest).end()
+    server.send_signal(signal.SIGTERM)
+
+    assert (ended.code, server.end().code) == (0, 0), ended.stderr
+    rows = [json.loads(line)["text"] for line in (tmp_path / "said.jsonl").read_text().splitlines()]
+    assert sorted(rows) == ["Hello?", "You said: Hello?"]
+    (recorded,) = (tmp_path / "recorded").glob("openai-live-*.json")
+    (fixture,) = json.loads(recorded.read_text())["fixtures"]
+    live = fixture["response"]["live"]
+    assert live["capture"]["complete"]
+    assert live["entries"][-1]["event"]["reason"] == "close_requested"

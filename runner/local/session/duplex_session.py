@@ -32,6 +32,8 @@ from runner.settings.faults import ResponseFailedFault
 USAGE_INTERVAL_S: Final = 15.0
 _SLICE_MS: Final = 100
 """Longer audio is heard in slices, so that the model stops in the middle of it where somebody speaks over it."""
+_CONTEXT_TOKENS: Final = 32_768
+"""What the model is taken to remember; the local endpoint forgets nothing for it."""
 _TURNS: Final = TurnSettings()
 
 
@@ -121,7 +123,8 @@ class DuplexSession(LocalSession):
         """Tell what the session has used so far."""
         if self._life is None or self.is_over:
             return []
-        return [server_event("session.usage.updated", usage=self._usage())]
+        window = {"usage_ratio": min(1.0, self._life.conversation.tokens / _CONTEXT_TOKENS)}
+        return [server_event("session.usage.updated", usage=self._usage(), context_window=window)]
 
     def expire(self, reason: str) -> list[ServerEvent]:
         """The session's time is over; returns its last event."""

@@ -6,11 +6,11 @@ from typing import Any, Final
 from runner.audio.format import AudioFormat
 from runner.local.session.api_error import ApiError, missing
 from runner.local.session.effective_config import shown_as
+from runner.local.session.live_conversation import LETTERS_PER_TOKEN
 
 MAX_INSTRUCTION_TOKENS: Final = 16_384
 MAX_HISTORY_TOKENS: Final = 8_192
 MAX_CONTEXT_TOKENS: Final = 500
-_LETTERS_PER_TOKEN: Final = 4
 _DEFAULT_FORMAT: Final = {"type": "audio/pcm", "rate": 24000}
 _SILENT_BYTES: Final = {"audio/pcm": b"\0", "audio/pcmu": b"\xff", "audio/pcma": b"\xd5"}
 
@@ -21,7 +21,7 @@ def check_tokens(text: str, limit: int, param: str) -> None:
     Raises:
         ApiError: It has more.
     """
-    tokens = -(-len(text) // _LETTERS_PER_TOKEN)
+    tokens = -(-len(text) // LETTERS_PER_TOKEN)
     if tokens > limit:
         message = f"Invalid '{param}': it has about {tokens} tokens, and the most is {limit}."
         raise ApiError(message, code="token_limit_exceeded", param=param)
@@ -57,6 +57,7 @@ class LiveConfig:
                 "output": {"voice": audio.get("output", {}).get("voice", "marin")},
             },
             "delegation": _with_delay(given.get("delegation", {"type": "client"})),
+            "input": given.get("input", []),
             "store": given.get("store", False),
         }
 
@@ -80,7 +81,7 @@ class LiveConfig:
     @property
     def history(self) -> list[tuple[str, str]]:
         """The messages that the session starts with, each by its role and its text."""
-        return [(each["role"], each["content"][0]["text"]) for each in self._values.get("input", ())]
+        return [(each["role"], each["content"][0]["text"]) for each in self._values["input"]]
 
     @property
     def delegation(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from runner.local.session.chat_messages import valid_arguments
 
+LETTERS_PER_TOKEN: Final = 4
 _MOST: Final = 512
 _ROLES: Final = {"developer": "system"}
 """Chat completions know the developer as the system."""
@@ -45,6 +46,11 @@ class LiveConversation:
         """All messages, as chat completions have them, behind these instructions."""
         system = [{"role": "system", "content": instructions}] if instructions else []
         return [*system, *map(dict, self._messages)]
+
+    @property
+    def tokens(self) -> int:
+        """The tokens of all messages, as far as their letters tell."""
+        return -(-sum(len(each["content"] or "") for each in self._messages) // LETTERS_PER_TOKEN)
 
     def texts(self) -> list[tuple[str, str]]:
         """What people have said, by the role and the text of each message."""

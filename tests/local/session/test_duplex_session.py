@@ -118,7 +118,7 @@ def test_close_writes_down_what_was_said_last() -> None:
     last = wire.work()
 
     assert closing == stream == []
-    assert usage["usage"] == {"seconds": 45}
+    assert (usage["usage"], usage["context_window"]) == ({"seconds": 45}, {"usage_ratio": 0.0})
     assert late["code"] == "session_closing"
     assert words(last, "input") == "Goodbye."
     closed = last[-1]

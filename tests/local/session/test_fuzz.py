@@ -9,9 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runner.api.client_events import CLIENT_EVENT_TYPES
+from runner.api.live_events import LIVE_CLIENT_EVENT_TYPES
 from runner.local.session.translating_session import TranslatingSession
 from runner.local.speech.engines import engines_for
 from runner.settings.endpoint import LocalEndpoint
+from tests.helpers.live_client import MODEL, LiveWire
 from tests.helpers.local_client import AnyWire, Wire, new_session, said, silence, translated, user_message
 
 ATOMS = st.one_of(
@@ -97,6 +99,37 @@ TRANSLATION: list[dict[str, Any]] = [
 ]
 
 
+START = {
+    "type": "session.start",
+    "session": {
+        "model": MODEL,
+        "instructions": "Be kind.",
+        "audio": {"format": {"type": "audio/pcm", "rate": 24000}, "output": {"voice": "willow"}},
+        "delegation": {"type": "responses", "responses": {"model": "m", "tools": [{"type": "function", "name": "f"}]}},
+        "input": [{"role": "user", "content": [{"text": "Hello"}]}],
+    },
+}
+LIVE: list[dict[str, Any]] = [
+    # Without it nothing else is taken.
+    *[START] * 9,
+    {"type": "session.update", "session": {"delegation": {"type": "responses", "responses": {"tool_choice": "none"}}}},
+    {"type": "session.input_audio.append", "audio": PCM_200_MS},
+    {"type": "session.input_audio.append", "audio": TURN},
+    {"type": "session.input_audio.mute"},
+    {"type": "session.input_audio.unmute"},
+    {"type": "session.output_audio.fixture.play", "audio": PCM_200_MS},
+    {"type": "session.instructions.append", "content": "Be brief.", "delegation_id": None},
+    {"type": "session.thinking.append", "content": "It is done.", "delegation_id": None},
+    {"type": "session.commentary.append", "content": "Hello.", "delegation_id": None},
+    {"type": "decision.create", "event_id": "d"},
+    {"type": "decision.item.create", "item": {"type": "message", "role": "user", "content": "Hello"}},
+    {"type": "decision.item.delete", "item_id": "item_1"},
+    {"type": "response.item.create", "item": {"type": "message", "role": "user", "content": "Hello"}},
+    {"type": "response.create"},
+    {"type": "session.close"},
+]
+
+
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """The paths of everything within a value."""
     pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
@@ -174,6 +207,26 @@ def test_noise_has_an_error(message: str | bytes) -> None:
     assert answer["type"] == "error"
 
 
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@given(messages=st.lists(events(LIVE), min_size=1, max_size=8))
+def test_every_event_of_a_live_session_has_an_answer(messages: list[Any]) -> None:
+    """So does a Live session, whether it has started or not, and what ends it is one event."""
+    wire = LiveWire(script=[{"match": "Hello", "calls": [{"name": "f"}]}])
+    for message in messages:
+        answers = wire.raw(json.dumps(message))
+        errors = [answer for answer in answers if answer["type"] == "error"]
+        assert not errors or len(answers) == 1, message
+        wire.step()
+    wire.finish()
+    if not wire.session.is_over:
+        wire.send("session.start", session={"model": MODEL})
+        wire.send("session.close")
+
+    assert wire.session.is_over
+    assert [each["type"] for each in wire.events].count("session.closed") == 1
+
+
 def test_the_good_events_are_all_kinds() -> None:
     """The events that the fuzzer starts from cover every type."""
     assert {event["type"] for event in GOOD} == set(CLIENT_EVENT_TYPES)
+    assert {event["type"] for event in LIVE} == set(LIVE_CLIENT_EVENT_TYPES)
