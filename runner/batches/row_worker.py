@@ -67,7 +67,7 @@ class LocalWorker:
             outcome = await run.execute()
         said = turns.turns()
         opened_ms = round((opened_s[0] - started_s) * 1000) if opened_s else None
-        prices, usage = run.profile.run.limits.prices, run.session.usage if run.session else None
+        usage, cost = (run.session.usage, run.session.carriage.cost()) if run.session else (None, None)
         return _result(row, self._loaded.name, started, error=outcome.error, outcome=outcome).model_copy(
             update={
                 "duration_s": round(anyio.current_time() - started_s, 3),
@@ -75,7 +75,7 @@ class LocalWorker:
                 "text": text_of_turns(said),
                 "latencies": latencies_of_turns(said, opened_ms),
                 "usage": usage.as_log() if usage else {},
-                "cost": round(usage.cost(prices), 6) if usage and prices else None,
+                "cost": None if cost is None else round(cost, 6),
                 "files": facts_of(run.profile, run.names).get("files", {}),
             }
         )

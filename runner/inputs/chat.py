@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from runner.inputs.answer_stop import PlayingAnswers
     from runner.inputs.session_input import Flushed, InputEnd
     from runner.session.session import Session
-    from runner.settings.limits import Prices
     from runner.terminal.screen import Screen
 
 _STOPPING_S = 1.0
@@ -38,13 +37,11 @@ class Chat(SessionInput):
 
     Args:
         screen: The terminal.
-        prices: What tokens cost, None where the profile does not say.
         save_as: The name of the file that the conversation is saved in where the user gives none.
     """
 
-    def __init__(self, screen: Screen, prices: Prices | None = None, *, save_as: str = "chat.md") -> None:
+    def __init__(self, screen: Screen, *, save_as: str = "chat.md") -> None:
         self._screen = screen
-        self._prices = prices
         self._save_as = save_as
 
     async def feed(self, session: Session, flushed: Flushed, playback: PlayingAnswers | None) -> InputEnd:
@@ -57,7 +54,7 @@ class Chat(SessionInput):
             tasks.start_soon(self._heed_interrupts, session, answer_stop, tasks)
             if session.state.busy:
                 await self._answered(session, flushed)
-            commands = ChatCommands(session, self._prices, self._save_as)
+            commands = ChatCommands(session, self._save_as)
             while not commands.is_over and (line := await typed.next_line()) is not None:
                 if (told := await commands.carry_out(line)) is not None:
                     self._screen.say(told)

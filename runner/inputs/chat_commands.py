@@ -15,7 +15,6 @@ from runner.inputs.usage_line import usage_line
 if TYPE_CHECKING:
     from runner.protocol.item import Item
     from runner.session.session import Session
-    from runner.settings.limits import Prices
 
 _COMMAND: Final = re.compile(r"/(?P<name>[a-z]+)(?:\s+(?P<rest>.*))?")
 _HELP: Final = """\
@@ -32,13 +31,11 @@ class ChatCommands:
 
     Args:
         session: The session.
-        prices: What tokens cost, None where the profile does not say.
         save_as: The name of the file that `/save` writes where it is given none.
     """
 
-    def __init__(self, session: Session, prices: Prices | None, save_as: str) -> None:
+    def __init__(self, session: Session, save_as: str) -> None:
         self._session = session
-        self._prices = prices
         self._save_as = save_as
         self._since_s = monotonic()
         self.is_over = False
@@ -51,7 +48,7 @@ class ChatCommands:
             return None
         match found["name"]:
             case "usage":
-                return usage_line(self._session.usage, self._prices, monotonic() - self._since_s)
+                return usage_line(self._session.usage, self._session.carriage.cost(), monotonic() - self._since_s)
             case "save":
                 return await anyio.to_thread.run_sync(self._save, (found["rest"] or self._save_as).strip())
             case "quit":

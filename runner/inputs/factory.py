@@ -49,7 +49,7 @@ def make_input(
             from runner.inputs.plain_chat import PlainChat
 
             if settings.format == "text" and screen is not None:
-                return Chat(screen, profile.run.limits.prices, save_as=save_as)
+                return Chat(screen, save_as=save_as)
             lines = stdin.listen(max_line_bytes=settings.max_line_bytes)
             is_chat = settings.format == "text" and is_alone and at_terminal()
             return PlainChat(lines) if is_chat else LineInput(settings, lines)

@@ -6,20 +6,19 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from runner.protocol.usage import Usage
-    from runner.settings.limits import Prices
 
 _PRECISE_S = 10.0
 
 
-def usage_line(usage: Usage, prices: Prices | None, duration_s: float) -> str:
-    """Answers, tokens, where there are prices what they cost, and how long it took."""
+def usage_line(usage: Usage, cost: float | None, duration_s: float) -> str:
+    """Answers, tokens, where it is known what they cost, and how long it took."""
     tokens = usage.input_tokens + usage.output_tokens
     tokens += usage.transcription_input_tokens + usage.transcription_output_tokens
     parts = [_counted(count, what) for count, what in ((usage.responses, "answer"), (tokens, "token")) if count]
     if usage.transcription_s:
         parts.append(f"{_duration(usage.transcription_s)} transcribed")
-    if prices:
-        parts.append(f"cost {usage.cost(prices):.4f}")
+    if cost is not None:
+        parts.append(f"cost {cost:.4f}")
     return " · ".join([*parts, _duration(duration_s)])
 
 

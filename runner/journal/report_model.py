@@ -22,6 +22,8 @@ class ReportedConnection(ReportTable):
     """Whether it was the first, followed one that was lost, or took over from one that still served."""
     at_s: float
     """When it was open, in seconds since the session began."""
+    provider: str | None = None
+    """The profile by which it was opened, where the session has fallbacks."""
     gap_s: float | None = None
     """How long there was no connection before it, in seconds."""
     ended_at_s: float | None = None

@@ -44,6 +44,8 @@ class ConnectionSpan:
     opened: Literal["first", "after-loss", "in-time"]
     """Whether it was the first, followed one that was lost, or took over from one that still served."""
     at_s: float
+    provider: str = ""
+    """The profile by which it was opened, where the session has fallbacks."""
     ended_at_s: float | None = None
     ended_by: Literal["client", "endpoint"] | None = None
     code: int | None = None

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from runner.journal.rows import Row
     from runner.journal.timeline import Timeline
-    from runner.settings.limits import Prices
 
 _TURN_FACTS = (
     "key",
@@ -47,7 +46,7 @@ def report_of(
     exit_code: int | None = None,
     reason: str = "",
     failure: ReportedFailure | None = None,
-    prices: Prices | None = None,
+    cost: float | None = None,
 ) -> SessionReport:
     """The report of a session whose records a timeline has taken in.
 
@@ -56,7 +55,7 @@ def report_of(
         exit_code: The exit code of its run, None where that is not known.
         reason: Why it ended, where the records do not say it.
         failure: Why its run has failed.
-        prices: What tokens cost.
+        cost: What it has cost, None where that is not known.
     """
     header, summary, usage = timeline.header, timeline.summary(), timeline.usage
     turns = [_turn(row) for row in timeline.rows if _is_turn(row)]
@@ -80,7 +79,7 @@ def report_of(
         latency=ReportedLatency(median_first_s=summary.median_first_s, max_first_s=summary.max_first_s),
         calls=[_call(row) for row in timeline.rows if row.who == "tool"][-MOST_TURNS:],
         usage=dict(usage.as_log()),
-        cost=round(usage.cost(prices), 6) if prices else None,
+        cost=None if cost is None else round(cost, 6),
         heard_s=summary.heard_s,
         spoken_s=summary.spoken_s,
         drift=list(dict.fromkeys(str(each) for row in timeline.rows for each in row.facts.get("differs", ()))),
@@ -100,6 +99,7 @@ def _connections(timeline: Timeline) -> Iterator[ReportedConnection]:
             epoch=span.epoch,
             opened=span.opened,
             at_s=span.at_s,
+            provider=span.provider or None,
             gap_s=gap_s,
             ended_at_s=span.ended_at_s,
             ended_by=span.ended_by,

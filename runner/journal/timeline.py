@@ -152,6 +152,9 @@ class Timeline:
                 self.started = note
             case "connection.opened":
                 self._connection["note"] = plain
+                for span in self.connections:
+                    if span.epoch == self._rows.epoch:
+                        span.provider = self._side.text(note, "provider")
             case "connection.closed":
                 ours, code = note.get("by") == "client", note.get("code")
                 self._lost = not ours

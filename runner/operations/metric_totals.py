@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from prometheus_client import Metric
 
     from runner.operations.observed import ObservedFleet, ObservedRun
+    from runner.session.session import Session
+    from runner.settings.limits import Prices
+    from runner.settings.profile import Profile
 
 LABELS: Final = ("profile", "model")
 STATES: Final = ("opening", "open", "reconnecting", "draining", "ended")
@@ -42,14 +45,19 @@ Rows = dict[tuple[str, ...], float]
 
 def labels_of(run: ObservedRun) -> tuple[str, str]:
     """The values of the labels that all metrics have: the profile, and the model or else the kind of endpoint."""
-    return run.context["profile"], model_name(run.profile) or run.profile.endpoint.kind
+    fallback = run.whereabouts.fallback
+    return _labels(run, fallback.profile if fallback else run.profile)
+
+
+def _labels(run: ObservedRun, profile: Profile) -> tuple[str, str]:
+    return run.context["profile"], model_name(profile) or profile.endpoint.kind
 
 
 class MetricTotals(Collector):
     """Adds up the sessions of each profile and model.
 
-    What is used counts for the model that a session has when it is looked at: a reload may give it another one, and
-    other prices.
+    What is used counts for the model that has carried the session, and where a reload has given its profile another
+    one, or other prices, for that which it has when it is looked at.
 
     Args:
         fleet: The sessions of the process.
@@ -57,8 +65,10 @@ class MetricTotals(Collector):
 
     def __init__(self, fleet: ObservedFleet) -> None:
         self._fleet = fleet
-        self._known: dict[int, tuple[Usage, int]] = {}
-        """What was known of each session when it was looked at last: its usage, and the audio that was dropped."""
+        self._known: dict[tuple[int, str], Usage] = {}
+        """What each session had used of each provider when it was looked at last."""
+        self._known_dropped: dict[int, int] = {}
+        """How much audio each session had dropped then, in bytes."""
         self._tokens: Rows = {}
         self._costs: Rows = {}
         self._dropped: Rows = {}
@@ -70,7 +80,8 @@ class MetricTotals(Collector):
         queued: Rows = dict.fromkeys((labels for labels, _ in runs), 0)
         waits = dict(queued)
         for labels, run in runs:
-            self._count(labels, run)
+            if run.session:
+                self._count(labels, run, run.session)
             sessions[*labels, _state(run)] += 1
             queued[labels] += run.outputs.queued_bytes
             if run.session:
@@ -83,17 +94,24 @@ class MetricTotals(Collector):
         yield _gauge("output_queue_bytes", "How far the outputs and the journal are behind, in bytes.", queued)
         yield _gauge("rate_limit_wait_seconds", "How long the next answer has to wait for a rate limit.", waits)
 
-    def _count(self, labels: tuple[str, str], run: ObservedRun) -> None:
+    def _count(self, labels: tuple[str, str], run: ObservedRun, session: Session) -> None:
         """Add what a session has used since it was looked at last."""
-        usage, dropped = self._known.get(run.number, (Usage(), 0))
-        now = (replace(run.session.usage), run.session.dropped_audio_bytes) if run.session else (usage, dropped)
-        self._known[run.number] = now
-        used = now[0].since(usage)
+        carriage = session.carriage
+        for name, usage in carriage.spending.of(session.usage).items():
+            provider = carriage.providers.named(name) if carriage.providers else None
+            profile = provider.profile if provider and provider.is_fallback else run.profile
+            used = usage.since(self._known.get((run.number, name), Usage()))
+            self._known[run.number, name] = replace(usage)
+            self._use(_labels(run, profile), used, profile.run.limits.prices)
+        dropped = session.dropped_audio_bytes
+        self._dropped[labels] = self._dropped.get(labels, 0) + dropped - self._known_dropped.get(run.number, 0)
+        self._known_dropped[run.number] = dropped
+
+    def _use(self, labels: tuple[str, str], used: Usage, prices: Prices | None) -> None:
         for *kind, field in _TOKENS:
             row = (*labels, *kind)
             self._tokens[row] = self._tokens.get(row, 0) + getattr(used, field)
-        self._dropped[labels] = self._dropped.get(labels, 0) + now[1] - dropped
-        if prices := run.profile.run.limits.prices:
+        if prices:
             self._costs[labels] = self._costs.get(labels, 0) + used.cost(prices)
 
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runner.session.carriage import Moved, Place
+    from runner.session.provider import Provider
     from runner.session.pump import Reader
 
 
@@ -23,6 +24,10 @@ class ObservedPlace(Protocol):
 
     place: Place | None
     followers: list[Moved]
+
+    @property
+    def fallback(self) -> Provider | None:
+        """What has taken over from the session's own profile, None where that carries it."""
 
     @property
     def is_unminded(self) -> bool:

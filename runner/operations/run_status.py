@@ -63,15 +63,16 @@ def _status(run: ControllableRun) -> dict[str, Any]:
     session = run.session
     if session is None:
         return status
-    usage, prices = session.usage, run.profile.run.limits.prices
+    usage, carriage, cost = session.usage, session.carriage, session.carriage.cost()
     status |= {
         "session_id": session.id,
+        "provider": carriage.provider.name if carriage.provider else run.context["profile"],
         "model": session.state.effective.get("model"),
         "connections": session.epoch,
         "is_responding": session.state.busy,
         "turns": usage.responses,
         "usage": usage.as_log(),
-        "cost": round(usage.cost(prices), 6) if prices else None,
+        "cost": None if cost is None else round(cost, 6),
         "approvals": _approvals(session),
         "input": _input(run),
         "output": ("stopped" if run.outputs.is_silent else "started") if run.outputs.is_audible else None,

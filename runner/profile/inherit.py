@@ -20,19 +20,19 @@ def lineage(path: Path, *, profiles_dir: Path | None, environ: Mapping[str, str]
         ProfileProblems: The profile itself cannot be read.
     """
     layers = [read_layer(path)]
-    seen = {_identity(path): path}
+    seen = {identity(path): path}
     while "extends" in layers[0].data:
         child = layers[0]
         name = child.data["extends"]
         if not isinstance(name, str) or not name or "\x00" in name:
             return layers, [_problem(child, "must be a profile's name or path")] if name == "" else []
         try:
-            parent = _parent(name, child, profiles_dir, environ)
-            if _identity(parent) in seen:
+            parent = related(name, child, profiles_dir=profiles_dir, environ=environ)
+            if identity(parent) in seen:
                 circle = " → ".join(shown(each) for each in [*seen.values(), parent])
                 problem = f"profiles extend each other in a circle: {circle}"
                 return layers, [_problem(child, problem, code="extends-cycle")]
-            seen[_identity(parent)] = parent
+            seen[identity(parent)] = parent
             layers.insert(0, read_layer(parent))
         except ProfileProblems as error:
             return layers, [
@@ -44,7 +44,12 @@ def lineage(path: Path, *, profiles_dir: Path | None, environ: Mapping[str, str]
     return layers, []
 
 
-def _parent(name: str, child: Layer, profiles_dir: Path | None, environ: Mapping[str, str]) -> Path:
+def related(name: str, child: Layer, *, profiles_dir: Path | None, environ: Mapping[str, str]) -> Path:
+    """Find the profile that another one names: beside that, and then where every name is searched for.
+
+    Raises:
+        ProfileError: There is none.
+    """
     if is_path(name):
         try:
             path = child.folder / home_expanded(name, environ)
@@ -72,7 +77,8 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _identity(path: Path) -> str:
+def identity(path: Path) -> str:
+    """The one name of a profile's file, whatever path leads there."""
     try:
         return str(path.resolve())
     except (OSError, RuntimeError):

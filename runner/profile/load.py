@@ -4,11 +4,12 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from runner.profile.environment import environment_layer
+from runner.profile.fallbacks import FallbackReader, ReadProfile, without_settings
 from runner.profile.inherit import lineage
 from runner.profile.keys import Key, at, prefixes
 from runner.profile.layers import Layer
@@ -27,6 +28,9 @@ from runner.profile.variable_layers import from_environment, from_file, from_fla
 from runner.settings.auth import default_auth
 from runner.settings.profile import Profile
 
+if TYPE_CHECKING:
+    from runner.profile.session_source import Fallback
+
 _ABSENT = frozenset({"missing-key", "model-missing", "entra-fields", "variable-undeclared", "unknown-placeholder"})
 """Problems that a parent which cannot be read might have prevented."""
 
@@ -43,6 +47,8 @@ class LoadedProfile:
     """Where each value came from."""
     warnings: list[Problem] = field(default_factory=list)
     """What looks wrong and does not stop the profile."""
+    fallbacks: "tuple[Fallback, ...]" = ()
+    """The profiles that take over where its own endpoint fails, in this order."""
 
 
 def load_profile(
@@ -88,10 +94,11 @@ def load_profile(
         # A parent that cannot be read may declare what nothing else does.
         warnings += ignored
         flag_problems += [problem for _, wrong in given for problem in wrong]
+    reader = _reader(folder, environ)
     profile, owners, judged = _validated(
-        layers, files[-1], [*problems, *flag_problems], warnings, environ=environ, is_whole=is_whole
+        layers, files[-1], [*problems, *flag_problems], warnings, environ=environ, is_whole=is_whole, reader=reader
     )
-    return LoadedProfile(profile, path.stem, path, Origins(owners), judged)
+    return LoadedProfile(profile, path.stem, path, Origins(owners), judged, tuple(reader.fallbacks))
 
 
 def make_profile(**tables: Any) -> Profile:
@@ -106,7 +113,36 @@ def make_profile(**tables: Any) -> Profile:
     layer = Layer("argument", {"version": 1, **tables}, Path.cwd())
     if problem := _unfit(tables):
         raise ProfileProblems([problem_at(layer.place(()), (), problem, code="argument")])
-    return _validated([layer], layer, [], [], environ=environment(None))[0]
+    environ = environment(None)
+    return _validated([layer], layer, [], [], environ=environ, reader=_reader(None, environ))[0]
+
+
+def made_fallbacks(profile: Profile) -> "tuple[Fallback, ...]":
+    """The fallbacks of a profile without a file, by the names that it says.
+
+    Raises:
+        ProfileProblems: One of them cannot be had.
+    """
+    if not profile.run.fallback:
+        return ()
+    layer = Layer("argument", {"run": {"fallback": profile.run.fallback}}, Path.cwd())
+    reader = _reader(None, environment(None))
+    reader.take(None, profile, *merged([layer])[:2])
+    if reader.problems:
+        raise ProfileProblems(reader.problems, reader.warnings)
+    return tuple(reader.fallbacks)
+
+
+def _reader(profiles_dir: Path | None, environ: Mapping[str, str]) -> FallbackReader:
+    """What reads the fallbacks of a profile, each as its files say it."""
+    alone = without_settings(environ)
+
+    def read(path: Path) -> ReadProfile:
+        files, problems = lineage(path, profiles_dir=profiles_dir, environ=alone)
+        profile, owners, _ = _validated(files, files[-1], problems, [], environ=alone, is_whole=not problems)
+        return ReadProfile(path, profile, owners)
+
+    return FallbackReader(read, profiles_dir=profiles_dir, environ=environ)
 
 
 def _declared(layers: Iterable[Layer]) -> list[str]:
@@ -134,6 +170,7 @@ def _validated(
     *,
     environ: Mapping[str, str],
     is_whole: bool = True,
+    reader: FallbackReader | None = None,
 ) -> tuple[Profile, Owners, list[Problem]]:
     """Lay the layers over each other and judge the whole; returns the profile, its values' owners and the warnings.
 
@@ -144,6 +181,7 @@ def _validated(
         warnings: What looks wrong already.
         environ: The environment, which knows the home directory.
         is_whole: Whether no layer is missing.
+        reader: Reads the profile's fallbacks, None where they do not count.
 
     Raises:
         ProfileProblems: The profile has problems.
@@ -166,6 +204,10 @@ def _validated(
         judged = [each for each in judged if each[0].code not in _ABSENT]
     problems += [problem for problem, is_warning in judged if not is_warning]
     warnings += [problem for problem, is_warning in judged if is_warning]
+    if reader:
+        reader.take(file.path, None if problems else profile, tree, owners)
+        problems += reader.problems
+        warnings += reader.warnings
     if problems or profile is None:
         raise ProfileProblems(ordered(problems), warnings)
     return profile, owners, warnings

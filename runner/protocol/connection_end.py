@@ -23,8 +23,10 @@ def end_connection(state: SessionState) -> list[Effect]:
     answerable = state.conversation.ends_with_words(but=said)
     last_words = next((item.text for item in reversed(state.conversation.items) if item.role == "user"), "")
     again: list[Request] = []
+    moves_on = state.moves_on()
     for each in state.pending.break_off():
-        is_retried = state.retries_lost and each.failures < state.max_response_retries and (each.event_id or answerable)
+        may_repeat = each.failures < state.max_response_retries or moves_on
+        is_retried = state.retries_lost and may_repeat and (each.event_id or answerable)
         if not each.is_filler:
             (again if is_retried else state.unanswered).append(each)
     if owes_answer(state) and answerable and state.retries_lost and not again:

@@ -63,12 +63,9 @@ class Pending:
         return bool(awaited) or self.turn in {"stopped", "committed"}
 
     @property
-    def is_pending(self) -> bool:
-        """Whether anything is still to come: a response, a transcription, the end of the user's turn."""
-        return (
-            bool(self.requests or self.active or self.out_of_band or self.to_retry or self.transcribing)
-            or self.turn != "none"
-        )
+    def is_awaited(self) -> bool:
+        """Whether anything is still to come of this connection: a response, a transcription, the user's turn."""
+        return bool(self.requests or self.active or self.out_of_band or self.transcribing) or self.turn != "none"
 
     @property
     def left(self) -> dict[str, int]:

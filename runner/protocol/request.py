@@ -34,6 +34,10 @@ class Request(NamedTuple):
         """The `event_id` under which the client sent it first, or the request whose turn it continues."""
         return self.retried_id or self.event_id
 
+    def afresh(self) -> "Request":
+        """The same, as if it had never failed."""
+        return self._replace(failures=0, overtaken=0)
+
     @property
     def is_filler(self) -> bool:
         """Whether it asks for a word that is said while functions run, which nobody misses."""

@@ -3,13 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from runner.errors import EndpointBusy, ProtocolError, RunnerError
 from runner.protocol.conversation import Conversation
 from runner.protocol.conversation_events import finished
 from runner.protocol.effects import (
     AudioDelta,
     Effect,
-    ResponseEnded,
     ResponseRetried,
     ResponseStarted,
     TextCorrected,
@@ -19,7 +17,7 @@ from runner.protocol.effects import (
 from runner.protocol.item import part_index
 from runner.protocol.json_fields import BadField, JsonObject, identifier, optional_text, table
 from runner.protocol.response_items import forget_names, free_name, home_of, item_of, place_of, put, response_of
-from runner.protocol.severity import brief, error_for_failure, plain
+from runner.protocol.response_outcome import asked_again, ending_of, loss_of
 from runner.protocol.state import SessionState
 
 
@@ -196,15 +194,14 @@ def _response_done(state: SessionState, event: JsonObject) -> list[Effect]:
     state.usage.responses += 1
     request_id = asked.first_id if asked else ""
     called, goes_on = _called(state, response_id, request_id, status) if in_conversation else ([], False)
-    ending = _ending(response_id, status, response.get("status_details"), request_id)
+    ending = ending_of(response_id, status, response.get("status_details"), request_id)
     if in_conversation and request_id:
-        ending = replace(ending, loss=_loss(state, ending))
+        ending = replace(ending, loss=loss_of(state, ending))
     is_filler = asked is not None and asked.is_filler
     if goes_on or is_filler:
         ending = replace(ending, is_step=True)
-    is_retried = asked is not None and not is_filler and asked.failures < state.max_response_retries
-    if asked and is_retried and isinstance(ending.error, EndpointBusy):
-        state.pending.repeat(asked)
+    if asked and not is_filler and ending.error and (again := asked_again(state, asked, ending.error)):
+        state.pending.repeat(again)
         return [*effects, *called, ResponseRetried(response_id, ending.error, request_id)]
     return [*effects, *called, ending]
 
@@ -213,29 +210,6 @@ def _called(state: SessionState, response_id: str, request_id: str, status: str)
     """What a response has called, and whether the turn goes on; what was cancelled or has failed calls nothing."""
     made = state.conversation.of_responses({response_id})
     return state.rounds.call(response_id, request_id, made, is_over=status in {"completed", "incomplete"})
-
-
-_ASKED_FOR = frozenset({"client_cancelled", "turn_detected"})
-"""Why a response is cancelled that somebody wanted to end."""
-
-
-def _loss(state: SessionState, ending: ResponseEnded) -> RunnerError | None:
-    """Why a response that was asked for and did not fail has brought nothing, or not all."""
-    because = f" ({plain(ending.reason)})" if ending.reason else ""
-    match ending.status:
-        case "completed" | "incomplete" if state.conversation.is_void(ending.response_id):
-            return ProtocolError(f"the response is empty{because or _only_of(state, ending)}", code=ending.reason)
-        case "cancelled" if ending.reason not in _ASKED_FOR and not state.configuration.detects_turns:
-            if not state.sent.has("response.cancel"):
-                return ProtocolError(f"the endpoint cancelled the response{because}", code=ending.reason)
-    return None
-
-
-def _only_of(state: SessionState, ending: ResponseEnded) -> str:
-    """Of which unknown types the items of a response are that says nothing; nothing where they are not."""
-    made = state.conversation.of_responses({ending.response_id})
-    types = dict.fromkeys(each.type for each in made if each.type not in {"", "message", "function_call"})
-    return f": it has only items of types that rt-run does not know ({brief(', '.join(types))})" if types else ""
 
 
 def _output(
@@ -263,18 +237,6 @@ def _output(
                 item.status = "completed" if is_whole else "incomplete"
             effects += home.end_turn(item)
     return effects
-
-
-def _ending(response_id: str, status: str, details: object, request_id: str) -> ResponseEnded:
-    details = details if isinstance(details, dict) else {}
-    reason, failure = details.get("reason"), details.get("error")
-    reason = reason if isinstance(reason, str) else ""
-    match status:
-        case "completed" | "cancelled" | "incomplete":
-            return ResponseEnded(response_id, status, reason, request_id=request_id)
-        case _:
-            error = error_for_failure("the response failed", failure)
-            return ResponseEnded(response_id, "failed", reason, error, request_id)
 
 
 RESPONSE_ROUTES = {

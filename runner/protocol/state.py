@@ -41,6 +41,7 @@ class SessionState:
         kind: What kind of session was asked for.
         max_response_retries: How often a response that failed for a temporary reason is asked for again.
         retries_lost: Whether requests that the end of the connection leaves without an answer are to be sent again.
+        moves_on: Whether another endpoint can answer what this one fails to.
         clock: The client's clock, which rate limits and pauses are measured by, in seconds.
     """
 
@@ -51,6 +52,7 @@ class SessionState:
         kind: SessionType = "realtime",
         max_response_retries: int = 0,
         retries_lost: bool = False,
+        moves_on: Callable[[], bool] = bool,
         clock: Callable[[], float] = float,
     ) -> None:
         self.kind: SessionType = kind
@@ -58,6 +60,7 @@ class SessionState:
         """The type of the client event that brings audio."""
         self.max_response_retries = max_response_retries
         self.retries_lost = retries_lost
+        self.moves_on = moves_on
         self.clock = clock
         self.phase: ConnectionPhase = "connecting"
         self.greeted = False
@@ -115,12 +118,12 @@ class SessionState:
 
         The output of a function is, too.
         """
-        return self._is_awaiting or bool(self.rounds.open)
+        return self._is_awaiting or bool(self.pending.to_retry or self.rounds.open)
 
     @property
     def _is_awaiting(self) -> bool:
         """Whether anything is still to come of this connection."""
-        return self.pending.is_pending or (self.closing.is_asked and not self.is_over)
+        return self.pending.is_awaited or (self.closing.is_asked and not self.is_over)
 
     @property
     def is_over(self) -> bool:
@@ -177,10 +180,11 @@ class SessionState:
         """The requests to be sent again, in this order."""
         return tuple(self.pending.to_retry)
 
-    def inherit_retries(self, before: "SessionState") -> None:
-        """Retry on this connection what the one before has left to be retried."""
+    def inherit_retries(self, before: "SessionState", *, is_elsewhere: bool = False) -> None:
+        """Retry on this connection what the one before has left; at another endpoint nothing has failed yet."""
         if before is not self:
-            self.pending.to_retry[:0] = before.pending.to_retry
+            left = [each.afresh() for each in before.retries] if is_elsewhere else before.retries
+            self.pending.to_retry[:0] = left
 
     def drop_retries(self) -> list[str]:
         """Retry nothing; returns the `event_id`s under which the client first sent what it does not retry."""

@@ -76,6 +76,10 @@ class Usage:
             )
         )
 
+    def __add__(self, other: "Usage") -> "Usage":
+        """Both together."""
+        return Usage(**{name: getattr(self, name) + getattr(other, name) for name in _AMOUNTS})
+
     def since(self, earlier: "Usage") -> "Usage":
         """What was used since then."""
         return Usage(**{name: getattr(self, name) - getattr(earlier, name) for name in _AMOUNTS})

@@ -19,7 +19,7 @@ from runner.protocol.effects import (
     TextDelta,
     TurnEnded,
 )
-from runner.protocol.state import SessionState
+from runner.session.carriage import Carriage
 from runner.session.update import Update
 from runner.settings.limits import Limits
 
@@ -49,7 +49,7 @@ class Budget:
 
     Args:
         limits: What the session may spend.
-        state: What the session has used, which it keeps up to date, and what was counted of it, which is counted on.
+        carriage: Knows what the session has used and what that costs, and what was counted of it, which is counted on.
         spent: Called once for each limit that is reached, with its key in the profile and, where errors are what was
             counted, the last one; it must not wait.
         since_s: When the session began that is limited from now on, on the event loop's clock, in seconds; None where
@@ -59,12 +59,14 @@ class Budget:
     def __init__(
         self,
         limits: Limits,
-        state: SessionState,
+        carriage: Carriage,
         *,
         spent: Callable[[str, RunnerError | None], None],
         since_s: float | None = None,
     ) -> None:
+        state = carriage.state
         self._usage = state.usage
+        self._cost = carriage.cost
         self._limits = limits
         self._spent = spent
         self._counts = state.counts
@@ -136,13 +138,13 @@ class Budget:
             self._check("max_consecutive_errors", self._counts.errors, ended.error)
 
     def _check_usage(self) -> None:
-        used, prices = self._usage, self._limits.prices
+        used = self._usage
         self._check("max_input_tokens", used.input_tokens + used.transcription_input_tokens)
         self._check("max_output_tokens", used.output_tokens + used.transcription_output_tokens)
         self._check("max_audio_tokens", used.audio_tokens)
         self._check("max_cached_tokens", used.cached_tokens)
-        if prices is not None:
-            self._check("max_cost", used.cost(prices))
+        if self._limits.max_cost is not None:
+            self._check("max_cost", self._cost() or 0.0)
 
     def _check(self, key: str, spent: float, error: RunnerError | None = None) -> None:
         limit: float | None = getattr(self._limits, key)

@@ -93,7 +93,7 @@ class Face:
         """Sum up what there was."""
         self.screen.show_live("")
         if not self._is_quiet and (error is None or session.usage.responses):
-            self.screen.say(usage_line(session.usage, self._loaded.profile.run.limits.prices, duration_s))
+            self.screen.say(usage_line(session.usage, session.carriage.cost(), duration_s))
 
     def _count_down(self, line: MutableMapping[str, Any]) -> None:
         self.screen.show_live(partial(_retrying, dict(line), monotonic() + float(line.get("retry_in_s", 0))))

@@ -11,6 +11,7 @@ from runner import logs
 from runner.errors import IllegalEvent, ProfileError, RunnerError
 from runner.profile.filling import filled
 from runner.profile.keys import dotted
+from runner.profile.takeover import taken_over
 from runner.runs.reload_plan import changed_keys, reload_plan, restart_keys
 from runner.session.confirmation import send_confirmed
 from runner.session.reconfiguration import renew
@@ -106,6 +107,7 @@ class _SessionReload:
         self.moved = False
         self._session = run.session
         self._profile = filled(loaded.profile, name=loaded.name, started=run.started)
+        self._fallbacks = loaded.fallbacks
         self._tools: ToolRenewal | None = None
         self.keys: list[Key] = changed_keys(run.profile, self._profile)
 
@@ -118,20 +120,29 @@ class _SessionReload:
         """Have the session go by its profile; raises why it does not."""
         session, profile = self._session, self._profile
         tools = self._tools.definitions if self._tools else None
-        plan = reload_plan(self.run.profile, profile, session.state.configuration.wanted, tools)
+        before, after = self._carrying()
+        plan = reload_plan(before, after, session.state.configuration.wanted, tools)
         if plan.moves:
-            await renew(session.carriage, profile, plan.asked)
+            await renew(session.carriage, profile, plan.asked, self._fallbacks)
         else:
             if plan.update:
                 kind = {} if session.state.kind in {"translation", "live"} else {"type": session.state.kind}
                 await send_confirmed(session, {"type": "session.update", "session": {**kind, **plan.update}})
                 session.state.configuration.asked = plan.asked
-            await renew(session.carriage, profile)
+            await renew(session.carriage, profile, fallbacks=self._fallbacks)
         if session.tools:
             session.tools.adopt(profile, self._tools)
         self.run.adopt(profile)
         session.changes.notify()
         self.dropped, self.moved = plan.dropped, plan.moves
+
+    def _carrying(self) -> tuple[Profile, Profile]:
+        """What carries the session, and what would carry it by the profiles as they are now."""
+        fallback = self.run.whereabouts.fallback
+        if fallback is None:
+            return self.run.profile, self._profile
+        other = next((each.profile for each in self._fallbacks if each.name == fallback.name), None)
+        return fallback.profile, taken_over(self._profile, other).profile if other else self._profile
 
     def close(self) -> None:
         """Close what was opened, unless the session has it by now."""

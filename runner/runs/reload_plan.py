@@ -28,6 +28,9 @@ _AT_ONCE: Final[tuple[Key, ...]] = (
     ("run", "history"),
     ("run", "limits"),
     ("run", "tools"),
+    ("run", "fallback"),
+    ("run", "fallback_after_s"),
+    ("run", "fallback_cooldown_s"),
 )
 """What takes effect at once."""
 _BY_CONNECTION: Final[tuple[Key, ...]] = (("endpoint",), ("auth",), ("model",), ("session", "model"))

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from runner.runs.deliveries import Deliveries
     from runner.runs.report_spool import ReportSpool
     from runner.runs.webhook import Webhook
+    from runner.session.session import Session
     from runner.settings.profile import Profile
 
 
@@ -63,7 +64,7 @@ class Reporter:
             self._webhook = Webhook(settings.webhook)
             self._spool = ReportSpool(settings, facts["profile"], os.environ)
             self._deliveries = Deliveries(self._spool, self._webhook, facts["profile"])
-        self._prices = profile.run.limits.prices
+        self._is_priced = profile.run.limits.prices is not None
         self._timeline = Timeline()
         # A run that fails before it has a session is reported too.
         self.note({"type": "session.started", **facts}, epoch=0)
@@ -103,18 +104,20 @@ class Reporter:
             await self._webhook.check()
 
     async def write(
-        self, reason: str, exit_code: int, error: RunnerError | None, *, within_s: float
+        self, session: Session | None, reason: str, exit_code: int, error: RunnerError | None, *, within_s: float
     ) -> OutputError | None:
         """Write the report where it is kept until it is delivered; returns what went wrong, which is logged.
 
         Args:
+            session: The run's session, None where it has none.
             reason: Why the run has ended.
             exit_code: Its exit code.
             error: Why it has failed, None where it has not.
             within_s: How long writing may take, in seconds.
         """
         failure = ReportedFailure(message=error.message, code=error.code) if error else None
-        report = report_of(self._timeline, exit_code=exit_code, reason=reason, failure=failure, prices=self._prices)
+        cost = session.carriage.cost() if session else 0.0 if self._is_priced else None
+        report = report_of(self._timeline, exit_code=exit_code, reason=reason, failure=failure, cost=cost)
         body = redact(report.model_dump_json(exclude_none=True)).encode(errors="replace")
         failed: OutputError | None = OutputError(f"the report could not be written within {within_s:g} s")
         with anyio.move_on_after(within_s, shield=True):

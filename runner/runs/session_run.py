@@ -14,6 +14,7 @@ from runner.outputs.opener import open_outputs, placeholders
 from runner.outputs.outputs import Outputs
 from runner.outputs.writer import OutputClosed
 from runner.profile.filling import filled, path_values
+from runner.profile.session_source import SessionProfile
 from runner.protocol.session_update import session_update
 from runner.runs.budget import Budget
 from runner.runs.drain import drain
@@ -71,6 +72,7 @@ class SessionRun:
         self.profile = filled(loaded.profile, name=loaded.name, started=started)
         known = placeholders(loaded.name, run_id, number, row=shared.row, started=started)
         self.names = {**path_values(self.profile), **known}
+        self._fallbacks = loaded.fallbacks
         self._shared = shared
         self._life = LifeCycle(grace_s=loaded.profile.run.grace_s, report=report)
         self._error: RunnerError | None = None
@@ -106,8 +108,8 @@ class SessionRun:
         code = await self._reported(self._life.exit_code(self._error))
         self._life.enter(Phase.ENDED)
         if self.session is not None:
-            duration_s, error, limits = anyio.current_time() - self.started_s, self._error, self.profile.run.limits
-            sum_up(self.session, limits, reason=self._reason, code=code, error=error, duration_s=duration_s)
+            duration_s, error = anyio.current_time() - self.started_s, self._error
+            sum_up(self.session, reason=self._reason, code=code, error=error, duration_s=duration_s)
             if self._shared.face:
                 self._shared.face.close(self.session, duration_s=duration_s, error=error)
         is_forced = self._life.forced_by is not None
@@ -133,7 +135,7 @@ class SessionRun:
         if self._budget is not None:
             self._budget.renew(profile.run.limits)
         elif profile.run.limits.has_budget and self.session is not None:
-            self._budget = Budget(profile.run.limits, self.session.state, spent=self.stop, since_s=self.started_s)
+            self._budget = Budget(profile.run.limits, self.session.carriage, spent=self.stop, since_s=self.started_s)
             self._tasks.start_soon(self._budget.watch)
 
     def drain(self, number: signal.Signals) -> None:
@@ -187,7 +189,7 @@ class SessionRun:
     async def _with_session(self) -> None:
         self._note("session.started", **self.context, **facts_of(self.profile, self.names))
         async with kept_session(
-            self.profile,
+            SessionProfile(self.profile, self.context["profile"], self._fallbacks),
             readers=[*self.readers, *self.outputs.readers, self._watch],
             recorder=self._recorder,
             slots=self._shared.connecting,
@@ -210,9 +212,8 @@ class SessionRun:
             self._first.ignore(session.resumption.asked_again)
 
     async def _live(self, session: Session) -> None:
-        facts = {"endpoint": self.profile.endpoint.kind, "model": session.state.effective.get("model")}
-        logs.logger().info("session_opened", **facts)
-        limits = self.profile.run.limits
+        model = session.state.effective.get("model")
+        logs.logger().info("session_opened", **self.whereabouts.told(self.profile), model=model)
         with self._life.enter(Phase.LIVE):
             async with anyio.create_task_group() as work:
                 work.start_soon(self._until_over, session)
@@ -222,8 +223,8 @@ class SessionRun:
                 if self._shared.face:
                     line = LiveLine(self._shared.face.screen, session, self.input, self.outputs.playback)
                     work.start_soon(line.run)
-                if limits.has_budget:
-                    self._budget = Budget(limits, session.state, spent=self.stop)
+                if self.profile.run.limits.has_budget:
+                    self._budget = Budget(self.profile.run.limits, session.carriage, spent=self.stop)
                     work.start_soon(self._budget.watch)
 
     async def _feed(self, session: Session) -> None:
@@ -288,7 +289,7 @@ class SessionRun:
         """Write the report; returns the exit code, which fails where nothing else has and it cannot be written."""
         if self._reporter is None:
             return code
-        error = await self._reporter.write(self._reason, code, self._error, within_s=self._flush_s)
+        error = await self._reporter.write(self.session, self._reason, code, self._error, within_s=self._flush_s)
         self._error = self._error or error
         return code or (error.exit_code if error else 0)
 

@@ -8,7 +8,6 @@ from runner.runs.life_cycle import Phase
 from runner.session.carriage import Between
 
 if TYPE_CHECKING:
-    from runner.protocol.usage import Usage
     from runner.runs.whereabouts import Whereabouts
     from runner.session.carriage import Place
     from runner.session.session import Session
@@ -34,20 +33,20 @@ def status_line(
             if session is None or whereabouts.is_between:
                 what = "connecting" if session is None else "reconnecting"
                 return _connecting(what, whereabouts.place, settings)
-            return _open(session.usage, settings, counts_answers=session.state.kind == "realtime")
+            return _open(session, whereabouts)
         case Phase.DRAINING | Phase.FLUSHING:
             return f"draining: {reason}"
         case Phase.ENDED:
             return f"ended: {reason}"
 
 
-def _open(usage: Usage, settings: RunSettings, *, counts_answers: bool) -> str:
-    """How many answers there were, and what they cost where that is known."""
-    parts = ["open"]
-    if counts_answers:
-        parts.append(f"{usage.responses} answer{'' if usage.responses == 1 else 's'}")
-    if settings.limits.prices:
-        cost = usage.cost(settings.limits.prices)
+def _open(session: Session, whereabouts: Whereabouts) -> str:
+    """By which fallback, how many answers there were, and what they cost where that is known."""
+    parts = [f"open on {whereabouts.fallback.name}" if whereabouts.fallback else "open"]
+    if session.state.kind == "realtime":
+        count = session.usage.responses
+        parts.append(f"{count} answer{'' if count == 1 else 's'}")
+    if (cost := session.carriage.cost()) is not None:
         parts.append(f"{cost:.{2 if cost >= _LEAST_SHOWN or not cost else 4}f} spent")
     return ", ".join(parts)
 

@@ -9,24 +9,21 @@ from runner import logs
 if TYPE_CHECKING:
     from runner.errors import RunnerError
     from runner.session.session import Session
-    from runner.settings.limits import Limits
 
 
-def sum_up(
-    session: Session, limits: Limits, *, reason: str, code: int, error: RunnerError | None, duration_s: float
-) -> None:
+def sum_up(session: Session, *, reason: str, code: int, error: RunnerError | None, duration_s: float) -> None:
     """Log how a run ended, and what it has used.
 
     Args:
         session: The run's session.
-        limits: The profile's limits, with its prices.
         reason: Why the run ended.
         code: The run's exit code.
         error: Why the run failed, None where it did not.
         duration_s: How long the run took, in seconds.
     """
     usage = session.usage
-    cost = {"cost": round(usage.cost(limits.prices), 6)} if limits.prices else {}
+    spent = session.carriage.cost()
+    cost = {} if spent is None else {"cost": round(spent, 6)}
     rounds = session.state.rounds
     calls = {name: count for name, count in (("tool_calls", rounds.calls), ("fillers", rounds.fillers)) if count}
     failure = {"error": error.message, "code": error.code} if error else {}

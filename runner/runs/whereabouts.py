@@ -8,6 +8,9 @@ from runner.session.carriage import Between, Carried
 
 if TYPE_CHECKING:
     from runner.session.carriage import Moved, Place
+    from runner.session.link import Link
+    from runner.session.provider import Provider
+    from runner.settings.profile import Profile
 
 
 class Whereabouts:
@@ -21,24 +24,37 @@ class Whereabouts:
     def __init__(self) -> None:
         self.place: Place | None = None
         self.followers: list[Moved] = []
-        self._was_carried = False
+        self._link: Link | None = None
+        """The connection that carries the session, or carried it last."""
 
     def take(self, place: Place) -> None:
         """Take a new place."""
         self.place = place
-        self._was_carried = self._was_carried or isinstance(place, Carried)
+        self._link = place.link if isinstance(place, Carried) else self._link
         for follow in self.followers:
             follow(place)
 
     @property
     def is_between(self) -> bool:
         """Whether the session has lost its connection and waits for the next one."""
-        return self._was_carried and isinstance(self.place, Between)
+        return self._link is not None and isinstance(self.place, Between)
 
     @property
     def between_since_s(self) -> float | None:
         """Since when it has done so, on the event loop's clock, in seconds; None where it does not."""
-        return self.place.since_s if self._was_carried and isinstance(self.place, Between) else None
+        return self.place.since_s if self._link and isinstance(self.place, Between) else None
+
+    @property
+    def fallback(self) -> Provider | None:
+        """What has taken over from the session's own profile, None where that carries it."""
+        provider = self._link.provider if self._link else None
+        return provider if provider and provider.is_fallback else None
+
+    def told(self, profile: Profile) -> dict[str, str]:
+        """Where the session's profile, or a fallback, has it, as keys of a log line."""
+        if fallback := self.fallback:
+            return {"provider": fallback.name, "endpoint": fallback.profile.endpoint.kind}
+        return {"endpoint": profile.endpoint.kind}
 
     @property
     def is_unminded(self) -> bool:

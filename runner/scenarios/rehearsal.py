@@ -40,7 +40,8 @@ def rehearsed(loaded: LoadedProfile, scenario: Scenario, folder: Path, *, is_loc
     }
     if is_local:
         changes |= {"endpoint": _endpoint(profile, scenario), "auth": NoAuth(kind="none"), "model": None}
-    return replace(loaded, profile=lone_profile(profile, until="input-end", **changes))
+    # What is tried is this profile, and no other that would take over.
+    return replace(loaded, profile=lone_profile(profile, until="input-end", **changes), fallbacks=())
 
 
 def _endpoint(profile: Profile, scenario: Scenario) -> LocalEndpoint:

@@ -34,7 +34,8 @@ def recorded_report(path: Path, profile: Profile) -> SessionReport:
     with suppress(InputError):
         for record in read_journal(path, lambda _: None):
             timeline.take(record)
-    return report_of(timeline, prices=profile.run.limits.prices)
+    prices = profile.run.limits.prices
+    return report_of(timeline, cost=timeline.usage.cost(prices) if prices else None)
 
 
 def too_expensive(scenario: Scenario, report: SessionReport) -> list[str]:

@@ -11,11 +11,14 @@ from runner.connect.changes import Changes
 from runner.errors import IllegalEvent, RunnerError
 from runner.protocol.effects import SessionEnded
 from runner.protocol.state import SessionState
+from runner.session.spending import Spending
 from runner.session.update import Update
 
 if TYPE_CHECKING:
     from runner.protocol.effects import Effect
     from runner.session.link import Link
+    from runner.session.provider import Provider
+    from runner.session.providers import Providers
     from runner.session.pump import Reader
     from runner.session.renewal import Renewal
 
@@ -79,6 +82,9 @@ class Carriage:
         state: What is known of the session, on its latest connection.
         changes: Notified of everything but pieces of answers.
         renewal: The profile that the session is to go by, None where it goes by its own.
+        provider: By what the connection was opened that carries the session, or carried it last.
+        providers: What can carry the session.
+        spending: What it was used for by each of them.
     """
 
     def __init__(self, opened_s: float, readers: Sequence[Reader] = (), moved: Moved | None = None) -> None:
@@ -89,6 +95,9 @@ class Carriage:
         self._place: Place = Between(opened_s)
         self._readers = [*readers]
         self.renewal: Renewal | None = None
+        self.provider: Provider | None = None
+        self.providers: Providers | None = None
+        self.spending = Spending()
         self._first_unanswered: RunnerError | None = None
         self._is_playing: Callable[[], bool] = bool
         self._moved = moved
@@ -127,6 +136,10 @@ class Carriage:
     def first_unanswered(self) -> RunnerError | None:
         """Why the first request that got no answer got none."""
         return self._first_unanswered or (self.link.pump.first_unanswered if self.link else None)
+
+    def cost(self) -> float | None:
+        """What the session has cost so far, None where nothing has a price."""
+        return self.spending.cost(self.state.usage, self.providers.prices) if self.providers else None
 
     @property
     def is_playing(self) -> bool:
@@ -168,14 +181,29 @@ class Carriage:
         """
         if not isinstance(self._place, Between):
             return False
-        link.state.inherit_retries(self.state)
+        is_elsewhere = self.provider is not None and link.provider is not self.provider
+        link.state.inherit_retries(self.state, is_elsewhere=is_elsewhere)
         self.state = link.state
+        if link.provider is not None:
+            self.provider = link.provider
+            self.spending.begin(link.provider.name, link.state.usage)
+        if is_elsewhere:
+            # How this endpoint sends pieces is still to be learned.
+            self.state.conversation.sends_snapshots = False
         self.id = self.id or link.state.session_id
         self.epoch = link.epoch
         self._move(Carried(link))
         link.read_by(self._readers)
         self.changes.notify()
         return True
+
+    def go_by(self, providers: Providers) -> None:
+        """Take it that these can carry the session from now on: the one that does is among them by its name."""
+        self.providers = providers
+        if self.provider is not None:
+            self.provider = providers.named(self.provider.name)
+        if self.link is not None:
+            self.link.provider = self.provider
 
     def hold(self, link: Link, *, is_held: bool) -> None:
         """Let new turns wait for the next connection, or let them begin on this one again."""

@@ -14,11 +14,13 @@ from runner.connect.credentials import credential_headers
 from runner.connect.handshake import open_websocket
 from runner.connect.model_list import listed_models
 from runner.errors import AccessRefused, EndpointUnreachable, RunnerError
+from runner.profile.session_source import SessionProfile
 from runner.profile.suggestion import nearest
 from runner.protocol.drift import differences
 from runner.protocol.severity import brief
 from runner.session.carriage import Carriage
 from runner.session.dialer import Dialer, drift_refused
+from runner.session.providers import Providers
 from runner.settings.endpoint import LocalEndpoint
 from runner.task_groups import body_task_group
 
@@ -163,7 +165,7 @@ class _ConnectionCheck:
 
     async def _try_session(self) -> None:
         async with body_task_group() as tasks:
-            dialer = Dialer(self._profile, Carriage(anyio.current_time()), tasks, self)
+            dialer = Dialer(Providers(SessionProfile(self._profile)), Carriage(anyio.current_time()), tasks, self)
             link = await dialer.open(lambda _link: None)
             self._leave()
             self._judge_drift(link)

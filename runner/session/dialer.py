@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import AsyncExitStack, nullcontext
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 import anyio.abc
 
 from runner import logs
-from runner.errors import RunnerError, SessionRefused, failed_attempt
+from runner.errors import EndpointUnreachable, RunnerError, SessionRefused, failed_attempt
 from runner.protocol.configuration import Configuration
 from runner.protocol.drift import Drift, differences
 from runner.protocol.preview import from_preview, to_preview
+from runner.protocol.rate_limits import RateLimits
 from runner.protocol.session_update import session_update
 from runner.protocol.state import SessionState
-from runner.session.backoff import Backoff
-from runner.session.connector import Connector
 from runner.session.link import Link
 from runner.session.live_replay import first_event
+from runner.session.providers import rebased
 from runner.settings.endpoint import AzureEndpoint, LocalEndpoint
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
     from runner.protocol.json_fields import JsonObject
     from runner.session.carriage import Carriage
+    from runner.session.provider import Provider
+    from runner.session.providers import Providers
     from runner.session.pump import Dialect
     from runner.session.recorder import Recorder
     from runner.session.renewal import Renewal
@@ -49,7 +52,7 @@ class Dialer:
     """Opens the next connection: makes the attempts, configures it, and replays the history on it.
 
     Args:
-        profile: Where to, as whom, and how persistently.
+        providers: Where to, as whom, and how persistently.
         carriage: Where the session is that the connections are for.
         tasks: Where the connections live, a task each, until they are released.
         recorder: Keeps a record of all events.
@@ -57,28 +60,28 @@ class Dialer:
         tools: Asked for `session.tools` when the first connection is configured; by default the profile's own.
 
     Attributes:
-        backoff: Says how long to wait after a failure; all attempts and losses of the session count in it.
+        providers: As above.
     """
 
     def __init__(
         self,
-        profile: Profile,
+        providers: Providers,
         carriage: Carriage,
         tasks: anyio.abc.TaskGroup,
         recorder: Recorder | None = None,
         slots: anyio.Semaphore | None = None,
         tools: Callable[[], Awaitable[list[JsonObject]]] | None = None,
     ) -> None:
-        self._profile = profile
+        self.providers = providers
         self._carriage = carriage
         self._tasks = tasks
         self._recorder = recorder
-        self._connector = Connector(profile)
-        self.backoff = Backoff(profile.run.reconnect)
         self._slots = slots or nullcontext()
         self._tools = tools
         self._epoch = 0
         self._drift: list[Drift] = []
+        self._next: tuple[Renewal, Providers] | None = None
+        """What can carry the session by the profile that it is to go by, while it does not yet."""
 
     async def open(self, lost: Callable[[Link], None]) -> Link:
         """Open a connection that is configured and knows of the conversation, with as many attempts as are allowed.
@@ -89,76 +92,142 @@ class Dialer:
         Raises:
             RunnerError: What stands in the way, once no attempt is left.
         """
+        provider, since_s = self.providers.current, anyio.current_time()
         while True:
-            self._epoch += 1
-            started_s = anyio.current_time()
+            if provider is not self.providers.current:
+                provider, since_s = self.providers.current, anyio.current_time()
             renewal = self._carriage.renewal if self._carriage.renewal and self._carriage.renewal.moves else None
+            patient_until_s = since_s + self.providers.settings.fallback_after_s
+            if renewal or self.providers.other_than(provider) is None:
+                patient_until_s = math.inf
             try:
-                async with self._slots:
-                    link: Link = await self._tasks.start(self._hold, self._epoch, lost, renewal)
+                return await self._attempt(lost, renewal, provider, patient_until_s)
             except RunnerError as error:
-                if renewal:
+                if renewal or self._moves(provider):
                     # Whoever asks for it learns of it, and may ask again.
                     raise
-                delay_s = self.backoff.delay_s(error)
-                self._carriage.fail(self.backoff.attempt, error)
-                if self._recorder:
-                    self._recorder.note({"type": "connection.failed", **error.facts}, epoch=self._epoch)
-                if delay_s is None:
-                    if self.backoff.attempt:
-                        logs.logger().error("connecting_given_up", attempts=self.backoff.attempt, **error.facts)
-                    raise
-                logs.logger().warning(
-                    "connection_failed",
-                    epoch=self._epoch,
-                    attempt=self.backoff.attempt,
-                    max_attempts=self._profile.run.reconnect.max_attempts,
-                    retry_in_s=round(delay_s, 3),
-                    **error.facts,
-                )
-                await anyio.sleep(delay_s)
-            else:
+                if provider is self.providers.current:
+                    await self._wait(provider, error, patient_until_s)
+
+    async def _wait(self, provider: Provider, error: RunnerError, until_s: float) -> None:
+        """Wait for the next attempt as long as the provider's failures ask for, or have another one take over.
+
+        Args:
+            provider: By what the last attempt was made.
+            error: Why it has failed.
+            until_s: How long nobody else is tried in its place, on the event loop's clock, in seconds.
+
+        Raises:
+            RunnerError: No attempt is left.
+        """
+        backoff = provider.backoff
+        delay_s = backoff.delay_s(error)
+        self._carriage.fail(backoff.attempt, error)
+        if (delay_s is None or anyio.current_time() + delay_s >= until_s) and self.providers.fall_back(error):
+            return
+        if delay_s is None:
+            if backoff.attempt:
+                logs.logger().error("connecting_given_up", attempts=backoff.attempt, **error.facts)
+            raise error
+        logs.logger().warning(
+            "connection_failed",
+            epoch=self._epoch,
+            attempt=backoff.attempt,
+            max_attempts=self.providers.settings.reconnect.max_attempts,
+            retry_in_s=round(delay_s, 3),
+            **self._named(provider),
+            **error.facts,
+        )
+        await anyio.sleep(delay_s)
+
+    async def _attempt(
+        self, lost: Callable[[Link], None], renewal: Renewal | None, provider: Provider, until_s: float
+    ) -> Link:
+        """Try once to open a connection.
+
+        Args:
+            lost: Called with the connection when it has ended.
+            renewal: What it is opened for, None where it only follows another one.
+            provider: By what.
+            until_s: How long somebody else is not tried in its place, on the event loop's clock, in seconds.
+        """
+        self._epoch += 1
+        started_s = anyio.current_time()
+        try:
+            with anyio.CancelScope(deadline=until_s):
+                async with self._slots:
+                    link: Link = await self._tasks.start(self._hold, self._epoch, lost, renewal, provider)
                 link.took_s = took_s = anyio.current_time() - started_s
                 logs.logger().debug(
                     "connection_opened",
-                    epoch=link.epoch,
+                    **self.told(link),
                     endpoint_session_id=link.state.session_id,
                     took_s=round(took_s, 3),
                     items=link.replayed_items,
                 )
                 return link
+            msg = f"no connection could be had within {self.providers.settings.fallback_after_s:g} s"
+            raise EndpointUnreachable(msg)
+        except RunnerError as error:
+            if self._recorder and not renewal:
+                note = {"type": "connection.failed", **self._named(provider), **error.facts}
+                self._recorder.note(note, epoch=self._epoch)
+            raise
 
     def adopt(self, renewal: Renewal) -> None:
         """Open connections by another profile from now on."""
-        self._profile, self._connector = renewal.profile, renewal.connector
-        self.backoff.settings = renewal.profile.run.reconnect
+        self.providers = self._renewed(renewal)
+        self._next = None
+
+    def wanted(self, link: Link) -> JsonObject:
+        """What is asked for by now of a connection that is to take over."""
+        if link.renewal and link.renewal.asked is not None:
+            return link.renewal.asked
+        return rebased(self._carriage.state.configuration.wanted, self._carriage.provider, link.provider)
+
+    def _renewed(self, renewal: Renewal) -> Providers:
+        if self._next is None or self._next[0] is not renewal:
+            self._next = renewal, self.providers.renewed(renewal.profile, renewal.fallbacks)
+        return self._next[1]
+
+    def _moves(self, provider: Provider) -> bool:
+        """Whether a connection by this provider would replace one by another, which serves."""
+        return self._carriage.link is not None and self._carriage.link.provider is not provider
+
+    def told(self, link: Link) -> dict[str, Any]:
+        """The connection as keys of a log line, with its provider where there are several."""
+        return {"epoch": link.epoch, **self._named(link.provider)}
+
+    def _named(self, provider: Provider | None) -> dict[str, str]:
+        return {"provider": provider.name} if provider and self.providers.are_several else {}
 
     async def _hold(
         self,
         epoch: int,
         lost: Callable[[Link], None],
         renewal: Renewal | None,
+        provider: Provider,
         *,
         task_status: anyio.abc.TaskStatus[Link],
     ) -> None:
         """One connection, from its opening to its close, in a task of its own."""
-        profile = renewal.profile if renewal else self._profile
-        connector = renewal.connector if renewal else self._connector
-        carriage, state = self._carriage, self._state(profile)
-        if renewal:
+        provider = self._renewed(renewal).current if renewal else provider
+        carriage, profile = self._carriage, provider.profile
+        state = self._state(provider)
+        if renewal or provider is not carriage.provider:
             # What was asked for before does not hold on this one.
             state.configuration = Configuration()
         logs.bind(epoch=epoch, **({"session_id": carriage.id} if carriage.id else {}))
         async with AsyncExitStack() as stack:
             try:
-                websocket = await connector.open(stack)
+                websocket = await provider.connector.open(stack)
             except Exception as raised:  # noqa: BLE001  # a reader's bug, later, is none of the attempt's
                 raise failed_attempt(raised) from None
             dialects = _dialects(profile)
             link = Link(websocket, state, carriage.changes, lost=lost, epoch=epoch, recorder=self._recorder, **dialects)
-            link.renewal = renewal
+            link.renewal, link.provider = renewal, provider
             carriage.introduce(link)
-            link.note({"type": "connection.opened", "endpoint": profile.endpoint.kind})
+            link.note({"type": "connection.opened", "endpoint": profile.endpoint.kind, **self._named(provider)})
             try:
                 await link.pump.listen()
                 await self._prepare(link, profile)
@@ -172,22 +241,24 @@ class Dialer:
 
     async def _prepare(self, link: Link, profile: Profile) -> None:
         """Configure a connection and replay the history on it."""
-        endpoint, renewed = profile.endpoint, link.renewal.asked if link.renewal else None
+        endpoint, asked = profile.endpoint, link.renewal.asked if link.renewal else None
         timeout_s = _LOCAL_TIMEOUT_S if isinstance(endpoint, LocalEndpoint) else endpoint.connect_timeout_s
-        asked = renewed
         if asked is None:
-            asked = self._carriage.state.configuration.asked or await self._first_asked()
+            asked = await self._asked(link, profile)
         first = session_update(profile)["session"].get("input", ()) if link.state.kind == "live" else ()
         await link.configure(first_event(link.history, asked, profile.run.history, first), timeout_s=timeout_s)
         self._compare(asked, link, profile.run.on_drift)
         if self._carriage.id:
-            wanted = self._carriage.state.configuration.wanted if renewed is None else renewed
-            await link.prime(wanted, profile.run.history, timeout_s=CONFIRMATION_S)
+            await link.prime(self.wanted(link), profile.run.history, timeout_s=CONFIRMATION_S)
         if link.pump.failure:
             raise link.pump.failure
 
-    async def _first_asked(self) -> JsonObject:
-        asked: JsonObject = session_update(self._profile)["session"]
+    async def _asked(self, link: Link, profile: Profile) -> JsonObject:
+        """What a connection is first asked for: what the endpoint has granted so far, or the profile's session."""
+        granted = self._carriage.state.configuration.asked if self._carriage.id else {}
+        if granted:
+            return rebased(granted, self._carriage.provider, link.provider)
+        asked: JsonObject = session_update(profile)["session"]
         tools = await self._tools() if self._tools else []
         return {**asked, "tools": tools} if tools else asked
 
@@ -202,14 +273,19 @@ class Dialer:
                 raise drift_refused(drift)
         self._drift = drift
 
-    def _state(self, profile: Profile) -> SessionState:
-        return SessionState(
+    def _state(self, provider: Provider) -> SessionState:
+        profile = provider.profile
+        state = SessionState(
             self._carriage.state,
             kind=profile.session.type,
             max_response_retries=profile.run.max_response_retries,
             retries_lost=profile.run.reconnect.response_in_flight == "retry",
+            moves_on=lambda: self.providers.other_than(provider) is not None,
             clock=anyio.current_time,
         )
+        if provider is not self._carriage.provider:
+            state.rate_limits = RateLimits(state.side)
+        return state
 
 
 def _dialects(profile: Profile) -> dict[str, Dialect]:

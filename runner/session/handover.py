@@ -15,40 +15,33 @@ if TYPE_CHECKING:
     from runner.session.link import Link
     from runner.session.outbox import Outbox
     from runner.session.renewal import Renewal
-    from runner.settings.run_settings import RunSettings
 
 
 class Handover:
     """Brings a connection up to a session, and has it carry that.
 
     Args:
-        settings: What the session goes by.
-        carriage: Where it is.
+        carriage: Where the session is.
         outbox: What goes out of it.
         dialer: Opens its connections.
-
-    Attributes:
-        settings: As above, by its latest profile.
     """
 
-    def __init__(self, settings: RunSettings, carriage: Carriage, outbox: Outbox, dialer: Dialer) -> None:
-        self.settings = settings
+    def __init__(self, carriage: Carriage, outbox: Outbox, dialer: Dialer) -> None:
         self._carriage = carriage
         self._outbox = outbox
         self._dialer = dialer
 
     def adopt(self, renewal: Renewal) -> None:
         """Go by another profile from now on."""
-        self.settings = renewal.profile.run
         self._dialer.adopt(renewal)
+        self._carriage.go_by(self._dialer.providers)
         self._carriage.renewal = None
         renewal.end()
 
     async def prime(self, successor: Link) -> None:
         """Tell a connection what has come to the session since it was opened."""
-        renewed = successor.renewal.asked if successor.renewal else None
-        wanted = self._carriage.state.configuration.wanted if renewed is None else renewed
-        await successor.prime(wanted, self.settings.history, timeout_s=CONFIRMATION_S)
+        history = self._dialer.providers.settings.history
+        await successor.prime(self._dialer.wanted(successor), history, timeout_s=CONFIRMATION_S)
 
     async def carry(self, link: Link, event: str, *, since_s: float | None = None) -> None:
         """Have a connection that knows of the conversation carry the session.
@@ -65,5 +58,7 @@ class Handover:
             self.adopt(link.renewal)
         dropped_bytes = await self._outbox.flush()
         gap_s = 0.0 if since_s is None else anyio.current_time() - since_s
-        dropped = {"audio_dropped_bytes": dropped_bytes} if dropped_bytes else {}
-        logs.logger().info(event, epoch=link.epoch, gap_s=round(gap_s, 3), items=link.replayed_items, **dropped)
+        row = {"gap_s": round(gap_s, 3), "items": link.replayed_items}
+        if dropped_bytes:
+            row["audio_dropped_bytes"] = dropped_bytes
+        logs.logger().info(event, **self._dialer.told(link), **row)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.abc
@@ -15,36 +15,34 @@ from runner.session.carriage import Between, Carried
 from runner.session.expiry import Expiry
 from runner.session.handover import Handover
 from runner.session.link import Link
+from runner.session.providers import keeps_failing
 from runner.session.recorder import closed_note
 from runner.session.retry import Retry
 from runner.session.stall import StallDetector
 from runner.session.successor import Forgone, Opening, Successor, Wanted
 
 if TYPE_CHECKING:
+    from runner.session.backoff import Backoff
     from runner.session.carriage import Carriage
     from runner.session.dialer import Dialer
     from runner.session.outbox import Outbox
-    from runner.settings.run_settings import RunSettings
+    from runner.session.providers import Providers
 
 
 class Keeper:
     """The one place that replaces a session's connections: it alone moves the session's carriage from one to the next.
 
     Args:
-        settings: How persistently the session is kept connected.
         carriage: Where the session is.
         outbox: What goes out of the session.
         dialer: Opens the connections.
         tasks: Where the next connection is opened beside the present one.
     """
 
-    def __init__(
-        self, settings: RunSettings, carriage: Carriage, outbox: Outbox, dialer: Dialer, tasks: anyio.abc.TaskGroup
-    ) -> None:
-        self._handover = Handover(settings, carriage, outbox, dialer)
+    def __init__(self, carriage: Carriage, outbox: Outbox, dialer: Dialer, tasks: anyio.abc.TaskGroup) -> None:
+        self._handover = Handover(carriage, outbox, dialer)
         self._carriage = carriage
         self._tasks = tasks
-        self._backoff = dialer.backoff
         self._dialer = dialer
         self._successor: Successor = None
         self._forced: Link | None = None
@@ -79,33 +77,36 @@ class Keeper:
             # It was lost before it carried the session.
             self._lose(link)
             return
-        expiry = Expiry(link, self._handover.settings.rollover, anyio.current_time())
-        if renewal:
-            expiry.hasten(renewal.asked_s)
-        stall = StallDetector(link, self._handover.settings.stall_timeout_s)
-        retry = Retry(link, self._handover.settings.reconnect)
+        providers, settings = self._providers, self._providers.settings
+        expiry = Expiry(link, settings.rollover, anyio.current_time())
+        stall = StallDetector(link, settings.stall_timeout_s)
+        retry = Retry(link, settings.reconnect)
+        following = providers.current
+        if renewal or self._providers.moves(link):
+            expiry.hasten(renewal.asked_s if renewal else providers.chosen_s)
         while carriage.is_carried_by(link) and carriage.renewal is renewal:
             now_s = anyio.current_time()
             stall.look(now_s)
-            if not carriage.is_carried_by(link):
+            return_s = providers.look(link)
+            if not carriage.is_carried_by(link) or providers.current is not following:
                 return
-            if await retry.look(now_s):
+            if not (self._providers.moves(link) and keeps_failing(link)) and await retry.look(now_s):
                 # What changed meanwhile has woken no task; and the end of a connection may still have to arrive.
                 await anyio.lowlevel.checkpoint()
                 continue
             if now_s >= expiry.seek_s and await self._roll_over(link, expiry, now_s):
                 continue
-            with anyio.CancelScope(deadline=min(stall.next_s, retry.next_s, expiry.next_s(now_s))):
+            with anyio.CancelScope(deadline=min(stall.next_s, retry.next_s, expiry.next_s(now_s), return_s)):
                 await carriage.changes.next()
 
     async def _roll_over(self, link: Link, expiry: Expiry, now_s: float) -> bool:
         """Do what is due to replace a connection that will expire; returns whether to look at once what is due next."""
         match self._successor:
-            case Link() as successor if successor.renewal is not self._carriage.renewal:
+            case Link() as successor if not self._fits(successor):
                 successor.release()
                 self._successor = None
                 return True
-            case Forgone() if self._carriage.renewal:
+            case Forgone() if self._carriage.renewal or self._providers.moves(link):
                 self._successor = None
                 return True
             case Link() as successor if successor.pump.is_over:
@@ -136,7 +137,8 @@ class Keeper:
 
     def _seek(self, link: Link, expiry: Expiry) -> None:
         """Have the next connection opened, after a wait where the endpoint lets none of them live for long."""
-        delay_s = 0.0 if self._carriage.renewal else self._backoff.following_s(expiry.given_s)
+        is_asked = self._carriage.renewal or self._providers.moves(link)
+        delay_s = 0.0 if is_asked else self._backoff(link).following_s(expiry.given_s)
         if delay_s:
             life_s, retry_in_s = round(expiry.given_s, 1), round(delay_s, 3)
             logs.logger().warning("rollover_delayed", epoch=link.epoch, life_s=life_s, retry_in_s=retry_in_s)
@@ -145,7 +147,7 @@ class Keeper:
     async def _between(self, since_s: float) -> None:
         """Wait for the next connection, and have it carry the session."""
         match self._successor:
-            case Link() as successor if successor.renewal is not self._carriage.renewal:
+            case Link() as successor if not self._fits(successor):
                 successor.release()
                 self._successor = Wanted(0.0)
             case Link() as successor:
@@ -178,7 +180,7 @@ class Keeper:
         await self._handover.prime(successor)
         if not carriage.is_carried_by(link):
             return True
-        if not link.state.quiet or successor.pump.is_over or successor.lacks(self._handover.settings.history):
+        if not link.state.quiet or successor.pump.is_over or successor.lacks(self._providers.settings.history):
             carriage.hold(link, is_held=now_s >= expiry.hold_s)
             return False
         await self._move(link, successor)
@@ -189,12 +191,25 @@ class Keeper:
         self._successor = None
         now_s = anyio.current_time()
         self._carriage.lose(now_s)
-        self._backoff.lived(now_s - link.opened_s)
+        self._backoff(link).lived(now_s - link.opened_s)
         link.note(closed_note(reason="rollover"))
         link.release()
         if link.pump.is_over:
             await self._handover.prime(successor)
         await self._handover.carry(successor, "session_moved")
+
+    @property
+    def _providers(self) -> Providers:
+        return self._dialer.providers
+
+    def _backoff(self, link: Link) -> Backoff:
+        return (link.provider or self._providers.current).backoff
+
+    def _fits(self, successor: Link) -> bool:
+        """Whether a connection is what the session is to be carried by, which may have changed since it was sought."""
+        if successor.renewal or self._carriage.renewal:
+            return successor.renewal is self._carriage.renewal
+        return not self._providers.moves(successor)
 
     def _is_quiet(self, link: Link) -> bool:
         """Whether nothing is lost if this connection is replaced now; an answer can be truncated only where it came."""
@@ -216,22 +231,25 @@ class Keeper:
             carriage.end()
             return
         error = link.pump.failure or EndpointUnreachable("the connection was lost")
-        recovery, lived_s = self._backoff.recovery_of(error), now_s - link.opened_s
-        self._backoff.lived(lived_s)
+        backoff, lived_s = self._backoff(link), now_s - link.opened_s
+        recovery = backoff.recovery_of(error)
+        backoff.lived(lived_s)
         carriage.lose(now_s, error)
         link.release()
         link.note(closed_note(error))
-        has_successor = recovery != "hopeless" and isinstance(self._successor, Link | Opening)
-        delay_s = 0.0 if has_successor else self._backoff.delay_s(error)
-        row = {} if delay_s is None else {"attempt": self._backoff.attempt, "retry_in_s": round(delay_s, 3)}
-        logs.logger().warning(
-            "connection_lost", epoch=link.epoch, recovery=recovery, lived_s=round(lived_s, 3), **row, **error.facts
-        )
+        has_successor, moves = isinstance(self._successor, Link | Opening), self._providers.moves(link)
+        delay_s = 0.0 if moves or (has_successor and recovery != "hopeless") else backoff.delay_s(error)
+        row: dict[str, Any] = {"recovery": recovery, "lived_s": round(lived_s, 3)}
+        if delay_s is not None:
+            row |= {"attempt": backoff.attempt, "retry_in_s": round(delay_s, 3)}
+        logs.logger().warning("connection_lost", **self._dialer.told(link), **row, **error.facts)
         self._give_up_unanswered(link, error)
+        if not moves and (delay_s is None or keeps_failing(link)) and self._providers.fall_back(error):
+            delay_s = 0.0
         if delay_s is None:
             carriage.end(error)
         elif not has_successor:
-            carriage.fail(self._backoff.attempt, error)
+            carriage.fail(backoff.attempt, error)
             # This may be a callback of the event loop, where no task can be started.
             self._successor = Wanted(delay_s)
             carriage.changes.notify()
@@ -244,9 +262,14 @@ class Keeper:
     def _discard(self, successor: Link) -> None:
         """Do without a connection that was lost before it carried the session; the next waits as after any loss."""
         successor.release()
-        self._backoff.lived(anyio.current_time() - successor.opened_s)
+        backoff = self._backoff(successor)
+        backoff.lived(anyio.current_time() - successor.opened_s)
         error = successor.pump.failure or EndpointUnreachable("the connection was lost")
-        delay_s = self._backoff.delay_s(error)
+        if (link := self._carriage.link) and successor.provider is not link.provider:
+            self._providers.forgo(link, error)
+            self._successor = None
+            return
+        delay_s = backoff.delay_s(error)
         self._successor = error if delay_s is None else Wanted(delay_s)
 
     def _open_next(self, delay_s: float) -> None:
@@ -265,6 +288,9 @@ class Keeper:
                 self._carriage.renewal = None
                 self._successor = None if self._carriage.link else Wanted(0.0)
                 renewal.end(error)
+            elif (link := self._carriage.link) and self._providers.moves(link):
+                self._providers.forgo(link, error)
+                self._successor = None
         if isinstance(self._successor, Link) and not isinstance(self._carriage.place, Carried | Between):
             self._successor.release()
         self._carriage.changes.notify()

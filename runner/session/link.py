@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from runner.protocol.effects import Effect
     from runner.protocol.json_fields import JsonObject
     from runner.protocol.state import SessionState
+    from runner.session.provider import Provider
     from runner.session.recorder import Recorder
     from runner.session.renewal import Renewal
     from runner.settings.continuity import History
@@ -71,6 +72,8 @@ class Link:
         self.epoch = epoch
         self.renewal: Renewal | None = None
         """What it was opened for, None where it only follows another one."""
+        self.provider: Provider | None = None
+        """By what it was opened."""
         self.opened_s = anyio.current_time()
         self.took_s = 0.0
         """How long it took to open and configure it, in seconds."""

@@ -12,16 +12,19 @@ import anyio
 import anyio.abc
 
 from runner.errors import ProfileError, RunnerError
+from runner.profile.session_source import SessionProfile
 from runner.session.carriage import Carriage
 from runner.session.dialer import Dialer
 from runner.session.keeper import Keeper
 from runner.session.outbox import Outbox
+from runner.session.providers import Providers
 from runner.session.session import Session
 from runner.session.session_tools import SessionTools
 from runner.task_groups import body_task_group
 
 if TYPE_CHECKING:
     from runner.profile.load import LoadedProfile
+    from runner.profile.session_source import Fallback
     from runner.session.approvals import Approve
     from runner.session.carriage import Moved
     from runner.session.greeting_audio import GreetingAudio
@@ -64,11 +67,11 @@ async def open_session(
         ProfileError: There is no such profile, it has problems, or a variable lacks its value.
         RunnerError: The session cannot be opened; which branch of the tree says why.
     """
-    whole, name = _filled(profile, variables or {})
-    traces, place = _traces_of(whole, name), _state_place(whole, name, is_fresh=fresh)
+    source = _filled(profile, variables or {})
+    traces, place = _traces_of(source.profile, source.name), _state_place(source, is_fresh=fresh)
     moved = traces.follow if traces else None
     readers = [*([traces.take] if traces else []), *readers]
-    async with kept_session(whole, readers=readers, recorder=traces, moved=moved, state=place) as session:
+    async with kept_session(source, readers=readers, recorder=traces, moved=moved, state=place) as session:
         if session.tools:
             session.tools.approvals.ask_by(approve)
             if traces:
@@ -78,7 +81,7 @@ async def open_session(
 
 @asynccontextmanager
 async def kept_session(
-    profile: Profile,
+    source: SessionProfile,
     *,
     readers: Sequence[Reader] = (),
     recorder: Recorder | None = None,
@@ -93,7 +96,7 @@ async def kept_session(
     """Open a session as `open_session` does, for one of several that a command runs.
 
     Args:
-        profile: A valid profile, with its variables' values in its texts.
+        source: What it is opened from.
         readers: Called with each update; they must not wait.
         recorder: Keeps a record of all that is sent and received.
         slots: Held by each attempt to connect, where many sessions must not do so at once.
@@ -104,6 +107,7 @@ async def kept_session(
         state: Where it is written down, as `[run.resume]` says.
         failed: Called when it cannot be written down any more; without it, it ends with that error then.
     """
+    profile = source.profile
     audio = await _greeting_audio(profile.greeting)
     carriage = Carriage(anyio.current_time(), readers, moved)
     outbox = Outbox(carriage, max_audio_age_s=profile.run.reconnect.max_audio_age_s)
@@ -114,8 +118,10 @@ async def kept_session(
         tools = SessionTools(profile, carriage, outbox, tasks, sources, resumption)
         session = Session(carriage, outbox, tools)
         session.resumption = resumption
-        dialer = Dialer(profile, carriage, tasks, recorder, slots, tools=tools.first_definitions)
-        keeper = Keeper(profile.run, carriage, outbox, dialer, tasks)
+        providers = Providers(source)
+        carriage.go_by(providers)
+        dialer = Dialer(providers, carriage, tasks, recorder, slots, tools=tools.first_definitions)
+        keeper = Keeper(carriage, outbox, dialer, tasks)
         try:
             await tools.open_beside(keeper.open)
             tasks.start_soon(keeper.run)
@@ -201,29 +207,34 @@ def _traces_of(profile: Profile, name: str) -> HostTraces | None:
     return HostTraces(profile, name, has_content=profile.traces.content)
 
 
-def _filled(profile: object, variables: Mapping[str, str]) -> tuple[Profile, str]:
-    """The profile of a session that starts now, and its name."""
+def _filled(profile: object, variables: Mapping[str, str]) -> SessionProfile:
+    """What a session is opened from that starts now."""
     from datetime import UTC, datetime
 
     from runner.profile.filling import filled, with_values
-    from runner.profile.load import LoadedProfile, load_profile
+    from runner.profile.load import LoadedProfile, load_profile, made_fallbacks
     from runner.settings.profile import Profile
 
     if isinstance(profile, str | Path):
         profile = load_profile(profile)
-    name = profile.name if isinstance(profile, LoadedProfile) else ""
+    name = ""
+    fallbacks: Sequence[Fallback] = ()
     if isinstance(profile, LoadedProfile):
-        profile = profile.profile
+        name, fallbacks, profile = profile.name, profile.fallbacks, profile.profile
+    elif isinstance(profile, Profile):
+        fallbacks = made_fallbacks(profile)
     if not isinstance(profile, Profile):
         msg = f"a session is opened from a profile, its name or its path, not from {type(profile).__name__}"
         raise ProfileError(msg, hint="make_profile(…) makes a profile without a file")
-    return filled(with_values(profile, variables), name=name, started=datetime.now(UTC)), name
+    profile = filled(with_values(profile, variables), name=name, started=datetime.now(UTC))
+    return SessionProfile(profile, name, fallbacks)
 
 
-def _state_place(profile: Profile, name: str, *, is_fresh: bool) -> StatePlace | None:
+def _state_place(source: SessionProfile, *, is_fresh: bool) -> StatePlace | None:
+    profile = source.profile
     if profile.run.resume is None:
         return None
     from runner.profile.filling import path_values
     from runner.session.state_place import state_place
 
-    return state_place(profile, {**path_values(profile), "profile": name, "session": "1"}, is_fresh=is_fresh)
+    return state_place(profile, {**path_values(profile), "profile": source.name, "session": "1"}, is_fresh=is_fresh)

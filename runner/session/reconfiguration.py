@@ -8,12 +8,17 @@ from runner.errors import IllegalEvent
 from runner.session.renewal import Renewal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runner.profile.session_source import Fallback
     from runner.protocol.json_fields import JsonObject
     from runner.session.carriage import Carriage
     from runner.settings.profile import Profile
 
 
-async def renew(carriage: Carriage, profile: Profile, asked: JsonObject | None = None) -> None:
+async def renew(
+    carriage: Carriage, profile: Profile, asked: JsonObject | None = None, fallbacks: Sequence[Fallback] | None = None
+) -> None:
     """Have a session go by another profile.
 
     Args:
@@ -21,6 +26,7 @@ async def renew(carriage: Carriage, profile: Profile, asked: JsonObject | None =
         profile: The profile.
         asked: The `session` object to ask another connection for, to which the session moves at a quiet moment; None
             where it stays where it is.
+        fallbacks: The profiles that take over where it fails, None where they stay.
 
     Raises:
         IllegalEvent: The session is being closed, or is being renewed already.
@@ -30,7 +36,7 @@ async def renew(carriage: Carriage, profile: Profile, asked: JsonObject | None =
     if carriage.renewal:
         msg = "the session is moving to another connection already"
         raise IllegalEvent(msg)
-    renewal = carriage.renewal = Renewal(profile, asked)
+    renewal = carriage.renewal = Renewal(profile, asked, fallbacks)
     carriage.changes.notify()
     try:
         await renewal.wait()

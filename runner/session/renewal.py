@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from runner.session.connector import Connector
-
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from runner.errors import RunnerError
+    from runner.profile.session_source import Fallback
     from runner.protocol.json_fields import JsonObject
     from runner.settings.profile import Profile
 
@@ -19,20 +20,23 @@ class Renewal:
 
     Args:
         profile: What the session is to go by.
+        fallbacks: The profiles that take over where it fails.
         asked: The `session` object to ask the next connection for, None where the present one stays.
 
     Attributes:
         profile: As above.
         asked: As above.
+        fallbacks: As above.
         asked_s: When it was asked for, on the event loop's clock, in seconds.
-        connector: The way to the profile's endpoint.
     """
 
-    def __init__(self, profile: Profile, asked: JsonObject | None = None) -> None:
+    def __init__(
+        self, profile: Profile, asked: JsonObject | None = None, fallbacks: Sequence[Fallback] | None = None
+    ) -> None:
         self.profile = profile
+        self.fallbacks = fallbacks
         self.asked = asked
         self.asked_s = anyio.current_time()
-        self.connector = Connector(profile)
         self._is_over = anyio.Event()
         self._error: RunnerError | None = None
 

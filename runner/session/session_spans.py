@@ -115,6 +115,7 @@ class SessionSpans:
         """Take in where the session is."""
         match place:
             case Carried(link=link):
+                self._profile = link.provider.profile if link.provider else self._profile
                 self._know(link.state.session_id)
             case _:
                 pass

@@ -10,6 +10,8 @@ from runner.settings.limits import Limits
 from runner.settings.resume_settings import ResumeSettings
 from runner.settings.tool import ToolUse
 
+ProfileReference = Annotated[str, Field(min_length=1, max_length=1024)]
+
 
 class RunSettings(Section):
     """How long the session runs and how it ends."""
@@ -42,6 +44,12 @@ class RunSettings(Section):
     """What the session may spend."""
     tools: ToolUse = Field(default_factory=ToolUse)
     """What holds for all tools."""
+    fallback: Annotated[list[ProfileReference], Field(max_length=8)] = []
+    """Profiles, by name or by path, whose endpoint, auth, model and prices take over in this order where ours fail."""
+    fallback_after_s: Annotated[float, Field(ge=1, le=3600)] = 10.0
+    """The next of them takes over where no connection can be had for this long, in seconds."""
+    fallback_cooldown_s: Annotated[float, Field(ge=1, le=86400)] = 300.0
+    """What has failed is left alone for this long, in seconds; then the session moves back to the first that serves."""
 
 
 class LoggingSettings(Section):

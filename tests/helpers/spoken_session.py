@@ -14,6 +14,7 @@ from runner.errors import RunnerError
 from runner.outputs.opener import open_outputs
 from runner.outputs.outputs import Outputs
 from runner.outputs.standard_output import StandardOutput
+from runner.profile.session_source import SessionProfile
 from runner.protocol.session_update import session_update
 from runner.session.opening import kept_session
 from runner.session.session import Session
@@ -126,7 +127,8 @@ async def heard(
             outlets = await open_outputs(profile, NAMES, failures.append, stdout, asked=wanted)
             async with anyio.create_task_group() as tasks:
                 outlets.start(tasks)
-                async with kept_session(profile, readers=outlets.readers, opened=outlets.begin) as session:
+                source = SessionProfile(profile)
+                async with kept_session(source, readers=outlets.readers, opened=outlets.begin) as session:
                     yield Heard(session, outlets, peers, failures)
                 outlets.close()
                 await outlets.written(anyio.CancelScope(), within_s=5)

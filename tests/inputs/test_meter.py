@@ -47,5 +47,5 @@ def test_progress_never_passes_its_end() -> None:
 )
 def test_what_was_used_is_one_line(usage: Usage, duration_s: float, line: str) -> None:
     """What is nothing is left out."""
-    prices = Prices(input_text=2.0) if usage.responses else None
-    assert usage_line(usage, prices, duration_s) == line
+    cost = usage.cost(Prices(input_text=2.0)) if usage.responses else None
+    assert usage_line(usage, cost, duration_s) == line

@@ -41,7 +41,8 @@ def test_a_live_session_is_reported_in_turns() -> None:
         ("user", "Bye"),
         ("system", "[commentary] Goodbye"),
     ]
-    report = report_of(tape.timeline(), prices=Prices(live_minute=0.05))
+    timeline = tape.timeline()
+    report = report_of(timeline, cost=timeline.usage.cost(Prices(live_minute=0.05)))
     assert [turn.first_s for turn in report.turns if turn.role == "assistant"] == [1.0, None]
     assert (report.session_id, report.model, report.usage, report.cost) == (
         "live_1",

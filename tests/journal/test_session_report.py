@@ -11,7 +11,6 @@ from runner.journal.record import Direction, Record
 from runner.journal.report_model import ReportedFailure, SessionReport
 from runner.journal.session_report import report_of
 from runner.journal.timeline import Timeline
-from runner.settings.limits import Prices
 from tests.conftest import REPOSITORY
 
 SCHEMA = jsonschema.Draft202012Validator(json.loads((REPOSITORY / "schemas" / "report.schema.json").read_text()))
@@ -52,7 +51,7 @@ def test_a_spoken_turn_has_its_latencies_and_what_was_heard_of_it() -> None:
         (2.9, "out", 1, {"type": "conversation.item.truncate", "item_id": "a", "audio_end_ms": 300}),
         (3, "note", 0, {"type": "session.ended", "reason": "idle"}),
         exit_code=0,
-        prices=Prices(output_audio=20),
+        cost=0.001,
     )  # fmt: skip
 
     assert (report["id"], report["session_id"], report["variables"]) == ("report_r", "sess_1", {"customer": "Ada"})

@@ -10,12 +10,15 @@ from pydantic import ValidationError
 from trio.testing import MockClock
 
 from runner.errors import EndpointBusy, RunnerError
+from runner.profile.session_source import SessionProfile
 from runner.protocol.effects import AudioDelta, Effect, ResponseEnded, ResponseStarted, TextDelta, TurnEnded
-from runner.protocol.state import SessionState
 from runner.protocol.usage import Usage
 from runner.runs.budget import Budget
+from runner.session.carriage import Carriage
+from runner.session.providers import Providers
 from runner.session.update import Update
 from runner.settings.limits import Limits, Prices
+from runner.settings.profile import Profile
 from tests.helpers.log_capture import captured_log
 
 BUSY = EndpointBusy("too many requests")
@@ -50,10 +53,13 @@ class Spending:
     def __init__(self, usage: Usage | None = None, **limits: Any) -> None:
         self.ends: list[tuple[str, RunnerError | None]] = []
         self.times_s: list[float] = []
-        state = SessionState()
-        self.usage = state.usage = usage or Usage()
+        carriage = Carriage(anyio.current_time())
+        tables = {"version": 1, "endpoint": {"kind": "local"}, "run": {"limits": limits}}
+        carriage.go_by(Providers(SessionProfile(Profile.model_validate(tables), "p")))
+        carriage.spending.begin("p", Usage())
+        self.usage = carriage.state.usage = usage or Usage()
         self.began_s = anyio.current_time()
-        self.budget = Budget(Limits(**limits), state, spent=self._spent)
+        self.budget = Budget(Limits(**limits), carriage, spent=self._spent)
         self._ended = anyio.Event()
 
     def _spent(self, reason: str, error: RunnerError | None) -> None:

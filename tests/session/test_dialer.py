@@ -8,9 +8,11 @@ import anyio
 import pytest
 
 from runner.errors import EndpointUnreachable, SessionRefused
+from runner.profile.session_source import SessionProfile
 from runner.session.carriage import Carriage
 from runner.session.dialer import Dialer
 from runner.session.link import Link
+from runner.session.providers import Providers
 from runner.settings.profile import Profile
 from runner.task_groups import body_task_group
 from tests.helpers.peer import profile_for
@@ -32,7 +34,7 @@ async def dialing(profile: Profile, slots: anyio.Semaphore | None = None) -> Asy
     """A dialer, and where the session is that it opens connections for."""
     carriage = Carriage(anyio.current_time())
     async with body_task_group() as tasks:
-        yield Dialer(profile, carriage, tasks, slots=slots), carriage
+        yield Dialer(Providers(SessionProfile(profile)), carriage, tasks, slots=slots), carriage
 
 
 async def test_a_connection_is_configured_when_it_is_handed_over() -> None:
@@ -80,7 +82,7 @@ async def test_attempts_are_made_as_often_as_the_profile_allows() -> None:
         with pytest.raises(EndpointUnreachable, match=str(port)):
             await dialer.open(ignore)
 
-        assert dialer.backoff.attempt == 2
+        assert dialer.providers.current.backoff.attempt == 2
 
 
 async def test_an_attempt_waits_for_a_slot() -> None:

@@ -11,15 +11,16 @@ import pytest
 import trio.testing
 
 from runner.errors import AccessRefused, EndpointBusy, EndpointUnreachable, RunnerError
+from runner.profile import make_profile
+from runner.profile.session_source import SessionProfile
 from runner.protocol.state import SessionState
-from runner.session.backoff import Backoff
 from runner.session.carriage import Between, Carriage, Carried, Leaving, Over
 from runner.session.dialer import CONFIRMATION_S, Dialer
 from runner.session.keeper import Keeper
 from runner.session.link import Link
 from runner.session.outbox import Outbox
+from runner.session.providers import Providers
 from runner.session.session import Session
-from runner.settings.run_settings import RunSettings
 from runner.task_groups import body_task_group
 from tests.helpers.log_capture import captured_log
 from tests.helpers.still_connection import StillConnection, still_link
@@ -45,7 +46,7 @@ class Dials:
         links: The links that were opened.
     """
 
-    backoff: Backoff
+    providers: Providers
     carriage: Carriage
     to_come: list[StillConnection | RunnerError]
     opened: list[float] = field(default_factory=list)
@@ -62,8 +63,17 @@ class Dials:
         before = self.carriage.state if self.carriage.id else None
         state = SessionState(before, retries_lost=True, max_response_retries=2)
         link = await still_link(outcome, self.carriage.changes, epoch=len(self.opened), lost=lost, state=state)
+        link.provider = self.providers.current
         self.links.append(link)
         return link
+
+    def wanted(self, _link: Link) -> dict[str, Any]:
+        """What the next connection is asked for."""
+        return self.carriage.state.configuration.wanted
+
+    def told(self, link: Link) -> dict[str, Any]:
+        """What the log says of the connection."""
+        return {"epoch": link.epoch}
 
 
 @dataclass
@@ -79,12 +89,12 @@ class Kept:
 async def kept(*to_come: StillConnection | RunnerError, takes_s: float = 0.0, **run: Any) -> AsyncIterator[Kept]:
     """A session on the first of these connections, which the keeper looks after."""
     run = {"reconnect": {"initial_delay_s": 8, "max_delay_s": 8, "max_attempts": 3}, "stall_timeout_s": 1000, **run}
-    settings = RunSettings.model_validate(run)
+    providers = Providers(SessionProfile(make_profile(endpoint={"kind": "local"}, run=run)))
     carriage = Carriage(anyio.current_time())
     outbox = Outbox(carriage, max_audio_age_s=60)
-    dials = Dials(Backoff(settings.reconnect), carriage, [*to_come], takes_s=takes_s)
+    dials = Dials(providers, carriage, [*to_come], takes_s=takes_s)
     async with body_task_group() as tasks:
-        keeper = Keeper(settings, carriage, outbox, cast("Dialer", dials), tasks)
+        keeper = Keeper(carriage, outbox, cast("Dialer", dials), tasks)
         await keeper.open()
         tasks.start_soon(keeper.run)
         await anyio.wait_all_tasks_blocked()

@@ -1,0 +1,203 @@
+"""The profiles that can carry a session: its own, and the fallbacks whose endpoint, auth and model take its place."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import anyio
+
+from runner import logs
+from runner.profile.session_source import SessionProfile
+from runner.protocol.session_update import session_update
+from runner.session.provider import Provider
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from runner.errors import RunnerError
+    from runner.profile.session_source import Fallback
+    from runner.protocol.json_fields import JsonObject
+    from runner.session.link import Link
+    from runner.settings.limits import Prices
+    from runner.settings.profile import Profile
+    from runner.settings.run_settings import RunSettings
+
+
+class Providers:
+    """The providers of one session in the order in which they are preferred, and the one whose turn it is.
+
+    Args:
+        source: What the session is opened from.
+
+    Attributes:
+        own: The provider of the session's own profile.
+        current: By which the next connection is opened; the present one may be another's until it is replaced.
+        chosen_s: Since when that is so, on the event loop's clock, in seconds.
+    """
+
+    def __init__(self, source: SessionProfile) -> None:
+        profile, name, fallbacks = source
+        self.own = self.current = Provider(name, profile)
+        self.chosen_s = -math.inf
+        self._fallbacks = fallbacks
+        self._all = [self.own]
+        if fallbacks:
+            from runner.profile.takeover import taken_over
+
+            self._all += [
+                Provider(each.name, taken_over(profile, each.profile).profile, is_fallback=True) for each in fallbacks
+            ]
+
+    def renewed(self, profile: Profile, fallbacks: Sequence[Fallback] | None) -> Providers:
+        """The providers of another profile for the session; what is known of these counts.
+
+        Args:
+            profile: The other profile.
+            fallbacks: The profiles that take over where it fails, None where they stay.
+        """
+        fallbacks = self._fallbacks if fallbacks is None else fallbacks
+        renewed = Providers(SessionProfile(profile, self.own.name, fallbacks))
+        known = {each.name: each for each in self._all}
+        for each in renewed._all:
+            if each.name in known:
+                each.succeed(known[each.name])
+        renewed.current = renewed.named(self.current.name)
+        renewed.chosen_s = self.chosen_s
+        return renewed
+
+    @property
+    def settings(self) -> RunSettings:
+        """How the session is kept alive, whatever carries it."""
+        return self.own.profile.run
+
+    @property
+    def are_several(self) -> bool:
+        """Whether there are fallbacks."""
+        return len(self._all) > 1
+
+    @property
+    def prices(self) -> dict[str, Prices | None]:
+        """What tokens cost, by the names of the providers."""
+        return {each.name: each.profile.run.limits.prices for each in self._all}
+
+    def named(self, name: str) -> Provider:
+        """The provider of this name; the session's own where there is none."""
+        return next((each for each in self._all if each.name == name), self.own)
+
+    def other_than(self, provider: Provider) -> Provider | None:
+        """The first that could take over from this one now, None where there is none."""
+        if not self.are_several:
+            return None
+        now_s = anyio.current_time()
+        return next((each for each in self._all if each.name != provider.name and each.rests_until_s <= now_s), None)
+
+    def fall_back(self, error: RunnerError | None = None) -> bool:
+        """Have the next one take over from the current one; returns whether there is one.
+
+        Args:
+            error: Why no connection by the current one can be had, None where its responses keep failing.
+        """
+        if not self.are_several:
+            return False
+        failed = self.current
+        failed.rests_until_s = anyio.current_time() + self.settings.fallback_cooldown_s
+        reason = failed.failure_of(error)
+        following = self.other_than(failed)
+        facts = error.facts if error else {}
+        told = {"next": following.name} if following else {}
+        logs.logger().warning("provider_failed", provider=failed.name, reason=reason, **told, **facts)
+        if following is None:
+            return False
+        self._choose(following)
+        return True
+
+    def forgo(self, link: Link, error: RunnerError) -> None:
+        """Have a third one take over, or leave the session where it is: the one that was sought cannot be had.
+
+        Args:
+            link: The connection that carries the session.
+            error: Why.
+        """
+        if not self.fall_back(error) and link.provider is not None:
+            self._choose(link.provider)
+
+    def moves(self, link: Link) -> bool:
+        """Whether another one is to take over from the one that this connection was opened by."""
+        return link.provider is not self.current
+
+    def look(self, link: Link) -> float:
+        """Have another one take over from the one that carries the session, where that is due.
+
+        Returns:
+            When to look again, on the event loop's clock, in seconds.
+        """
+        if self.moves(link) or not self.are_several:
+            return math.inf
+        if keeps_failing(link):
+            if self.other_than(self.current):
+                self.fall_back()
+        elif anyio.current_time() >= self._return_s and (better := self.other_than(self.current)):
+            logs.logger().info("provider_sought", provider=better.name)
+            self._choose(better)
+        return self._return_s
+
+    @property
+    def _return_s(self) -> float:
+        """When the session may move back to a provider that is preferred to the current one; infinite where to none."""
+        before = self._all[: self._all.index(self.current)] if self.are_several else ()
+        return min((each.rests_until_s for each in before), default=math.inf)
+
+    def _choose(self, provider: Provider) -> None:
+        self.current, self.chosen_s = provider, anyio.current_time()
+
+
+def keeps_failing(link: Link) -> bool:
+    """Whether a response has failed on this connection more often than it is retried."""
+    state = link.state
+    return any(each.failures > state.max_response_retries for each in state.retries)
+
+
+def rebased(wanted: JsonObject, before: Provider | None, after: Provider | None) -> JsonObject:
+    """The session object for another provider: what the profiles say differently there, and all else as it is wanted.
+
+    Args:
+        wanted: What is asked for by now, of the provider before.
+        before: The provider before.
+        after: The other one.
+    """
+    if before is None or after is None or before is after:
+        return wanted
+    here, there = (dict(_fields(session_update(each.profile)["session"])) for each in (before, after))
+    result = wanted
+    for key in here.keys() - there.keys():
+        result = _without(result, key)
+    for key, value in there.items():
+        if key not in here or here[key] != value:
+            result = _with(result, key, value)
+    return result
+
+
+def _fields(table: JsonObject, key: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
+    """Every field of a session object that is no object itself."""
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _fields(value, (*key, name))
+        else:
+            yield (*key, name), value
+
+
+def _with(table: JsonObject, key: tuple[str, ...], value: object) -> JsonObject:
+    name, below, inner = key[0], key[1:], table.get(key[0])
+    return {**table, name: _with(inner if isinstance(inner, dict) else {}, below, value) if below else value}
+
+
+def _without(table: JsonObject, key: tuple[str, ...]) -> JsonObject:
+    """The object without a field, and without the objects that held nothing else."""
+    name, below, inner = key[0], key[1:], table.get(key[0])
+    if not below:
+        return {each: value for each, value in table.items() if each != name}
+    if not isinstance(inner, dict):
+        return table
+    rest = _without(inner, below)
+    return {**_without(table, (name,)), **({name: rest} if rest else {})}

@@ -1,0 +1,52 @@
+"""What a session has cost: what each provider was used for, by the prices of its profile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from runner.protocol.usage import Usage
+
+if TYPE_CHECKING:
+    from runner.settings.limits import Prices
+
+
+class Spending:
+    """Tells apart what the providers of one session were used for."""
+
+    def __init__(self) -> None:
+        self._provider = ""
+        self._before: dict[str, Usage] = {}
+        """What was used until another provider took over, by the name of the one that was used."""
+        self._counted = Usage()
+        """The usage of the session when that was counted last."""
+
+    def begin(self, provider: str, usage: Usage) -> None:
+        """Count for this provider what the session uses from now on.
+
+        Args:
+            provider: Its name.
+            usage: What the session has used so far.
+        """
+        if self._provider and provider != self._provider:
+            self._before[self._provider] = self.of(usage)[self._provider]
+            self._counted = replace(usage)
+        self._provider = provider
+
+    def of(self, usage: Usage) -> dict[str, Usage]:
+        """What each provider was used for, where this is what the session has used."""
+        used, past = usage.since(self._counted), self._before.get(self._provider)
+        return {**self._before, self._provider: used if past is None else past + used}
+
+    def cost(self, usage: Usage, prices: Mapping[str, Prices | None]) -> float | None:
+        """What that costs, in the currency of the prices; None where nothing has a price.
+
+        Args:
+            usage: What the session has used.
+            prices: What tokens cost, by the names of the providers.
+        """
+        if not any(prices.values()):
+            return None
+        used = self.of(usage)
+        return sum(used[name].cost(each) for name, each in prices.items() if each and name in used)
