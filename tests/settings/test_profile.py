@@ -41,7 +41,7 @@ def test_a_session_without_a_type_is_a_conversation(refused: Refused) -> None:
     """An unknown type has an error of its own."""
     assert refused(SessionSettings, {"instructions": "Be brief."}) == {}
     assert refused(SessionSettings, TranscriptionSettings(type="transcription")) == {}
-    assert refused(SessionSettings, {"type": "live"}) == {"": "session_type"}
+    assert refused(SessionSettings, {"type": "monologue"}) == {"": "session_type"}
     assert refused(SessionSettings, {"type": 1}) == {"": "session_type"}
 
 
