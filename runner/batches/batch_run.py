@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,33 +11,26 @@ from runner.batches.batch_plan import BatchPlan
 from runner.batches.batch_totals import BatchTotals
 from runner.batches.results_file import ResultsFile
 from runner.batches.row_profile import shared_file_problems
-from runner.batches.row_worker import LocalWorker
 from runner.batches.rows_file import RowsFile
-from runner.batches.session_limiter import LocalLimiter
 from runner.errors import UsageError
 from runner.profile.problems import ProfileProblems
 from runner.runs.signals import watch
-from runner.settings.batch_settings import BatchSettings
 from runner.task_groups import body_task_group
 
 if TYPE_CHECKING:
     import signal
-    from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import Callable, Coroutine
 
     from runner.batches.batch_result import BatchResult
-    from runner.batches.row_worker import RowWorker
+    from runner.batches.crew import HasCrew
     from runner.batches.worker_process import WorkerTask
     from runner.profile.load import LoadedProfile
 
-    Workers = Callable[["WorkerTask", int], AbstractAsyncContextManager[Sequence[RowWorker]]]
-    """Has workers, at most so many, for as long as the context lasts."""
     Observe = Callable[[BatchDriver], Coroutine[Any, Any, None]]
     """Shows how far the batch has come, until it is cancelled."""
 
 LEFT_CODE: Final = 75
 """The exit code where rows are left."""
-_SESSIONS_A_WORKER: Final = 16
 
 
 class BatchRun:
@@ -114,22 +105,20 @@ class BatchRun:
             return LEFT_CODE
         return 1 if self.totals.failed else 0
 
-    async def execute(self, task: WorkerTask, workers: Workers, observe: Observe) -> None:
+    async def execute(self, task: WorkerTask, has_crew: HasCrew, observe: Observe) -> None:
         """Run the rows that have no result.
 
         Args:
             task: What workers are told.
-            workers: Has the workers.
+            has_crew: Has who runs them.
             observe: Shows how far the batch has come.
         """
-        settings = self._loaded.profile.batch or BatchSettings()
-        count = worker_count(settings, self.totals.left)
-        async with workers(task, count) as having, body_task_group() as tasks:
+        async with has_crew(task, self.totals.left) as crew, body_task_group() as tasks:
             driver = self.driver = BatchDriver(
                 self._plan.pending(self._done),
-                having,
+                crew.workers,
                 self._results,
-                LocalLimiter(settings),
+                crew.limiter,
                 self.totals,
                 self._loaded,
             )
@@ -155,22 +144,3 @@ class BatchRun:
         else:
             logs.note("signal_received", signal=number.name)
             driver.drain(within_s=self._loaded.profile.run.grace_s)
-
-
-def worker_count(settings: BatchSettings, rows: int) -> int:
-    """How many processes run so many rows."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    usual = min(cores, -(-settings.concurrency // _SESSIONS_A_WORKER))
-    return max(1, min(settings.workers or usual, rows))
-
-
-@asynccontextmanager
-async def local_workers(task: WorkerTask, count: int) -> AsyncIterator[Sequence[RowWorker]]:
-    """Have workers on this machine: this process where it is one, and processes of their own else."""
-    if count == 1:
-        yield [LocalWorker(task.loaded)]
-        return
-    from runner.batches.worker_process import worker_processes
-
-    async with worker_processes(count, task) as having:
-        yield having

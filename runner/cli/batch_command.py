@@ -102,7 +102,7 @@ def _execute(batch: BatchRun, task: WorkerTask, options: argparse.Namespace) -> 
     import anyio
 
     from runner import logs
-    from runner.batches.batch_run import local_workers
+    from runner.batches.crew import local_crew
     from runner.cli.batch_progress import draw_progress, log_progress, show_nothing
     from runner.cli.progress_bar import ProgressBar
     from runner.standard_streams import STDERR, turns
@@ -115,7 +115,7 @@ def _execute(batch: BatchRun, task: WorkerTask, options: argparse.Namespace) -> 
     turns(STDERR).lead(bar)
     try:
         with printing_to_log(), logs.bound(profile=batch.name):
-            anyio.run(batch.execute, task, local_workers, observe, backend_options={"use_uvloop": task.uses_uvloop})
+            anyio.run(batch.execute, task, local_crew, observe, backend_options={"use_uvloop": task.uses_uvloop})
     finally:
         turns(STDERR).lead(None)
         if bar:
