@@ -14,11 +14,18 @@ from typing import Any
 
 import pytest
 from openai import OpenAI
+from openai.types.live import ServerEvent
+from openai.types.responses import ResponseStreamEvent
+from pydantic import TypeAdapter
 
 from tests.helpers.command_process import Command, profile
+from tests.helpers.live_client import MODEL, heard_words, live_schema, types, words
 from tests.helpers.local_client import said, silence
 from tests.helpers.node_packages import installed
 
+pytestmark = pytest.mark.filterwarnings(
+    r"ignore:connect\(\) must be used as a context manager"
+)  # openai-python's own, yet
 AGENTS = Path(__file__).parent / "agents"
 INSTALL_TIMEOUT_S = 60
 TURN_TIMEOUT_S = 60
@@ -26,7 +33,10 @@ QUESTION = "What time is it?"
 CALLING = """
 [endpoint]
 kind = "local"
-script = [{ match = 'order (\\d+)', calls = [{ name = "order", arguments = { number = '\\1' } }] }]
+script = [
+  { match = 'order (\\d+)', calls = [{ name = "order", arguments = { number = '\\1' } }] },
+  { match = 'weather', reply = "One moment.", delegates = true },
+]
 """
 USED = "The function answered: order 7 is shipped"
 ANSWER = f"You said: {QUESTION}"
@@ -71,7 +81,6 @@ def test_openai_agents_realtime_has_a_spoken_turn_and_a_tool(address: str, turn:
     assert ran("tool_loop.mjs") == {"said": [USED], "calls": ['{"number":"7"}'], "errors": []}
 
 
-@pytest.mark.filterwarnings(r"ignore:connect\(\) must be used as a context manager")  # openai-python's own, yet
 def test_openai_python_has_a_spoken_turn(address: str, turn: bytes) -> None:
     """OpenAI's SDK for Python, likewise."""
     detection = {"type": "server_vad", "silence_duration_ms": 300}
@@ -102,7 +111,6 @@ def test_openai_python_has_a_spoken_turn(address: str, turn: bytes) -> None:
     assert audio_bytes == len(said(ANSWER))
 
 
-@pytest.mark.filterwarnings(r"ignore:connect\(\) must be used as a context manager")  # openai-python's own, yet
 def test_openai_python_completes_a_tool_loop(address: str) -> None:
     """The client answers the call, asks for a response, and hears the result."""
     tool: Any = {"type": "function", "name": "order", "parameters": {"type": "object"}}
@@ -128,3 +136,87 @@ def test_openai_python_completes_a_tool_loop(address: str) -> None:
                     connection.response.create()
 
     assert answer == USED
+
+
+class LiveTalk:
+    """A Live session of openai-python, every event of which is judged by the official schema and by openai's types."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._models: TypeAdapter[Any] = TypeAdapter(ServerEvent)
+        self._nested: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
+
+    def until(self, kind: str) -> list[dict[str, Any]]:
+        """The events up to the first of a kind."""
+        events: list[dict[str, Any]] = []
+        while not events or events[-1]["type"] != kind:
+            event = json.loads(self._connection.recv_bytes())
+            live_schema("LiveServerEvent")(event)
+            model = self._models.validate_python(event)
+            assert model.model_dump(mode="json", exclude_unset=True, by_alias=True) == event
+            assert model.type == self._connection.parse_event(json.dumps(event)).type
+            if event["type"] == "response.event":
+                self._nested.validate_python(event["event"])
+            assert event["type"] != "error", event
+            events.append(event)
+        return events
+
+    def say(self, text: str, quiet_ms: int = 1500) -> None:
+        """Say something, and be silent so long."""
+        audio = said(text) + silence(quiet_ms)
+        for start in range(0, len(audio), 4800):
+            chunk = base64.b64encode(audio[start : start + 4800]).decode()
+            self._connection.session.input_audio.append(audio=chunk)
+
+
+def test_openai_python_has_a_live_session(address: str) -> None:
+    """It is heard and answered aloud, delegates to a Responses model whose function it runs, and closes in order."""
+    tool: Any = {"type": "function", "name": "order", "parameters": {"type": "object"}, "strict": False}
+    backend: Any = {"type": "responses", "responses": {"model": "gpt-5.2", "tools": [tool]}}
+    with OpenAI(api_key="any", base_url=f"http://{address}") as client, client.live.connect() as connection:
+        talk = LiveTalk(connection)
+        connection.session.start(session={"model": MODEL, "delegation": backend})
+        (started,) = talk.until("session.started")
+        talk.say(QUESTION)
+        connection.session.input_audio.mute()
+        spoken = talk.until("session.input_audio.muted")
+        connection.session.input_audio.unmute()
+        talk.say("Where is order 7?")
+        delegated = talk.until("response.event")
+        while delegated[-1].get("event", {}).get("type") != "response.completed":
+            delegated += talk.until("response.event")
+        calls = [each["event"]["item"] for each in delegated if each.get("event", {}).get("item")]
+        output = f"order {json.loads(calls[-1]['arguments'])['number']} is shipped"
+        item: Any = {"type": "function_call_output", "call_id": calls[-1]["call_id"], "output": output}
+        connection.response.item.create(item=item)
+        connection.response.create()
+        talk.say("", quiet_ms=1500)
+        connection.session.close(event_id="bye")
+        closed = talk.until("session.closed")
+
+    assert started["session"]["delegation"]["responses"]["tools"] == [tool]
+    assert (words(spoken, "input"), words(spoken), heard_words(spoken)) == (QUESTION, ANSWER, ANSWER)
+    assert "session.delegation.created" in types(delegated)
+    assert words(closed) == f" {USED}"
+    assert (closed[-1]["reason"], closed[-1]["client_event_id"]) == ("close_requested", "bye")
+
+
+def test_openai_python_does_what_a_live_session_delegates(address: str) -> None:
+    """A task for the client is answered by its id; a recording is played; nothing is said that was not given."""
+    recording = base64.b64encode(said("Welcome.")).decode()
+    with OpenAI(api_key="any", base_url=f"http://{address}") as client, client.live.connect() as connection:
+        talk = LiveTalk(connection)
+        connection.session.start(session={"model": MODEL})
+        talk.until("session.started")
+        connection.session.output_audio.fixture.play(audio=recording)
+        played = talk.until("session.output_audio.fixture.played")
+        talk.say("How is the weather?", quiet_ms=900)
+        delegation = talk.until("session.delegation.created")[-1]["delegation"]
+        connection.session.thinking.append(content="Looking.", delegation_id=delegation["id"])
+        connection.session.commentary.append(content="It is sunny.", delegation_id=delegation["id"])
+        talk.say("", quiet_ms=900)
+        connection.session.close()
+        closed = talk.until("session.closed")
+
+    assert heard_words(played) == "Welcome."
+    assert words(closed) == "One moment. It is sunny."

@@ -85,8 +85,15 @@ class DuplexSession(LocalSession):
 
     @property
     def is_behind(self) -> bool:
-        """Whether too much audio waits for the detector, or too many turns for the transcriber."""
-        return super().is_behind or (self._life is not None and self._life.hearing.is_behind)
+        """Whether too much audio waits for the detector, or too many turns for the transcriber.
+
+        Where the transcriber is quick, one turn is too many, so that its answer begins at the same time of the session
+        however fast the client sends its audio.
+        """
+        if self._life is None:
+            return False
+        hearing, is_slow = self._life.hearing, self._engines.speech.is_slow
+        return super().is_behind or (hearing.is_behind if is_slow else not hearing.is_done)
 
     @property
     def interval_ms(self) -> float | None:
