@@ -9,6 +9,7 @@ from runner.cli.arguments import add_command, add_profiles_dir, add_values, give
 
 if TYPE_CHECKING:
     from runner.batches.batch_run import BatchRun
+    from runner.batches.crew import HasCrew
     from runner.batches.worker_process import WorkerTask
     from runner.profile.load import LoadedProfile
 
@@ -30,6 +31,7 @@ def add_parser(subparsers: Any) -> None:
             "rt-run batch support questions.jsonl --results answers.jsonl --concurrency 32",
             "rt-run batch support questions.jsonl --results tried.jsonl --limit 10 --repeat 3",
             "rt-run batch support questions.jsonl --results answers.jsonl --retry-failed",
+            "rt-run batch support questions.jsonl --results answers.jsonl --on ray --address 10.0.0.5:6379",
         ],
     )
     takes_profile(parser.add_argument("name", metavar="NAME|PATH", help="the profile of all sessions"))
@@ -42,6 +44,14 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--limit", type=_count, metavar="N", help="run the first N rows only")
     parser.add_argument("--repeat", type=_count, metavar="N", default=1, help="run each row N times; once without it")
     parser.add_argument("--retry-failed", action="store_true", help="run those again that have failed, too")
+    parser.add_argument(
+        "--on", choices=("local", "ray"), default="local", help="where the rows run: here, or on a Ray cluster"
+    )
+    parser.add_argument(
+        "--address",
+        metavar="HOST:PORT",
+        help="the head of the Ray cluster; without it $RAY_ADDRESS, and else a cluster of this machine for this batch",
+    )
     parser.add_argument("--output", choices=("text", "json"), default="text", help="the form of the summary")
     add_profiles_dir(parser)
     add_values(parser)
@@ -70,8 +80,11 @@ def run(options: argparse.Namespace) -> int:
     from runner.batches.batch_run import BatchRun
     from runner.batches.worker_process import WorkerTask
     from runner.cli.failure import print_failure
+    from runner.errors import UsageError
     from runner.runs.loop_choice import uses_uvloop
 
+    if options.address is not None and options.on != "ray":
+        raise UsageError("--address is that of a Ray cluster", hint="add --on ray")
     loaded = _loaded(options)
     level: logs.Level = "debug" if options.verbose else "error" if options.quiet else "warning"
     form: logs.Format = options.log_format or loaded.profile.logging.format
@@ -110,12 +123,17 @@ def _execute(batch: BatchRun, task: WorkerTask, options: argparse.Namespace) -> 
 
     gc.freeze()
     has_bar = sys.stderr.isatty() and logs.for_people(task.log_format) and not options.quiet
+    has_crew: HasCrew = local_crew
+    if options.on == "ray":
+        from runner.batches.ray_workers import ray_crew
+
+        has_crew = partial(ray_crew, address=options.address)
     bar = ProgressBar(batch.name) if has_bar else None
     observe = partial(draw_progress, bar=bar) if bar else show_nothing if options.quiet else log_progress
     turns(STDERR).lead(bar)
     try:
         with printing_to_log(), logs.bound(profile=batch.name):
-            anyio.run(batch.execute, task, local_crew, observe, backend_options={"use_uvloop": task.uses_uvloop})
+            anyio.run(batch.execute, task, has_crew, observe, backend_options={"use_uvloop": task.uses_uvloop})
     finally:
         turns(STDERR).lead(None)
         if bar:
