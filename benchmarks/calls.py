@@ -3,15 +3,23 @@
 import json
 import statistics
 import subprocess
+import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 import anyio
 
-from benchmarks.measure import Comparison, Contender, Part
+from benchmarks.measure import Claim, Comparison, Contender, Part
+from benchmarks.processes import endpoint
 from runner.profile import make_profile
+from runner.profile.session_source import SessionProfile
+from runner.protocol.json_fields import JsonObject
+from runner.session.opening import kept_session
+from runner.session.recorder import Recorder
+from runner.settings.profile import Profile
 from runner.settings.tool import CallSettings
 from runner.tools.profile_tools import profile_sources
 from runner.tools.python_tool import CallableTool
@@ -25,10 +33,42 @@ _SCHEMA = {"type": "object", "properties": {"order": {"type": "string"}}, "requi
 _ARGUMENTS = json.dumps({"order": "17"})
 
 
+_PROFILE = """
+version = 1
+[endpoint]
+kind = "local"
+script = [{ match = "order", calls = [{ name = "order", arguments = { order = "17" } }] }]
+"""
+
+
 @contextmanager
 def comparisons(_server_core: int | None) -> Iterator[list[Comparison]]:
-    """One comparison for each kind of tool; nothing is served."""
-    yield [
+    """One comparison for each kind of tool, and one for a session with the local endpoint, which is another process."""
+    with tempfile.TemporaryDirectory() as folder:
+        profile = Path(folder) / "calling.toml"
+        profile.write_text(_PROFILE)
+        with endpoint("--profile", str(profile)) as base_url:
+            yield [*_of_tools(), _of_a_session(base_url)]
+
+
+def _of_a_session(base_url: str) -> Comparison:
+    functions = {"async def": _async_function, "def": _sync_function}
+    return Comparison(
+        "From a response that calls a Python function to its output on the wire, p50",
+        "ms",
+        [
+            Contender("a millisecond", lambda: 1.0),
+            *(
+                Contender(name, partial(anyio.run, _answered, base_url, function, backend_options={"use_uvloop": True}))
+                for name, function in functions.items()
+            ),
+        ],
+        [Claim(name, "a millisecond", at_most=1.0) for name in functions],
+    )
+
+
+def _of_tools() -> list[Comparison]:
+    return [
         Comparison(
             "A call of a program",
             "",
@@ -83,6 +123,37 @@ async def _function(function: Callable[..., object]) -> float:
 
     await _called([CallableTool(function, "tool", CallSettings(log="none"))], call)
     return statistics.median(taken_ms)
+
+
+async def _answered(base_url: str, function: Callable[..., object]) -> float:
+    endpoint_table = {"kind": "custom", "base_url": base_url}
+    tables = {"version": 1, "endpoint": endpoint_table, "model": {"name": "test"}}
+    profile = Profile.model_validate({**tables, "session": {"output_modalities": ["text"]}})
+    moments = _Moments()
+    async with kept_session(SessionProfile(profile), recorder=moments) as session:
+        session.tool(name="order")(function)
+        for _ in range(_CALLS):
+            await session.ask("order")
+    return statistics.median(moments.taken_ms)
+
+
+class _Moments(Recorder):
+    """Notes how long after a response that calls something the output of the call goes out, in milliseconds."""
+
+    def __init__(self) -> None:
+        self.taken_ms: list[float] = []
+        self._done_s = 0.0
+
+    def received(self, event: JsonObject, *, epoch: int, at_s: float, size_bytes: int) -> None:
+        if event["type"] == "response.done":
+            self._done_s = time.perf_counter()
+
+    def sent(self, event: JsonObject, *, epoch: int) -> None:
+        if event.get("item", {}).get("type") == "function_call_output":
+            self.taken_ms.append((time.perf_counter() - self._done_s) * 1000)
+
+    def note(self, event: JsonObject, *, epoch: int) -> None:
+        pass
 
 
 async def _called(sources: list[ToolSource], call: Callable[[Toolbox], Awaitable[None]]) -> None:

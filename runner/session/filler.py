@@ -40,17 +40,19 @@ class Filler:
         self._outbox = outbox
         self._is_due = False
 
-    async def wait(self, round_: Round, what: tuple[int | None, str]) -> None:
+    def is_due(self, round_: Round) -> bool:
+        """Whether something may be said in a round that begins; the first of a turn begins anew."""
+        self._is_due = round_.number == 1 or self._is_due
+        return self._is_due and round_.goes_on
+
+    async def wait(self, round_: Round, after_ms: int, instructions: str) -> None:
         """Have something said when nothing was said for so long.
 
         Args:
-            round_: The round whose functions run; the first of a turn begins anew.
-            what: After which silence, in milliseconds, None for never; and what the agent is told to say.
+            round_: The round whose functions run.
+            after_ms: After which silence, in milliseconds.
+            instructions: What the agent is told to say.
         """
-        after_ms, instructions = what
-        self._is_due = round_.number == 1 or self._is_due
-        if after_ms is None or not self._is_due:
-            return
         began_s = anyio.current_time()
         await anyio.sleep(after_ms / 1000)
         while self._is_something_said():

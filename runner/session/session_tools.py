@@ -187,6 +187,10 @@ class SessionTools:
         """Tell the endpoint of the tools that are offered by now."""
         self._tasks.start_soon(self._refreshed)
 
+    def _refresh_changed(self) -> None:
+        if self.definitions() != self._offered:
+            self.refresh()
+
     async def _refreshed(self) -> None:
         with suppress(RunnerError):
             # A session that has ended needs no tools.
@@ -234,7 +238,7 @@ class SessionTools:
                 approvals=self.approvals,
                 filler=Filler(self._carriage, self._outbox),
                 hang_up=self._hang_up,
-                refreshed=self._refreshed,
+                refresh=self._refresh_changed,
                 called=lambda call_id: self.called(call_id),
                 ledger=self._ledger or CallLedger(),
             )
@@ -278,6 +282,8 @@ def _has_tools(profile: Profile) -> bool:
 
 def _laid_over(profile: Profile, offered: list[JsonObject]) -> list[JsonObject]:
     """The tools of a profile's session object, and those that rt-run offers."""
+    if not getattr(profile.session, "tools", None):
+        return offered
     given = profile.model_dump(mode="json", exclude_unset=True, include={"session": {"tools"}})
     by_hand: list[JsonObject] = given.get("session", {}).get("tools") or []
     names = {each.get("name") for each in offered if each["type"] == "function"}

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
+from contextvars import copy_context
 from functools import partial
-from secrets import token_hex
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
-import anyio.lowlevel
+import anyio.abc
 
 from runner import logs
-from runner.errors import ProtocolError, RunnerError
+from runner.errors import RunnerError
 from runner.protocol.effects import ResponseEnded, ResponseStarted
-from runner.protocol.request import GO_ON, RESPONSE
 from runner.protocol.rounds import CallFacts
 from runner.session.approvals import ApprovalAnswer, ApprovalRequest
 from runner.session.filler import filler_of
+from runner.session.turn_continuation import TurnContinuation
 from runner.session.withdrawals import Withdrawals
 from runner.tools.end_session import END_SESSION_TOOL
 from runner.tools.tool_result import Outcome, ToolResult
@@ -40,9 +40,6 @@ if TYPE_CHECKING:
 
 OFFERED_S = 5.0
 """How long the calls of an earlier process wait for tools that are not offered yet, in seconds."""
-OWN_RESPONSE_S = 2.0
-"""How long an endpoint may take to begin the response to an approval, in seconds, before it is asked for."""
-
 _LANDMARKS = frozenset({ResponseStarted, ResponseEnded})
 _OUTPUT = "function_call_output"
 _INTERRUPTED = "The call was not run, because its turn was interrupted."
@@ -63,7 +60,7 @@ class ToolLoop:
         approvals: Whoever approves of calls.
         filler: Says something while calls take long.
         hang_up: The model's wish to end the session.
-        refreshed: Tells the endpoint of tools that have come or gone.
+        refresh: Called when a response is over: has the endpoint told of tools that have come or gone.
         called: Called with the id of each call when it begins to run, in its own task.
         ledger: Knows of calls what other processes have to know.
     """
@@ -78,7 +75,7 @@ class ToolLoop:
         approvals: Approvals,
         filler: Filler,
         hang_up: HangUp,
-        refreshed: Callable[[], Coroutine[Any, Any, None]],
+        refresh: Callable[[], object],
         called: Callable[[str], object],
         ledger: CallLedger,
     ) -> None:
@@ -89,13 +86,16 @@ class ToolLoop:
         self._approvals = approvals
         self._filler = filler
         self._hang_up = hang_up
-        self._refreshed = refreshed
+        self._continuation = TurnContinuation(carriage, outbox, filler=filler, hang_up=hang_up)
+        self._refresh = refresh
         self._called = called
         self._ledger = ledger
         self._has_ended = False
         """Whether a response is over since the tools were last looked at."""
-        self._started = 0
-        """How many responses of the conversation have begun."""
+        self._tasks: anyio.abc.TaskGroup | None = None
+        """Where rounds are served, while they are."""
+        self._context = copy_context()
+        """What holds where they are, whoever brings them."""
         self._withdrawals = Withdrawals()
 
     def read(self, update: Update) -> None:
@@ -108,9 +108,11 @@ class ToolLoop:
     def _follow(self, effect: Effect) -> None:
         match effect:
             case ResponseStarted(response_id=response_id) if response_id in self._carriage.state.in_flight:
-                self._started += 1
+                self._continuation.started += 1
             case ResponseEnded():
                 self._has_ended = True
+                # A call that has to wait for the turn of a task is late by that.
+                self._context.run(self._begin)
                 self._hang_up.take(effect)
             case _:
                 pass
@@ -131,14 +133,24 @@ class ToolLoop:
                 await self._carriage.changes.next()
             for each in rounds.begin():
                 tasks.start_soon(self._resume, each)
-            while not self._carriage.is_over:
-                for each in rounds.begin():
-                    tasks.start_soon(self._serve, each)
-                if self._has_ended:
-                    self._has_ended = False
-                    tasks.start_soon(self._refreshed)
-                await self._carriage.changes.next()
+            self._tasks, self._context = tasks, copy_context()
+            try:
+                while not self._carriage.is_over:
+                    # Most have begun in the callback that brought them; others have come while nobody read.
+                    self._begin()
+                    if self._has_ended:
+                        self._has_ended = False
+                        self._refresh()
+                    await self._carriage.changes.next()
+            finally:
+                self._tasks = None
             tasks.cancel_scope.cancel()
+
+    def _begin(self) -> None:
+        """Serve the rounds that have not begun."""
+        if self._tasks is not None:
+            for each in self._carriage.state.rounds.begin():
+                self._tasks.start_soon(self._serve, each)
 
     async def _resume(self, round_: Round) -> None:
         """Go on with a round of an earlier process, once the host program has had time to offer its functions."""
@@ -152,16 +164,17 @@ class ToolLoop:
         logs.bind(session_id=self._carriage.id)
         is_left = False
         try:
+            after_ms, words = self._filler_of(round_)
             async with anyio.create_task_group() as meanwhile:
-                if round_.goes_on:
-                    meanwhile.start_soon(self._filler.wait, round_, self._filler_of(round_))
+                if self._filler.is_due(round_) and after_ms is not None:
+                    meanwhile.start_soon(self._filler.wait, round_, after_ms, words)
                 async with anyio.create_task_group() as calls:
                     for each in round_.calls:
                         calls.start_soon(self._answer, round_, each)
                     for asked in round_.approvals:
                         calls.start_soon(self._approve, round_, asked)
                 meanwhile.cancel_scope.cancel()
-            await self._go_on(round_)
+            await self._continuation.go_on(round_, self._settings.max_rounds)
         except* RunnerError as raised:
             # The session has ended, and says why itself.
             logs.logger().debug("round_left", error=str(raised.exceptions[0]))
@@ -214,9 +227,10 @@ class ToolLoop:
         if round_.standing == "spent":
             most = self._settings.max_rounds
             return self._refused(call, f"The call was not run: the turn has had its {most} rounds of calls.", "denied")
+        if not round_.goes_on:
+            return self._refused(call, _INTERRUPTED, "cancelled")
         results: list[ToolResult] = []
         with self._withdrawals.withdrawable(round_) as settle:
-            await anyio.lowlevel.checkpoint()
 
             async def began() -> None:
                 settle()
@@ -255,41 +269,3 @@ class ToolLoop:
     def _refused(self, call: FunctionCalled, text: str, outcome: Outcome) -> ToolResult:
         logs.logger().warning("tool_not_run", tool=call.name, call_id=call.call_id, outcome=outcome, reason=text)
         return ToolResult(text, outcome, attempts=0)
-
-    async def _go_on(self, round_: Round) -> None:
-        """Ask for the response to the outputs, unless the turn was interrupted or another response has them already."""
-        started = self._started
-        if round_.standing == "spent":
-            self._carriage.give_up(ProtocolError("the model goes on calling functions where it may not"))
-        if not round_.goes_on and any(each.name == END_SESSION_TOOL.name for each in round_.calls):
-            self._hang_up.abandon()
-        if not round_.goes_on or (self._hang_up.is_wished and self._hang_up.is_said(round_)):
-            return
-        if round_.approvals and await self._goes_on_by_itself(round_, started):
-            return
-        await self._filler.settle()
-        is_spent = round_.number >= self._settings.max_rounds
-        is_last = is_spent or self._hang_up.is_wished or self._outbox.is_draining
-        if is_spent:
-            logs.logger().warning("tool_rounds_spent", max_rounds=self._settings.max_rounds)
-        event: JsonObject = {"type": "response.create", "event_id": f"{GO_ON}{token_hex(8)}"}
-        if is_last:
-            event["response"] = {"tool_choice": "none"}
-        self._carriage.state.rounds.follow(round_, event["event_id"])
-        if self._hang_up.is_wished:
-            self._hang_up.follow(round_.turn_id or event["event_id"])
-        await self._outbox.go_on(event, lambda: round_.goes_on and self._started == started)
-
-    async def _goes_on_by_itself(self, round_: Round, started: int) -> bool:
-        """Whether the endpoint continues a turn for which it has asked for approval; what it begins is of this turn."""
-        state, event_id = self._carriage.state, f"{GO_ON}{token_hex(8)}"
-        state.rounds.follow(round_, event_id)
-        state.pending.ask(event_id, "response", RESPONSE, turn_id=state.rounds.turn_of(event_id))
-        with anyio.move_on_after(OWN_RESPONSE_S):
-            while self._started == started and self._carriage.state is state:
-                await self._carriage.changes.next()
-        if self._carriage.state is not state:
-            # The request was lost with the connection, and is retried as any other.
-            return True
-        state.pending.requests[:] = [each for each in state.pending.requests if each.event_id != event_id]
-        return self._started != started

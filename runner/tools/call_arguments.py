@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -52,9 +52,7 @@ class ArgumentSchema:
 
     @cached_property
     def _validator(self) -> Any:
-        extended: Callable[..., Any] = extend
-        kind = extended(validator_for(self.schema, default=Draft202012Validator), {"uniqueItems": _unique_items})
-        return kind(self.schema, registry=Registry())
+        return _kind(validator_for(self.schema, default=Draft202012Validator))(self.schema, registry=Registry())
 
     def read(self, text: str) -> JsonObject:
         """The arguments in a text; nothing at all means none.
@@ -84,6 +82,13 @@ class ArgumentSchema:
         except Exception as error:  # noqa: BLE001  # such as a number that no arithmetic takes
             return [f"- they cannot be judged: {_cut(str(error))}"]
         return [f"- {_place(each.absolute_path)}{_cut(each.message)}" for each in found]
+
+
+@cache
+def _kind(dialect: Any) -> Any:
+    """The validators of a dialect of JSON Schema, which judge everything in bounds; to make them takes long."""
+    extended: Callable[..., Any] = extend
+    return extended(dialect, {"uniqueItems": _unique_items})
 
 
 def _unique_items(_validator: Any, is_wanted: Any, items: Any, _schema: Any) -> Iterator[ValidationError]:

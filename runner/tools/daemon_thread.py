@@ -1,15 +1,20 @@
-"""A thread for one call, which neither its caller nor the end of the process waits for."""
+"""Threads for calls, which neither their callers nor the end of the process waits for."""
 
 import contextvars
+import os
 import threading
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from queue import Empty, SimpleQueue
+from typing import Final, Generic, TypeVar
 
 import anyio
 import anyio.from_thread
 import anyio.lowlevel
 
 T = TypeVar("T")
+
+_IDLE_S: Final = 10.0
+"""How long a thread waits for another call, in seconds: to start one takes longer than many a call."""
 
 
 class _Finished(Generic[T]):
@@ -19,6 +24,38 @@ class _Finished(Generic[T]):
         self.event = anyio.Event()
         self.result: list[T] = []
         self.error: BaseException | None = None
+
+
+class _DaemonThread:
+    """A thread that runs one function after another, until none has come for a while."""
+
+    idle: Final[list["_DaemonThread"]] = []
+    """Those that wait for a function, the last to have one at the end."""
+
+    def __init__(self) -> None:
+        self._functions: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        threading.Thread(target=self._run, name="rt-run tool", daemon=True).start()
+
+    def run(self, function: Callable[[], None]) -> None:
+        """Have the thread run this; it raises nothing."""
+        self._functions.put(function)
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self._functions.get(timeout=_IDLE_S)()
+            except Empty:
+                try:
+                    self.idle.remove(self)
+                except ValueError:
+                    # Somebody has just taken it, and has a function for it.
+                    continue
+                return
+            self.idle.append(self)
+
+
+# A child process has none of its parent's threads.
+os.register_at_fork(after_in_child=_DaemonThread.idle.clear)
 
 
 async def run_in_thread(function: Callable[[], T], finished: Callable[[], None] | None = None) -> T:
@@ -47,7 +84,11 @@ async def run_in_thread(function: Callable[[], T], finished: Callable[[], None] 
         except RuntimeError:
             return  # the loop is gone, and with it whoever waited
 
-    threading.Thread(target=run, name="rt-run tool", daemon=True).start()
+    try:
+        thread = _DaemonThread.idle.pop()
+    except IndexError:
+        thread = _DaemonThread()
+    thread.run(run)
     await outcome.event.wait()
     if outcome.error is not None:
         raise outcome.error

@@ -112,8 +112,12 @@ class Toolbox:
 
     def find(self, name: str) -> OfferedTool | None:
         """The tool with this name, with the settings of its calls; None where none is offered."""
-        found = offered_by(self._served).get(name)
+        found = self._found(name)
         return found[0] if found else None
+
+    def _found(self, name: str) -> tuple[OfferedTool, ServedSource] | None:
+        offered = ((tool, served) for served in self._served for tool in served.source.tools())
+        return next((each for each in offered if each[0].name == name), None)
 
     async def call(
         self,
@@ -136,7 +140,7 @@ class Toolbox:
             began: Called when the call's turn has come; the call runs when it has returned.
         """
         began_s = anyio.current_time()
-        found = offered_by(self._served).get(name)
+        found = self._found(name)
         if found is None or found[0].is_client:
             result = ToolResult(self._unknown(name), "unknown", attempts=0)
         else:
@@ -176,9 +180,7 @@ class Toolbox:
         answer: CallAnswer | None = None
         try:
             arguments = self._schema(tool).read(arguments_text)
-            with anyio.move_on_after(limits.timeout_s) as waiting:
-                await slots.acquire_on_behalf_of(turn)
-            if waiting.cancelled_caught:
+            if not await _has_turn(slots, turn, limits.timeout_s):
                 text = f"The tool was busy with other calls for {limits.timeout_s:g} s, and this one was not run."
                 return ToolResult(text, "busy", attempts=0)
             try:
@@ -233,6 +235,18 @@ class SourceRenewal:
         """Close what was opened, unless it was taken."""
         for each in self._opened:
             each.retire()
+
+
+async def _has_turn(slots: anyio.CapacityLimiter, turn: object, timeout_s: float) -> bool:
+    """Take a turn; returns whether there was one in time."""
+    try:
+        slots.acquire_on_behalf_of_nowait(turn)
+    except anyio.WouldBlock:
+        with anyio.move_on_after(timeout_s):
+            await slots.acquire_on_behalf_of(turn)
+            return True
+        return False
+    return True
 
 
 async def _attempt(source: ToolSource, name: str, arguments: JsonObject) -> CallAnswer:

@@ -10,7 +10,7 @@ import pytest
 
 from runner.errors import ProtocolError
 from runner.protocol.effects import FunctionAnswered, FunctionCalled, ResponseEnded, ResponseStarted
-from runner.session import tool_loop
+from runner.session import turn_continuation
 from runner.session.opening import open_session
 from runner.session.session import Session
 from runner.session.update import Update
@@ -407,7 +407,7 @@ async def test_the_endpoint_s_own_question_goes_the_same_way(
 ) -> None:
     """Whoever approves of calls is asked, and the turn goes on: by the endpoint itself, or because it is asked to."""
     goes_on_by_itself = is_approved
-    monkeypatch.setattr(tool_loop, "OWN_RESPONSE_S", PATIENCE_S if goes_on_by_itself else 0.01)
+    monkeypatch.setattr(turn_continuation, "OWN_RESPONSE_S", PATIENCE_S if goes_on_by_itself else 0.01)
     requests = []
 
     async def approve(request: Any) -> bool:
