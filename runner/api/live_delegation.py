@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from runner.api.api_object import ApiObject
+from runner.api.live_decisions import Decisions, DecisionsChange
 from runner.api.tools import FunctionTool, McpTool
 
 
@@ -146,28 +147,6 @@ class ResponsesDelegationChange(ApiObject):
     """The Responses model."""
     acknowledgement_delay_ms: AcknowledgementDelay | None = None
     """The silence before the model says that it is being done, in milliseconds."""
-
-
-Question = dict[str, Any]
-"""A question of the Decision API: a choice, a predicate or a score."""
-
-
-class DecisionsChange(ApiObject):
-    """What changes about the Decisions model behind a session; what is left out stays."""
-
-    model: Annotated[str, Field(min_length=1)] | None = None
-    """The model."""
-    questions: Annotated[list[Question], Field(min_length=1)] | None = None
-    """What it decides."""
-
-
-class Decisions(ApiObject):
-    """The Decisions model to which a session delegates."""
-
-    model: Annotated[str, Field(min_length=1)]
-    """The model."""
-    questions: Annotated[list[Question], Field(min_length=1)]
-    """What it decides."""
 
 
 class DecisionsDelegation(ApiObject):

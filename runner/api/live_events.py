@@ -6,6 +6,7 @@ from pydantic import Discriminator, Field, Tag
 
 from runner.api.api_object import ApiObject
 from runner.api.client_events import ClientEventBase
+from runner.api.live_decisions import DecisionItem
 from runner.api.live_session import ForkChange, LiveChange, LiveSession
 from runner.api.session_types import MAX_APPEND_BYTES
 
@@ -169,8 +170,8 @@ class DecisionItemCreate(ClientEventBase):
 
     type: Literal["decision.item.create"] = "decision.item.create"
     """The event's name."""
-    item: dict[str, Any]
-    """The item, as the Decision API has it."""
+    item: DecisionItem
+    """The item."""
 
 
 class DecisionItemDelete(ClientEventBase):

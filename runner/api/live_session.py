@@ -5,7 +5,8 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Discriminator, Field, Tag
 
 from runner.api.api_object import ApiObject
-from runner.api.live_delegation import Delegation, DelegationChange, Question, ResponsesDelegationChange
+from runner.api.live_decisions import Triggers
+from runner.api.live_delegation import Delegation, DelegationChange, ResponsesDelegationChange
 
 MAX_HISTORY_MESSAGES: Final = 128
 """The most messages of history that a session starts with."""
@@ -100,28 +101,6 @@ class LiveMessage(ApiObject):
     """The id of the message."""
     status: Literal["incomplete", "completed"] | None = None
     """Whether it was said to its end."""
-
-
-class TriggerQuestions(ApiObject):
-    """What a trigger has decided."""
-
-    questions: Annotated[list[Question], Field(min_length=1)]
-    """The questions, decided together and in this order."""
-
-
-class Trigger(ApiObject):
-    """Has something decided whenever the transcript goes on."""
-
-    type: Literal["decisions"] = "decisions"
-    """The kind of the trigger."""
-    event_type: Literal["session.input_transcript.delta", "session.output_transcript.delta"]
-    """The event that triggers it."""
-    decisions: TriggerQuestions
-    """What is decided."""
-
-
-Triggers = Annotated[list[Trigger], Field(max_length=2)]
-"""At most one for each type of event."""
 
 
 class LiveSession(ApiObject):

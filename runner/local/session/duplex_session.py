@@ -73,6 +73,9 @@ class DuplexSession(LocalSession):
             "session.instructions.append": self._append_context,
             "session.thinking.append": self._append_context,
             "session.commentary.append": self._append_context,
+            "decision.create": lambda life, create: [life.decisions.ask(create)],
+            "decision.item.create": lambda life, create: [life.decisions.add(create)],
+            "decision.item.delete": lambda life, delete: [life.decisions.delete(delete)],
             "response.item.create": self._add_item,
             "response.create": lambda life, _create: life.mind.respond(),
             "session.close": self._close,
@@ -159,8 +162,6 @@ class DuplexSession(LocalSession):
             message = f"'{name}' needs a session that has started: send 'session.start' and wait for 'session.started'."
             raise ApiError(message, code="session_not_started", param="type")
         if self._closing is None:
-            if name not in self._handlers:
-                raise ApiError(f"'{name}' is not supported by the local endpoint.", code="unsupported", param="type")
             return self._handlers[name](self._life, client_event)
         if isinstance(client_event, LiveAudioAppend):
             # A stream goes on until its client has seen that the session is closed.

@@ -58,6 +58,7 @@ class LiveConfig:
             },
             "delegation": _with_delay(given.get("delegation", {"type": "client"})),
             "input": given.get("input", []),
+            "triggers": given.get("triggers", []),
             "store": given.get("store", False),
         }
 
@@ -88,6 +89,12 @@ class LiveConfig:
         """The `delegation` object."""
         delegation: dict[str, Any] = self._values["delegation"]
         return delegation
+
+    @property
+    def triggers(self) -> list[dict[str, Any]]:
+        """What is decided as the transcript goes on."""
+        triggers: list[dict[str, Any]] = self._values["triggers"]
+        return triggers
 
     @property
     def is_stored(self) -> bool:

@@ -21,15 +21,22 @@ class LiveHearing:
     Args:
         transcriber: The transcriber.
         assign: Called with each job that comes up.
+        show: Called with each fragment of the transcript; returns it with the events that follow from it.
         then: Called with the words of each turn, none where they were not understood, and with its length in seconds;
             returns the events that follow those of the transcript.
     """
 
     def __init__(
-        self, transcriber: Transcriber, assign: Callable[[Job], None], then: Callable[[str, float], list[ServerEvent]]
+        self,
+        transcriber: Transcriber,
+        *,
+        assign: Callable[[Job], None],
+        show: Callable[[ServerEvent], list[ServerEvent]],
+        then: Callable[[str, float], list[ServerEvent]],
     ) -> None:
         self._transcriber = transcriber
         self._assign = assign
+        self._show = show
         self._then = then
         self._waiting = 0
         self._separator = ""
@@ -69,5 +76,7 @@ class LiveHearing:
             said += len(piece)
             delta = f"{self._separator}{piece}"
             self._separator = ""
-            yield server_event("session.input_transcript.delta", delta=delta, start_ms=times[0], end_ms=times[1])
+            yield from self._show(
+                server_event("session.input_transcript.delta", delta=delta, start_ms=times[0], end_ms=times[1])
+            )
         self._separator = " " if words else self._separator

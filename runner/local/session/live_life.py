@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from runner.api.live_events import CommentaryAppend, ContextAppend, InstructionsAppend
+from runner.local.session.decision_maker import DecisionMaker
 from runner.local.session.jobs import Job, ModelJob
 from runner.local.session.live_config import MAX_CONTEXT_TOKENS, LiveConfig, check_tokens
 from runner.local.session.live_conversation import LiveConversation
@@ -40,12 +41,21 @@ class LiveLife:
     ) -> None:
         self.config = config
         self.conversation = LiveConversation(texts)
-        self.hearing = LiveHearing(engines.speech.transcriber, assign, heard)
+        self.decisions = DecisionMaker(config)
+        show = self.decisions.follow
+        self.hearing = LiveHearing(engines.speech.transcriber, assign=assign, show=show, then=heard)
         self.speech = LiveSpeech(
-            config.audio_format, is_slow=engines.speech.is_slow, assign=assign, note=self.conversation.go_on
+            config.audio_format, is_slow=engines.speech.is_slow, assign=assign, note=self.conversation.go_on, show=show
         )
         self.mind = LiveMind(
-            engines, config, self.conversation, self.speech, assign=assign, now_ms=now_ms, failure=failure
+            engines,
+            config,
+            self.conversation,
+            self.speech,
+            assign=assign,
+            now_ms=now_ms,
+            failure=failure,
+            decide=self.decisions.decide,
         )
         self._now_ms = now_ms
 

@@ -43,6 +43,7 @@ class LiveMind:
         assign: Called with each job that comes up.
         now_ms: The time of the session, in milliseconds.
         failure: The fault of the next response of the Responses model, if it has one.
+        decide: Makes the decisions that a delegation asks for; returns the event that says how.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class LiveMind:
         assign: Callable[[Job | ModelJob], None],
         now_ms: Callable[[], float],
         failure: Callable[[], ResponseFailedFault | None],
+        decide: Callable[[str], ServerEvent],
     ) -> None:
         self._engines = engines
         self._config = config
@@ -62,6 +64,7 @@ class LiveMind:
         self._speech = speech
         self._assign = assign
         self._now_ms = now_ms
+        self._decide = decide
         self._delegations: dict[str, None] = {}
         """The ids of what was delegated to the client, the oldest first."""
         self._backend = LiveBackend(
@@ -175,7 +178,8 @@ class LiveMind:
         if len(self._delegations) > _MAX_DELEGATIONS:
             del self._delegations[next(iter(self._delegations))]
         delegation = {"id": delegation_id, "type": "delegation", "target": self._owner}
-        return [server_event("session.delegation.created", delegation=delegation, offset_ms=offset_ms)]
+        created = server_event("session.delegation.created", delegation=delegation, offset_ms=offset_ms)
+        return [created, self._decide(delegation_id)] if self._owner == "decisions" else [created]
 
     def _answer_by_model(self, prompt: PromptSummary) -> None:
         """Have the language model answer the user aloud, and delegate."""

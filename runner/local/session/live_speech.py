@@ -24,15 +24,23 @@ class LiveSpeech:
         is_slow: Whether worker threads call the voice.
         assign: Called with each job that comes up.
         note: Called with the words as they are said.
+        show: Called with each fragment of the transcript; returns it with the events that follow from it.
     """
 
     def __init__(
-        self, audio_format: AudioFormat, *, is_slow: bool, assign: Callable[[Job], None], note: Callable[[str], None]
+        self,
+        audio_format: AudioFormat,
+        *,
+        is_slow: bool,
+        assign: Callable[[Job], None],
+        note: Callable[[str], None],
+        show: Callable[[ServerEvent], list[ServerEvent]],
     ) -> None:
         self._format = audio_format
         self._is_slow = is_slow
         self._assign = assign
         self._note = note
+        self._show = show
         self._waiting: deque[Utterance] = deque()
         self._current: Utterance | None = None
         self._rest = b""
@@ -88,7 +96,7 @@ class LiveSpeech:
                 self._rest = self._format.encode(pcm)
                 if words:
                     start_ms = at_ms + self._format.ms(len(audio))
-                    events.append(self._transcribed(words, start_ms, start_ms + self._format.ms(len(self._rest))))
+                    events += self._transcribed(words, start_ms, start_ms + self._format.ms(len(self._rest)))
             taken = size_bytes - len(audio)
             audio += self._rest[:taken]
             self._rest = self._rest[taken:]
@@ -98,14 +106,14 @@ class LiveSpeech:
             events.append({"type": "session.output_audio.delta", "delta": pybase64.b64encode_as_string(audio)})
         return events
 
-    def _transcribed(self, words: str, start_ms: float, end_ms: float) -> ServerEvent:
+    def _transcribed(self, words: str, start_ms: float, end_ms: float) -> list[ServerEvent]:
         # All fragments of a session are one text, in which the end of an utterance is a space.
         is_apart = self._last.isspace() or words[0].isspace()
         words = f" {words}" if self._is_next and not is_apart else words
         self._is_next, self._last = False, words[-1]
         self._note(words)
         times = {"start_ms": int(start_ms), "end_ms": int(end_ms)}
-        return server_event("session.output_transcript.delta", delta=words, **times)
+        return self._show(server_event("session.output_transcript.delta", delta=words, **times))
 
     def _next_piece(self, at_ms: float, *, may_begin: bool) -> Piece | None:
         while True:
