@@ -45,6 +45,6 @@ def _loss(session: Session, name: str) -> ProtocolError | None:
     """What is wrong if nothing more comes; None where the last that spoke was the model."""
     if not any(item.role == "user" for item in session.state.conversation.items):
         return ProtocolError(f"the endpoint has heard nobody in {name}")
-    if session.state.live.last_voice != "assistant":
+    if session.state.live.last_voice != "assistant" or session.state.live.owes_result:
         return ProtocolError(f"what was said last in {name} was not answered")
     return None

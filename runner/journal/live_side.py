@@ -4,13 +4,13 @@ from collections.abc import Callable
 from typing import Final
 
 from runner.audio.format import PCM
+from runner.journal.assistant_side import Answers
 from runner.journal.record import audio_bytes
 from runner.journal.rows import Row, Rows
-from runner.protocol.json_fields import JsonObject
+from runner.protocol.json_fields import JsonObject, table
 from runner.protocol.live import Live
 from runner.protocol.side_fields import SideFields
 from runner.protocol.typed_text import typed_text
-from runner.protocol.usage import Usage
 from runner.protocol.voices import SpeechPlace, Voice
 
 
@@ -20,7 +20,7 @@ class TwoVoices:
     Args:
         rows: Where turns stand.
         side: Reads the fields of events.
-        usage: What the session has used.
+        answers: Where the calls of the model behind it stand, and what was used.
 
     Attributes:
         form: The format of the audio.
@@ -30,7 +30,7 @@ class TwoVoices:
         spoken_s: How much audio of turns came, in seconds.
     """
 
-    def __init__(self, rows: Rows, side: SideFields, usage: Usage) -> None:
+    def __init__(self, rows: Rows, side: SideFields, answers: Answers) -> None:
         self.form = PCM
         self.is_live = False
         self.firsts_s: list[float] = []
@@ -38,7 +38,7 @@ class TwoVoices:
         self.spoken_s = 0.0
         self._rows = rows
         self._side = side
-        self._usage = usage
+        self._answers = answers
         self._connections: dict[int, Live] = {}
         """What is being said on each connection, by epoch."""
         self._turns: dict[Voice, Row] = {}
@@ -52,7 +52,7 @@ class TwoVoices:
     def disconnected(self) -> None:
         """The connection of the record in hand has ended, before the endpoint could say for how long."""
         if self.is_live and self._live.started_s:
-            self._usage.live_s += self._live.bill(self._rows.now_s - self._live.started_s)
+            self._answers.usage.live_s += self._live.bill(self._rows.now_s - self._live.started_s)
             self._live.started_s = 0.0
 
     @property
@@ -94,13 +94,33 @@ class TwoVoices:
     def used(self, event: JsonObject) -> None:
         """The endpoint says how long the session has lasted, in the end for the last time."""
         seconds = self._side.number(self._side.table(event, "usage"), "seconds")
-        self._usage.live_s += self._live.bill(seconds)
+        self._answers.usage.live_s += self._live.bill(seconds)
 
     def ended(self, event: JsonObject) -> None:
         """The endpoint has closed the session."""
         self.used(event)
         self._live.started_s = 0.0
         self._rows.add("session", "concluded", reason=self._side.text(event, "reason"))
+
+    def delegated(self, event: JsonObject) -> None:
+        """The model behind the session does something: its calls get rows of their own, and it uses tokens."""
+        nested = self._side.table(event, "event")
+        match nested.get("type"):
+            case "response.output_item.done":
+                self._answers.item_ended(nested)
+            case "response.completed" | "response.failed" | "response.incomplete":
+                used = self._side.table(self._side.table(nested, "response"), "usage")
+                details = used.get("input_tokens_details")
+                self._answers.usage.add({**used, "input_token_details": details}, self._side)
+            case _:
+                pass
+
+    def given(self, event: JsonObject) -> None:
+        """The client gives the model behind the session an item, such as the output of a call."""
+        self._answers.returned(table(event, "item"))
+
+    def asked(self, _event: JsonObject) -> None:
+        """The client has the model behind the session go on, which is no request for something to be said."""
 
     def appended(self, event: JsonObject) -> None:
         """The client has sent audio."""
@@ -121,6 +141,7 @@ IN_ROUTES: Final[dict[str, Callable[[TwoVoices, JsonObject], None]]] = {
     "session.output_transcript.delta": TwoVoices.spoken,
     "session.output_audio.delta": TwoVoices.sounded,
     "session.usage.updated": TwoVoices.used,
+    "response.event": TwoVoices.delegated,
     "session.closed": TwoVoices.ended,
 }
 """The server events that mean something else in a session of another kind, if it has them."""
@@ -129,4 +150,6 @@ OUT_ROUTES: Final[dict[str, Callable[[TwoVoices, JsonObject], None]]] = {
     "session.instructions.append": TwoVoices.written,
     "session.thinking.append": TwoVoices.written,
     "session.commentary.append": TwoVoices.written,
+    "response.item.create": TwoVoices.given,
+    "response.create": TwoVoices.asked,
 }

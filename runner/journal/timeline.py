@@ -49,7 +49,7 @@ class Timeline:
         self._side = SideFields()
         self._speech = user_side.UserSpeech(self._rows, self._side)
         self._answers = assistant_side.Answers(self._rows, self._side)
-        self._live = live_side.TwoVoices(self._rows, self._side, self._answers.usage)
+        self._live = live_side.TwoVoices(self._rows, self._side, self._answers)
         self._sent: OrderedDict[str, tuple[str, float]] = OrderedDict()
         self._streams: dict[Who, tuple[Row, Moment]] = {}
         self._configuration: dict[int, Configuration] = {}
@@ -135,7 +135,7 @@ class Timeline:
         elif kind in {"session.update", "session.start"}:
             self._live.is_live = self._live.is_live or kind == "session.start"
             self._configured.ask(self._side.identifier(event, "event_id"), table(event, "session"))
-        elif live := live_side.OUT_ROUTES.get(kind):
+        elif self._live.is_live and (live := live_side.OUT_ROUTES.get(kind)):
             live(self._live, event)
         elif route := user_side.OUT_ROUTES.get(kind):
             route(self._speech, event)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING
 
+from runner.protocol.delegations import Delegations
 from runner.protocol.voices import Voices
 
 if TYPE_CHECKING:
@@ -27,12 +28,21 @@ class Live:
         self.voices = Voices()
         self.items: dict[Voice, str] = {}
         self.last_voice: Voice | None = before.last_voice if before else None
+        self.delegations = Delegations()
+        """What is being done by another model."""
+        self.owes_result = False
+        """Whether something was done that nothing was said after."""
         self.started_s = 0.0
         """When the session has started, by the client's clock, in seconds."""
         self.last_at_s = 0.0
         """When something was last said, by the client's clock, in seconds."""
         self._numbers: count[int] = before._numbers if before else count(1)  # noqa: SLF001  # of the same class
         self._billed_s = 0.0
+
+    @property
+    def is_delegating(self) -> bool:
+        """Whether another model is doing something."""
+        return bool(self.delegations.open)
 
     def new_id(self) -> str:
         """The id of another item, which no connection of the session has used."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from runner.protocol import live_turns
 from runner.protocol.audio_append import decoded
 from runner.protocol.closing import Concluded
+from runner.protocol.delegation_events import take_response_event
 from runner.protocol.effects import AudioDelta, Configured, Effect, Opened, TextDelta, TranscriptDelta, make
 from runner.protocol.json_fields import JsonObject, text
 from runner.protocol.session_events import SESSION_ROUTES, read_session
@@ -40,6 +41,7 @@ def _heard(state: SessionState, event: JsonObject) -> list[Effect]:
 def _spoken(state: SessionState, event: JsonObject) -> list[Effect]:
     words = text(event, "delta")
     effects = live_turns.speak(state, "assistant", _place(state, event))
+    state.live.owes_result = False
     item_id, words = _add(state, state.live.items["assistant"], words)
     return [*state.side.report(event["type"]), *effects, TextDelta(item_id, item_id, words)]
 
@@ -99,6 +101,14 @@ def _added(state: SessionState, event: JsonObject) -> list[Effect]:
     return effects
 
 
+def _delegated(state: SessionState, event: JsonObject) -> list[Effect]:
+    """The model has delegated something; what the client does, nothing but the client ends."""
+    delegation = state.side.table(event, "delegation")
+    if state.side.text(delegation, "target") == "responses":
+        state.live.delegations.task(state.side.identifier(delegation, "id"))
+    return []
+
+
 def _refused(state: SessionState, event: JsonObject) -> list[Effect]:
     error = event.get("error")
     named = event.get("client_event_id")
@@ -109,7 +119,9 @@ def _refused(state: SessionState, event: JsonObject) -> list[Effect]:
 
 LIVE_ROUTES: Final = {
     "error": _refused,
+    "response.event": take_response_event,
     "session.closed": _closed,
+    "session.delegation.created": _delegated,
     "session.input_transcript.delta": _heard,
     "session.instructions.appended": _added,
     "session.output_audio.delta": _audio,
@@ -125,9 +137,7 @@ LIVE_TYPES: Final = frozenset(LIVE_ROUTES) | {
     "decision.item.created",
     "decision.item.deleted",
     "info",
-    "response.event",
     "session.commentary.appended",
-    "session.delegation.created",
     "session.input_audio.append",
     "session.input_audio.muted",
     "session.input_audio.unmuted",

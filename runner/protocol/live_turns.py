@@ -54,6 +54,7 @@ def leave_turns(state: SessionState) -> list[Effect]:
     if not state.closing.is_over and state.greeted:
         state.usage.live_s += state.live.bill(state.clock() - state.live.started_s)
     voices, state.live.voices = state.live.voices, Voices()
+    state.live.delegations.open.clear()
     is_over = "assistant" in voices.fallen_silent(state.clock(), _BREATH_S)
     return end_turn(state, "assistant") if is_over else []
 
@@ -68,7 +69,9 @@ def end_turn(state: SessionState, voice: Voice, status: Status = "completed") ->
         state.pending.turn = "none"
         return state.conversation.end_turn(item)
     asked = state.pending.end(item.id, {})
-    is_step = asked is not None and bool(asked.event_id) and not item.text
+    # Who says that it is being done has not answered yet.
+    is_unanswered = not item.text or state.live.owes_result or state.live.is_delegating
+    is_step = asked is not None and bool(asked.event_id) and is_unanswered
     if asked is not None and is_step:
         state.pending.requests.insert(0, asked)
     state.usage.responses += not is_step

@@ -114,16 +114,13 @@ class SessionState:
 
     @property
     def is_pending(self) -> bool:
-        """Whether anything is still to come: a response, a transcription, the end of a turn or of a translation.
-
-        The output of a function is, too.
-        """
+        """Whether anything is still to come: a response, a transcription, the output of a function, the end of a turn."""
         return self._is_awaiting or bool(self.pending.to_retry or self.rounds.open)
 
     @property
     def _is_awaiting(self) -> bool:
         """Whether anything is still to come of this connection."""
-        return self.pending.is_awaited or (self.closing.is_asked and not self.is_over)
+        return self.pending.is_awaited or self.live.is_delegating or (self.closing.is_asked and not self.is_over)
 
     @property
     def is_over(self) -> bool:
@@ -253,7 +250,7 @@ class SessionState:
     def _note(self, kind: str, event: JsonObject, response: RequestKind, at_s: float) -> None:
         event_id, session = event["event_id"], event.get("session")
         match kind:
-            case "response.create":
+            case "response.create" if self.kind != "live":
                 asked = {key: event[key] for key in event if key != "event_id"}
                 self.pending.ask(event_id, response, asked, at_s=at_s, turn_id=self.rounds.turn_of(event_id))
             case "input_audio_buffer.commit":
@@ -268,6 +265,8 @@ class SessionState:
                 self.conversation.leave(event.get("item_id"), event_id)
             case "session.close" if self.kind in {"translation", "live"}:
                 self.closing.is_asked = True
+            case "response.create" if self.kind == "live":
+                self.live.delegations.continued.append(event_id)
             case _ if self.kind == "live" and asks_for_speech(event):
                 asked = {key: event[key] for key in event if key != "event_id"}
                 self.pending.ask(event_id, "response", asked, at_s=at_s)

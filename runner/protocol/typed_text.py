@@ -24,6 +24,11 @@ def repeated_event(words: str) -> JsonObject:
     return {"type": INSTRUCTIONS, "content": f"{_BEGINNING_AGAIN}{words}", "delegation_id": None}
 
 
+def told_event(instruction: str) -> JsonObject:
+    """The client event by which a Live session is told something by its developer."""
+    return {"type": INSTRUCTIONS, "content": instruction, "delegation_id": None}
+
+
 def spoken_event(text: str, event_id: str) -> JsonObject:
     """The client event by which a Live session is asked to say something."""
     return {"type": COMMENTARY, "event_id": event_id, "content": text, "delegation_id": None}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from runner.profile.keys import Key, dotted, leaves
 from runner.protocol.session_update import session_update
+from runner.session.offered_tools import with_tools
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -88,6 +89,12 @@ def reload_plan(old: Profile, new: Profile, wanted: JsonObject, tools: Sequence[
             to run some.
     """
     before, asked = session_update(old)["session"], session_update(new)["session"]
+    is_by_connection = any(_is_below(key, _BY_CONNECTION) for key in changed_keys(old, new))
+    if new.session.type == "live":
+        # Next to nothing of a Live session can be changed, and its history is no setting.
+        asked = with_tools(asked, tools) if tools else asked
+        asked.pop("input", None)
+        return ReloadPlan({}, asked, moves=is_by_connection or asked != wanted, dropped=[])
     if tools is not None:
         before.pop("tools", None)
         asked.pop("tools", None)
@@ -99,7 +106,7 @@ def reload_plan(old: Profile, new: Profile, wanted: JsonObject, tools: Sequence[
     return ReloadPlan(
         update=update,
         asked=asked,
-        moves=needs_connection or any(_is_below(key, _BY_CONNECTION) for key in changed_keys(old, new)),
+        moves=needs_connection or is_by_connection,
         dropped=[dotted(key) for key in _changed(before, wanted)],
     )
 

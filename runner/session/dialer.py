@@ -19,6 +19,7 @@ from runner.protocol.session_update import session_update
 from runner.protocol.state import SessionState
 from runner.session.link import Link
 from runner.session.live_replay import first_event
+from runner.session.offered_tools import with_tools
 from runner.session.providers import rebased
 from runner.settings.endpoint import AzureEndpoint, LocalEndpoint
 
@@ -260,7 +261,7 @@ class Dialer:
             return rebased(granted, self._carriage.provider, link.provider)
         asked: JsonObject = session_update(profile)["session"]
         tools = await self._tools() if self._tools else []
-        return {**asked, "tools": tools} if tools else asked
+        return with_tools(asked, tools) if tools else asked
 
     def _compare(self, asked: JsonObject, link: Link, on_drift: Literal["ignore", "warn", "fail"]) -> None:
         """Report drift of the endpoint's configuration, once, or raise `SessionRefused` where the profile says so."""

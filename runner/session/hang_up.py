@@ -39,6 +39,9 @@ class HangUp:
         self.is_due = False
         self._carriage = carriage
         self._turn_id = ""
+        self._is_spoken_next = False
+        """Whether the next words of a Live session are the good-bye."""
+        self._good_bye_id = ""
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
@@ -70,9 +73,19 @@ class HangUp:
         """The good-bye is asked for with a request of this turn."""
         self._turn_id = turn_id
 
+    def follow_speech(self) -> None:
+        """The good-bye is what a Live session says next."""
+        self._is_spoken_next = True
+
+    def begin(self, response_id: str) -> None:
+        """The model begins to say something."""
+        if self._is_spoken_next:
+            self._is_spoken_next, self._good_bye_id = False, response_id
+
     def take(self, ended: ResponseEnded) -> None:
         """A response is over; where it was the good-bye, the end is due, unless the user spoke over it."""
-        is_good_bye = bool(self._turn_id) and ended.request_id == self._turn_id
+        is_turn = bool(self._turn_id) and ended.request_id == self._turn_id
+        is_good_bye = is_turn or (bool(self._good_bye_id) and ended.response_id == self._good_bye_id)
         if not is_good_bye or ended.is_step or self.is_due:
             return
         if ended.status == "cancelled":
@@ -83,7 +96,8 @@ class HangUp:
     def abandon(self) -> None:
         """Go on: the user has something more to say."""
         self.is_wished = self.is_due = False
-        self._turn_id = ""
+        self._turn_id = self._good_bye_id = ""
+        self._is_spoken_next = False
 
     def _fall_due(self) -> None:
         self.is_due = True

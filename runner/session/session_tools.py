@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import anyio.abc
 
-from runner.api.tools import McpTool
 from runner.errors import IllegalEvent, RunnerError
 from runner.session.approvals import Approvals
-from runner.settings.profile import RealtimeSettings
+from runner.session.offered_tools import can_call, change_of_tools, has_tools, laid_over, named_by_hand
 
 if TYPE_CHECKING:
     from runner.protocol.json_fields import JsonObject
@@ -87,7 +86,7 @@ class SessionTools:
         """
         failures: list[RunnerError] = []
         async with anyio.create_task_group() as opening:
-            if _has_tools(self._profile) or self._carriage.state.rounds.open:
+            if has_tools(self._profile) or self._carriage.state.rounds.open:
                 opening.start_soon(self._open, self._made()[0], failures, opening.cancel_scope)
             else:
                 self._opened.set()
@@ -118,7 +117,7 @@ class SessionTools:
 
         Nothing where rt-run runs none.
         """
-        return _laid_over(self._profile, self._toolbox.definitions()) if self._toolbox else []
+        return laid_over(self._profile, self._toolbox.definitions()) if self._toolbox else []
 
     async def prepared(self, profile: Profile) -> ToolRenewal | None:
         """Open what another profile declares beside what is offered; a table that is the same keeps what it has.
@@ -130,7 +129,7 @@ class SessionTools:
             RunnerError: One of the tools can never be had; what is offered stays.
         """
         if self._toolbox is None:
-            if not _has_tools(profile):
+            if not has_tools(profile):
                 return None
             self._made()
             self._offered = self.definitions()
@@ -138,7 +137,7 @@ class SessionTools:
 
         declared = DeclaredSources(profile, self._declared)
         renewal = await self._made()[0].opened_beside(self._ordered(profile, declared.sources))
-        return ToolRenewal(declared, renewal, _laid_over(profile, renewal.definitions()))
+        return ToolRenewal(declared, renewal, laid_over(profile, renewal.definitions()))
 
     def adopt(self, profile: Profile, renewal: ToolRenewal | None) -> None:
         """Go by another profile, and offer its tools, which the endpoint has been told of."""
@@ -177,7 +176,7 @@ class SessionTools:
             IllegalEvent: The session has no conversation.
             ProfileError: The function or a setting cannot be used.
         """
-        if self._profile.session.type != "realtime":
+        if not can_call(self._profile):
             msg = f"a session of the type {self._profile.session.type} calls no tools"
             raise IllegalEvent(msg)
         self._made()[1].add(function, settings)
@@ -200,7 +199,7 @@ class SessionTools:
         """Wait until the endpoint has been told of every tool that is offered."""
         while self._toolbox is not None and (wanted := self.definitions()) != self._offered:
             self._offered = wanted
-            await self._outbox.send({"type": "session.update", "session": {"type": "realtime", "tools": wanted}})
+            await self._outbox.send({"type": "session.update", "session": change_of_tools(self._profile, wanted)})
 
     def interrupt(self, responses: Collection[str] | None = None) -> None:
         """Withdraw the calls of these responses, or all, that have not begun; their turns do not go on."""
@@ -216,6 +215,7 @@ class SessionTools:
         """The toolbox and the functions of the host program, with the loop that runs them."""
         if self._toolbox is None or self._host is None:
             from runner.session.call_ledger import CallLedger
+            from runner.session.delegated_tool_loop import DelegatedToolLoop
             from runner.session.filler import Filler
             from runner.session.hang_up import HangUp
             from runner.session.host_tools import HostTools
@@ -230,7 +230,8 @@ class SessionTools:
                 self._declared = DeclaredSources(self._profile)
                 declared = self._declared.sources
             self._toolbox = Toolbox(self._ordered(self._profile, declared))
-            self._loop = ToolLoop(
+            loop_class = DelegatedToolLoop if self._profile.session.type == "live" else ToolLoop
+            self._loop = loop_class(
                 self._profile.run.tools,
                 self._toolbox,
                 self._carriage,
@@ -257,8 +258,7 @@ class SessionTools:
     def _runs(self, name: str) -> bool:
         """Whether rt-run answers calls of this name: all but those of functions that stand in the session object."""
         assert self._toolbox is not None  # noqa: S101  # it is asked by the loop, which is made with it
-        by_hand = {getattr(each, "name", "") for each in getattr(self._profile.session, "tools", None) or ()}
-        return self._toolbox.find(name) is not None or name not in by_hand
+        return self._toolbox.find(name) is not None or name not in named_by_hand(self._profile)
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,22 +269,3 @@ class ToolRenewal:
     sources: SourceRenewal
     definitions: list[JsonObject]
     """The tools as `session.tools` takes them."""
-
-
-def _has_tools(profile: Profile) -> bool:
-    """Whether anything of a profile is run or approved of here."""
-    session = profile.session
-    if not isinstance(session, RealtimeSettings):
-        return False
-    asks = any(isinstance(each, McpTool) for each in session.tools or ())
-    return bool(asks or profile.tools or profile.mcp_servers or profile.run.tools.hang_up)
-
-
-def _laid_over(profile: Profile, offered: list[JsonObject]) -> list[JsonObject]:
-    """The tools of a profile's session object, and those that rt-run offers."""
-    if not getattr(profile.session, "tools", None):
-        return offered
-    given = profile.model_dump(mode="json", exclude_unset=True, include={"session": {"tools"}})
-    by_hand: list[JsonObject] = given.get("session", {}).get("tools") or []
-    names = {each.get("name") for each in offered if each["type"] == "function"}
-    return [*(each for each in by_hand if each.get("name", "") not in names), *offered]

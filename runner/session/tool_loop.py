@@ -109,6 +109,7 @@ class ToolLoop:
         match effect:
             case ResponseStarted(response_id=response_id) if response_id in self._carriage.state.in_flight:
                 self._continuation.started += 1
+                self._hang_up.begin(response_id)
             case ResponseEnded():
                 self._has_ended = True
                 # A call that has to wait for the turn of a task is late by that.
@@ -174,7 +175,7 @@ class ToolLoop:
                     for asked in round_.approvals:
                         calls.start_soon(self._approve, round_, asked)
                 meanwhile.cancel_scope.cancel()
-            await self._continuation.go_on(round_, self._settings.max_rounds)
+            await self._go_on(round_)
         except* RunnerError as raised:
             # The session has ended, and says why itself.
             logs.logger().debug("round_left", error=str(raised.exceptions[0]))
@@ -182,6 +183,10 @@ class ToolLoop:
         if not is_left:
             self._carriage.state.rounds.end(round_)
             self._carriage.changes.notify()
+
+    async def _go_on(self, round_: Round) -> None:
+        """Have the turn of a round go on."""
+        await self._continuation.go_on(round_, self._settings.max_rounds)
 
     def _filler_of(self, round_: Round) -> tuple[int | None, str]:
         found = [tool.settings for each in round_.calls if (tool := self._toolbox.find(each.name))]
@@ -207,8 +212,12 @@ class ToolLoop:
         if link := self._carriage.link:
             facts = {"outcome": result.outcome, "duration_s": round(result.duration_s, 3)}
             link.note({"type": "tool.ended", "name": call.name, "call_id": call.call_id, **facts})
-        output = {"type": _OUTPUT, "call_id": call.call_id, "output": result.output}
-        await self._outbox.send({"type": "conversation.item.create", "item": output})
+        await self._give(round_, {"type": _OUTPUT, "call_id": call.call_id, "output": result.output}, call)
+
+    async def _give(self, round_: Round, item: JsonObject, call: FunctionCalled | None = None) -> None:
+        """Give the conversation the output of a call, or the answer to a question for approval."""
+        del round_, call
+        await self._outbox.send({"type": "conversation.item.create", "item": item})
 
     async def _approve(self, round_: Round, asked: ApprovalAsked) -> None:
         """Answer whether the endpoint may call a server; a next connection would know nothing of the question."""
@@ -221,7 +230,7 @@ class ToolLoop:
         if self._carriage.epoch == epoch:
             item: JsonObject = {"type": "mcp_approval_response", "approval_request_id": asked.request_id}
             item |= {"approve": answer.is_approved, **({"reason": answer.text} if answer.text else {})}
-            await self._outbox.send({"type": "conversation.item.create", "item": item})
+            await self._give(round_, item)
 
     async def _result(self, round_: Round, call: FunctionCalled) -> ToolResult:
         if round_.standing == "spent":

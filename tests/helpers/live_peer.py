@@ -55,3 +55,35 @@ async def closed(peer: Peer, *, reason: str = "close_requested", seconds: float 
     session = {"id": "live_test", "status": "active", "expires_at": 0, "model": "gpt-live-1.1"}
     usage = {"seconds": seconds}
     await peer.send({"type": "session.closed", "event_id": "e", "reason": reason, "session": session, "usage": usage})
+
+
+def nested(delegation_id: str, kind: str, **fields: Any) -> dict[str, Any]:
+    """An event of the Responses model behind a session."""
+    event = {"type": kind, **fields}
+    return {"type": "response.event", "event_id": "e", "delegation_id": delegation_id, "event": event}
+
+
+async def delegate(peer: Peer, delegation_id: str, *calls: tuple[str, str], response_id: str = "resp_1") -> None:
+    """Delegate to the Responses model, which calls these functions with these arguments."""
+    delegation = {"id": delegation_id, "type": "delegation", "target": "responses", "response_id": response_id}
+    await peer.send({"type": "session.delegation.created", "event_id": "e", "delegation": delegation, "offset_ms": 0})
+    await respond(peer, delegation_id, *calls, response_id=response_id)
+
+
+async def respond(peer: Peer, delegation_id: str, *calls: tuple[str, str], response_id: str = "resp_1") -> None:
+    """A response of the Responses model, which calls these functions with these arguments."""
+    await peer.send(nested(delegation_id, "response.created", response={"id": response_id}))
+    for number, (name, arguments) in enumerate(calls):
+        item = {
+            "type": "function_call",
+            "id": f"fc_{response_id}_{number}",
+            "call_id": f"call_{response_id}_{number}",
+            "name": name,
+            "arguments": arguments,
+            "status": "completed",
+        }
+        await peer.send(nested(delegation_id, "response.output_item.done", output_index=number, item=item))
+    usage = {"input_tokens": 10, "input_tokens_details": {"cached_tokens": 4}, "output_tokens": 5}
+    await peer.send(
+        nested(delegation_id, "response.completed", response={"id": response_id, "output": [], "usage": usage})
+    )

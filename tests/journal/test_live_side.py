@@ -25,6 +25,15 @@ def test_a_live_session_is_reported_in_turns() -> None:
             at_s,
             **{"kind" if key == "type" else key: each for key, each in words(voice, delta, start_ms, end_ms).items()},
         )
+    call = {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "order", "arguments": "{}"}
+    for event in (
+        {"type": "response.output_item.done", "item": {**call, "status": "completed"}},
+        {"type": "response.completed", "response": {"id": "resp_1", "usage": {"input_tokens": 8, "output_tokens": 2}}},
+    ):
+        tape.came(9, "response.event", delegation_id="dlg_1", event=event)
+    output = {"type": "function_call_output", "call_id": "call_1", "output": "shipped"}
+    tape.went(9, "response.item.create", item=output)
+    tape.went(9, "response.create")
     tape.came(9, "session.output_audio.delta", delta=TENTH)
     tape.came(20, "session.output_audio.delta", delta=TENTH)
     typed = "The user has typed what follows. Answer it aloud.\n\nBye"
@@ -47,9 +56,10 @@ def test_a_live_session_is_reported_in_turns() -> None:
     assert (report.session_id, report.model, report.usage, report.cost) == (
         "live_1",
         "gpt-live-1.1",
-        {"live_s": 24.0},
+        {"input_tokens": 8, "input_text_tokens": 8, "output_tokens": 2, "output_text_tokens": 2, "live_s": 24.0},
         0.02,
     )
+    assert [(call.name, call.outcome) for call in report.calls] == [("order", "ok")]
     assert (report.heard_s, report.spoken_s, report.drift) == (
         0.1,
         0.1,

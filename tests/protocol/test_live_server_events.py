@@ -170,7 +170,7 @@ def test_what_cannot_be_read_is_reported(state: SessionState, event: dict[str, A
 def test_known_events_without_a_meaning_pass() -> None:
     """They are passed on, and not called unknown."""
     state = SessionState(kind="live")
-    for kind in ("info", "response.event", "session.thinking.appended", "transport.ringing"):
+    for kind in ("info", "decision.event", "session.thinking.appended", "transport.ringing"):
         assert receive(state, {"type": kind}) == []
 
 

@@ -1,0 +1,67 @@
+"""Where in a session object the tools of a profile stand: a Live session's are those of the model behind it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner.api.live_delegation import ResponsesDelegation
+from runner.api.tools import McpTool
+from runner.settings.profile import LiveSettings, RealtimeSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runner.api.api_object import ApiObject
+    from runner.protocol.json_fields import JsonObject
+    from runner.settings.profile import Profile
+
+
+def can_call(profile: Profile) -> bool:
+    """Whether a profile's session has a model that calls tools."""
+    session = profile.session
+    is_delegating = isinstance(session, LiveSettings) and isinstance(session.delegation, ResponsesDelegation)
+    return is_delegating or isinstance(session, RealtimeSettings)
+
+
+def has_tools(profile: Profile) -> bool:
+    """Whether anything of a profile is run or approved of here."""
+    if not can_call(profile):
+        return False
+    asks = any(isinstance(each, McpTool) for each in _in_session(profile))
+    return bool(asks or profile.tools or profile.mcp_servers or profile.run.tools.hang_up)
+
+
+def named_by_hand(profile: Profile) -> set[str]:
+    """The names of the functions that stand in the session object."""
+    return {getattr(each, "name", "") for each in _in_session(profile)}
+
+
+def laid_over(profile: Profile, offered: Sequence[JsonObject]) -> list[JsonObject]:
+    """The tools of a profile's session object, and those that rt-run offers."""
+    by_hand = [each.model_dump(mode="json", exclude_unset=True) for each in _in_session(profile)]
+    names = {each.get("name") for each in offered if each["type"] == "function"}
+    return [*(each for each in by_hand if each.get("name", "") not in names), *offered]
+
+
+def change_of_tools(profile: Profile, tools: Sequence[JsonObject]) -> JsonObject:
+    """The session object of the `session.update` that offers these tools."""
+    if isinstance(profile.session, LiveSettings):
+        return {"delegation": {"type": "responses", "responses": {"tools": [*tools]}}}
+    return {"type": "realtime", "tools": [*tools]}
+
+
+def with_tools(asked: JsonObject, tools: Sequence[JsonObject]) -> JsonObject:
+    """A session object that also offers these tools; of a Live session, its backend does."""
+    if not isinstance(delegation := asked.get("delegation"), dict):
+        return {**asked, "tools": [*tools]}
+    backend = {**delegation.get("responses", {}), "tools": [*tools]}
+    return {**asked, "delegation": {**delegation, "responses": backend}}
+
+
+def _in_session(profile: Profile) -> Sequence[ApiObject]:
+    session = profile.session
+    if isinstance(session, RealtimeSettings):
+        return session.tools or ()
+    if isinstance(session, LiveSettings) and isinstance(session.delegation, ResponsesDelegation):
+        return session.delegation.responses.tools or ()
+    return ()
