@@ -114,7 +114,7 @@ class SessionState:
 
     @property
     def is_pending(self) -> bool:
-        """Whether anything is still to come: a response, a transcription, the output of a function, the end of a turn."""
+        """Whether anything is still to come: a response, a transcription, a function's output, the end of a turn."""
         return self._is_awaiting or bool(self.pending.to_retry or self.rounds.open)
 
     @property
