@@ -16,6 +16,7 @@ from benchmarks import (
     observation,
     receive,
     report,
+    resume,
     roundtrip,
     send,
     sessions,
@@ -35,6 +36,7 @@ MODULES: dict[str, Module] = {
     "batch": batch.comparisons,
     "control": control.comparisons,
     "observation": observation.comparisons,
+    "resume": resume.comparisons,
     "steps": steps.comparisons,
     "instructions": instructions.comparisons,
 }

@@ -4,12 +4,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
-from benchmarks import observation
+from benchmarks import observation, resume
 from benchmarks.__main__ import MODULES
 from benchmarks.answers import SAID
 from benchmarks.batch import BatchTrial
@@ -81,6 +83,16 @@ def test_a_batch_and_its_script_write_the_same_words(tmp_path: Path) -> None:
     for number in range(2):
         lines = (tmp_path / f"results-{number}.jsonl").read_text().splitlines()
         assert [json.loads(line)["text"] for line in lines] == [SAID] * 2
+
+
+def test_a_session_that_is_written_down_is_measured(base_url: str, tmp_path: Path) -> None:
+    """With a state file for each session."""
+    with MODULES["resume"](None) as (comparison,):
+        parts = {part.name for part in comparison.parts}
+    figures = anyio.run(partial(resume.measured, base_url, tmp_path, events=10, turns=2, sessions=2))
+
+    assert figures.keys() == parts
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["crowd_0", "crowd_1", "long", "turns"]
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,8 @@ class MetricTotals(Collector):
     """Adds up the sessions of each profile and model.
 
     What is used counts for the model that has carried the session, and where a reload has given its profile another
-    one, or other prices, for that which it has when it is looked at.
+    one, or other prices, for that which it has when it is looked at. What earlier processes
+    have used is theirs.
 
     Args:
         fleet: The sessions of the process.
@@ -100,7 +101,8 @@ class MetricTotals(Collector):
         for name, usage in carriage.spending.of(session.usage).items():
             provider = carriage.providers.named(name) if carriage.providers else None
             profile = provider.profile if provider and provider.is_fallback else run.profile
-            used = usage.since(self._known.get((run.number, name), Usage()))
+            before = session.state.counts.earlier.get(name, Usage())
+            used = usage.since(self._known.get((run.number, name), before))
             self._known[run.number, name] = replace(usage)
             self._use(_labels(run, profile), used, profile.run.limits.prices)
         dropped = session.dropped_audio_bytes

@@ -1,6 +1,9 @@
 """What the limits of a session count beside its usage."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from runner.protocol.usage import Usage
 
 
 @dataclass(slots=True)
@@ -15,3 +18,5 @@ class Counts:
     """How many responses have failed in a row."""
     lived_s: float = 0.0
     """How long it has lived in earlier processes, in seconds."""
+    earlier: Mapping[str, Usage] = field(default_factory=dict)
+    """What earlier processes have used, by the names of the providers."""

@@ -31,9 +31,9 @@ def restore(saved: SavedState, state: SessionState) -> None:
     state.sent.numbers = count(saved.starts * _NUMBERS + 1)
     for each in saved.items.values():
         state.conversation.restore(_item(each))
-    state.usage = Usage(**saved.usage)  # type: ignore[arg-type]  # counts are whole, seconds are not
-    counts = saved.counts
-    state.counts = Counts(counts.turns, counts.calls, counts.errors, counts.lived_s)
+    counts, earlier = saved.counts, {name: Usage(**each) for name, each in saved.usage.items()}  # type: ignore[arg-type]  # counts are whole, seconds are not
+    state.usage = sum(earlier.values(), Usage())
+    state.counts = Counts(counts.turns, counts.calls, counts.errors, counts.lived_s, earlier)
     state.rounds.restore([_round(each) for each in saved.work.rounds], saved.work.turns)
     for asked in saved.work.requests:
         if asked.is_due:

@@ -31,7 +31,7 @@ class SavedState:
     items: dict[str, SavedItem] = field(default_factory=dict)
     work: SavedWork = field(default_factory=SavedWork)
     calls: dict[str, CallProgress] = field(default_factory=dict)
-    usage: dict[str, int | float] = field(default_factory=dict)
+    usage: dict[str, dict[str, int | float]] = field(default_factory=dict)
     counts: SavedCounts = field(default_factory=SavedCounts)
     is_greeted: bool = False
     over: str = ""

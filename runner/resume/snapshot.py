@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from time import time
 from typing import TYPE_CHECKING, Any, Final
 
 from runner.protocol.request import GO_ON
-from runner.protocol.usage import Usage
 from runner.resume.state_model import SavedCall, SavedItem, SavedRequest, SavedRound, SavedWork, StateChange
 
 if TYPE_CHECKING:
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
 WATCHED: Final = 512
 """How many of the newest items may still change: older ones are only missed when they are gone."""
 
-_AMOUNTS = tuple(each.name for each in fields(Usage))
 _NOTHING: Final = SavedWork()
 
 
@@ -64,9 +61,6 @@ class Snapshot:
         work = _work(state, {each.response_id for each in items[-WATCHED:]})
         if work != self._saved.work:
             new["work"] = work
-        usage = {name: amount for name in _AMOUNTS if (amount := getattr(state.usage, name))}
-        if usage != self._saved.usage:
-            new["usage"] = usage
         if calls or self._saved.calls:
             for answered in [each for each in calls if _has_output(state, each)]:
                 del calls[answered]

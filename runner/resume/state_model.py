@@ -142,8 +142,8 @@ class StateChange(StateRecord):
     """All turns that are not over."""
     calls: dict[str, CallProgress | None] = {}
     """Calls by the ids of their items; null for one whose output stands in the conversation."""
-    usage: dict[str, int | float] | None = None
-    """All that was used."""
+    usage: dict[str, dict[str, int | float]] | None = None
+    """All that was used, by the names of the providers."""
     counts: SavedCounts | None = None
     is_greeted: bool | None = None
     """Whether the greeting was said, or asked for."""

@@ -40,6 +40,11 @@ def _fallen_back(line: Line) -> str:
     return f"{line.get('provider')} fails{how}" + (f"; {line['next']} takes over" if line.get("next") else "")
 
 
+def _goes_on(line: Line) -> str:
+    asked = ", and asks again what was not answered" if line.get("asked_again") else ""
+    return f"goes on with a conversation of {line.get('items', 0)} items{asked}"
+
+
 _WORDS: Final[Mapping[str, Callable[[Line], str]]] = {
     "connection_failed": lambda line: "",
     "connection_lost": lambda line: "",
@@ -63,6 +68,9 @@ _WORDS: Final[Mapping[str, Callable[[Line], str]]] = {
         "" if line.get("outcome") == "ok" else f"{line.get('tool')} was called: {line.get('outcome')}"
     ),
     "tool_unreachable": lambda line: f"{line.get('tool')} cannot be reached{_because(line)}",
+    "state_resumed": _goes_on,
+    "state_cut": lambda line: f"the state has no room for the {line.get('items')} oldest items",
+    "tool_interrupted": lambda line: f"{line.get('tool')} is not run again: how it has ended is not known",
     "tool_not_run": lambda line: f"{line.get('tool')} was not run: {line.get('reason')}",
     "microphone_overflowed": lambda line: "some of what the microphone heard is lost: the machine is too slow",
     "speaker_interrupted": lambda line: "the sound had gaps: audio came too late, or the machine is too slow",

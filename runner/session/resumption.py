@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict
 from functools import partial
 from time import time
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -15,7 +16,6 @@ from runner import logs
 from runner.connect.changes import Changes
 from runner.errors import OutputError
 from runner.protocol.state import SessionState
-from runner.protocol.usage import Usage
 from runner.resume.opened_state import header_of, open_state
 from runner.resume.restoration import restore
 from runner.resume.state_log import StateLog
@@ -51,7 +51,6 @@ class Resumption(CallLedger):
 
     Attributes:
         is_resumed: Whether an earlier process has begun the session.
-        earlier: What was used by earlier processes.
         asked_again: The `event_id`s under which earlier processes have asked what is asked again.
         is_greeted: Says whether the greeting was said.
         failure: Why nothing is written any more.
@@ -60,7 +59,6 @@ class Resumption(CallLedger):
     def __init__(self, log: StateLog) -> None:
         saved = log.saved
         self.is_resumed = saved.starts > 0
-        self.earlier = Usage()
         self.asked_again: frozenset[str] = frozenset()
         self.is_greeted: Callable[[], bool] = lambda: saved.is_greeted
         self.failure: OutputError | None = None
@@ -95,8 +93,8 @@ class Resumption(CallLedger):
         )
         restore(self._saved, state)
         self._log.snapshot.know(state)
-        self.earlier = Usage(**{name: getattr(state.usage, name) for name in state.usage.__slots__})
         self.asked_again = frozenset(each.first_id for each in state.retries if each.first_id)
+        carriage.spending.restore(state.counts.earlier, state.usage)
         carriage.resume(self._saved.session_id, state)
         facts = {"items": len(state.conversation), "asked_again": len(state.retries)}
         facts |= {"calls": sum(len(each.calls) for each in state.rounds.open), "given_up": len(state.unanswered)}
@@ -199,6 +197,7 @@ class Resumption(CallLedger):
             self._calls,
             starts=self._starts,
             session_id=self._carriage.id,
+            usage=_spent(self._carriage),
             counts=self._counted(self._carriage, is_last=is_last),
             is_greeted=self._saved.is_greeted or self.is_greeted(),
             over=self._over,
@@ -216,6 +215,13 @@ class Resumption(CallLedger):
             return before
         lived_s = counts.lived_s + anyio.current_time() - self._opened_s
         return SavedCounts(turns=counts.turns, calls=counts.calls, errors=counts.errors, lived_s=round(lived_s, 3))
+
+
+def _spent(carriage: Carriage) -> dict[str, dict[str, int | float]]:
+    """What each provider was used for, where it was."""
+    used = {name: asdict(usage) for name, usage in carriage.spending.of(carriage.state.usage).items()}
+    amounts = {name: {key: amount for key, amount in each.items() if amount} for name, each in used.items()}
+    return {name: each for name, each in amounts.items() if each}
 
 
 @asynccontextmanager

@@ -22,6 +22,15 @@ class Spending:
         self._counted = Usage()
         """The usage of the session when that was counted last."""
 
+    def restore(self, before: Mapping[str, Usage], usage: Usage) -> None:
+        """Count on from what earlier processes have used.
+
+        Args:
+            before: What they have used each provider for.
+            usage: What the session has used so far.
+        """
+        self._before, self._counted = dict(before), replace(usage)
+
     def begin(self, provider: str, usage: Usage) -> None:
         """Count for this provider what the session uses from now on.
 

@@ -19,7 +19,7 @@ from runner.resume.state_model import SavedItem
 from tests.helpers.command_process import Command, Ended, profile
 
 ENDS = 50
-_LONGEST = 60
+_LONGEST = 95
 """The latest moment at which a process is ended."""
 _TOOLS = """
 from pathlib import Path
@@ -165,7 +165,7 @@ def _judge_end(trial: Trial, ended: Ended, saved: SavedState, world: Counter[str
         is_told = outputs[call.call_id] in {done.replace("pay", "paid").replace("look", "saw"), *unknown}
         if not is_told or (not world[done] and not outputs[call.call_id].startswith("interrupted")):
             trial.wrong.append(f"{done} has the output {outputs[call.call_id]}, and was done {world[done]} times")
-    counted = saved.counts.turns, saved.counts.calls, saved.usage["responses"]
+    counted = saved.counts.turns, saved.counts.calls, saved.usage["test"]["responses"]
     # An answer that the end of a process has cut off is no answer, so that it is counted once.
     if counted != (len(questions), len(calls), 2 * len(questions)):
         trial.wrong.append(f"turns, calls and responses are {counted} of {len(questions)} questions")

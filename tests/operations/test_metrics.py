@@ -149,3 +149,27 @@ def _judge_dashboard(scraped: Scraped) -> None:
     used = {name for query in queries for name in re.findall(r"\b(?:rt_run|process)_\w+", query)}
     assert used
     assert used <= scraped.names
+
+
+async def test_what_earlier_processes_have_used_is_theirs(tmp_path: Path) -> None:
+    """A session that goes on has used what it has used: a process counts its own part."""
+    from runner.resume.opened_state import header_of
+    from runner.resume.saved_state import first_line, line
+    from runner.resume.state_model import StateChange
+
+    async def peer(peer: Peer) -> None:
+        await peer.greet()
+        await peer.end("Hello", usage={"input_tokens": 3, "output_tokens": 2})
+        await peer.to_the_end()
+
+    change = StateChange(
+        at_s=1.0, starts=1, session_id="s", usage={"support": {"responses": 7, "input_text_tokens": 100}}
+    )
+    (tmp_path / "state").write_bytes(first_line(header_of("support", {})) + line(change))
+    run_settings = {"resume": {"path": str(tmp_path / "state")}, "until": "signal"}
+    async with serving(in_turn(peer)) as (port, _), watched(port, run=run_settings) as (fleet, scrape):
+        session = fleet.runs[0].session
+        await reached(lambda: session is not None and session.usage.responses == 8)
+        seen = await scrape()
+
+    assert seen("rt_run_tokens_total", direction="input", modality="text") == 3

@@ -59,15 +59,15 @@ def test_changes_are_laid_over_each_other(tmp_path: Path) -> None:
         path,
         said("a", "one"),
         said("b", "two"),
-        StateChange(at_s=2.0, gone=("a",), usage={"responses": 1}),
+        StateChange(at_s=2.0, gone=("a",), usage={"own": {"responses": 1}}),
         said("c", "three"),
-        StateChange(at_s=3.0, order=("c", "b"), usage={"responses": 2}, session_id="sess_1"),
+        StateChange(at_s=3.0, order=("c", "b"), usage={"own": {"responses": 2}}, session_id="sess_1"),
         said("b", "2"),
     )
     saved = opened(path)
 
     assert [(each.id, each.texts[0]) for each in saved.items.values()] == [("c", "three"), ("b", "2")]
-    assert (saved.usage, saved.session_id) == ({"responses": 2}, "sess_1")
+    assert (saved.usage, saved.session_id) == ({"own": {"responses": 2}}, "sess_1")
     path.write_bytes(saved.lines())
     assert opened(path) == saved
 

@@ -1,6 +1,7 @@
 """What is written down of a session is what another process restores."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -39,7 +40,8 @@ class Written:
 
     def write(self, **told: Any) -> dict[str, Any]:
         """Write what has changed, as the file has it; nothing where nothing has."""
-        change = self.snapshot.change(self.state, self.calls, **told)
+        amounts = {name: amount for name, amount in asdict(self.state.usage).items() if amount}
+        change = self.snapshot.change(self.state, self.calls, usage={"own": amounts} if amounts else {}, **told)
         if change is None:
             return {}
         data = line(change)
