@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from runner.local.session.fault_plan import FaultPlan
 from runner.local.session.faulty_duplex_session import FaultyDuplexSession
 from runner.local.session.stored_sessions import StoredSession
 from runner.local.speech.engines import engines_for
+from runner.local.speech.interfaces import SpeechEngines
 from runner.local.speech.tones import ToneTranscriber
 from tests.helpers.local_client import AnyWire, settings
 
@@ -81,13 +83,20 @@ class LiveWire(AnyWire[DuplexSession]):
         endpoint: The settings of the endpoint, such as its script.
         session: The session that `session.start` asks for; None to start none.
         forked: The stored session that it forks.
+        speech: What it hears and speaks with, if not with the synthetic voice.
     """
 
     def __init__(
-        self, session: dict[str, Any] | None = None, *, forked: StoredSession | None = None, **endpoint: Any
+        self,
+        session: dict[str, Any] | None = None,
+        *,
+        forked: StoredSession | None = None,
+        speech: SpeechEngines | None = None,
+        **endpoint: Any,
     ) -> None:
         self.now_s = 100.0
         engines = engines_for(settings(**endpoint))
+        engines = replace(engines, speech=speech) if speech else engines
         faults = FaultPlan(settings(**endpoint).faults).next_connection()
         live = FaultyDuplexSession(engines, faults, expires_at=4102444800, clock=lambda: self.now_s, forked=forked)
         super().__init__(live, live_checked)

@@ -143,7 +143,8 @@ class LocalApp:
             "local_session_opened",
             id=session.id,
             kind=requested.kind,
-            model=requested.model,
+            # The first event of a Live session names its model.
+            **({"model": requested.model} if requested.model else {}),
             simulated=engines.speech.simulated or engines.new_language_model is None,
             speech=self._settings.speech,
             brain=self._settings.brain.kind,

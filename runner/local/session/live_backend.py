@@ -21,12 +21,13 @@ _FAILED: Final = "I could not do that."
 
 @dataclass
 class _Task:
-    """What was delegated, and the calls of its last response with their outputs."""
+    """What was delegated, and the calls of its last response with their outputs; those of servers have theirs."""
 
     delegation_id: str | None
     prompt: PromptSummary
     calls: dict[str, Call] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
+    served: tuple[str, ...] = ()
 
     def unanswered(self) -> list[str]:
         """The calls that have no output yet."""
@@ -117,7 +118,7 @@ class LiveBackend:
     def _with_outputs(self, task: _Task) -> _Task:
         for call_id, call in task.calls.items():
             self._conversation.note_call(call_id, call.name, call.arguments, task.outputs[call_id])
-        outputs = tuple(task.outputs[call_id] for call_id in task.calls)
+        outputs = (*task.served, *(task.outputs[call_id] for call_id in task.calls))
         return _Task(task.delegation_id, replace(task.prompt, outputs=outputs))
 
     def _respond(self, task: _Task) -> list[ServerEvent]:
@@ -148,6 +149,7 @@ class LiveBackend:
             events += response.write(answer.text)
             self._say(answer.text)
         served = [call for call in answer.calls if call.server]
+        task.served = tuple(call.output for call in served)
         events += [event for call in served for event in response.serve(call)]
         task.calls = {new_id("call"): call for call in answer.calls if not call.server}
         events += [event for call_id, call in task.calls.items() for event in response.call(call_id, call)]
@@ -155,8 +157,7 @@ class LiveBackend:
             self._tasks = [*self._tasks[1 - _MAX_TASKS :], task]
         elif served:
             # Servers answer at once, and the response goes on; what it says now is the end of it.
-            prompt = replace(task.prompt, outputs=tuple(call.output for call in served))
-            text = self._replies.answer(prompt).text
+            text = self._replies.answer(replace(task.prompt, outputs=task.served)).text
             events += response.write(text)
             self._say(text)
         return [*events, *response.end(len(task.prompt.text) + sum(map(len, task.prompt.outputs)))]

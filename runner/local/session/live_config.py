@@ -70,11 +70,6 @@ class LiveConfig:
         return AudioFormat(encoding, chosen["rate"], 2 if encoding == "audio/pcm" else 1, _SILENT_BYTES[encoding])
 
     @property
-    def model(self) -> str:
-        """The Live model."""
-        return str(self._values["model"])
-
-    @property
     def instructions(self) -> str:
         """What the model is told."""
         return str(self._values["instructions"])
@@ -107,10 +102,10 @@ class LiveConfig:
         Raises:
             ApiError: The delegation is to have another type.
         """
-        fork = copy.copy(self)
-        fork._values = copy.deepcopy(self._values)  # noqa: SLF001  # it is one of ours
-        fork.update({"delegation": change.get("delegation")})
-        wanted = fork._values | {"store": self.is_stored if change.get("store") is None else change["store"]}  # noqa: SLF001  # likewise
+        wanted = copy.deepcopy(self._values)
+        wanted["delegation"] = _changed(wanted["delegation"], change.get("delegation"))
+        if change.get("store") is not None:
+            wanted["store"] = change["store"]
         if shape := (change.get("audio") or {}).get("format"):
             wanted["audio"]["format"] = shape
         return wanted
@@ -125,21 +120,19 @@ class LiveConfig:
         Raises:
             ApiError: The delegation is to have another type.
         """
-        if delegation := change.get("delegation"):
-            current = self.delegation
-            if delegation["type"] != current["type"]:
-                message = f"The delegation of a session cannot change its type; this one has '{current['type']}'."
-                raise ApiError(message, code="invalid_value", param="session.delegation.type")
-            owner = current["type"]
-            given = {name: value for name, value in delegation.items() if value is not None}
-            if owner in given:
-                given[owner] = {
-                    **current[owner],
-                    **{name: value for name, value in given[owner].items() if value is not None},
-                }
-            self._values["delegation"] = {**current, **given}
+        self._values["delegation"] = _changed(self.delegation, change.get("delegation"))
         if change.get("triggers") is not None:
             self._values["triggers"] = change["triggers"]
+
+
+def _changed(delegation: dict[str, Any], change: dict[str, Any] | None) -> dict[str, Any]:
+    """A delegation with what changes about it; what is left out stays, and so does its type."""
+    given = _without_nulls(change or {})
+    owner = delegation["type"]
+    if given.get("type", owner) != owner:
+        message = f"The delegation of a session cannot change its type; this one has '{owner}'."
+        raise ApiError(message, code="invalid_value", param="session.delegation.type")
+    return {**delegation, **given, **({owner: {**delegation[owner], **given[owner]}} if owner in given else {})}
 
 
 def _without_nulls(given: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from runner.audio.format import PCM, PCMA, PCMU, AudioFormat
 from runner.installation import install_command
 from runner.local.speech import speech_models
 from runner.local.speech.interfaces import NotUnderstood, SpeechEngines
+from tests.helpers.live_client import LiveWire, sound, words
+from tests.helpers.local_client import silence
 
 SENTENCES = (
     "What is the capital of France?",
@@ -59,6 +61,18 @@ def test_what_the_voice_says_is_understood_without_a_wrong_word(speech: SpeechEn
     understood = speech.transcriber.transcribe(spoken(speech, sentence), PCM.rate)
 
     assert errors(sentence, understood) == 0, understood
+
+
+def test_a_live_session_understands_and_is_understood_without_a_wrong_word(speech: SpeechEngines) -> None:
+    """Five questions, one after the other, each of which is said again by the model."""
+    wire = LiveWire({}, speech=speech, script=[{"match": "(.+)", "reply": r"\1"}])
+    for sentence in SENTENCES:
+        events = wire.listen(spoken(speech, sentence) + silence(6000))
+        heard = speech.transcriber.transcribe(sound(events), PCM.rate)
+
+        assert errors(sentence, words(events, "input")) == 0, events
+        assert words(events).strip() == words(events, "input").strip()
+        assert errors(sentence, heard) == 0, heard
 
 
 @pytest.mark.parametrize("form", [PCMU, PCMA])
