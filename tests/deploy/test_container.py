@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import textwrap
 from pathlib import Path
 
 import anyio
@@ -124,3 +125,68 @@ async def test_a_container_is_as_healthy_as_its_session(profiles: Path) -> None:
     assert (user.stdout, written.returncode) == ("65532\n", 1)
     assert "open" in status.stdout
     assert (ended.stdout, peers[-1].close_code) == ("0\n", 1000)
+
+
+NIGHTLY = """
+apiVersion: v1
+kind: ConfigMap
+metadata: { name: rt-run-profiles }
+data:
+  nightly.toml: |
+    version = 1
+    [endpoint]
+    kind = "local"
+    [session]
+    output_modalities = ["text"]
+    [greeting]
+    text = "Good evening."
+  refused.toml: |
+    version = 1
+    [endpoint]
+    kind = "openai"
+    [auth]
+    kind = "api-key"
+    api_key = { file = "/run/secrets/other" }
+    [model]
+    name = "gpt-realtime-2"
+"""
+SECRET = """
+apiVersion: v1
+kind: Secret
+metadata: { name: rt-run }
+data: { openai: c2stdGVzdA== }
+"""
+
+
+def pod_of_the_job(profile: str) -> str:
+    """The pod that the Job starts, which Podman plays without one."""
+    _, _, template = (REPOSITORY / "deploy" / "kubernetes" / "job.yaml").read_text().partition("  template:\n")
+    named = textwrap.dedent(template).replace("metadata:\n", "metadata:\n  name: rt-run-trial\n", 1)
+    named = named.replace("rt-run:latest", IMAGE).replace("[--profile, nightly,", f"[--profile, {profile},")
+    return f"apiVersion: v1\nkind: Pod\n{named}"
+
+
+@pytest.mark.parametrize(("profile", "code"), [("nightly", "0"), ("refused", "78")])
+async def test_the_pod_of_the_job_runs_to_its_end(tmp_path: Path, profile: str, code: str) -> None:
+    """With profiles and secrets as files, without rights and a root to write to; what cannot work has its own code."""
+    for name, text in (("pod", pod_of_the_job(profile)), ("profiles", NIGHTLY), ("secret", SECRET)):
+        (tmp_path / f"{name}.yaml").write_text(text)
+    pod = str(tmp_path / "pod.yaml")
+    with anyio.fail_after(2 * PATIENCE_S):
+        try:
+            await podman("secret", "create", "rt-run", str(tmp_path / "secret.yaml"))
+            played = await podman("play", "kube", "--configmap", str(tmp_path / "profiles.yaml"), pod)
+            assert played.returncode == 0, played.stderr
+            ended = await podman("wait", "rt-run-trial-session")
+            logged = await podman("logs", "rt-run-trial-session")
+            form = (
+                "{{.HostConfig.ReadonlyRootfs}} {{.Config.User}} {{.EffectiveCaps}} {{.HostConfig.RestartPolicy.Name}}"
+            )
+            rights = await podman("inspect", "rt-run-trial-session", "--format", form)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await podman("play", "kube", "--down", pod)
+                await podman("secret", "rm", "rt-run")
+
+    assert (ended.stdout.strip(), rights.stdout.strip()) == (code, "true 65532:65532 [] no"), logged.stderr
+    assert ("Good evening." in logged.stdout) == (profile == "nightly")
