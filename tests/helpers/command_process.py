@@ -74,6 +74,11 @@ class Command:
         self._logged += line
         assert line, f"{event} was not logged:\n{self._logged.decode()}"
 
+    @property
+    def logged_so_far(self) -> str:
+        """What it has logged up to the line that was waited for."""
+        return self._logged.decode()
+
     def release(self) -> None:
         """Close what is left of a process that has ended."""
         self._guard.cancel()

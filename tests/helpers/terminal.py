@@ -33,6 +33,7 @@ class ShownTerminal:
         self.descriptor, self.side = pty.openpty()
         self._screen = pyte.HistoryScreen(columns, 24, history=1000)
         self._stream = pyte.ByteStream(self._screen)
+        self.columns = columns
         self.resizes(columns)
 
     @property
@@ -63,6 +64,7 @@ class ShownTerminal:
 
     def resizes(self, columns: int) -> None:
         """Change the width of the terminal, as its user does by dragging its border."""
+        self.columns = columns
         self._screen.resize(columns=columns)
         fcntl.ioctl(self.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
 
