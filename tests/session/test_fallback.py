@@ -3,20 +3,24 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 from websockets.http11 import Request, Response
 
+from runner.errors import AccessRefused
 from runner.profile.session_source import Fallback, SessionProfile
 from runner.protocol.effects import TurnEnded
 from runner.session.opening import kept_session
 from runner.session.session import Session
+from runner.session.state_place import StatePlace
 from runner.session.update import Update
-from tests.helpers.endpoint_scripts import confirm, conversation, persistent, reached, told
+from runner.settings.profile import ModelSettings, Profile
+from tests.helpers.endpoint_scripts import confirm, conversation, logged, persistent, reached, told
 from tests.helpers.log_capture import captured_log
-from tests.helpers.peer import Peer, profile_for, refusal, serving
+from tests.helpers.peer import Peer, refusal, serving
 from tests.helpers.virtual_time import Backend, virtual_time
 
 pytestmark = pytest.mark.anyio
@@ -40,14 +44,28 @@ class Endpoint:
         name: What it answers with.
         faults: How it fails, by the question at which it does.
         status: The HTTP status by which it refuses connections, 0 while it takes them.
+        is_silent: Whether it takes connections and says nothing on them.
+        model: What it runs.
+        price: What a million tokens of its answers cost.
+        failures: How many responses have failed.
         peers: Its connections so far.
     """
 
     name: str
     faults: dict[str, str] = field(default_factory=dict)
     status: int = 0
+    is_silent: bool = False
+    model: str = "test"
+    price: float = 1.0
+    failures: int = 0
     peers: list[Peer] = field(default_factory=list)
     port: int = 0
+
+    def profile(self, *, run: dict[str, Any], **tables: Any) -> Profile:
+        """The profile of a session at this endpoint."""
+        run = {**run, "limits": {"prices": {"output_text": self.price}}}
+        profile = persistent(self.port, **run, **tables)
+        return profile.model_copy(update={"model": ModelSettings(name=self.model)})
 
     def door(self, _request: Request) -> Response | None:
         """Refuse a connection, or take it."""
@@ -55,6 +73,9 @@ class Endpoint:
 
     async def serve(self, peer: Peer) -> None:
         """Greet, confirm everything, and answer or fail."""
+        if self.is_silent:
+            await peer.to_the_end()
+            return
         await peer.greet()
         question = ""
         while (event := await peer.event()) is not None:
@@ -73,6 +94,8 @@ class Endpoint:
         usage = {"input_tokens": 10, "output_tokens": 2}
         match fault:
             case "closes":
+                limit = {"name": "tokens", "limit": 100, "remaining": 0, "reset_seconds": 200.0}
+                await peer.send({"type": "rate_limits.updated", "rate_limits": [limit]})
                 await peer.answer("half ", "an answ", end=False, **ids)
                 await peer.close(4003, "access denied")
                 return True
@@ -80,8 +103,11 @@ class Endpoint:
                 await peer.answer("half ", "an answ", end=False, **ids)
                 self.status = 503
                 return True
-            case "fails" | "is spent":
-                error = MESSAGE if fault == "fails" else {**MESSAGE, "code": "insufficient_quota"}
+            case "fails" | "fails thrice" | "is spent":
+                error = {**MESSAGE, "code": "insufficient_quota"} if fault == "is spent" else MESSAGE
+                self.failures += 1
+                if fault == "fails thrice" and self.failures == 3:
+                    del self.faults[question]
                 details = {"type": "failed", "error": error}
                 response = {"id": f"resp_{len(peer.received)}", "status": "failed", "status_details": details}
                 await peer.send({"type": "response.created", "response": {"id": response["id"]}})
@@ -112,6 +138,11 @@ class Kept:
         await self.session.say(question)
         await self.session.wait_answered()
 
+    async def moved_back(self, name: str) -> None:
+        """Wait until the session is carried by this provider, once what has failed is tried again."""
+        await anyio.sleep(COOLDOWN_S + 1)
+        await reached(lambda: self.provider == name)
+
     @property
     def provider(self) -> str:
         """By what the session is carried."""
@@ -120,7 +151,9 @@ class Kept:
 
 
 @asynccontextmanager
-async def kept(*endpoints: Endpoint, **run: Any) -> AsyncIterator[Kept]:
+async def kept(
+    *endpoints: Endpoint, session: dict[str, Any] | None = None, state: StatePlace | None = None, **run: Any
+) -> AsyncIterator[Kept]:
     """A session on the first endpoint, for which the others can take over."""
     turns: list[tuple[str, str]] = []
 
@@ -130,14 +163,11 @@ async def kept(*endpoints: Endpoint, **run: Any) -> AsyncIterator[Kept]:
     with captured_log() as lines, anyio.fail_after(100_000):
         async with serving_all(endpoints):
             run = {"fallback_cooldown_s": COOLDOWN_S, "fallback_after_s": AFTER_S, **run}
-            own, *others = (persistent(each.port, **run) for each in endpoints)
-            prices = [{"output_text": 10.0**index} for index in range(len(others))]
-            fallbacks = [
-                Fallback(each.name, profile_for(each.port, run={"limits": {"prices": price}}))
-                for each, price in zip(endpoints[1:], prices, strict=True)
-            ]
-            async with kept_session(SessionProfile(own, endpoints[0].name, fallbacks), readers=[read]) as session:
-                yield Kept(session, turns, lines)
+            own, *others = (each.profile(session=session or {}, run=run) for each in endpoints)
+            fallbacks = [Fallback(each.name, other) for each, other in zip(endpoints[1:], others, strict=True)]
+            source = SessionProfile(own, endpoints[0].name, fallbacks)
+            async with kept_session(source, readers=[read], state=state) as opened:
+                yield Kept(opened, turns, lines)
 
 
 @asynccontextmanager
@@ -153,32 +183,105 @@ async def serving_all(endpoints: tuple[Endpoint, ...]) -> AsyncIterator[None]:
 
 async def test_fifty_turns_are_answered_once_whatever_fails() -> None:
     """Three kinds of failure, in the middle of answers and between turns, and the way back after each."""
-    faults = {"q5": "closes", "q15": "goes", "q25": "fails", "q35": "closes after", "q45": "is spent"}
-    own, west = Endpoint("own", faults), Endpoint("west")
-    limits = {"prices": {"output_text": 100.0}}
-    async with kept(own, west, limits=limits) as each:
+    own = Endpoint("own", {"q5": "closes", "q15": "goes", "q25": "fails", "q35": "closes after", "q45": "is spent"})
+    west = Endpoint("west", price=100.0)
+    async with kept(own, west) as each:
         expected: list[tuple[str, str]] = []
-        carried: list[str] = []
         for number in range(1, 51):
-            question = f"q{number}"
-            await each.ask(question)
-            carried.append(each.provider)
-            answered_by = "west" if question in {"q5", "q15", "q25", "q45", "q36"} or carried[-1] == "west" else "own"
-            expected += [("user", question), ("assistant", f"{answered_by} {question}")]
+            await each.ask(f"q{number}")
+            by = "west" if number % 10 in {5, 6, 7, 8} and number != 35 else "own"
+            expected += [("user", f"q{number}"), ("assistant", f"{by} q{number}")]
             if number % 10 == 8:
                 own.status = 0
-                await anyio.sleep(COOLDOWN_S + 5)
-                await reached(lambda: each.provider == "own")
+                await each.moved_back("own")
 
-        spoken = [turn for turn in each.turns if "half" not in turn[1]]
-        assert spoken == expected
+        # Half an answer that was shown is a turn of its own, and stands nowhere else.
+        assert [turn for turn in each.turns if turn != ("assistant", "half an answ")] == expected
+        assert len(each.turns) - len(expected) == 2
         assert conversation(each.session) == expected
-        assert told(own.peers[-1])[: len(expected) - 6] == expected[: len(expected) - 6]
-        by_west = sum("west" in text for _, text in expected)
-        assert 15 <= by_west <= 25
-        used = each.session.carriage.spending.of(each.session.usage)
-        assert each.session.usage.output_tokens == 100
-        assert {name: part.output_tokens for name, part in used.items()} == {
-            "own": 100 - 2 * by_west,
-            "west": 2 * by_west,
-        }
+        assert told(own.peers[-1]) == [*expected[:96], expected[96], expected[98]]
+        assert len({each.session.id}) == 1
+
+        usage, carriage = each.session.usage, each.session.carriage
+        parts = {name: part.output_tokens for name, part in carriage.spending.of(usage).items()}
+        assert (usage.responses, parts) == (50 + 4, {"own": 2 * 31, "west": 2 * 19})
+        assert carriage.cost() == pytest.approx((2 * 31 * 1.0 + 2 * 19 * 100.0) / 1e6)
+        failures = [(line["provider"], line["reason"], line["next"]) for line in logged(each.lines, "provider_failed")]
+        reasons = ["hopeless", "unreachable", "responses", "hopeless", "responses"]
+        assert failures == [("own", reason, "west") for reason in reasons]
+        moves = ["own", "own", "west", "own", "own", "west", "own"]
+        assert [line["provider"] for line in logged(each.lines, "session_moved")] == moves
+
+
+async def test_what_another_model_cannot_do_is_left_out_there_and_asked_for_again() -> None:
+    """What the session was told meanwhile stays, and a limit of one endpoint holds up nothing at another."""
+    own = Endpoint("own", {"q2": "closes"}, model="gpt-realtime-2")
+    west = Endpoint("west", model="gpt-realtime")
+    async with kept(own, west, session={"reasoning": {"effort": "low"}, "instructions": "Be brief."}) as each:
+        await each.ask("q1")
+        asked_s = anyio.current_time()
+        await each.ask("q2")
+        assert anyio.current_time() - asked_s < 10
+        await each.session.update(instructions="Be kind.")
+        await each.ask("q3")
+        await each.moved_back("own")
+
+        updates = [update for endpoint in (own, west) for peer in endpoint.peers for update in sessions_of(peer)]
+        common = {"type": "realtime"}
+        assert updates == [
+            {**common, "instructions": "Be brief.", "reasoning": {"effort": "low"}},
+            {**common, "instructions": "Be kind.", "reasoning": {"effort": "low"}},
+            {**common, "instructions": "Be brief."},
+            {**common, "instructions": "Be kind."},
+        ]
+        assert conversation(each.session)[1::2] == [("assistant", name) for name in ("own q1", "west q2", "west q3")]
+
+
+async def test_what_cannot_be_had_is_passed_over_and_left_alone() -> None:
+    """From the first connection on: one that is silent, one that refuses; and one that fails on the way back."""
+    own, west, east = Endpoint("own", is_silent=True), Endpoint("west", status=401), Endpoint("east")
+    async with kept(own, west, east) as each:
+        assert (each.provider, anyio.current_time() >= AFTER_S) == ("east", True)
+        await each.ask("q1")
+        west.status, own.is_silent, own.status = 0, False, 503
+        await each.moved_back("west")
+        own.status = 0
+        await each.moved_back("own")
+        await each.ask("q2")
+
+        assert conversation(each.session)[1::2] == [("assistant", "east q1"), ("assistant", "own q2")]
+        failures = [(line["provider"], line["reason"], line["next"]) for line in logged(each.lines, "provider_failed")]
+        assert failures[:2] == [("own", "unreachable", "west"), ("west", "hopeless", "east")]
+        assert failures[2:] == [("own", "unreachable", "west")]
+        assert {line["gap_s"] for line in logged(each.lines, "session_moved")} == {0.0}
+
+
+async def test_responses_that_fail_are_asked_for_again_where_nothing_else_can_be_had() -> None:
+    """And what fails then has failed; a session that nothing can carry ends."""
+    own, west = Endpoint("own", {"q1": "fails thrice", "q2": "closes"}), Endpoint("west", status=401)
+    async with kept(own, west) as each:
+        await each.ask("q1")
+        assert conversation(each.session) == [("user", "q1"), ("assistant", "own q1")]
+        with pytest.raises(AccessRefused, match="4003"):
+            await each.ask("q2")
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_what_each_was_used_for_is_known_to_the_next_process(tmp_path: Path) -> None:
+    """A session that goes on in another process counts on."""
+    own, west, place = Endpoint("own", {"q2": "closes"}), Endpoint("west"), StatePlace(tmp_path / "state", "own")
+    costs: list[dict[str, int]] = []
+    for question in ("q3", "q4"):
+        async with kept(own, west, state=place, resume={"path": str(place.path)}) as each:
+            if question == "q3":
+                await each.ask("q1")
+                await each.ask("q2")
+            await each.ask(question)
+            used = each.session.carriage.spending.of(each.session.usage)
+            costs.append({name: part.output_tokens for name, part in used.items()})
+    assert costs == [{"own": 2, "west": 4}, {"own": 4, "west": 4}]
+
+
+def sessions_of(peer: Peer) -> list[dict[str, Any]]:
+    """The session objects that a connection was asked for, one after another."""
+    return [each["session"] for each in peer.received if each["type"] == "session.update"]
