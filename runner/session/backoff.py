@@ -37,6 +37,11 @@ class Backoff:
         """The number of failures in a row."""
         self.settings = settings
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether no attempt is left in this row of failures."""
+        return self.attempt >= self.settings.max_attempts
+
     def recovery_of(self, error: RunnerError) -> Recovery:
         """What this failure means for the session."""
         return recovery_of(error, self.settings.classify)
@@ -61,7 +66,7 @@ class Backoff:
     def delay_s(self, error: RunnerError) -> float | None:
         """How long to wait after this failure, in seconds; None where another attempt would be in vain."""
         kind = self.recovery_of(error)
-        if kind == "hopeless" or self.attempt >= self.settings.max_attempts:
+        if kind == "hopeless" or self.is_spent:
             return None
         self.attempt += 1
         if kind == "expired" and self.attempt == 1:

@@ -124,7 +124,8 @@ class Dialer:
         backoff = provider.backoff
         delay_s = backoff.delay_s(error)
         self._carriage.fail(backoff.attempt, error)
-        if (delay_s is None or anyio.current_time() + delay_s >= until_s) and self.providers.fall_back(error):
+        due_s = math.inf if delay_s is None else anyio.current_time() + delay_s
+        if due_s >= until_s and self.providers.fall_back(error, anyhow=delay_s is None):
             return
         if delay_s is None:
             if backoff.attempt:

@@ -244,7 +244,8 @@ class Keeper:
             row |= {"attempt": backoff.attempt, "retry_in_s": round(delay_s, 3)}
         logs.logger().warning("connection_lost", **self._dialer.told(link), **row, **error.facts)
         self._give_up_unanswered(link, error)
-        if not moves and (delay_s is None or keeps_failing(link)) and self._providers.fall_back(error):
+        is_over = delay_s is None
+        if not moves and (is_over or keeps_failing(link)) and self._providers.fall_back(error, anyhow=is_over):
             delay_s = 0.0
         if delay_s is None:
             carriage.end(error)

@@ -31,6 +31,7 @@ class Provider:
         connector: The way to the endpoint.
         backoff: Says how long to wait after a failure there.
         rests_until_s: Until when it is left alone, on the event loop's clock, in seconds.
+        failure: In which way it has failed last.
     """
 
     def __init__(self, name: str, profile: Profile, *, is_fallback: bool = False) -> None:
@@ -40,6 +41,12 @@ class Provider:
         self.connector = Connector(profile)
         self.backoff = Backoff(profile.run.reconnect)
         self.rests_until_s = -math.inf
+        self.failure: Failure | None = None
+
+    @property
+    def is_vain(self) -> bool:
+        """Whether another attempt to connect would be in vain."""
+        return self.failure == "hopeless" or self.backoff.is_spent
 
     def failure_of(self, error: RunnerError | None) -> Failure:
         """In which way it has failed, where this is why no connection can be had."""
@@ -51,5 +58,5 @@ class Provider:
         """Go on with what another profile's provider of this name has known; what has changed is tried afresh."""
         here, there = self.profile, before.profile
         if (here.endpoint, here.auth, here.model) == (there.endpoint, there.auth, there.model):
-            self.connector, self.rests_until_s = before.connector, before.rests_until_s
-            self.backoff.attempt = before.backoff.attempt
+            self.connector, self.backoff.attempt = before.connector, before.backoff.attempt
+            self.rests_until_s, self.failure = before.rests_until_s, before.failure

@@ -92,18 +92,22 @@ class Providers:
         now_s = anyio.current_time()
         return next((each for each in self._all if each.name != provider.name and each.rests_until_s <= now_s), None)
 
-    def fall_back(self, error: RunnerError | None = None) -> bool:
+    def fall_back(self, error: RunnerError | None = None, *, anyhow: bool = False) -> bool:
         """Have the next one take over from the current one; returns whether there is one.
 
         Args:
             error: Why no connection by the current one can be had, None where its responses keep failing.
+            anyhow: Whether the session ends otherwise: one that is to be left alone will do then, too, if another
+                attempt there is not in vain.
         """
         if not self.are_several:
             return False
         failed = self.current
         failed.rests_until_s = anyio.current_time() + self.settings.fallback_cooldown_s
-        reason = failed.failure_of(error)
+        reason = failed.failure = failed.failure_of(error)
         following = self.other_than(failed)
+        if following is None and anyhow:
+            following = next((each for each in self._all if each is not failed and not each.is_vain), None)
         facts = error.facts if error else {}
         told = {"next": following.name} if following else {}
         logs.logger().warning("provider_failed", provider=failed.name, reason=reason, **told, **facts)
