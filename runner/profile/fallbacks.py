@@ -113,9 +113,6 @@ class FallbackReader:
         for key, reason in takeover.left_out:
             problem, place = f"{name} does without {dotted(key)}: {reason}", self._layer.place(self._key)
             self.warnings.append(problem_at(place, self._key, problem, code="fallback-lacks"))
-        if own.run.limits.max_cost is not None and other.run.limits.prices is None:
-            hint = f"write [run.limits.prices] in {name}"
-            self._refuse(f"{name} has no prices, by which run.limits.max_cost counts", hint, code="fallback-unpriced")
 
     def _refuse(self, problem: str, hint: str = "", *, code: str) -> None:
         self.problems.append(problem_at(self._layer.place(self._key), self._key, problem, hint, code=code))

@@ -51,10 +51,25 @@ def missing_here(loaded: LoadedProfile) -> list[Problem]:
         problems.append(problem_at(loaded.origins.place(key), key, problem, code="module-missing"))
     for key, module, extra in _libraries(loaded.profile):
         if not _is_installed(module):
-            problem = f"needs {module.replace('.', '-').replace('_', '-')}, not installed here"
+            problem = f"needs {_distribution(module)}, not installed here"
             hint = install_command(extra)
             problems.append(problem_at(loaded.origins.place(key), key, problem, hint, code="library-missing"))
-    return problems
+    return [*problems, *_missing_of_fallbacks(loaded)]
+
+
+def _missing_of_fallbacks(loaded: LoadedProfile) -> Iterator[Problem]:
+    """A warning for each library that only a fallback's endpoint needs, at the name of the fallback."""
+    for index, (name, other) in enumerate(loaded.fallbacks):
+        for needed, module, extra in _libraries(other):
+            if needed[0] in {"auth", "endpoint"} and not _is_installed(module):
+                key = ("run", "fallback", index)
+                problem = f"{name} needs {_distribution(module)}, not installed here"
+                place = loaded.origins.place(key)
+                yield problem_at(place, key, problem, install_command(extra), code="library-missing")
+
+
+def _distribution(module: str) -> str:
+    return module.replace(".", "-").replace("_", "-")
 
 
 def absent_devices(loaded: LoadedProfile) -> list[Problem]:
