@@ -361,21 +361,35 @@ def test_a_server_that_cannot_cancel_is_left_in_time(aimock: str, tmp_path: Path
 
 
 def test_a_live_session_keeps_to_the_protocol(aimock_program: list[str], tmp_path: Path) -> None:
-    """Between the command and the local endpoint, aimock records what both sides say, and finds nothing wrong."""
-    local = profile(tmp_path, '[endpoint]\nkind = "local"\n', name="served")
+    """Between the command, with a tool, and the local endpoint, aimock records both sides and finds nothing wrong."""
+    script = """
+[endpoint]
+kind = "local"
+script = [
+  { match = 'order (\\d+)', reply = "I look.", calls = [{ name = "look_up", arguments = { order = '\\1' } }] },
+  { output = 'order', reply = "It is shipped." },
+]
+"""
+    local = profile(tmp_path, script, name="served")
     server = Command("serve-local", "--listen", "127.0.0.1:0", "--profile", local, folder=tmp_path)
     assert server.process.stdout
     upstream = server.process.stdout.readline().decode().strip().removesuffix("v1")
     with wave.open(str(tmp_path / "question.wav"), "wb") as question:
         question.setparams((1, 2, 24_000, 0, "NONE", ""))
-        question.writeframes(said("Hello?") + silence(600))
+        question.writeframes(said("Order 7?") + silence(600))
     rest = """
 [model]
 name = "gpt-live-1"
 [session]
 type = "live"
-delegation = { type = "client" }
 audio = { format = { type = "audio/pcm", rate = 24000 } }
+[session.delegation]
+type = "responses"
+responses = { model = "gpt-5.2" }
+[[tools]]
+name = "look_up"
+parameters = { type = "object", properties = { order = { type = "string" } } }
+run = { kind = "command", argv = ["cat"] }
 [input]
 kind = "file"
 path = "question.wav"
@@ -389,8 +403,10 @@ path = "said.jsonl"
     server.send_signal(signal.SIGTERM)
 
     assert (ended.code, server.end().code) == (0, 0), ended.stderr
-    rows = [json.loads(line)["text"] for line in (tmp_path / "said.jsonl").read_text().splitlines()]
-    assert sorted(rows) == ["Hello?", "You said: Hello?"]
+    rows = [json.loads(line) for line in (tmp_path / "said.jsonl").read_text().splitlines()]
+    # A tool that takes its time makes two turns of what is said before and after it.
+    said_by = {role: " ".join(row["text"] for row in rows if row["role"] == role) for role in ("user", "assistant")}
+    assert said_by == {"user": "Order 7?", "assistant": "I look. It is shipped."}
     (recorded,) = (tmp_path / "recorded").glob("openai-live-*.json")
     (fixture,) = json.loads(recorded.read_text())["fixtures"]
     live = fixture["response"]["live"]
