@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, is_hypothesis_test
 from hypothesis import settings as hypothesis_settings
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.helpers.forked_process import forker
 from tests.helpers.log_capture import log_restored
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -54,6 +55,11 @@ def _waits(nodeid: str) -> bool:
     """Whether a test is one of those that wait more than they compute."""
     _, room, *file = nodeid.partition("::")[0].split("/")
     return not file or room in WAITING
+
+
+def pytest_xdist_setupnodes() -> None:
+    """Start the forker of commands before the workers, or each would start one of its own."""
+    forker()
 
 
 class RoomScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types

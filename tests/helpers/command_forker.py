@@ -5,6 +5,7 @@ import json
 import os
 import pkgutil
 import runpy
+import select
 import signal
 import socket
 import sys
@@ -17,24 +18,34 @@ _REQUEST_BYTES = 1 << 20
 _FILES = 4
 
 
-def serve(channel: socket.socket) -> None:
+def serve(listener: socket.socket) -> None:
     """Fork the command for each request, until nobody is left to make one.
 
+    Args:
+        listener: Where those who make requests connect; the first has done so.
     A request is a JSON object (`program`, `arguments`, `folder`, `environment`, `before`, `terminal`) with four files:
     the standard streams, and a pipe that is told the process's id and how it ended.
     """
     _import_all()
     # Nobody waits for those that wait for the command.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    while True:
-        data, files, *_ = socket.recv_fds(channel, _REQUEST_BYTES, _FILES)
-        if not data:
-            return
-        if os.fork() == 0:
-            channel.close()
-            _watch(json.loads(data), files)
-        for file in files:
-            os.close(file)
+    channels = [listener.accept()[0]]
+    while channels:
+        for ready in select.select([listener, *channels], [], [])[0]:
+            if ready is listener:
+                channels.append(listener.accept()[0])
+                continue
+            data, files, *_ = socket.recv_fds(ready, _REQUEST_BYTES, _FILES)
+            if not data:
+                ready.close()
+                channels.remove(ready)
+                continue
+            if os.fork() == 0:
+                for each in (listener, *channels):
+                    each.close()
+                _watch(json.loads(data), files)
+            for file in files:
+                os.close(file)
 
 
 def _import_all() -> None:

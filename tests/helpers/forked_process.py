@@ -8,31 +8,46 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
+_ADDRESS = "TEST_FORKER"
 _ENDED_BYTES = 8
 """A report's: the process's id, and its status as `waitpid` has it."""
 
 
 @cache
-def _forker() -> socket.socket:
-    """The channel to this worker's forker, which ends when the channel is closed."""
-    ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    program = [sys.executable, "-m", "tests.helpers.command_forker", str(its.fileno())]
-    root = Path(__file__).resolve().parents[2]
-    process = subprocess.Popen(program, cwd=root, stdin=subprocess.DEVNULL, pass_fds=[its.fileno()])
-    its.close()
+def forker() -> socket.socket:
+    """A channel to the forker, which is started by whoever asks first, for the processes that it starts too.
+
+    It ends with the last channel.
+    """
+    channel = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    if address := os.environ.get(_ADDRESS):
+        channel.connect(address)
+        return channel
+    folder = tempfile.TemporaryDirectory(prefix="forker-")
+    address = f"{folder.name}/socket"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(address)
+        listener.listen()
+        channel.connect(address)
+        program = [sys.executable, "-m", "tests.helpers.command_forker", str(listener.fileno())]
+        root = Path(__file__).resolve().parents[2]
+        process = subprocess.Popen(program, cwd=root, stdin=subprocess.DEVNULL, pass_fds=[listener.fileno()])
+    os.environ[_ADDRESS] = address
 
     def end() -> None:
-        ours.close()
+        channel.close()
         process.wait()
+        folder.cleanup()
 
     atexit.register(end)
-    return ours
+    return channel
 
 
 class ForkedProcess:
@@ -78,7 +93,7 @@ class ForkedProcess:
             "before": before,
             "terminal": terminal is not None,
         }
-        socket.send_fds(_forker(), [json.dumps(request).encode()], [*given, told])
+        socket.send_fds(forker(), [json.dumps(request).encode()], [*given, told])
         for file in (*given, told):
             os.close(file)
         self._read_report(4, None)
