@@ -145,9 +145,9 @@ class Peer(asyncio.Protocol):
                 self._transport.write(event("input_audio_buffer.committed", previous_item_id="item_0", item_id=item_id))
                 if self._transcribes:
                     self._transport.write(transcription(item_id))
-            case {"type": "session.update", "session": {"type": "transcription"}}:
+            case {"type": "session.update", "session": {"type": "transcription"} as asked}:
                 self._transcribes = True
-                self._transport.write(_UPDATED)
+                self._transport.write(event("session.updated", session=asked))
             case {"type": "session.update"}:
                 self._transport.write(_UPDATED)
             case {"type": "response.create"}:

@@ -40,7 +40,7 @@ def loudness(pcm: bytes) -> float:
     return audioop.rms(pcm, _WIDTH) / FULL_SCALE
 
 
-def peak(pcm: bytes) -> int:
+def peak(pcm: bytes | memoryview) -> int:
     """The greatest distance of a sample from silence, up to full scale."""
     return audioop.max(pcm, _WIDTH)
 

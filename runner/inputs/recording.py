@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from runner.session.session import Session
     from runner.settings.input import FileInput
 
-_READ_S = 0.5
-"""How much of a recording is read at a time, in seconds."""
+_READ_S, _READ_FAST_S = 0.5, 2.0
+"""How much of a recording is read at a time, in seconds: at the pace of speech, and else."""
 _AHEAD = 2
 """How many such pieces wait to be sent."""
-_FAST_MS = 200
+_FAST_MS = 500
 """How much is sent at a time where the pace is not that of speech, in milliseconds."""
 
 
@@ -75,7 +75,9 @@ class RecordedInput(SessionInput):
         async with Sender(session, rate=file.rate, has_end=True) as sender:
             size_bytes = sender.frame_bytes if in_real_time else sender.form.size_bytes(_FAST_MS)
             async with (
-                read_ahead(_Encoded(file, sender).next, pieces=_AHEAD) as pieces,
+                read_ahead(
+                    _Encoded(file, sender, _READ_S if in_real_time else _READ_FAST_S).next, pieces=_AHEAD
+                ) as pieces,
                 aclosing(_frames(pieces, size_bytes)) as frames,
             ):
                 progress = self._progress = Progress(self._settings.path.name, file.duration_s)
@@ -109,10 +111,10 @@ class RecordedInput(SessionInput):
 class _Encoded:
     """A recording in the session's format, piece by piece."""
 
-    def __init__(self, file: RecordingFile, sender: Sender) -> None:
+    def __init__(self, file: RecordingFile, sender: Sender, piece_s: float) -> None:
         self._file = file
         self._sender = sender
-        self._samples = max(1, round(file.rate * _READ_S))
+        self._samples = max(1, round(file.rate * piece_s))
         self._is_over = False
 
     def next(self) -> bytes | None:

@@ -6,6 +6,8 @@ from array import array
 from bisect import bisect_left
 from typing import TYPE_CHECKING
 
+from runner.audio.samples import peak
+
 if TYPE_CHECKING:
     from runner.session.session import Session
 
@@ -18,8 +20,6 @@ _MARGIN_MS = 100
 """How much earlier than the speaker turn detection may end a turn, in milliseconds."""
 _LEAST_MS = 200
 """What is shorter is a noise after something was heard, in milliseconds."""
-_STEP = 3
-"""Every third sample tells how loud it is."""
 
 
 class SpokenAudio:
@@ -36,8 +36,8 @@ class SpokenAudio:
         self._session = session
         self._peaks = array("H")
         """How loud each block is."""
-        self._block: list[int] = []
-        self._block_samples = 0
+        self._block_peak = self._block_bytes = 0
+        """How loud the block is that has begun, and how much of it there is."""
         self._pending = session.state.pending
         self._sent_ms = self._before_ms = 0.0
         """How much was sent, and how much of it on connections before the present one."""
@@ -49,15 +49,14 @@ class SpokenAudio:
 
     def take(self, pcm: bytes, rate: int) -> None:
         """Take in 16-bit samples that are about to be sent."""
-        samples = memoryview(pcm)[: len(pcm) // 2 * 2].cast("h")
-        size, at = max(1, rate * _BLOCK_MS // 1000), 0
+        samples = memoryview(pcm)[: len(pcm) // 2 * 2]
+        size_bytes, at = 2 * max(1, rate * _BLOCK_MS // 1000), 0
         while at < len(samples):
-            piece = samples[at : at + size - self._block_samples]
+            piece = samples[at : at + size_bytes - self._block_bytes]
             at += len(piece)
-            self._block_samples += len(piece)
-            heard = piece[::_STEP].tolist()
-            self._block += (max(heard), -min(heard))
-            if self._block_samples >= size:
+            self._block_bytes += len(piece)
+            self._block_peak = max(self._block_peak, peak(piece))
+            if self._block_bytes >= size_bytes:
                 self._end_block()
 
     def sent(self, duration_ms: float) -> None:
@@ -69,7 +68,7 @@ class SpokenAudio:
     def rest_s(self) -> float:
         """How long it takes to hear what turn detection has not come to, in seconds; 0 where nothing was said there."""
         self._look()
-        if self._block:
+        if self._block_bytes:
             self._end_block()
         said = self._said(self._reached_ms, self._sent_ms)
         return (said[-1] + _BLOCK_MS - self._reached_ms) / 1000 if said else 0.0
@@ -97,5 +96,5 @@ class SpokenAudio:
         return said if len(said) * _BLOCK_MS >= (_LEAST_MS if start_ms else _BLOCK_MS) else []
 
     def _end_block(self) -> None:
-        self._peaks.append(min(max(self._block), 0xFFFF))
-        self._block, self._block_samples = [], 0
+        self._peaks.append(self._block_peak)
+        self._block_peak = self._block_bytes = 0

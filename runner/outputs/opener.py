@@ -59,6 +59,8 @@ async def open_outputs(
         playback = _playback(profile, outputs, words) if is_played else None
         return Outputs([*outputs, *words], journal, playback)
 
+    if not (profile.outputs or profile.journal or stdout.shows_words):
+        return Outputs([])
     # Opening a named pipe waits for its reader; a thread that hangs there must not block another output.
     return await anyio.to_thread.run_sync(opened, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1))
 
