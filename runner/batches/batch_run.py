@@ -77,10 +77,13 @@ class BatchRun:
             raise UsageError(msg, hint="--results names another file")
         kept = ResultsFile(results) if results.exists() else None
         try:
-            if kept and retries_failed:
-                kept.forget_failed()
             self._done = kept.read(self._take) if kept else {}
             self.totals.rows = self._plan.check(results, self._done)
+            if kept and retries_failed and self.totals.failed:
+                # Only now is it known that they are the results of these rows.
+                kept.forget_failed()
+                self.totals = BatchTotals(self.totals.rows)
+                self._done = kept.read(self._take)
         except BaseException:
             if kept:
                 kept.close()

@@ -70,7 +70,7 @@ class ResultsFile:
             UsageError: The file holds something else than results, or two of one row.
         """
         digests: dict[RowKey, str] = {}
-        torn = b""
+        torn, self._size_bytes = b"", 0
         for number, line in enumerate(self._lines(), 1):
             if not line.endswith(b"\n") and _is_begun(line):
                 torn = line
@@ -113,7 +113,6 @@ class ResultsFile:
             raise _unwritten(beside, error) from None
         before, self._file = self._file, _opened(self.path)
         before.close()
-        self._size_bytes = 0
 
     async def write(self, result: BatchResult) -> None:
         """Append a result; it returns when it is on the disk, together with others that wait.

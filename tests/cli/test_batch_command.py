@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.command_process import Command, local
+from tests.helpers.hearing_peers import recording, tone
 
 ROWS = 24
 PATIENCE_S = 50
@@ -97,3 +98,28 @@ def test_rows_and_results_that_cannot_be_used_are_refused_before_anything_runs(f
     assert first == "rt-run: rows.jsonl:2: the id '1' stands in line 1 already; every row has an id of its own"
     assert second.startswith("rows.jsonl:3: input is missing, and the profile's own is stdin; ")
     assert not (folder / "results.jsonl").exists()
+
+
+def test_failed_rows_are_run_again_where_that_is_asked_for(folder: Path) -> None:
+    """Exit code 1 while some have failed; a file of other results is refused before any of its lines is removed."""
+    rows = ['{"id": "1", "input": "Hello"}\n', '{"id": "2", "input": {"file": "said.wav"}}\n']
+    (folder / "rows.jsonl").write_text("".join(rows))
+    (folder / "said.wav").write_text("no recording")
+
+    failed = batch(folder).end()
+    before = (folder / "results.jsonl").read_bytes()
+    (folder / "said.wav").unlink()
+    recording(folder / "said.wav", tone(0.5))
+    (folder / "rows.jsonl").write_text(rows[0].replace("Hello", "Good-bye") + rows[1])
+    other = batch(folder, "--retry-failed").end()
+    refused = (folder / "results.jsonl").read_bytes()
+    (folder / "rows.jsonl").write_text("".join(rows))
+    again = batch(folder).end()
+    retried = batch(folder, "--retry-failed").end()
+
+    assert (failed.code, other.code, again.code, retried.code) == (1, 2, 1, 0)
+    assert "1 failed: " in failed.stdout
+    assert failed.logged("row_failed")["row"] == "2"
+    assert "says something else than the one that results.jsonl has a result of" in other.stderr
+    assert before == refused
+    assert [each["status"] for each in results(folder)] == ["succeeded", "succeeded"]
