@@ -56,6 +56,8 @@ class ResultsFile:
         """How many of the taken lines are on the disk."""
         self._turn = anyio.Lock()
         self._writing = threading.Lock()
+        self._counting = threading.Lock()
+        """Held while a line is taken, or all that wait are: the thread that writes looks at them too."""
 
     def read(self, take: Callable[[BatchResult], None]) -> dict[RowKey, str]:
         """Read what there is, and cut off what a crash has left of a line.
@@ -120,17 +122,22 @@ class ResultsFile:
         Raises:
             OutputError: It cannot be written; what was written of it is cut off.
         """
-        self._waiting.append(result.line())
-        self._taken = number = self._taken + 1
+        line = result.line()
+        with self._counting:
+            self._waiting.append(line)
+            self._taken = number = self._taken + 1
         async with self._turn:
             if self._written < number:
                 await anyio.to_thread.run_sync(self._put_waiting, abandon_on_cancel=True)
 
     async def aclose(self) -> None:
-        """Write what waits, in bounded time, and close the file; raises `OutputError`."""
+        """Write what waits, in bounded time, and close the file; raises `OutputError` where not all was written."""
         try:
             with anyio.move_on_after(_CLOSE_S, shield=True):
                 await anyio.to_thread.run_sync(self._put_waiting, abandon_on_cancel=True)
+            if self._written < self._taken:
+                msg = f"{self._taken - self._written} results could not be written to {self.path} in time"
+                raise OutputError(msg, hint="their rows run again with the next start")
         finally:
             self._file.close()
 
@@ -140,8 +147,8 @@ class ResultsFile:
 
     def _put_waiting(self) -> None:
         with self._writing:
-            lines, taken = self._waiting, self._taken
-            self._waiting = []
+            with self._counting:
+                lines, taken, self._waiting = self._waiting, self._taken, []
             if not lines:
                 return
             data = b"".join(lines)

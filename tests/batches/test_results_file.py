@@ -52,6 +52,23 @@ async def test_results_that_come_together_are_all_written(tmp_path: Path) -> Non
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+async def test_a_result_that_comes_while_others_are_written_is_not_lost(tmp_path: Path) -> None:
+    """The thread that writes may take what waits at any moment, while a result is made a line too."""
+    file = ResultsFile(tmp_path / "results.jsonl")
+
+    class InterruptedResult(BatchResult):
+        def line(self) -> bytes:
+            file._put_waiting()
+            return super().line()
+
+    await file.write(result("1"))
+    file._waiting.append(result("2").line())
+    await file.write(InterruptedResult.model_validate(result("3").model_dump()))
+    await file.aclose()
+
+    assert [each.id for each in read(tmp_path / "results.jsonl")] == ["1", "2", "3"]
+
+
 @pytest.mark.parametrize("torn", ['{"id": "2", "run": 1, "di', '{"i', '{"id": "2"}'])
 async def test_a_torn_last_line_is_cut_off(tmp_path: Path, torn: str) -> None:
     """It has no end of line, however much of it was written; the next result begins where it began."""
