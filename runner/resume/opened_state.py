@@ -39,6 +39,7 @@ def open_state(path: Path, header: StateHeader, *, is_fresh: bool) -> tuple[Stat
     try:
         data = file.read()
         saved = _known(file, data, header, is_fresh=is_fresh)
+        file.hide()
         if saved is None or saved.over:
             saved = SavedState(header)
             file.replace(first_line(header))

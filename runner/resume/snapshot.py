@@ -45,7 +45,9 @@ class Snapshot:
 
     def leave_out(self, item_ids: Iterable[str]) -> None:
         """Miss these items no longer."""
-        self._left_out.update(item_ids)
+        for each in item_ids:
+            self._left_out.add(each)
+            self._signs.pop(each, None)
         self._ids = list(self._saved.items)
 
     def change(self, state: SessionState, calls: dict[str, CallProgress], **told: Any) -> StateChange | None:
@@ -78,6 +80,8 @@ class Snapshot:
     def _kept(self, state: SessionState) -> list[Item]:
         """The items that are written down: those that are finished, as far as the file has room."""
         items, flying = state.conversation.items, state.pending.active
+        if len(self._left_out) > len(items):
+            self._left_out.intersection_update(each.id for each in items)
         return [
             *(each for each in items[:-WATCHED] if each.id in self._signs),
             *(each for each in items[-WATCHED:] if _is_kept(each, flying) and each.id not in self._left_out),
@@ -132,7 +136,7 @@ def _sign(item: Item) -> tuple[object, ...]:
         item.heard_ms,
         item.audio_characters,
         item.call_id,
-        len(item.parts),
+        *map(len, item.parts.values()),
         *item.wholes.values(),
     )
 
@@ -170,7 +174,7 @@ def _work(state: SessionState, made: Collection[str]) -> SavedWork:
     if pending.turn == "committed":
         requests.append(SavedRequest.of(event={"type": "response.create"}))
     going_on = {each.event_id: state.rounds.turns.get(each.event_id) for each in requests if _goes_on(each)}
-    rounds = [each for each in state.rounds.open if each.calls and not _is_followed(each, going_on)]
+    rounds = [each for each in state.rounds.open if not _is_followed(each, going_on)]
     if not (requests or rounds):
         return _NOTHING
     first = {each.first_id for each in requests} | {each.turn_id for each in rounds}

@@ -50,6 +50,11 @@ class StateFile:
             msg = f"{self.name} cannot be read: {reason_of(error)}"
             raise InputError(msg) from None
 
+    def hide(self) -> None:
+        """Keep others from reading it, whatever they could before; where that cannot be, it stays as it is."""
+        with suppress(OSError):
+            os.fchmod(self._file.fileno(), 0o600)
+
     def cut(self, size_bytes: int) -> None:
         """Leave out what stands behind the first so many bytes: a line that was never written whole."""
         try:
@@ -111,7 +116,6 @@ class StateFile:
             try:
                 self._lock(file)
                 if self._is_there(file):
-                    os.fchmod(file.fileno(), 0o600)
                     if is_new:
                         sync_folder(self.path.parent)
                     return file

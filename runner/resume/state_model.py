@@ -91,7 +91,7 @@ class SavedRound(StateRecord):
     response_id: str
     turn_id: str = ""
     number: int
-    calls: tuple[SavedCall, ...]
+    calls: tuple[SavedCall, ...] = ()
     has_words: bool = False
     standing: Literal["going-on", "interrupted", "spent"] = "going-on"
 

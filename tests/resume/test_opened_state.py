@@ -94,10 +94,11 @@ def test_what_is_not_its_own_is_refused_and_left_alone(
     """The state of another profile, variable or version, a damaged one, and a file that is none."""
     path = tmp_path / "state"
     path.write_bytes(data)
+    path.chmod(0o644)
     with pytest.raises(kind, match=message) as refused:
         opened(path)
 
-    assert path.read_bytes() == data
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (data, 0o644)
     assert refused.value.hint
     if b"rt-run" in data:
         assert opened(path, is_fresh=True).items == {}

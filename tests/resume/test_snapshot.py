@@ -128,6 +128,10 @@ def test_every_change_of_a_conversation_is_written_once() -> None:
     )
 
     assert texts(run.read) == [("b", "two"), ("c", "three"), ("said", "fourfive")]
+    # What an odd endpoint adds to an item that is over.
+    late = {"type": "response.output_text.delta", "response_id": "r", "item_id": "b", "content_index": 1}
+    run.hear({**late, "delta": " and"}, {**late, "delta": " a half"})
+    assert texts(run.read)[0] == ("b", "two and a half")
     again = run.resumed()
     assert [looks(each) for each in again.state.conversation.items] == [
         looks(each) for each in run.state.conversation.items

@@ -32,6 +32,7 @@ def test_what_is_appended_is_there_and_its_owners_alone(tmp_path: Path) -> None:
     file.close()
     path.chmod(0o644)
     again = StateFile(path)
+    again.hide()
 
     assert again.read() == b"one\ntwo\n"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
