@@ -31,10 +31,14 @@ class Problem(NamedTuple):
 
     def __str__(self) -> str:
         place = Place(self.file, self.line, self.column)
+        key = self.key
+        if not self.line and key.startswith("variables."):
+            # Whoever gives a variable its value knows it by its name.
+            key = key.removeprefix("variables.").removesuffix(".default")
         # A flag names its key already.
         text = f"{place}: {self.problem}"
-        if self.key and not str(place).endswith(f" {self.key}"):
-            text = f"{place}: {self.key}: {self.problem}"
+        if key and not str(place).endswith(f" {key}"):
+            text = f"{place}: {key}: {self.problem}"
         between = "\n  hint: " if "\n" in text else "; "
         return f"{text}{between}{self.hint}" if self.hint else text
 

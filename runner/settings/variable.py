@@ -64,7 +64,8 @@ class Variable(Section):
         if value is None:
             return ""
         if not self.min_length <= len(value) <= self.max_length:
-            return f"must have {self.min_length} to {self.max_length} characters, and has {len(value)}"
+            bounds = f"{self.min_length} to {self.max_length}" if self.min_length else f"at most {self.max_length}"
+            return f"must have {bounds} characters, and has {len(value)}"
         if self.pattern and not re.fullmatch(self.pattern, value):
             return f"must match {self.pattern}"
         return ""
