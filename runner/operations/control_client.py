@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from runner.errors import CommandRefused, RunnerError, SessionAbsent, UsageError, reason_of
 from runner.operations.control_protocol import PROTOCOL, line_of
-from runner.operations.control_socket import is_stale, socket_folders
+from runner.operations.control_socket import is_stale, socket_paths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -143,8 +143,7 @@ def found_sockets(environ: Mapping[str, str], *, within_s: float = GREETING_S) -
     """
     found: list[FoundSocket] = []
     until_s = monotonic() + within_s
-    paths = [path for folder in socket_folders(environ) for path in sorted(folder.glob("*.sock"))]
-    for path in (each for each in paths if not is_stale(each)):
+    for path in (each for each in socket_paths(environ) if not is_stale(each)):
         try:
             client = ControlClient(path, within_s=max(_LEAST_S, until_s - monotonic()))
         except SessionAbsent:

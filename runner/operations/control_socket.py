@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import glob
 import os
+import re
 import socket
 import stat
 from contextlib import contextmanager, suppress
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from runner.settings.control import ControlSettings
 
 _SERVICES = Path("/run/rt-run")
+_PLACEHOLDER = re.compile(r"\{\w+\}")
 _MODE = 0o600
 _FOLDER_MODE = 0o700
 _BACKLOG = 64
@@ -49,6 +52,14 @@ def socket_path(settings: ControlSettings, names: Mapping[str, str], environ: Ma
         hint = f"a socket's path has {LONGEST_SOCKET_BYTES} bytes at most; name a shorter one: control.path"
         raise ProfileError(msg, hint=hint, code="control-path")
     return path
+
+
+def socket_paths(environ: Mapping[str, str]) -> list[Path]:
+    """The sockets in these folders, and before them what `control.path` in the environment names, as in a container."""
+    named = "*".join(map(glob.escape, _PLACEHOLDER.split(environ.get("RT_RUN_CONTROL__PATH", ""))))
+    inside = [path for folder in socket_folders(environ) for path in sorted(folder.glob("*.sock"))]
+    found = sorted(glob.glob(named))  # noqa: PTH207  # the pattern is a whole path
+    return [*dict.fromkeys([*map(Path, found), *inside])]
 
 
 def socket_folders(environ: Mapping[str, str]) -> Iterator[Path]:

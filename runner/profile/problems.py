@@ -37,7 +37,7 @@ class Problem(NamedTuple):
             key = key.removeprefix("variables.").removesuffix(".default")
         # A flag names its key already.
         text = f"{place}: {self.problem}"
-        if key and not str(place).endswith(f" {key}"):
+        if key and not str(place).endswith((f" {key}", f" {self.key}")):
             text = f"{place}: {key}: {self.problem}"
         between = "\n  hint: " if "\n" in text else "; "
         return f"{text}{between}{self.hint}" if self.hint else text

@@ -32,8 +32,6 @@ max_delay_s = 0.1
 [http]
 listen = "127.0.0.1:9464"
 reconnect_grace_s = 1
-[control]
-path = "/run/rt-run/control.sock"
 """
 
 pytestmark = [
@@ -100,7 +98,8 @@ async def test_a_container_is_as_healthy_as_its_session(profiles: Path) -> None:
     with anyio.fail_after(2 * PATIENCE_S):
         async with serving(script, door=lambda _: refusal(503) if is_away else None) as (port, _):
             (profiles / "trial.toml").write_text(PROFILE.format(port=port))
-            named = ["--name", "rt-run-trial", "--network", "host", *limits, *mounts, *health, IMAGE]
+            control = ["--env", "RT_RUN_CONTROL__PATH=/run/rt-run/control.sock"]
+            named = ["--name", "rt-run-trial", "--network", "host", *control, *limits, *mounts, *health, IMAGE]
             begun = await podman("run", "--detach", "--replace", *named, "--profile", "trial")
             try:
                 assert begun.returncode == 0, begun.stderr
@@ -108,8 +107,7 @@ async def test_a_container_is_as_healthy_as_its_session(profiles: Path) -> None:
                 first = await podman("exec", "rt-run-trial", "cat", "/proc/1/cmdline")
                 user = await podman("exec", "rt-run-trial", "id", "-u")
                 written = await podman("exec", "rt-run-trial", "touch", "/opt/there")
-                control = ["--socket", "/run/rt-run/control.sock", "trial", "status"]
-                status = await podman("exec", "rt-run-trial", "rt-run", "ctl", *control)
+                status = await podman("exec", "rt-run-trial", "rt-run", "ctl", "trial", "status")
                 is_away = True
                 may_leave.set()
                 await until(is_well=False)

@@ -9,7 +9,7 @@ import pytest
 
 from runner.errors import OutputError, ProfileError
 from runner.operations.control_client import found_sockets
-from runner.operations.control_socket import listening, socket_folders, socket_path
+from runner.operations.control_socket import listening, socket_folders, socket_path, socket_paths
 from runner.settings.control import LONGEST_SOCKET_BYTES, ControlSettings
 
 NAMES = {"profile": "support", "run_id": "0123456789ab", "session": "1", "started": "now"}
@@ -98,6 +98,23 @@ def test_sockets_are_looked_for_where_processes_have_them(tmp_path: Path) -> Non
 
     assert (found.path.name, found.client) == ("silent.sock", None)
     assert list(socket_folders(environ))[:2] == [tmp_path, tmp_path / "user" / "rt-run"]
+
+
+def test_a_socket_that_the_environment_names_is_found(tmp_path: Path) -> None:
+    """Wherever it is, for whatever profile it was named: a container's, by who runs a command in it."""
+    folder = tmp_path / "a[b]"
+    folder.mkdir()
+    for name in ("sales", "support"):
+        (folder / f"{name}.sock").touch()
+    (folder / "other.log").touch()
+
+    def named(path: str) -> list[str]:
+        environ = {"RT_RUN_CONTROL__PATH": str(folder / path), "RUNTIME_DIRECTORY": str(folder)}
+        return [each.name for each in socket_paths(environ) if each.parent == folder]
+
+    assert named("support.sock") == ["support.sock", "sales.sock"]
+    assert named("{profile}.sock") == named("gone.sock") == ["sales.sock", "support.sock"]
+    assert not [each for each in socket_paths({}) if each.parent == Path()]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")

@@ -68,7 +68,7 @@ def test_a_file_holds_texts_numbers_and_booleans(given: Callable[..., LoadedProf
         (["customer"], None, "--var customer: must be NAME=VALUE; such as customer=Ada"),
         (["order=x"], None, "--var order: must match \\d+"),
         (["customer=123456789"], None, "--var customer: must have at most 8"),
-        ([], '{"customer": [1]}', "--vars v.json: variables.customer: must be a text, a number, or true or false"),
+        ([], '{"customer": [1]}', "--vars v.json: customer: must be a text, a number, or true or false"),
         ([], '{"custmer": 1}', "--vars v.json: the profile has no variable 'custmer'; did you mean customer?"),
         ([], "[1]", "--vars v.json: must hold one JSON object, a value for each variable"),
         ([], "{", "--vars v.json: is not JSON"),

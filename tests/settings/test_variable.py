@@ -28,7 +28,7 @@ def test_a_value_has_no_control_characters(given: str, value: str) -> None:
         ({"default": "12", "pattern": r"\d+"}, ""),
         ({"default": "12a", "pattern": r"\d+"}, r"must match \d+"),
         ({"default": "", "min_length": 1}, "must have 1 to 1000 characters, and has 0"),
-        ({"default": "abcd", "max_length": 3}, "must have 0 to 3 characters, and has 4"),
+        ({"default": "abcd", "max_length": 3}, "must have at most 3 characters, and has 4"),
         ({"required": True, "min_length": 1}, ""),
     ],
 )
