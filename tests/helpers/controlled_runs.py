@@ -15,6 +15,7 @@ from runner.operations.control_client import ControlClient
 from runner.operations.control_server import controlled
 from runner.profile import LoadedProfile
 from runner.profile.origins import Origins
+from runner.profile.session_source import Fallback
 from runner.runs.fleet import Fleet
 from runner.settings.control import ControlSettings
 from runner.settings.profile import Profile
@@ -78,6 +79,7 @@ async def controlled_runs(
     names: Sequence[str] = (NAME,),
     file: str = "control.sock",
     waits: bool = True,
+    fallbacks: Sequence[Fallback] = (),
 ) -> AsyncIterator[Controlled]:
     """Runs of these profiles that are open, with a control socket in this folder.
 
@@ -87,9 +89,10 @@ async def controlled_runs(
         names: Their names.
         file: The name of the socket.
         waits: Whether to wait until all sessions are open.
+        fallbacks: The profiles that take over where one of theirs fails.
     """
     loaded = [
-        LoadedProfile(profile, name, folder / f"{name}.toml", Origins({}))
+        LoadedProfile(profile, name, folder / f"{name}.toml", Origins({}), fallbacks=tuple(fallbacks))
         for profile, name in zip(profiles, names, strict=True)
     ]
     fleet = Fleet(loaded, None, 1.0)
