@@ -18,7 +18,9 @@ from runner.local.server.server_websocket import PeerGone
 from runner.protocol.session_format import format_of
 
 _CLIENT_TIMEOUT_S: Final = 30.0
-_STREAMED: Final = frozenset({"input_audio_buffer.append", "session.input_audio_buffer.append"})
+_STREAMED: Final = frozenset(
+    {"input_audio_buffer.append", "session.input_audio_buffer.append", "session.input_audio.append"}
+)
 """Client events that come as a stream: only the first of them is awaited, the clock paces what follows."""
 _UNSENDABLE: Final = frozenset({1004, 1005, 1006, 1015})
 

@@ -210,16 +210,17 @@ async def test_a_client_that_says_less_is_not_waited_for_ever(
     assert logged.getvalue().count("client_event_missing") == 1
 
 
-async def test_a_stream_of_audio_is_not_counted() -> None:
+@pytest.mark.parametrize("kind", ["input_audio_buffer.append", "session.input_audio.append"])
+async def test_a_stream_of_audio_is_not_counted(kind: str) -> None:
     """A client may send its audio in larger pieces; once it has begun, the clock alone counts."""
-    records = [*(went(number, "input_audio_buffer.append") for number in range(50)), came(50, "a")]
+    records = [*(went(number, kind) for number in range(50)), came(50, "a")]
     async with listening(PlaybackApp(records, speed=0)) as port:
 
         def script() -> Any:
             with dial(port) as socket:
                 socket.send("[not JSON")
                 socket.send("[]")
-                told(socket, "input_audio_buffer.append", audio="AAAA")
+                told(socket, kind, audio="AAAA")
                 return heard(socket)["type"]
 
         assert await in_thread(script) == "a"
