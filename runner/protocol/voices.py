@@ -86,10 +86,15 @@ class Voices:
         return False
 
     def fallen_silent(self, at_s: float, pause_s: float | None = None) -> list[Voice]:
-        """The voices whose turns are over by now, and end; a pause may be given that is enough for that, in seconds."""
+        """The voices whose turns are over by now, and end; a pause may be given that is enough for that, in seconds.
+
+        What has been answered was said before its answer, though its words may have come all at once and late.
+        """
         enough_s = PAUSE_S if pause_s is None else pause_s
-        silent = [voice for voice, turn in self._turns.items() if at_s >= turn.heard_s + enough_s]
-        return [self.end(voice) for voice in silent]
+        turns = self._turns.items()
+        silent = [voice for voice, turn in turns if at_s >= turn.heard_s + enough_s]
+        answered = [voice for voice, turn in turns if turn.followed_ms is not None and OTHER[voice] in silent]
+        return [self.end(voice) for voice in dict.fromkeys((*answered, *silent))]
 
     def end(self, voice: Voice) -> Voice:
         """End the turn of a voice, if there is one."""

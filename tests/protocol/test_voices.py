@@ -48,3 +48,13 @@ def test_silence_ends_a_turn() -> None:
     assert voices.fallen_silent(11.0 + PAUSE_S) == ["user"]
     assert voices.fallen_silent(41.0 + PAUSE_S) == ["assistant"]
     assert voices.sound("assistant", 50.0) is True
+
+
+def test_what_was_answered_ends_before_its_answer() -> None:
+    """Its words may come late and all at once, so that they seem to last longer than the answer."""
+    voices = Voices()
+    voices.add("assistant", SpeechPlace(0, 200, 0.2))
+    voices.add("user", SpeechPlace(400, 1400, 2.0))
+    assert voices.fallen_silent(0.5 + PAUSE_S) == ["assistant"]
+    voices.add("assistant", SpeechPlace(1900, 2000, 2.1))
+    assert voices.fallen_silent(2.3 + PAUSE_S) == ["user", "assistant"]
