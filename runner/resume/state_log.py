@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from runner import logs
 from runner.errors import OutputError
-from runner.resume.saved_state import first_line, line
+from runner.resume.saved_state import line
 from runner.resume.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -54,10 +54,13 @@ class StateLog:
         if self.file.size_bytes + len(data) <= min(self._max_bytes, max(_LEAST_BYTES, 2 * self._whole_bytes)):
             self._due.append(partial(self.file.append, data))
             return
-        if self._whole_bytes > self._max_bytes // 2 and (gone := self.saved.cut(self._max_bytes // 2)):
+        lines = self.saved.lines()
+        if len(lines) > self._max_bytes // 2 and (gone := self.saved.cut(self._max_bytes // 2)):
             self.snapshot.leave_out(gone)
             logs.logger().warning("state_cut", path=str(self.file.path), items=len(gone))
-        self._due.append(partial(self._rewrite, self.saved.whole(), data))
+            lines = self.saved.lines()
+        self._whole_bytes = len(lines)
+        self._due.append(partial(self._rewrite, lines, data))
 
     def write(self) -> None:
         """Write all that was taken, which is on the disk when this returns; for a thread, since it blocks.
@@ -75,9 +78,7 @@ class StateLog:
         with self._turn:
             self.file.close()
 
-    def _rewrite(self, whole: StateChange, data: bytes) -> None:
-        lines = first_line(self.saved.header) + line(whole)
-        self._whole_bytes = len(lines)
+    def _rewrite(self, lines: bytes, data: bytes) -> None:
         try:
             self.file.replace(lines)
         except OutputError:
