@@ -24,7 +24,7 @@ import structlog
 from runner.log_repeats import LineRepeats
 from runner.log_writer import LenientStream, LogWriter, QueuedStream, StreamTarget
 from runner.redaction import excerpt
-from runner.standard_streams import STDERR, STDOUT, are_one_place, turns
+from runner.standard_streams import STDERR, STDOUT, are_one_place, kept, turns
 
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["auto", "console", "json"]
@@ -247,8 +247,10 @@ def _journald() -> ModuleType | None:
 
 def _stream_target() -> StreamTarget:
     # Where both are one file without `O_APPEND`, each descriptor would write over what the other has written.
-    descriptor = STDOUT if are_one_place(STDOUT, STDERR) else STDERR
-    return StreamTarget(descriptor, turns(descriptor))
+    if are_one_place(STDOUT, STDERR):
+        # One of its own, since that number may get another meaning.
+        return StreamTarget(os.dup(kept(STDOUT)), turns(STDOUT))
+    return StreamTarget(STDERR, turns(STDERR))
 
 
 def tell(text: str) -> None:

@@ -4,16 +4,20 @@ Where both are one file, pipe, terminal or journal, one rule decides: a log line
 five seconds at most, and then begins on a line of its own.
 """
 
+import fcntl
 import os
 import select
 import stat
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 from typing import Final, Protocol
 
 STDOUT: Final = 1
 STDERR: Final = 2
+_LOWEST_KEPT: Final = 10
 PATIENCE_S: Final = 5.0
 """How long a log line waits for the end of the text's line, in seconds."""
 
@@ -78,6 +82,37 @@ class LineTurns:
 _TURNS = {STDOUT: LineTurns(), STDERR: LineTurns()}
 
 
+_kept: dict[int, int] = {}
+"""By its number, where a standard descriptor leads while something else has the number."""
+
+
+def kept(descriptor: int) -> int:
+    """The descriptor that leads where this standard one does, whatever has its number at the moment."""
+    return _kept.get(descriptor, descriptor)
+
+
+@contextmanager
+def replaced(descriptor: int, other: int) -> Iterator[None]:
+    """Have whoever knows a standard descriptor by its number, as the programs that are started do, write elsewhere.
+
+    Args:
+        descriptor: The standard descriptor, which is kept for those who ask for it.
+        other: Where its number leads for the length of the block.
+
+    Raises:
+        OSError: It is closed.
+    """
+    place = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _LOWEST_KEPT)
+    os.dup2(other, descriptor)
+    _kept[descriptor] = place
+    try:
+        yield
+    finally:
+        # It stays open: a thread that was abandoned in the middle of a write would write into what comes after it.
+        del _kept[descriptor]
+        os.dup2(place, descriptor)
+
+
 def turns(descriptor: int) -> LineTurns:
     """The turns on standard output or standard error: the same for both where they are one place."""
     return _TURNS[STDOUT if are_one_place(STDOUT, STDERR) else descriptor]
@@ -86,7 +121,7 @@ def turns(descriptor: int) -> LineTurns:
 def are_one_place(first: int, second: int) -> bool:
     """Whether what is written to two descriptors ends up in one file, pipe, terminal or journal."""
     try:
-        one, other, null = os.fstat(first), os.fstat(second), Path(os.devnull).stat()
+        one, other, null = os.fstat(kept(first)), os.fstat(kept(second)), Path(os.devnull).stat()
     except OSError:
         return False
     is_null = stat.S_ISCHR(one.st_mode) and one.st_rdev == null.st_rdev

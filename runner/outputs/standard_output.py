@@ -8,7 +8,7 @@ import anyio
 
 from runner.errors import RunnerError
 from runner.outputs.session_output import Fail
-from runner.standard_streams import STDOUT, turns
+from runner.standard_streams import STDOUT, kept, turns
 
 
 class StandardOutput:
@@ -36,7 +36,7 @@ class StandardOutput:
 
     def open(self) -> FileIO:
         """The descriptor as a file, which stays open when the file is closed."""
-        return FileIO(STDOUT, "wb", closefd=False)
+        return FileIO(kept(STDOUT), "wb", closefd=False)
 
     def title(self, profile: str, session: str) -> str:
         """What tells a session apart from the others: its profile, and its number where the profile has several."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import codecs
+import os
 import sys
 import threading
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from io import TextIOBase
 from typing import TYPE_CHECKING, Final
 
 from runner import logs
 from runner.redaction import excerpt
+from runner.standard_streams import STDOUT, kept, replaced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
 
 _LONGEST_CHARACTERS: Final = 1000
 _MOST_BEGUN: Final = 1024
+_PART_BYTES: Final = 65536
+_REST_S: Final = 0.5
+"""How long the end waits for what was printed last, in seconds."""
 
 
 class PrintedLines(TextIOBase):
@@ -33,11 +39,11 @@ class PrintedLines(TextIOBase):
 
     def isatty(self) -> bool:
         """Whether standard output is a terminal."""
-        return self._stdout.isatty()
+        return os.isatty(kept(STDOUT)) if _is_descriptor(self._stdout) else self._stdout.isatty()
 
     def fileno(self) -> int:
         """The descriptor of standard output."""
-        return self._stdout.fileno()
+        return kept(self._stdout.fileno())
 
     def writable(self) -> bool:
         """It can be written."""
@@ -72,10 +78,41 @@ def _log(line: str) -> None:
 
 @contextmanager
 def printing_to_log() -> Iterator[None]:
-    """Have what is printed in the block logged."""
+    """Have what is printed in the block logged, also by the programs that functions start and by libraries in C."""
     printed = PrintedLines(sys.stdout)
+    reads_descriptor = _is_descriptor(sys.stdout)
     try:
-        with redirect_stdout(printed):
+        with redirect_stdout(printed), _descriptor_read(printed) if reads_descriptor else nullcontext():
             yield
     finally:
         printed.end()
+
+
+def _is_descriptor(stream: TextIO) -> bool:
+    """Whether a stream is what the process has as standard output; a program may have put another in its place."""
+    try:
+        return stream.fileno() == STDOUT
+    except (OSError, ValueError):
+        return False
+
+
+@contextmanager
+def _descriptor_read(printed: PrintedLines) -> Iterator[None]:
+    """Log what is written to the descriptor of standard output."""
+    reading, writing = os.pipe()
+    reader = threading.Thread(target=_read, args=(reading, printed), name="rt-run printed", daemon=True)
+    reader.start()
+    try:
+        with os.fdopen(writing, "wb"), replaced(STDOUT, writing):
+            yield
+    finally:
+        # Whoever was started and still runs may go on to write for as long as the process is there.
+        reader.join(_REST_S)
+
+
+def _read(descriptor: int, printed: PrintedLines) -> None:
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    with os.fdopen(descriptor, "rb", buffering=0) as pipe:
+        while part := pipe.read(_PART_BYTES):
+            printed.write(decoder.decode(part))
+    printed.flush()

@@ -1,5 +1,6 @@
 """What functions print is no part of what a session says."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -10,11 +11,14 @@ from tests.helpers.command_process import Command, local
 from tests.helpers.log_capture import captured_log
 
 NOISY = """
+import os, subprocess
 print("imported")
 
 def look() -> str:
     "Look."
     print("looked", end="")
+    subprocess.run(["sh", "-c", "printf 'a child\\nhas looked'"])
+    os.write(1, b"\\xff a library\\n")
     return "seen"
 """
 PROFILE = """
@@ -39,7 +43,7 @@ def test_lines_are_logged_whole_and_bounded(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_standard_output_is_the_sessions(tmp_path: Path) -> None:
-    """A function that prints tears no answer."""
+    """A function that prints tears no answer, nor does a program that it starts."""
     (tmp_path / "profiles").mkdir()
     (tmp_path / "profiles" / "noisy_tool.py").write_text(NOISY)
     name = local(tmp_path, more=PROFILE)
@@ -47,5 +51,5 @@ def test_standard_output_is_the_sessions(tmp_path: Path) -> None:
     ended = Command("-p", name, "--ask", "hi", "--set", SCRIPT, folder=tmp_path).end()
 
     assert (ended.code, ended.stdout) == (0, "Done.\n"), ended.stderr
-    assert "imported" in ended.stderr
-    assert "looked" in ended.stderr
+    printed = [line["text"] for line in map(json.loads, ended.stderr.splitlines()) if line["event"] == "tool_printed"]
+    assert sorted(printed) == ["a child", "has looked\ufffd a library", "imported", "looked"]
