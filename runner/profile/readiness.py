@@ -3,7 +3,9 @@
 import os
 from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 from shutil import which
+from typing import Any
 
 from runner.errors import RunnerError
 from runner.installation import install_command
@@ -12,6 +14,7 @@ from runner.profile.load import LoadedProfile
 from runner.profile.problems import Problem, problem_at
 from runner.profile.references import READ_PATHS
 from runner.profile.tool_keys import tool_files, tool_programs
+from runner.profile.written_files import unwritable_here
 from runner.settings.control import runtime_folder
 from runner.settings.input import MicrophoneInput
 from runner.settings.output import SpeakerOutput
@@ -24,15 +27,12 @@ _FOLDERS = frozenset({"cwd", "path"})
 
 
 def missing_here(loaded: LoadedProfile) -> list[Problem]:
-    """A warning for each file and program that is not there, and for each library that is not installed."""
+    """A warning for each file and program that is not there, and for each library that is not installed.
+
+    Also for what is there, and in the way of what is to be written.
+    """
     tree = loaded.profile.model_dump(mode="json")
-    problems: list[Problem] = []
-    for key in (*READ_PATHS, *tool_files(tree)):
-        path = at(tree, key)
-        if isinstance(path, str) and not os.path.lexists(path):
-            what = "folder" if key[-1] in _FOLDERS and key[0] == "tools" else "file"
-            problem = f"there is no {what} {_shown(path)} on this machine"
-            problems.append(problem_at(loaded.origins.place(key), key, problem, code="file-missing"))
+    problems = [*_absent_files(loaded, tree), *unwritable_here(loaded)]
     for key in tool_programs(tree):
         program = at(tree, key)
         if isinstance(program, str) and which(program) is None:
@@ -70,6 +70,17 @@ def _missing_of_fallbacks(loaded: LoadedProfile) -> Iterator[Problem]:
 
 def _distribution(module: str) -> str:
     return module.replace(".", "-").replace("_", "-")
+
+
+def _absent_files(loaded: LoadedProfile, tree: dict[str, Any]) -> Iterator[Problem]:
+    for key in (*READ_PATHS, *tool_files(tree)):
+        path, is_folder = at(tree, key), key[-1] in _FOLDERS and key[0] == "tools"
+        if isinstance(path, str) and not os.path.lexists(path):
+            problem = f"there is no {'folder' if is_folder else 'file'} {_shown(path)} on this machine"
+            yield problem_at(loaded.origins.place(key), key, problem, code="file-missing")
+        elif isinstance(path, str) and not is_folder and Path(path).is_dir():
+            problem = f"{_shown(path)} is a folder on this machine"
+            yield problem_at(loaded.origins.place(key), key, problem, "name a file", code="file-missing")
 
 
 def absent_devices(loaded: LoadedProfile) -> list[Problem]:

@@ -273,6 +273,31 @@ def test_what_is_missing_here_is_a_problem_where_a_connection_is_asked_for(
     assert rt_run("check", "b.toml").code == 0
 
 
+def test_a_path_that_cannot_be_written_is_warned_of(rt_run: Any, tmp_path: Path) -> None:
+    """A folder where a file is to be, and a file where a folder is; what placeholders will make of it is left open."""
+    (tmp_path / "there").mkdir()
+    (tmp_path / "file").touch()
+    tables = [
+        *('[[outputs]]\nkind = "transcript"\npath = "{place}"', '[journal]\npath = "{place}"'),
+        *('[report]\npath = "{place}"', '[run.resume]\npath = "{place}"'),
+        '[report]\nspool = "{spool}"\nwebhook = {{ url = "https://example.com", secret = {{ env = "X" }} }}',
+    ]
+    for table in tables:
+        for place, spool, words in (
+            ("there", "file", "is a f"),
+            ("file/a.jsonl", "file/spool", "file is a file on this machine; name another place"),
+            ("file/{profile}/a.jsonl", "file/a/spool", "file is a file on this machine; name another place"),
+            ("there/a.jsonl", "there", ""),
+            ("new/{profile}.jsonl", "new/spool", ""),
+            ("new.jsonl", "there/spool", ""),
+        ):
+            (tmp_path / "a.toml").write_text(f"{GOOD}{table.format(place=place, spool=spool)}\n")
+            code, out, _ = rt_run("check", "a.toml")
+            assert code == 0, out
+            assert (out == "a.toml: ok\n") == (not words), (table, place, out)
+            assert words in out
+
+
 def test_a_control_socket_without_a_place_is_warned_of(
     rt_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
