@@ -15,6 +15,7 @@ from runner.session.own_request import request_to_say
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from runner.protocol.item import Item
     from runner.session.carriage import Carriage
     from runner.session.session import Session
     from runner.session.update import Update
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 _LOOK_S = 0.1
 """How often it is looked whether an answer is still heard, in seconds."""
+_ANSWERED_S = 300.0
+"""How long a call that is answered elsewhere may go without its output, in seconds, before it counts for nothing."""
 _TIMEOUT = "input_audio_buffer.timeout_triggered"
 _COMMITTED = "input_audio_buffer.committed"
 
@@ -53,6 +56,8 @@ class IdleWatch:
         """Whether good-bye was said, and the user has not been heard since."""
         self._is_due = False
         """Whether the endpoint has found once more that nobody is there, after all texts."""
+        self._calls: dict[Item, float] = {}
+        """The calls without an output, each with the moment from which on it counts for nothing."""
         self._timeouts: set[str] = set()
         """The items of silence that the endpoint has made turns of by itself."""
 
@@ -102,7 +107,7 @@ class IdleWatch:
     async def _heard(self) -> None:
         """Wait until nobody speaks, nothing is played, and nothing that was asked for is still to come."""
         while self._is_active and not self._carriage.is_over:
-            with anyio.move_on_after(_LOOK_S if self._carriage.is_playing else None):
+            with anyio.move_on_after(_LOOK_S if self._carriage.is_playing else self._answers_left_s):
                 await self._carriage.changes.next()
             self._since_s = anyio.current_time()
 
@@ -111,8 +116,16 @@ class IdleWatch:
         carriage, state = self._carriage, self._carriage.state
         is_recording = state.pending.uncommitted and not state.configuration.detects_turns
         is_between = carriage.link is None
-        is_awaited = state.is_pending or state.busy or bool(state.conversation.unanswered_calls)
+        is_awaited = state.is_pending or state.busy or self._answers_left_s is not None
         return is_between or is_awaited or is_recording or carriage.is_playing
+
+    @property
+    def _answers_left_s(self) -> float | None:
+        """How long the output of a call may still take, in seconds; None where none is waited for."""
+        now_s = anyio.current_time()
+        calls = self._carriage.state.conversation.unanswered_calls
+        self._calls = {each: self._calls.get(each, now_s + _ANSWERED_S) for each in calls}
+        return max((until_s - now_s for until_s in self._calls.values() if until_s > now_s), default=None)
 
     def _read(self, update: Update) -> None:
         event = update.event or {}

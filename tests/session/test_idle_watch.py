@@ -10,6 +10,7 @@ import pytest
 
 from runner.errors import IllegalEvent
 from runner.protocol.word_for_word import recited
+from runner.session import idle_watch
 from runner.session.opening import open_session
 from runner.session.session import Session
 from tests.helpers.endpoint_scripts import confirm, persistent, reached
@@ -118,20 +119,22 @@ async def test_who_is_heard_is_not_idle() -> None:
     ]
 
 
-async def test_nobody_is_idle_while_a_tool_runs() -> None:
-    """From the call to its output, and the answer to that."""
+@pytest.mark.parametrize(("answered_s", "said_s"), [(60, 70), (None, idle_watch._ANSWERED_S + 10)])
+async def test_nobody_is_idle_while_a_tool_runs(answered_s: float | None, said_s: float) -> None:
+    """From the call to its output, and the answer to that; a call that nothing answers keeps no session for ever."""
     async with calling(texts=[], after_s=10) as call:
         item = {"type": "function_call", "id": "item_call", "call_id": "c1", "name": "look_up", "arguments": "{}"}
         done = {"id": "resp_call", "status": "completed", "output": [{**item, "status": "completed"}]}
         await call.peer.send({"type": "response.created", "response": {"id": "resp_call", "conversation_id": "c"}})
         await call.peer.send({"type": "response.done", "response": {**done, "conversation_id": "c"}})
-        await call.at(60)
-        assert not call.said
-        output = {"type": "function_call_output", "call_id": "c1", "output": "found"}
-        await call.session.send({"type": "conversation.item.create", "item": output})
+        if answered_s:
+            await call.at(answered_s)
+            assert not call.said
+            output = {"type": "function_call_output", "call_id": "c1", "output": "found"}
+            await call.session.send({"type": "conversation.item.create", "item": output})
         await call.session.wait_over()
 
-    assert call.said == [(70, GOODBYE)]
+    assert call.said == [(said_s, GOODBYE)]
 
 
 async def test_an_idle_timeout_of_the_endpoint_is_one_of_the_check_ins() -> None:
