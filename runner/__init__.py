@@ -5,51 +5,61 @@ The names below are the Python API, with the errors in `runner.errors` and the c
 since the command line starts here too.
 """
 
+# ruff: noqa: I001  # "as" exports a name to type checkers, and ruff would write a statement for each
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from runner.errors import RunnerError
-    from runner.profile import LoadedProfile, ProfileProblems, load_profile, make_profile
-    from runner.protocol.closing import Concluded
-    from runner.protocol.effects import (
-        ApprovalAsked,
-        AudioDelta,
-        Configured,
-        Effect,
-        ErrorReported,
-        EventMalformed,
-        EventUnknown,
-        FunctionAnswered,
-        FunctionCalled,
-        Opened,
-        Played,
-        ResponseEnded,
-        ResponseRetried,
-        ResponseStarted,
-        SessionEnded,
-        SpeechStarted,
-        SpeechStopped,
-        TextCorrected,
-        TextDelta,
-        TranscriptDelta,
-        TranscriptionEnded,
-        TranscriptionStarted,
-        Truncated,
-        TurnEnded,
+    from runner.errors import RunnerError as RunnerError
+    from runner.profile import (
+        LoadedProfile as LoadedProfile,
+        ProfileProblems as ProfileProblems,
+        load_profile as load_profile,
+        make_profile as make_profile,
     )
-    from runner.protocol.rate_limits import RateLimitCrossed
-    from runner.protocol.server_effects import ServerCalled, ServerListed
-    from runner.protocol.side_fields import FieldUnreadable
-    from runner.protocol.usage import Usage
-    from runner.protocol.user_effects import KeyPressed, SegmentTranscribed, UserIdle
-    from runner.session.approvals import ApprovalRequest
-    from runner.session.opening import open_session
-    from runner.session.pump import Reader
-    from runner.session.session import Session
-    from runner.session.subscription import Subscription
-    from runner.session.update import Update
-    from runner.settings.profile import Profile
-    from runner.tools.tool_error import ToolError
+    from runner.protocol.closing import Concluded as Concluded
+    from runner.protocol.effects import (
+        ApprovalAsked as ApprovalAsked,
+        AudioDelta as AudioDelta,
+        Configured as Configured,
+        Effect as Effect,
+        ErrorReported as ErrorReported,
+        EventMalformed as EventMalformed,
+        EventUnknown as EventUnknown,
+        FunctionAnswered as FunctionAnswered,
+        FunctionCalled as FunctionCalled,
+        Opened as Opened,
+        Played as Played,
+        ResponseEnded as ResponseEnded,
+        ResponseRetried as ResponseRetried,
+        ResponseStarted as ResponseStarted,
+        SessionEnded as SessionEnded,
+        SpeechStarted as SpeechStarted,
+        SpeechStopped as SpeechStopped,
+        TextCorrected as TextCorrected,
+        TextDelta as TextDelta,
+        TranscriptDelta as TranscriptDelta,
+        TranscriptionEnded as TranscriptionEnded,
+        TranscriptionStarted as TranscriptionStarted,
+        Truncated as Truncated,
+        TurnEnded as TurnEnded,
+    )
+    from runner.protocol.rate_limits import RateLimitCrossed as RateLimitCrossed
+    from runner.protocol.server_effects import ServerCalled as ServerCalled, ServerListed as ServerListed
+    from runner.protocol.side_fields import FieldUnreadable as FieldUnreadable
+    from runner.protocol.usage import Usage as Usage
+    from runner.protocol.user_effects import (
+        KeyPressed as KeyPressed,
+        SegmentTranscribed as SegmentTranscribed,
+        UserIdle as UserIdle,
+    )
+    from runner.session.approvals import ApprovalRequest as ApprovalRequest
+    from runner.session.opening import open_session as open_session
+    from runner.session.pump import Reader as Reader
+    from runner.session.session import Session as Session
+    from runner.session.subscription import Subscription as Subscription
+    from runner.session.update import Update as Update
+    from runner.settings.profile import Profile as Profile
+    from runner.tools.tool_error import ToolError as ToolError
 
 __version__: str
 
@@ -98,55 +108,7 @@ _HOMES = {
     "runner.tools.tool_error": ("ToolError",),
 }
 
-__all__ = [
-    "ApprovalAsked",
-    "ApprovalRequest",
-    "AudioDelta",
-    "Concluded",
-    "Configured",
-    "Effect",
-    "ErrorReported",
-    "EventMalformed",
-    "EventUnknown",
-    "FieldUnreadable",
-    "FunctionAnswered",
-    "FunctionCalled",
-    "KeyPressed",
-    "LoadedProfile",
-    "Opened",
-    "Played",
-    "Profile",
-    "ProfileProblems",
-    "RateLimitCrossed",
-    "Reader",
-    "ResponseEnded",
-    "ResponseRetried",
-    "ResponseStarted",
-    "RunnerError",
-    "SegmentTranscribed",
-    "ServerCalled",
-    "ServerListed",
-    "Session",
-    "SessionEnded",
-    "SpeechStarted",
-    "SpeechStopped",
-    "Subscription",
-    "TextCorrected",
-    "TextDelta",
-    "ToolError",
-    "TranscriptDelta",
-    "TranscriptionEnded",
-    "TranscriptionStarted",
-    "Truncated",
-    "TurnEnded",
-    "Update",
-    "Usage",
-    "UserIdle",
-    "__version__",
-    "load_profile",
-    "make_profile",
-    "open_session",
-]
+__all__ = sorted(["__version__", *(name for names in _HOMES.values() for name in names)])
 
 
 def __getattr__(name: str) -> Any:
@@ -177,4 +139,4 @@ def _built_version() -> str:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return __all__

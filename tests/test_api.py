@@ -78,6 +78,7 @@ def test_the_methods_of_a_session_that_programs_rely_on_are_these() -> None:
 
     assert names == [
         "id",
+        "is_resumed",
         "usage",
         "failure",
         "ask",

@@ -37,7 +37,7 @@ class Session:
     `run.reconnect.max_audio_age_s` says.
 
     Programs may rely on `id`, `is_resumed`, `usage`, `failure`, `ask`, `stream`, `effects`, `events`, `say`, `send`,
-    `respond`, `cancel`, `update`, `append_audio`, `tool`, `wait_idle` and `aclose`; all else is rt-run's own rooms'.
+    `respond`, `cancel`, `update`, `append_audio`, `tool`, `wait_idle`, `aclose`. Everything else is internal.
 
     Args:
         carriage: Where the session is.
