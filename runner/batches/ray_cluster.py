@@ -123,6 +123,9 @@ def _connect(address: str | None, folder: str | None) -> None:
         raise ProfileError("--on ray needs the extra `ray`, which is not installed", hint=install_command("ray"))
     # Of a Ray that is used for rt-run alone, nothing is reported to anybody.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # What workers log comes here line by line, as it was written.
+    os.environ.setdefault("RAY_DEDUP_LOGS", "0")
+    os.environ.setdefault("RAY_DISABLE_WORKER_LOG_PREFIX", "1")
     options: dict[str, Any] = {"address": address or "local"}
     if address is None:
         # It listens to this machine alone, and to who knows its token.
@@ -134,7 +137,7 @@ def _connect(address: str | None, folder: str | None) -> None:
     import ray
 
     logging.getLogger("ray").setLevel(logging.ERROR)
-    ray.init(namespace=NAMESPACE, log_to_driver=False, configure_logging=False, **options)
+    ray.init(namespace=NAMESPACE, log_to_driver=True, configure_logging=False, **options)
 
 
 async def _reach(address: str) -> None:

@@ -16,7 +16,7 @@ import anyio.abc
 
 from runner import __version__, logs
 from runner.batches.batch_result import BatchResult
-from runner.batches.crew import Crew
+from runner.batches.crew import Crew, local_crew
 from runner.batches.ray_actors import RowActor
 from runner.batches.ray_cluster import connected
 from runner.batches.ray_limiter import RayLimiter
@@ -179,8 +179,12 @@ async def ray_crew(task: WorkerTask, rows: int, *, address: str | None) -> Async
     Raises:
         RunnerError: There is no cluster, or it runs no worker.
     """
+    if not rows:
+        async with local_crew(task, rows) as idle:
+            yield idle
+        return
     settings = task.loaded.profile.batch or BatchSettings()
-    at_once = max(1, min(settings.concurrency, rows))
+    at_once = min(settings.concurrency, rows)
     async with connected(address or os.environ.get("RAY_ADDRESS") or None), body_task_group() as tasks:
         import ray
 

@@ -7,8 +7,11 @@ import pytest
 
 from runner.batches import ray_cluster
 from runner.batches.ray_cluster import connected
+from runner.batches.ray_workers import ray_crew
+from runner.batches.worker_process import WorkerTask
 from runner.errors import EndpointUnreachable, ProfileError, RunnerError, UsageError
 from runner.installation import install_command
+from runner.profile.load import load_profile
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", ["asyncio"])]
 
@@ -28,6 +31,12 @@ async def test_a_cluster_that_is_not_there_is_known_at_once() -> None:
     with pytest.raises(EndpointUnreachable, match=f"no Ray cluster answers at 127.0.0.1:{port}"):
         async with connected(f"127.0.0.1:{port}"):
             pass
+
+
+async def test_no_cluster_is_asked_for_no_rows() -> None:
+    """A batch that has all its results is over at once."""
+    async with ray_crew(WorkerTask(load_profile("local"), "error", "json"), 0, address="127.0.0.1:1") as crew:
+        assert len(crew.workers) == 1
 
 
 @pytest.mark.skipif(find_spec("ray") is not None, reason="needs a machine without Ray")

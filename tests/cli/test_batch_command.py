@@ -87,6 +87,13 @@ def test_a_signal_drains_and_the_rest_is_left(folder: Path) -> None:
     assert f"{ROWS} rows: {ROWS} succeeded" in ended.stdout
 
 
+def test_an_address_is_that_of_a_ray_cluster(folder: Path) -> None:
+    """Without --on ray nothing would go there."""
+    ended = batch(folder, "--address", "10.0.0.5:6379").end()
+
+    assert (ended.code, ended.stderr) == (2, "rt-run: --address is that of a Ray cluster\n  hint: add --on ray\n")
+
+
 def test_rows_and_results_that_cannot_be_used_are_refused_before_anything_runs(folder: Path) -> None:
     """Exit code 2, and one message with the line for each thing that is wrong."""
     (folder / "rows.jsonl").write_text('{"id": "1", "input": "a"}\n{"id": "1", "input": "b"}\n{"id": 2}\n')

@@ -23,7 +23,7 @@ from runner.local.speech.tones import SyntheticVoice
 from tests.helpers.hearing_peers import recording
 
 NODES = 3
-SESSIONS_A_MINUTE = 1200
+SESSIONS_A_MINUTE = 600
 _WINDOW_S = 10.0
 _PROFILE = """
 version = 1
