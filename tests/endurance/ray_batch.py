@@ -58,10 +58,11 @@ sys.exit(code)
 @contextmanager
 def cluster(folder: Path) -> Iterator[tuple[str, Any, list[Any]]]:
     """Three nodes with a core each; yields their address, the cluster, and the nodes that a batch can do without."""
+    # Ray reads a token once for a process.
+    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex())
     os.environ.update(
         RAY_USAGE_STATS_ENABLED="0",
         RAY_AUTH_MODE="token",
-        RAY_AUTH_TOKEN=secrets.token_hex(),
         RAY_TMPDIR=str(folder),
         # Addresses of this machine stay what they are.
         RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0",
@@ -129,6 +130,7 @@ class Trial:
             "failed": dict(Counter(each["error"]["message"] for each in lines if each.get("error"))),
             "begun_twice": sorted(name for name, count in begun.items() if count > 1),
             "lost": sorted(lost),
+            "lost_that_had_begun": len(lost & {*begun}),
             "most_begun_in_10_s": most,
         }
 
@@ -161,8 +163,9 @@ def compared(folder: Path, rows: int) -> dict[str, Any]:
     figures: dict[str, Any] = {}
     with cluster(folder) as (address, _, _):
         for name, flags in (("ray", ("--on", "ray", "--address", address)), ("local", ("--workers", str(NODES)))):
-            (folder / name).mkdir()
-            trial = Trial(folder / name, rows)
+            place = folder / f"on-{name}"
+            place.mkdir()
+            trial = Trial(place, rows)
             started_s = time.monotonic()
             with trial.start("--concurrency", str(NODES), *flags) as running:
                 running.wait(3600)
