@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import anyio
 
 from runner import logs
-from runner.batches.batch_result import BatchResult
+from runner.batches.batch_result import WORKER_LOST, BatchResult
 from runner.batches.row_worker import WorkerLost, row_error
 from runner.errors import AccessRefused, RunnerError, SessionRefused
 from runner.session.backoff import bound_s
@@ -152,13 +152,17 @@ class BatchDriver:
             return
         if result.status == "failed":
             logs.logger().warning("row_failed", row=result.id, attempt=result.attempts, **_facts(result))
-        self.totals.take(result)
         self._failures_in_row = self._failures_in_row + 1 if result.status == "failed" else 0
-        settings = self._settings
-        if settings.max_cost is not None and self.totals.cost >= settings.max_cost:
-            self._stop("max_cost")
-        if self._failures_in_row >= settings.max_consecutive_failures:
+        if self._failures_in_row >= self._settings.max_consecutive_failures:
             self._stop("max_consecutive_failures")
+        if result.is_unbegun:
+            # Nothing was said or paid: the row is left, and tried when the batch is run again.
+            self.totals.leave(result)
+            return
+        self.totals.take(result)
+        most = self._settings.max_cost
+        if most is not None and self.totals.cost >= most:
+            self._stop("max_cost")
         await self._results.write(result)
 
 
@@ -176,7 +180,7 @@ def _lost(row: BatchRow, profile: str, error: WorkerLost) -> BatchResult:
         digest=row.digest,
         profile=profile,
         status="failed",
-        reason="failed",
+        reason=WORKER_LOST,
         exit_code=error.exit_code,
         error=row_error(error),
         started_at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),

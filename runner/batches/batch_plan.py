@@ -95,7 +95,7 @@ class BatchPlan:
         if first != row.line:
             yield f"the id {_shown(row.id)} stands in line {first} already", "every row has an id of its own"
         elif digests.get(row.id, row.digest) != row.digest:
-            problem = f"the row {_shown(row.id)} says something else than the one that {results} has a result of"
+            problem = f"the row says something else than when its result was written to {results}"
             yield problem, "give each batch a file of results of its own"
         elif row.id not in digests:
             yield from row_problems(self._loaded, row)
@@ -105,7 +105,7 @@ class BatchPlan:
         texts = []
         for (problem, hint), lines in [*found.items()][:_MOST_TOLD]:
             place = f"{self._file.path}:{lines[0]}" if lines[0] else str(self._file.path)
-            others = f" (and so are {len(lines) - 1} more rows)" if len(lines) > 1 else ""
+            others = f" (and in {len(lines) - 1} more rows)" if len(lines) > 1 else ""
             texts.append(f"{place}: {problem}{others}" + (f"; {hint}" if hint else ""))
         if len(found) > _MOST_TOLD:
             texts.append(f"{len(found) - _MOST_TOLD} more problems")

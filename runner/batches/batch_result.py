@@ -13,6 +13,9 @@ RowStatus = Literal["succeeded", "failed"]
 TEMPORARY_CODES = frozenset({69, 75})
 """The exit codes of failures that may pass: the endpoint cannot be reached, or is busy."""
 
+WORKER_LOST = "worker-lost"
+"""The reason of a row that may have begun, and whose worker is gone."""
+
 
 class ResultTable(BaseModel):
     """A table of a result; what a later version adds is passed over."""
@@ -56,7 +59,8 @@ class BatchResult(ResultTable):
     status: RowStatus
     """Whether its session did what it was to do."""
     reason: str = ""
-    """Why its session ended, as the log says it: `input-end`, `response-done`, `hung-up`, `failed`, or a budget."""
+    """Why its session ended, as the log says it: `input-end`, `response-done`, `hung-up`, `failed`, or a budget; or
+    `worker-lost`, where what ran it is gone."""
     exit_code: int
     """The exit code that a process would have had that ran this session alone."""
     error: RowError | None = None
@@ -98,6 +102,11 @@ class BatchResult(ResultTable):
     def fails_all(self) -> bool:
         """Whether it has failed for a reason that every row will meet: no session can be had."""
         return not self.session_id and self.exit_code in {77, 78}
+
+    @property
+    def is_unbegun(self) -> bool:
+        """Whether it has failed before there was a session, for a reason that may pass."""
+        return self.may_pass and not self.session_id and self.reason != WORKER_LOST
 
     @property
     def tokens(self) -> int:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from runner.batches.batch_result import BatchResult
 
 PERCENTILES: Final = (50, 95, 99)
+_MOST_REASONS: Final = 1000
 
 
 class BatchTotals:
@@ -37,6 +38,7 @@ class BatchTotals:
         self._usage: Counter[str] = Counter()
         self._times: dict[str, array[float]] = {name: array("f") for name in ("duration_s", "opened_ms", "first_ms")}
         self._failures: Counter[str] = Counter()
+        self._obstacles: Counter[str] = Counter()
 
     @property
     def done(self) -> int:
@@ -55,9 +57,7 @@ class BatchTotals:
             self._usage[name] += amount  # type: ignore[assignment]  # a counter of seconds, too
         if result.status == "failed":
             self.failed += 1
-            message = result.error.message if result.error else result.reason
-            if message in self._failures or len(self._failures) < _MOST_REASONS:
-                self._failures[message] += 1
+            _count(self._failures, result)
             return
         self.succeeded += 1
         # A failure says nothing of how long things take.
@@ -75,6 +75,15 @@ class BatchTotals:
         if result.cost is not None:
             self.cost += result.cost
             self.has_cost = True
+
+    def leave(self, result: BatchResult) -> None:
+        """Note why a row could not begin, which is left."""
+        self.spend(result)
+        _count(self._obstacles, result)
+
+    def obstacles(self) -> list[tuple[str, int]]:
+        """Why rows could not begin, as `failures` has it."""
+        return self._obstacles.most_common()
 
     def failures(self) -> list[tuple[str, int]]:
         """Why rows have failed, each reason with how many, the most frequent first."""
@@ -94,12 +103,15 @@ class BatchTotals:
         }
 
 
+def _count(reasons: Counter[str], result: BatchResult) -> None:
+    message = result.error.message if result.error else result.reason
+    if message in reasons or len(reasons) < _MOST_REASONS:
+        reasons[message] += 1
+
+
 def percentiles_of(values: Sequence[float]) -> dict[str, float]:
     """The percentiles of at least one value, by their names: the least that so many of them do not exceed."""
     ordered = sorted(values)
     last = len(ordered) - 1
     places = {f"p{each}": min(last, max(0, -(-each * len(ordered) // 100) - 1)) for each in PERCENTILES}
     return {name: round(ordered[place], 3) for name, place in places.items()} | {"max": round(ordered[last], 3)}
-
-
-_MOST_REASONS: Final = 1000

@@ -34,11 +34,11 @@ def summary_lines(totals: BatchTotals, stopped_by: StopReason | None) -> Iterato
     spent = [f"{totals.cost:g} spent"] if totals.has_cost else []
     if used or spent:
         yield "  " + ", ".join([*used, *spent])
-    reasons = totals.failures()
-    for message, count in reasons[:_MOST_REASONS]:
-        yield f"  {count:,} failed: {message}"
-    if len(reasons) > _MOST_REASONS:
-        yield f"  {sum(count for _, count in reasons[_MOST_REASONS:]):,} failed otherwise"
+    for what, reasons in (("failed", totals.failures()), ("could not begin", totals.obstacles())):
+        for message, count in reasons[:_MOST_REASONS]:
+            yield f"  {count:,} {what}: {message}"
+        if len(reasons) > _MOST_REASONS:
+            yield f"  {sum(count for _, count in reasons[_MOST_REASONS:]):,} {what} otherwise"
     if totals.left:
         yield f"{_STOPS[stopped_by] if stopped_by else 'rows are left'}: the same command again goes on with the rest"
 

@@ -16,11 +16,14 @@ _SIGN = re.compile(r"[45]\d\d|[1-4]\d{3}|[A-Za-z].*")
 def cost_without_prices(tables: Tables) -> Iterator[Finding]:
     """A limit on money where nothing costs any."""
     limits = tables.run.limits if tables.run else None
+    prices = limits.prices if limits else None
+    if prices is not None and any(getattr(prices, name) for name in type(prices).model_fields):
+        return
+    hint = "write what tokens cost in [run.limits.prices], or remove it"
     if limits and limits.max_cost is not None:
-        prices = limits.prices
-        if prices is None or not any(getattr(prices, name) for name in type(prices).model_fields):
-            hint = "write what tokens cost in [run.limits.prices], or remove it"
-            yield ("run", "limits", "max_cost"), "can never be reached: nothing has a price", hint, "key"
+        yield ("run", "limits", "max_cost"), "can never be reached: nothing has a price", hint, "key"
+    if tables.batch and tables.batch.max_cost is not None and "run" not in tables.invalid:
+        yield ("batch", "max_cost"), "can never be reached: nothing has a price", hint, "key"
 
 
 def sessions_share_file(tables: Tables) -> Iterator[Finding]:

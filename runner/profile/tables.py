@@ -8,6 +8,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from runner.profile.keys import Key
 from runner.settings.auth import Auth
+from runner.settings.batch_settings import BatchSettings
 from runner.settings.endpoint import AzureEndpoint, Endpoint, OpenAIEndpoint
 from runner.settings.greeting import Greeting
 from runner.settings.idle import Idle
@@ -42,9 +43,23 @@ class Tables(NamedTuple):
     greeting: Greeting | None = None
     idle: Idle | None = None
     report: ReportSettings | None = None
+    batch: BatchSettings | None = None
 
 
-NAMES = ("endpoint", "auth", "model", "session", "input", "outputs", "run", "variables", "greeting", "idle", "report")
+NAMES = (
+    "endpoint",
+    "auth",
+    "model",
+    "session",
+    "input",
+    "outputs",
+    "run",
+    "variables",
+    "greeting",
+    "idle",
+    "report",
+    "batch",
+)
 
 
 class BrokenOutput(OutputSection):

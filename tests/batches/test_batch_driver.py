@@ -171,6 +171,7 @@ def test_what_may_pass_is_tried_again_and_nothing_else(tmp_path: Path) -> None:
     assert (written["2"].status, written["2"].attempts, written["2"].usage) == ("succeeded", 2, {"input_tokens": 6})
     assert (written["3"].attempts, written["4"].attempts, written["4"].exit_code) == (1, 3, 75)
     assert written["4"].error
+    assert written["4"].reason == "worker-lost"
     assert written["4"].error.message == "the worker has died"
     assert (driver.totals.succeeded, driver.totals.failed) == (7, 3)
 
@@ -196,6 +197,22 @@ def test_failures_in_a_row_end_a_batch(tmp_path: Path) -> None:
 
     assert driver.stopped_by == "max_consecutive_failures"
     assert (driver.totals.succeeded, driver.totals.failed, driver.totals.left) == (2, 4, 4)
+
+
+def test_rows_that_could_not_begin_are_left(tmp_path: Path) -> None:
+    """An endpoint that cannot be reached fails no row for good, and ends the batch like other failures in a row."""
+
+    def act(_worker: ScriptedWorker, row: BatchRow) -> BatchResult:
+        return failed(row, 69, session_id="") if row.id in {"1", "4", "5"} else ended(row)
+
+    driven = Driven(tmp_path, act, concurrency=1, max_attempts=2, max_consecutive_failures=2)
+
+    driver = driven.run()
+
+    assert (driver.stopped_by, set(driven.written)) == ("max_consecutive_failures", {"0", "2", "3"})
+    assert {driven.attempts[each] for each in ("1", "4", "5")} == {2}
+    assert (driver.totals.failed, driver.totals.left) == (0, 7)
+    assert driver.totals.obstacles() == [("failed with 69", 3)]
 
 
 def test_no_access_ends_a_batch_and_blames_no_row(tmp_path: Path) -> None:

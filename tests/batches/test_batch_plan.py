@@ -78,7 +78,7 @@ def test_what_is_wrong_is_told_once_with_its_first_line(tmp_path: Path) -> None:
 
     assert lines[0] == "rows.jsonl:2: the profile has no variable 'custmer'; did you mean customer?"
     assert lines[1].startswith("rows.jsonl:3: variables.customer: must have 0 to 5 characters, and has 8")
-    assert lines[2].startswith("rows.jsonl:4: variables.customer: a run has to give a value (and so are 1 more rows); ")
+    assert lines[2].startswith("rows.jsonl:4: variables.customer: a run has to give a value (and in 1 more rows); ")
     assert lines[3] == "rows.jsonl:6: the id '1' stands in line 1 already; every row has an id of its own"
     assert lines[4].startswith("no.wav; a relative path starts at the file of rows")
     assert lines[5].startswith("rows.jsonl:8: input is missing, and the profile's own is stdin")
@@ -106,7 +106,10 @@ def test_results_are_those_of_these_rows(tmp_path: Path) -> None:
     made = plan(tmp_path, row("1"), row("2"), row("3"))
     assert made.check(Path("r"), {first.key: first.digest}) == 3
     assert [each.id for each in made.pending({first.key: first.digest})] == ["2", "3"]
-    assert "says something else than the one that results.jsonl has a result of" in told(made, {("1", 1): "x"})[0]
+    assert (
+        "the row says something else than when its result was written to results.jsonl"
+        in told(made, {("1", 1): "x"})[0]
+    )
     with pytest.raises(UsageError, match=r"has a result of the row '9', which .*rows.jsonl does not have"):
         made.check(Path("r"), {("9", 1): "x"})
 

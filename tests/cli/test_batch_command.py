@@ -127,6 +127,6 @@ def test_failed_rows_are_run_again_where_that_is_asked_for(folder: Path) -> None
     assert (failed.code, other.code, again.code, retried.code) == (1, 2, 1, 0)
     assert "1 failed: " in failed.stdout
     assert failed.logged("row_failed")["row"] == "2"
-    assert "says something else than the one that results.jsonl has a result of" in other.stderr
+    assert "the row says something else than when its result was written to results.jsonl" in other.stderr
     assert before == refused
     assert [each["status"] for each in results(folder)] == ["succeeded", "succeeded"]

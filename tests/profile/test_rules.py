@@ -104,6 +104,7 @@ BROKEN = [
     (OPENAI + '[[outputs]]\nkind = "stdout"\n' * 2, "stdout-twice"),
     (OPENAI + '[input]\nkind = "none"\n[run]\nuntil = "response-done"\n', "no-first-response"),
     (OPENAI + "[run.limits]\nmax_cost = 1\n", "cost-without-prices"),
+    (OPENAI + "[batch]\nmax_cost = 1\n", "cost-without-prices"),
     (OPENAI + "[run.limits]\nmax_cost = 1\nprices = { input_text = 0 }\n", "cost-without-prices"),
     (OPENAI + OUTPUT % "a.jsonl" + OUTPUT % "./a.jsonl", "outputs-share-file"),
     (OPENAI + OUTPUT % "x/{session}.jsonl" + OUTPUT % "x//{session}.jsonl", "outputs-share-file"),
