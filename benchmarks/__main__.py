@@ -11,6 +11,7 @@ from benchmarks import (
     batch,
     calls,
     control,
+    fallback,
     instructions,
     measure,
     observation,
@@ -37,6 +38,7 @@ MODULES: dict[str, Module] = {
     "control": control.comparisons,
     "observation": observation.comparisons,
     "resume": resume.comparisons,
+    "fallback": fallback.comparisons,
     "steps": steps.comparisons,
     "instructions": instructions.comparisons,
 }

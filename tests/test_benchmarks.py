@@ -85,6 +85,16 @@ def test_a_batch_and_its_script_write_the_same_words(tmp_path: Path) -> None:
         assert [json.loads(line)["text"] for line in lines] == [SAID] * 2
 
 
+def test_a_fallback_is_measured() -> None:
+    """There and back."""
+    with MODULES["fallback"](None) as (comparison,):
+        figures = comparison.contenders[1].measure()
+
+    assert isinstance(figures, Mapping)
+    assert figures.keys() == {part.name for part in comparison.parts}
+    assert min(figures.values()) > 0
+
+
 def test_a_session_that_is_written_down_is_measured(base_url: str, tmp_path: Path) -> None:
     """With a state file for each session."""
     with MODULES["resume"](None) as (comparison,):
