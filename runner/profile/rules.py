@@ -58,6 +58,8 @@
 | `greeting-after` | a greeting that waits for speech where nothing hears any |
 | `tool-twice` | two tools with one name, or one with the name of a tool that is built in |
 | `tools-unsupported` | tools in a session that has no model to call them; a Live session has one where it delegates |
+| `delegate-unsupported` | `[delegate]` where no model delegates to the client |
+| `delegation-unanswered` | (warning) a Live model that delegates to a client who does nothing |
 | `tool-undescribed` | (warning) a tool of which the model learns only the name |
 | `tool-schema` | parameters that are no JSON Schema of an object, or that refer to what is not in them |
 | `mcp-server-unnamed` | an MCP server without a name |
@@ -106,6 +108,7 @@ WARNINGS = frozenset(
     {
         "approval-unanswered",
         "azure-preview",
+        "delegation-unanswered",
         "example-address",
         "insecure",
         "mcp-server-limits",
@@ -216,6 +219,8 @@ RULES = (
     Rule("greeting-after", rules_call.greeting_after),
     Rule("tool-twice", rules_tools.tool_twice),
     Rule("tools-unsupported", rules_tools.tools_unsupported),
+    Rule("delegate-unsupported", rules_tools.delegate_unsupported),
+    Rule("delegation-unanswered", rules_tools.delegation_unanswered),
     Rule("tool-undescribed", rules_tools.tool_undescribed),
     Rule("tool-schema", rules_tools.tool_schema),
     Rule("plain-http", rules_tools.tool_in_clear),

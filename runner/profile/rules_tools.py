@@ -11,7 +11,7 @@ from runner.profile.tables import Finding, Tables
 from runner.profile.tool_keys import given_texts, tool_schemas, tools_of
 from runner.settings.headers import request_header_problem
 from runner.settings.hosts import is_loopback
-from runner.settings.input import StdinInput
+from runner.settings.input import StdinInput, answers_calls
 from runner.settings.profile import LiveSettings
 from runner.settings.tool import END_SESSION
 
@@ -58,6 +58,29 @@ def tools_unsupported(tables: Tables) -> Iterator[Finding]:
             yield (name,), problem, hint, "key"
     if isinstance(tables.session, LiveSettings) and at(tables.tree, ("run", "tools", "hang_up")) is True:
         yield ("run", "tools", "hang_up"), problem, hint, "key"
+
+
+def delegate_unsupported(tables: Tables) -> Iterator[Finding]:
+    """Somebody who does what no model delegates to the client."""
+    session = tables.session
+    if "delegate" in tables.tree and session:
+        if not isinstance(session, LiveSettings):
+            yield ("delegate",), f"a {session.type} session delegates nothing", "write [[tools]]", "table"
+        elif session.delegation is not None and session.delegation.type != "client":
+            problem = f"the model delegates to {session.delegation.type}, not to the client"
+            yield ("delegate",), problem, 'remove it, or write session.delegation = { type = "client" }', "table"
+
+
+def delegation_unanswered(tables: Tables) -> Iterator[Finding]:
+    """A Live model that delegates to a client who does nothing."""
+    session = tables.session
+    if not isinstance(session, LiveSettings) or "delegate" in tables.tree or tables.input is None:
+        return
+    is_client = session.delegation is None or session.delegation.type == "client"
+    if is_client and not answers_calls(tables.input):
+        hint = "write [delegate], or [session.delegation] with the type responses, or a program does it over the API"
+        problem = "nothing does what the model delegates, and it says nothing for almost a minute then"
+        yield ("session", "delegation"), problem, hint, "table"
 
 
 def tool_undescribed(tables: Tables) -> Iterator[Finding]:

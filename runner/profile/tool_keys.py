@@ -15,7 +15,12 @@ _TOKEN = ("run", "authorization")
 
 
 def tools_of(tree: Any) -> Iterator[tuple[Key, dict[str, Any]]]:
-    """Every tool and every server of tools in a profile, or in a layer that changes some of them by number."""
+    """Every tool and every server of tools in a profile, or in a layer that changes some of them by number.
+
+    Who does what a Live model delegates is run as a tool is.
+    """
+    if isinstance(delegate := tree.get("delegate"), dict):
+        yield ("delegate",), delegate
     for name in _ARRAYS:
         array = tree.get(name)
         each = array.items() if isinstance(array, dict) else enumerate(array) if isinstance(array, list) else ()

@@ -7,6 +7,15 @@ _MOST: Final = 256
 """So many delegations are followed at once; the oldest is forgotten first."""
 
 
+@dataclass(frozen=True, slots=True)
+class TaskDelegated:
+    """The model of a Live session has delegated a task."""
+
+    delegation_id: str
+    target: str
+    """Who is to do it: `client`, `responses` or `decisions`."""
+
+
 @dataclass(slots=True)
 class Delegated:
     """One task of a Responses model."""

@@ -8,6 +8,7 @@ from runner.api.session_types import SessionType
 from runner.errors import RunnerError
 from runner.protocol.audio_append import decoded
 from runner.protocol.closing import Concluded
+from runner.protocol.delegations import TaskDelegated
 from runner.protocol.json_fields import JsonObject
 from runner.protocol.rate_limits import RateLimitCrossed
 from runner.protocol.server_effects import ServerEffect
@@ -288,6 +289,7 @@ Effect = (
     | EventUnknown
     | EventMalformed
     | FieldUnreadable
+    | TaskDelegated
     | TextCorrected
     | UserEffect
 )

@@ -8,6 +8,7 @@ from runner.protocol import live_turns
 from runner.protocol.audio_append import decoded
 from runner.protocol.closing import Concluded
 from runner.protocol.delegation_events import take_response_event
+from runner.protocol.delegations import TaskDelegated
 from runner.protocol.effects import AudioDelta, Configured, Effect, Opened, TextDelta, TranscriptDelta, make
 from runner.protocol.json_fields import JsonObject, text
 from runner.protocol.session_events import SESSION_ROUTES, read_session
@@ -104,9 +105,10 @@ def _added(state: SessionState, event: JsonObject) -> list[Effect]:
 def _delegated(state: SessionState, event: JsonObject) -> list[Effect]:
     """The model has delegated something; what the client does, nothing but the client ends."""
     delegation = state.side.table(event, "delegation")
-    if state.side.text(delegation, "target") == "responses":
-        state.live.delegations.task(state.side.identifier(delegation, "id"))
-    return []
+    delegation_id, target = state.side.identifier(delegation, "id"), state.side.text(delegation, "target")
+    if target == "responses":
+        state.live.delegations.task(delegation_id)
+    return [TaskDelegated(delegation_id, target)]
 
 
 def _refused(state: SessionState, event: JsonObject) -> list[Effect]:

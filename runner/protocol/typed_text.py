@@ -6,6 +6,7 @@ from runner.protocol.json_fields import JsonObject
 
 INSTRUCTIONS: Final = "session.instructions.append"
 COMMENTARY: Final = "session.commentary.append"
+THINKING: Final = "session.thinking.append"
 
 _BEGINNING: Final = "The user has typed what follows. Answer it aloud.\n\n"
 _BEGINNING_AGAIN: Final = (

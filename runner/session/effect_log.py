@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from runner import logs
 from runner.errors import RunnerError
+from runner.protocol.delegations import TaskDelegated
 from runner.protocol.effects import (
     Configured,
     Effect,
@@ -77,6 +78,8 @@ def _record_response(effect: Effect) -> None:
     match effect:
         case ResponseStarted(response_id=response_id):
             log.debug("response_started", response_id=response_id)
+        case TaskDelegated(delegation_id=delegation_id, target=target):
+            log.info("task_delegated", delegation_id=delegation_id, target=target)
         case FunctionCalled(response_id=response_id, call_id=call_id, name=name):
             log.debug("function_called", response_id=response_id, call_id=call_id, name=name)
         case ResponseRetried(error=error) if error.code == OVERTAKEN:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from runner.profile.session_source import Fallback
     from runner.session.approvals import Approve
     from runner.session.carriage import Moved
+    from runner.session.delegate import Delegate
     from runner.session.greeting_audio import GreetingAudio
     from runner.session.hang_up import HangUp
     from runner.session.host_traces import HostTraces
@@ -122,11 +123,14 @@ async def kept_session(
         carriage.go_by(providers)
         dialer = Dialer(providers, carriage, tasks, recorder, slots, tools=tools.first_definitions)
         keeper = Keeper(carriage, outbox, dialer, tasks)
+        delegate = _delegate(profile, carriage, outbox, tasks)
         try:
             await tools.open_beside(keeper.open)
             tasks.start_soon(keeper.run)
             if profile.session.type == "live":
                 _keep_speaking(carriage, outbox, tasks)
+            if delegate:
+                await delegate.ready()
             if resumption:
                 tasks.start_soon(resumption.run, failed or partial(_end_with, carriage))
             if opened:
@@ -158,6 +162,17 @@ def _keep_speaking(carriage: Carriage, outbox: Outbox, tasks: anyio.abc.TaskGrou
     outbox.steady = SteadyStream(carriage)
     tasks.start_soon(outbox.steady.run)
     tasks.start_soon(TurnClock(carriage).run)
+
+
+def _delegate(profile: Profile, carriage: Carriage, outbox: Outbox, tasks: anyio.abc.TaskGroup) -> Delegate | None:
+    """Who does what a Live model delegates, from the first word on."""
+    if profile.delegate is None:
+        return None
+    from runner.session.delegate import Delegate
+
+    delegate = Delegate(profile.delegate, carriage, outbox, tasks)
+    delegate.begin()
+    return delegate
 
 
 async def _greeting_audio(settings: Greeting | None) -> GreetingAudio | None:

@@ -10,6 +10,7 @@ from runner.api.strict import Section
 from runner.settings.auth import Auth, default_auth
 from runner.settings.batch_settings import BatchSettings
 from runner.settings.control import ControlSettings
+from runner.settings.delegate import DelegateSettings
 from runner.settings.endpoint import Endpoint
 from runner.settings.greeting import Greeting
 from runner.settings.http import HttpSettings
@@ -107,6 +108,8 @@ class Profile(Section):
     """What the model may call, and how it is run."""
     greeting: Greeting | None = None
     """What the agent says first."""
+    delegate: DelegateSettings | None = None
+    """Who does what a Live model delegates to the client."""
     mcp_servers: list[McpServerSettings] = []
     """The MCP servers whose tools the model may call."""
     idle: Idle | None = None

@@ -59,7 +59,7 @@ class DeclaredSources:
 
     def _made(self, table: ToolSettings | McpServerSettings) -> ToolSource:
         if isinstance(table, ToolSettings):
-            return _source(table)
+            return declared_source(table)
         assert self.names is not None  # noqa: S101  # it is made where there is a server
         return _server(table, self.names)
 
@@ -86,7 +86,8 @@ def _server(settings: McpServerSettings, names: McpNames) -> ToolSource:
     return McpSource(settings, names)
 
 
-def _source(settings: ToolSettings) -> ToolSource:
+def declared_source(settings: ToolSettings) -> ToolSource:
+    """The source of one tool."""
     match settings.run:
         case CommandRun() as run:
             from runner.tools.command_tool import CommandTool

@@ -100,7 +100,7 @@ def conversation(session: Session) -> list[tuple[str, str]]:
 
 def persistent(port: int, *, reconnect: dict[str, Any] | None = None, **run: Any) -> Profile:
     """A profile that connects again with hardly a delay."""
-    tables = {name: run.pop(name) for name in ("session", "auth", "greeting", "idle") if name in run}
+    tables = {name: run.pop(name) for name in ("session", "auth", "greeting", "idle", "delegate") if name in run}
     network = run.pop("network", {})
     delays = {"max_attempts": 5, "initial_delay_s": 0.01, "max_delay_s": 0.05, **(reconnect or {})}
     profile = profile_for(port, run={"max_response_retries": 2, **run, "reconnect": delays}, **tables)

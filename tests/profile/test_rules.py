@@ -151,6 +151,8 @@ BROKEN = [
     (AZURE + TRANSLATION + FILE, "translation-unsupported"),
     (NO_MODEL.replace('"openai"', '"openai"\ncall_id = "rtc_1"') + TRANSLATION + FILE, "translation-unsupported"),
     (NO_MODEL + LIVE + FILE, "model-missing"),
+    (OPENAI.replace("gpt-realtime-2", "gpt-live-1.1") + LIVE + FILE, "delegation-unanswered"),
+    (OPENAI + '[delegate]\nrun = { kind = "command", argv = ["true"] }\n', "delegate-unsupported"),
     (NO_MODEL.replace('"openai"', '"openai"\ncall_id = "rtc_1"') + LIVE + FILE, "live-unsupported"),
     (OPENAI.replace("gpt-realtime-2", "gpt-live-1.1") + LIVE + "[run.tools]\nhang_up = true\n", "tools-unsupported"),
     (NO_MODEL + TRANSCRIPTION + FILE + '[run]\nuntil = "response-done"\n', "no-first-response"),
