@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from runner.profile.session_source import Fallback
     from runner.session.approvals import Approve
     from runner.session.carriage import Moved
-    from runner.session.delegate import Delegate
+    from runner.session.delegated_tasks import Delegate
     from runner.session.greeting_audio import GreetingAudio
     from runner.session.hang_up import HangUp
     from runner.session.host_traces import HostTraces
@@ -168,7 +168,7 @@ def _delegate(profile: Profile, carriage: Carriage, outbox: Outbox, tasks: anyio
     """Who does what a Live model delegates, from the first word on."""
     if profile.delegate is None:
         return None
-    from runner.session.delegate import Delegate
+    from runner.session.delegated_tasks import Delegate
 
     delegate = Delegate(profile.delegate, carriage, outbox, tasks)
     delegate.begin()

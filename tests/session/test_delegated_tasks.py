@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from runner.protocol import voices
-from runner.session import delegate
+from runner.session import delegated_tasks
 from runner.tools.tool_error import ToolError
 from tests.helpers.endpoint_scripts import conversation, moved, reached, session_with
 from tests.helpers.live_peer import close, start, words
@@ -36,7 +36,7 @@ DELEGATE = {"run": {"kind": "python", "function": f"{__name__}:do_task"}, "progr
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(voices, "PAUSE_S", 0.1)
-    monkeypatch.setattr(delegate, "_SETTLE_S", 0.05)
+    monkeypatch.setattr(delegated_tasks, "_SETTLE_S", 0.05)
     ASKED.clear()
 
 
