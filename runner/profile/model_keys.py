@@ -3,7 +3,7 @@
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal
@@ -73,22 +73,7 @@ class Slot:
 
     def child(self, part: str | int) -> "Slot | None":
         """What may stand under a key, or at a position, of what stands here; None where nothing may."""
-        found: list[tuple[str, Any]] = []
-        clearable = False
-        for _, kind in self.alternatives:
-            origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-            if kind is Any:
-                found.append(("", Any))
-            elif _is_model(kind):
-                if part in kind.model_fields:
-                    below = _field(kind, str(part))
-                    found.extend(below.alternatives)
-                    clearable = clearable or below.clearable
-            elif origin is list and (isinstance(part, int) or part.isdecimal()):
-                found.extend(slot(arguments[0]).alternatives)
-            elif origin is dict:
-                found.extend(slot(arguments[1]).alternatives)
-        return Slot(tuple(dict.fromkeys(found)), clearable=clearable) if found else None
+        return _below(self, part if isinstance(part, str) else 0)
 
     def names(self) -> list[str]:
         """The keys that the tables here take."""
@@ -130,6 +115,26 @@ def _keys(here: Slot, key: Key, seen: frozenset[type]) -> Iterator[Key]:
             yield from _keys(below, (*key, name), seen.union(below.models))
 
 
+@lru_cache(maxsize=4096)
+def _below(here: Slot, part: str | int) -> Slot | None:
+    found: list[tuple[str, Any]] = []
+    clearable = False
+    for _, kind in here.alternatives:
+        origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+        if kind is Any:
+            found.append(("", Any))
+        elif _is_model(kind):
+            if part in kind.model_fields:
+                below = _field(kind, str(part))
+                found.extend(below.alternatives)
+                clearable = clearable or below.clearable
+        elif origin is list and (isinstance(part, int) or part.isdecimal()):
+            found.extend(slot(arguments[0]).alternatives)
+        elif origin is dict:
+            found.extend(slot(arguments[1]).alternatives)
+    return Slot(tuple(dict.fromkeys(found)), clearable=clearable) if found else None
+
+
 def _is_model(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, BaseModel)
 
@@ -155,17 +160,19 @@ def _alternatives(annotation: Any, tag: str) -> Iterator[tuple[str, Any]]:
 
 
 def _own_tag(kind: Any) -> str:
-    if _is_model(kind):
-        for name in ("kind", "type"):
-            words = typing.get_args(kind.model_fields[name].annotation) if name in kind.model_fields else ()
-            if len(words) == 1:
-                return str(words[0])
-    return ""
+    return _discriminator(kind)[1] if _is_model(kind) else ""
 
 
 def _fits(tag: str, kind: type[BaseModel], value: Mapping[str, Any]) -> bool:
+    name, own_tag, default = _discriminator(kind)
+    return bool(value.get(name, default) in (tag, own_tag)) if name else tag in value
+
+
+@cache
+def _discriminator(model: type[BaseModel]) -> tuple[str, str, Any]:
+    """The field that tells a table from others, the one word that it may have, and its default."""
     for name in ("kind", "type"):
-        if name in kind.model_fields:
-            given = value.get(name, kind.model_fields[name].get_default())
-            return bool(given in (tag, _own_tag(kind)))
-    return tag in value
+        if field := model.model_fields.get(name):
+            words = typing.get_args(field.annotation)
+            return name, str(words[0]) if len(words) == 1 else "", field.get_default()
+    return "", "", None

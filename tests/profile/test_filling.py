@@ -84,7 +84,7 @@ def test_a_missing_value_names_who_has_to_give_it() -> None:
 
     (problem,) = raised.value.problems
     assert str(problem) == (
-        "variables: variables.a: a run has to give a value (the order); "
+        "variables: a: a run has to give a value (the order); "
         "give --var a=… or RT_RUN_VAR_A, and in Python variables={'a': …}"
     )
 
