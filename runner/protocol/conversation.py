@@ -43,6 +43,11 @@ class Conversation:
         """All items, first to last."""
         return tuple(self.by_id[each] for each in self._order)
 
+    @property
+    def ids(self) -> list[str]:
+        """The ids of all items, first to last."""
+        return self._order.copy()
+
     def unconfirmed(self, event_ids: Container[str]) -> int:
         """How many of the items that these client events create are still to be confirmed or refused."""
         return sum(item.asked_by in event_ids for item in self.by_id.values())

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from runner.resume.saved_state import SavedState
     from runner.resume.state_model import CallProgress
 
-WATCHED: Final = 512
+WATCHED: Final = 128
 """How many of the newest items may still change: older ones are only missed when they are gone."""
 
 _NOTHING: Final = SavedWork()
@@ -38,6 +38,9 @@ class Snapshot:
         """By its id, what was written down of an item that may change."""
         self._left_out: set[str] = set()
         """The items that the file has no room for."""
+        self._older: list[str] = []
+        self._older_kept: list[str] = []
+        """Which of them are written down: for as long as they are the same, that is known."""
 
     def know(self, state: SessionState) -> None:
         """Take the items of a state for those that are written down, which they are."""
@@ -48,7 +51,7 @@ class Snapshot:
         for each in item_ids:
             self._left_out.add(each)
             self._signs.pop(each, None)
-        self._ids = list(self._saved.items)
+        self._ids, self._older = list(self._saved.items), []
 
     def change(self, state: SessionState, calls: dict[str, CallProgress], **told: Any) -> StateChange | None:
         """What has changed since the last call, None where nothing has.
@@ -58,9 +61,9 @@ class Snapshot:
             calls: How far its calls are; those whose output stands in the conversation are taken out.
             told: Other fields of the change, which are in it where they differ.
         """
-        items = self._kept(state)
-        new: dict[str, Any] = self._of_items(items)
-        work = _work(state, {each.response_id for each in items[-WATCHED:]})
+        late, newest = self._kept(state)
+        new: dict[str, Any] = self._of_items(late, newest)
+        work = _work(state, {each.response_id for each in newest})
         if work != self._saved.work:
             new["work"] = work
         if calls or self._saved.calls:
@@ -77,21 +80,27 @@ class Snapshot:
         self._saved.take(found)
         return found
 
-    def _kept(self, state: SessionState) -> list[Item]:
-        """The items that are written down: those that are finished, as far as the file has room."""
-        items, flying = state.conversation.items, state.pending.active
-        if len(self._left_out) > len(items):
-            self._left_out.intersection_update(each.id for each in items)
-        return [
-            *(each for each in items[:-WATCHED] if each.id in self._signs),
-            *(each for each in items[-WATCHED:] if _is_kept(each, flying) and each.id not in self._left_out),
-        ]
+    def _kept(self, state: SessionState) -> tuple[list[Item], list[Item]]:
+        """The older items that are still to be written down, and the newest items that are, or are to be."""
+        conversation, flying = state.conversation, state.pending.active
+        ids = conversation.ids
+        if len(self._left_out) > len(ids):
+            self._left_out.intersection_update(ids)
+        older = ids[:-WATCHED]
+        late: list[Item] = []
+        if older != self._older:
+            unknown = (conversation.by_id[each] for each in older if each not in self._signs)
+            late = [each for each in unknown if _is_kept(each, flying) and each.id not in self._left_out]
+            self._signs.update((each.id, ()) for each in late)
+            self._older, self._older_kept = older, [each for each in older if each in self._signs]
+        newest = [conversation.by_id[each] for each in ids[-WATCHED:]]
+        return late, [each for each in newest if _is_kept(each, flying) and each.id not in self._left_out]
 
-    def _of_items(self, items: Sequence[Item]) -> dict[str, Any]:
+    def _of_items(self, late: Sequence[Item], newest: Sequence[Item]) -> dict[str, Any]:
         new: dict[str, Any] = {}
-        ids = [each.id for each in items]
-        signs = {each.id: _sign(each) for each in items[-WATCHED:]}
-        changed = [each for each in items[-WATCHED:] if self._signs.get(each.id) != signs[each.id]]
+        signs = {each.id: _sign(each) for each in newest}
+        ids = [*self._older_kept, *signs]
+        changed = [each for each in newest if self._signs.get(each.id) != signs[each.id]]
         if ids != self._ids:
             known, there = set(self._ids), set(ids)
             gone = [each for each in self._ids if each not in there]
@@ -103,8 +112,8 @@ class Snapshot:
             if [*left, *(each for each in ids if each not in known)] != ids:
                 new["order"] = tuple(ids)
             self._ids = ids
-        if changed:
-            new["items"] = tuple(_saved_item(each) for each in changed)
+        if late or changed:
+            new["items"] = tuple(_saved_item(each) for each in (*late, *changed))
             self._signs.update((each.id, signs[each.id]) for each in changed)
         return new
 

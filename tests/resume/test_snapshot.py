@@ -224,6 +224,22 @@ def test_a_turn_that_turn_detection_has_heard_is_answered(turn: Any, retries: in
     assert len(run.resumed().state.retries) == retries
 
 
+def test_however_many_items_come_at_once_all_are_written_in_order() -> None:
+    """Far more than may still change, once and again; of those that are far back, only what goes is looked at."""
+    run = Written()
+    for number in range(1000):
+        receive(run.state, created(f"i{number}", f"text {number}"))
+        if number % 400 == 0:
+            run.write()
+    run.hear(
+        {"type": "conversation.item.deleted", "item_id": "i10"}, created("last", "text"), created("first", "a", "root")
+    )
+
+    assert texts(run.read) == texts(run.state)
+    assert texts(run.resumed().state) == texts(run.state)
+    assert run.write() == {}
+
+
 def test_halves_of_surrogate_pairs_do_no_harm() -> None:
     """Some servers cut text there; JSON cannot hold it, and nothing else is lost with it."""
     run = Written()
