@@ -207,7 +207,7 @@ def test_noise_has_an_error(message: str | bytes) -> None:
     assert answer["type"] == "error"
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @given(messages=st.lists(events(LIVE), min_size=1, max_size=8))
 def test_every_event_of_a_live_session_has_an_answer(messages: list[Any]) -> None:
     """So does a Live session, whether it has started or not, and what ends it is one event."""
