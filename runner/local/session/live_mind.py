@@ -99,7 +99,11 @@ class LiveMind:
 
         Returns:
             The events that follow.
+
+        Raises:
+            ApiError: Too much waits to be said.
         """
+        self._check_waiting()
         if words := unanswered_words(instruction):
             return self.hear(words, 0.0)
         self._conversation.add("developer", instruction)
@@ -118,8 +122,7 @@ class LiveMind:
         Raises:
             ApiError: Too much waits to be said.
         """
-        if len(self._speech) >= _MAX_WAITING:
-            raise ApiError(f"{_MAX_WAITING} texts wait to be said already.", code="too_many_texts", param="content")
+        self._check_waiting()
         self.say(content)
 
     def say(self, text: str) -> None:
@@ -154,14 +157,19 @@ class LiveMind:
         """The client asks the Responses model to go on; returns the events of its response.
 
         Raises:
-            ApiError: There is no such model, or a call has no output yet.
+            ApiError: There is no such model, a call has no output yet, or too much waits to be said.
         """
         self._check_backend("response.create")
+        self._check_waiting()
         return self._backend.go_on()
 
     @property
     def _owner(self) -> str:
         return str(self._config.delegation["type"])
+
+    def _check_waiting(self) -> None:
+        if len(self._speech) >= _MAX_WAITING:
+            raise ApiError(f"{_MAX_WAITING} texts wait to be said already.", code="too_many_texts", param="type")
 
     def _check_backend(self, name: str) -> None:
         if self._owner != "responses":

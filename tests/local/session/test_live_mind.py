@@ -1,11 +1,13 @@
 """What the model of a Live session does not do itself, it delegates: to the client, or to a Responses model."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from runner.local.speech.replies import Call
+from runner.protocol.typed_text import typed_event
 from tests.helpers.live_client import LiveWire, types, words
 from tests.helpers.local_client import said, silence
 
@@ -159,6 +161,18 @@ def test_a_language_model_that_fails_is_an_error() -> None:
     (_, _, ended) = nested(wire.send("response.create"))
     assert (ended["type"], ended["response"]["status"]) == ("response.failed", "failed")
     assert words(wire.listen(silence(800))) == " I could not do that."
+
+
+def test_what_is_typed_is_answered_as_what_is_said() -> None:
+    """And what waits to be said has a bound, for a client that sends no audio in which it could be."""
+    wire = LiveWire({}, script=[ORDER])
+    typed = wire.raw(json.dumps(typed_event("What of order 7?")))
+    assert types(typed) == ["session.instructions.appended", "session.delegation.created"]
+    assert words(wire.listen(silence(800))) == "I look."
+    for _ in range(256):
+        wire.send("session.commentary.append", content="Hm.", delegation_id=None)
+    for kind in ("session.commentary.append", "session.instructions.append"):
+        assert wire.refusal(kind, content="Order 7", delegation_id=None)["code"] == "too_many_texts"
 
 
 CHAT = {"kind": "chat", "base_url": "http://127.0.0.1:9/v1", "model": "m"}
