@@ -9,7 +9,7 @@ from runner.profile.tool_keys import tools_of
 from runner.settings.tool import CallSettings
 
 _OF_HOSTED: Final = frozenset({"approval"})
-_OURS: Final = (frozenset(CallSettings.model_fields) | {"connect_timeout_s"}) - _OF_HOSTED
+_OURS: Final = (frozenset(CallSettings.model_fields) | {"connect_timeout_s", "shared"}) - _OF_HOSTED
 
 
 def mcp_server_unnamed(tables: Tables) -> Iterator[Finding]:

@@ -21,6 +21,7 @@ from runner.runs.session_run import SessionRun
 from runner.runs.shared import Shared
 from runner.runs.signals import has_terminal, watch
 from runner.settings.input import StdinInput
+from runner.tools.shared_servers import SharedServers
 
 if TYPE_CHECKING:
     from runner.profile.load import LoadedProfile
@@ -109,6 +110,7 @@ class Fleet:
         self.outcomes: list[Outcome] = []
         self.reloads = ReloadRequests(self._carry_out_reload)
         self._profiles = profiles
+        self._servers = SharedServers()
         self._signal: signal.Signals | None = None
         self._reload: Reload | None = None
         self._reread: Reread | None = None
@@ -129,6 +131,7 @@ class Fleet:
             flush_least_s=flush_least_s,
             is_fresh=is_fresh,
             face=face,
+            servers=self._servers,
         )
         self.runs: list[SessionRun] = []
         self._notices = Notices(self.runs, within_s=grace_s + flush_least_s)
@@ -183,7 +186,7 @@ class Fleet:
             tasks.start_soon(self._stdin.run)
             tasks.start_soon(self._notices.run)
             tasks.start_soon(self.reloads.run)
-            async with anyio.create_task_group() as runs:
+            async with self._servers.open(), anyio.create_task_group() as runs:
                 for run in self.runs:
                     runs.start_soon(self._execute, run)
             tasks.cancel_scope.cancel()

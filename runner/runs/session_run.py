@@ -102,8 +102,7 @@ class SessionRun:
             self.stop("internal-error", RunnerError("a bug in rt-run, which the log traces"))
         finally:
             self.input.close()
-        keeps_words = self._shared.keeps_words
-        lost = losses(self.session, self.profile, unwritten=self._unwritten, keeps_words=keeps_words)
+        lost = losses(self.session, self.profile, unwritten=self._unwritten, keeps_words=self._shared.keeps_words)
         self._error = judged(lost, self._error, self._reason)
         code = await self._reported(self._life.exit_code(self._error))
         self._life.enter(Phase.ENDED)
@@ -197,6 +196,7 @@ class SessionRun:
             opened=self._begin,
             ended=self.stop,
             sources=self._shared.sources,
+            servers=self._shared.servers,
             state=self._shared.state_of(self.profile, self.names),
             failed=self._fail,
         ) as session:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from runner.session.state_place import StatePlace
     from runner.settings.profile import Profile
     from runner.tools.profile_tools import MakeSources
+    from runner.tools.shared_servers import SharedServers
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Shared:
     """What goes into the only run there is, in place of its profile's input."""
     sources: "MakeSources | None" = None
     """Makes the sources of the profile's tools; without it they are what the profile says."""
+    servers: "SharedServers | None" = None
+    """The MCP servers that several sessions use, None where there is only one session."""
     row: str = ""
     """What `{row}` stands for in paths; without it the number of the run."""
     keeps_words: bool = False

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from runner.settings.greeting import Greeting
     from runner.settings.profile import Profile
     from runner.tools.profile_tools import MakeSources
+    from runner.tools.shared_servers import SharedServers
 
 _FAREWELL_S = 2.0
 
@@ -93,6 +94,7 @@ async def kept_session(
     sources: MakeSources | None = None,
     state: StatePlace | None = None,
     failed: Callable[[RunnerError], None] | None = None,
+    servers: SharedServers | None = None,
 ) -> AsyncIterator[Session]:
     """Open a session as `open_session` does, for one of several that a command runs.
 
@@ -107,6 +109,7 @@ async def kept_session(
         sources: Makes the sources of the profile's tools; without it they are what the profile says.
         state: Where it is written down, as `[run.resume]` says.
         failed: Called when it cannot be written down any more; without it, it ends with that error then.
+        servers: The MCP servers that it may share with others.
     """
     profile = source.profile
     audio = await _greeting_audio(profile.greeting)
@@ -116,7 +119,7 @@ async def kept_session(
         if resumption:
             resumption.follow(carriage, profile)
             ended = resumption.concluding(ended or (lambda _: tasks.start_soon(session.aclose)))
-        tools = SessionTools(profile, carriage, outbox, tasks, sources, resumption)
+        tools = SessionTools(profile, carriage, outbox, tasks, sources, resumption, servers)
         session = Session(carriage, outbox, tools)
         session.resumption = resumption
         providers = Providers(source)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from runner.session.tool_loop import ToolLoop
     from runner.settings.profile import Profile
     from runner.tools.profile_tools import DeclaredSources, MakeSources
+    from runner.tools.shared_servers import SharedServers
     from runner.tools.tool_source import ToolSource
     from runner.tools.toolbox import SourceRenewal, Toolbox
 
@@ -38,6 +39,7 @@ class SessionTools:
         tasks: Where the tools live.
         sources: Makes the sources of the profile's tools; without it they are what the profile says.
         ledger: Knows of calls what other processes have to know, None where there are no others.
+        shared: The MCP servers that several sessions share, None where there is only one.
 
     Attributes:
         approvals: The calls that wait for somebody's approval.
@@ -53,6 +55,7 @@ class SessionTools:
         tasks: anyio.abc.TaskGroup,
         sources: MakeSources | None = None,
         ledger: CallLedger | None = None,
+        shared: SharedServers | None = None,
     ) -> None:
         self.approvals = Approvals(profile.run.tools.approval_timeout_s, carriage.changes)
         self.dropped: Callable[[Sequence[str]], object] = bool
@@ -63,6 +66,7 @@ class SessionTools:
         self._tasks = tasks
         self._make = sources
         self._ledger = ledger
+        self._shared = shared
         self._toolbox: Toolbox | None = None
         self._loop: ToolLoop | None = None
         self._host: HostTools | None = None
@@ -135,7 +139,7 @@ class SessionTools:
             self._offered = self.definitions()
         from runner.tools.profile_tools import DeclaredSources
 
-        declared = DeclaredSources(profile, self._declared)
+        declared = DeclaredSources(profile, self._declared, self._shared)
         renewal = await self._made()[0].opened_beside(self._ordered(profile, declared.sources))
         return ToolRenewal(declared, renewal, laid_over(profile, renewal.definitions()))
 
@@ -227,7 +231,7 @@ class SessionTools:
             if self._make:
                 declared = self._make(self._profile)
             else:
-                self._declared = DeclaredSources(self._profile)
+                self._declared = DeclaredSources(self._profile, shared=self._shared)
                 declared = self._declared.sources
             self._toolbox = Toolbox(self._ordered(self._profile, declared))
             loop_class = DelegatedToolLoop if self._profile.session.type == "live" else ToolLoop

@@ -78,5 +78,8 @@ class McpServerSettings(CallSettings):
     """Where it is, and who calls it."""
     allowed_tools: list[str] | None = None
     """The tools that the model may call, by the names that the server gives them; without it, all."""
+    shared: bool = False
+    """Whether all sessions of a process use one connection to it, and one program, where their tables are the same: for
+    a server that remembers nothing of one conversation that another one could notice."""
     connect_timeout_s: Annotated[float, Field(gt=0, le=300)] = 15.0
     """How long the session's beginning waits for it, in seconds; it is tried again meanwhile and after that."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from runner.settings.profile import Profile
     from runner.settings.tool import CallSettings
     from runner.tools.mcp_names import McpNames
+    from runner.tools.shared_servers import SharedServers
     from runner.tools.tool_source import JsonObject, ToolSource
 
 MakeSources: TypeAlias = "Callable[[Profile], list[ToolSource]]"
@@ -27,13 +28,17 @@ class DeclaredSources:
     Args:
         profile: The profile.
         before: Those of the profile before it: a table that is the same keeps its source, and names of tools stay.
+        shared: The MCP servers that sessions share, None where there is only one session.
 
     Attributes:
         by_table: Each source with its table.
         names: The names of the tools of MCP servers, None where there is no server.
     """
 
-    def __init__(self, profile: Profile, before: DeclaredSources | None = None) -> None:
+    def __init__(
+        self, profile: Profile, before: DeclaredSources | None = None, shared: SharedServers | None = None
+    ) -> None:
+        self._shared = shared
         self.names: McpNames | None = before.names if before else None
         self._taken = _taken_names(profile)
         known = before.by_table if before else []
@@ -61,7 +66,7 @@ class DeclaredSources:
         if isinstance(table, ToolSettings):
             return declared_source(table)
         assert self.names is not None  # noqa: S101  # it is made where there is a server
-        return _server(table, self.names)
+        return _server(table, self.names, self._shared if table.shared else None)
 
 
 def profile_sources(profile: Profile) -> list[ToolSource]:
@@ -76,14 +81,14 @@ def _taken_names(profile: Profile) -> set[str]:
     return {END_SESSION, *by_hand, *(each.name for each in profile.tools)}
 
 
-def _server(settings: McpServerSettings, names: McpNames) -> ToolSource:
+def _server(settings: McpServerSettings, names: McpNames, shared: SharedServers | None) -> ToolSource:
     if isinstance(settings.run, HostedServer):
         from runner.tools.hosted_server import HostedSource
 
         return HostedSource(settings, settings.run)
     from runner.tools.mcp_source import McpSource
 
-    return McpSource(settings, names)
+    return McpSource(settings, names, shared)
 
 
 def declared_source(settings: ToolSettings) -> ToolSource:

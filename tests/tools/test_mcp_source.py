@@ -15,6 +15,7 @@ import pytest
 from runner.errors import AccessRefused, ProfileError
 from runner.profile import make_profile
 from runner.tools.profile_tools import DeclaredSources, profile_sources
+from runner.tools.shared_servers import SharedServers
 from runner.tools.toolbox import Toolbox, open_toolbox
 from tests.helpers.endpoint_scripts import logged
 from tests.helpers.log_capture import captured_log
@@ -295,3 +296,35 @@ async def test_a_server_whose_table_has_changed_is_restarted_and_another_is_not(
     assert new[0] == old[0]
     assert new[1][1] != old[1][1]
     assert {"environment", "a_environment", "b_environment", "look_up", "b_look_up"} <= names
+
+
+async def test_sessions_may_share_a_server_which_outlives_each_of_them() -> None:
+    """One program for those whose tables are the same and ask for it; it ends with the last that uses it."""
+    shared, alone = plain(shared=True), plain()
+    servers = SharedServers()
+
+    async def pid(toolbox: Toolbox) -> str:
+        return (await toolbox.call("echo", "{}", "call")).output
+
+    @asynccontextmanager
+    async def session(table: dict[str, Any]) -> AsyncIterator[Toolbox]:
+        profile = make_profile(endpoint={"kind": "local"}, mcp_servers=[table])
+        async with open_toolbox(DeclaredSources(profile, shared=servers).sources) as toolbox:
+            await toolbox.ready()
+            yield toolbox
+
+    with anyio.fail_after(LIMIT_S), captured_log() as lines:
+        async with servers.open(), session(shared) as second, session(alone) as third:
+            async with session(shared) as first:
+                pids = [await pid(each) for each in (first, second, third)]
+            assert await pid(second) == pids[0]
+        async with servers.open(), session(shared) as fourth:
+            other = await pid(fourth)
+        with pytest.raises(ProfileError, match="cannot be started"):
+            async with servers.open(), session(plain(shared=True, run={"argv": ["./no-such-program"]})):
+                pass
+
+    assert pids[0] == pids[1] != pids[2]
+    assert other not in pids
+    assert not any(is_running(int(each)) for each in (*pids, other))
+    assert len(logged(lines, "mcp_server_connected")) == 3
