@@ -101,8 +101,9 @@ def _foreign_voice(own: Profile, other: Profile) -> str:
         return ""
     if not isinstance(voice, str):
         return f"{voice.id} is a voice of another account"
-    is_known = isinstance(own.endpoint, OpenAIEndpoint | AzureEndpoint) or voice in _HOSTED_VOICES
-    if isinstance(other.endpoint, OpenAIEndpoint | AzureEndpoint) and not is_known:
+    hosted = OpenAIEndpoint | AzureEndpoint
+    is_foreign = isinstance(other.endpoint, hosted) and not isinstance(own.endpoint, hosted)
+    if is_foreign and own.session.type == "realtime" and voice not in _HOSTED_VOICES:
         return f"{voice} is no voice of the Realtime API"
     return ""
 
