@@ -30,6 +30,16 @@ from runner.runs.log_words import words_of
             {"event": "tool_not_run", "tool": "cancel_order", "outcome": "denied", "reason": "The call was denied."},
             "cancel_order was not run: The call was denied.",
         ),
+        (
+            "info",
+            {"event": "state_resumed", "path": "a.state", "items": 4, "asked_again": 1},
+            "goes on with a conversation of 4 items, and asks again what was not answered",
+        ),
+        (
+            "warning",
+            {"event": "tool_interrupted", "tool": "pay", "call_id": "c"},
+            "pay is not run again: how it has ended is not known",
+        ),
         ("info", {"event": "tool_called", "tool": "price", "outcome": "ok"}, ""),
         ("warning", {"event": "tool_called", "tool": "price", "outcome": "timed-out"}, "price was called: timed-out"),
         (

@@ -1,5 +1,6 @@
 """Runs that go on with the session of another process, through the real command."""
 
+import os
 import shutil
 from pathlib import Path
 from signal import SIGTERM
@@ -19,7 +20,7 @@ script = [{ match = "order", calls = [{ name = "pay" }] }]
 output_modalities = ["text"]
 [[tools]]
 name = "pay"
-run = { kind = "command", argv = ["sh", "-c", "echo paid >> world; exec sleep 60"] }
+run = { kind = "command", argv = ["sh", "-c", "echo paid >> world; echo > began; exec sleep 60"] }
 [run]
 grace_s = 0
 until = "signal"
@@ -98,10 +99,10 @@ def test_a_state_that_is_refused_says_why(tmp_path: Path) -> None:
 def test_a_deploy_in_the_middle_of_a_call_runs_it_no_second_time(tmp_path: Path) -> None:
     """Stopped while a program runs that must not be run twice: the model learns that nobody knows its outcome."""
     name = profile(tmp_path, SLOW)
+    os.mkfifo(tmp_path / "began")
     command = Command("-p", name, "--log-format", "json", "-v", folder=tmp_path)
     command.write("order\n")
-    while not (tmp_path / "world").exists():
-        assert command.process.poll() is None
+    assert (tmp_path / "began").read_text() == "\n"
     command.send_signal(SIGTERM)
     first = command.end()
     command.release()

@@ -220,9 +220,12 @@ async def test_a_good_bye_is_the_end_of_the_conversation(tmp_path: Path) -> None
         await session.say("bye")
         await session.wait_over()
         assert conversation(session)[0] == ("user", "bye")
-    async with session_at(path) as again:
+    async with session_at(path, idle={"after_s": 0.01}) as again:
         assert (again.is_resumed, conversation(again)) == (False, [])
         assert again.id != session.id
+        await again.wait_over()
+    async with session_at(path) as third:
+        assert not third.is_resumed
 
 
 async def test_the_file_has_bounds(tmp_path: Path) -> None:
