@@ -45,6 +45,8 @@ class LiveSpeech:
         self._current: Utterance | None = None
         self._rest = b""
         """The audio of the piece that is being said, in the format of the session."""
+        self._owed_bytes = 0
+        """The half sample that was heard last, for which none was said."""
         self._is_next = False
         """Whether the next fragment of the transcript is the first of an utterance."""
         self._last = " "
@@ -87,6 +89,9 @@ class LiveSpeech:
         """
         events: list[ServerEvent] = []
         audio = bytearray()
+        size_bytes += self._owed_bytes
+        self._owed_bytes = size_bytes % self._format.sample_bytes
+        size_bytes -= self._owed_bytes
         while len(audio) < size_bytes:
             if not self._rest:
                 piece = self._next_piece(at_ms, may_begin=may_begin)

@@ -45,6 +45,8 @@ def test_audio_flows_out_as_it_flows_in() -> None:
     assert (words(events), heard_words(events)) == ("Hello!", "Hello!")
     assert len(sound(events)) == len(silence(1000))
     assert sound(wire.listen(silence(300))) == silence(300)
+    halves = [wire.hear(bytes(size), APPEND) for size in (3, 3, 2)]
+    assert [len(sound(each)) for each in halves] == [2, 4, 2]
 
 
 def test_the_model_stops_when_it_is_spoken_over() -> None:
