@@ -65,6 +65,10 @@ class CommandParser(argparse.ArgumentParser):
             if argument == "COMMAND":
                 raise UsageError(f"there is no command {given!r}", hint=self._meant(given, list(commands)))
             raise UsageError(f"{argument}: there is no {given!r}", hint=self._meant_choice(given, argument))
+        if message.endswith(": expected one argument"):
+            action = next(each for each in self._actions if "/".join(each.option_strings) == argument)
+            takes = action.metavar or "|".join(map(str, action.choices or ()))
+            raise UsageError(f"{argument}: nothing stands after it", hint=f"write {argument.split('/')[-1]} {takes}")
         hint = f"`{self.prog} --help` lists what there is"
         if self.epilog and message.startswith("the following arguments are required: "):
             example = self.epilog.partition("examples:\n")[2].partition("\n")[0].strip()

@@ -73,7 +73,9 @@ def scenario_files(given: Sequence[str]) -> list[Path]:
         else:
             what = "no folder scenarios here" if not given else f"no file or folder {each}"
             msg = f"there is {what}"
-            raise UsageError(msg, hint="rt-run test FILE|FOLDER")
+            raise UsageError(
+                msg, hint="name files or folders; `rt-run test --from JOURNAL` prints a recorded session's"
+            )
     return list(dict.fromkeys(found))
 
 
