@@ -19,6 +19,8 @@ KINDS = {
     "interpret": "a recording, interpreted by the local endpoint",
     "openai": "OpenAI, in text",
     "openai-voice": "OpenAI, with microphone and loudspeaker",
+    "live": "OpenAI, Live: full duplex, with microphone and loudspeaker",
+    "live-local": "the local endpoint, Live",
     "openai-transcription": "OpenAI, a recording written down",
     "openai-translation": "OpenAI, a recording interpreted",
     "azure": "Azure OpenAI by Entra ID, in text",
@@ -118,7 +120,7 @@ def _next_steps(path: Path, kind: str) -> list[str]:
         steps.append("az login")
     elif kind.startswith("azure"):
         steps.append("export AZURE_OPENAI_API_KEY=…")
-    elif kind.startswith("openai"):
+    elif kind.startswith("openai") or kind == "live":
         steps.append("export OPENAI_API_KEY=…")
     name = path.stem if _is_found(path) else str(path)
     recording = "" if kind not in _OF_RECORDINGS else " --set input.path=RECORDING.wav"

@@ -18,6 +18,7 @@ from runner.operations.control_requests import (
     UpdateRequest,
     problems_of,
 )
+from runner.protocol.typed_text import THINKING, typed_event
 from runner.session.client_event import user_message
 
 if TYPE_CHECKING:
@@ -48,6 +49,9 @@ def asked_events(request: AnyRequest, kind: SessionType) -> AskedEvents | None:
     """
     if isinstance(request, UpdateRequest):
         return AskedEvents([{"type": "session.update", "session": _checked(request.changes, kind)}])
+    if kind == "live" and isinstance(request, SayRequest):
+        typed = typed_event(request.text)
+        return AskedEvents([typed if request.respond else {**typed, "type": THINKING}], in_turn=request.respond)
     make = _MAKERS.get(type(request))
     return make(request) if make else None
 
@@ -110,12 +114,14 @@ _MAKERS: Final[dict[type, Callable[[Any], AskedEvents | None]]] = {
 def _checked(changes: JsonObject, kind: SessionType) -> JsonObject:
     """The changes as the API takes them; what it may know beyond that, the request `event` sends unseen."""
     from runner.api.api_object import ApiObject
+    from runner.api.live_session import LiveChange
     from runner.api.session_config import RealtimeSession, TranscriptionSession, TranslationSession
 
     kinds: dict[SessionType, type[ApiObject]] = {
         "realtime": RealtimeSession,
         "transcription": TranscriptionSession,
         "translation": TranslationSession,
+        "live": LiveChange,
     }
     try:
         checked = kinds[kind].model_validate(changes, context={"wire": True})
@@ -123,5 +129,5 @@ def _checked(changes: JsonObject, kind: SessionType) -> JsonObject:
         hint = "the keys are those of the API's session object; `event` sends any other as it is"
         raise RequestRefused("bad-request", problems_of(error), hint) from None
     fields = checked.model_dump(mode="json", exclude_unset=True, exclude={"type"})
-    # A translation's configuration has no type.
-    return fields if kind == "translation" else {"type": kind, **fields}
+    # The configuration of a translation or a Live session has no type.
+    return fields if kind in {"translation", "live"} else {"type": kind, **fields}

@@ -41,6 +41,9 @@ def greeting_unsupported(tables: Tables) -> Iterator[Finding]:
 
 def greeting_after(tables: Tables) -> Iterator[Finding]:
     """A greeting that waits for speech which nothing hears."""
+    if tables.greeting and tables.greeting.after != "ready" and isinstance(tables.session, LiveSettings):
+        problem = "a Live model answers the first words itself"
+        yield ("greeting", "after"), problem, 'write after = "ready"', "value"
     if not tables.greeting or tables.greeting.after == "ready" or not isinstance(tables.session, RealtimeSettings):
         return
     problem = ""

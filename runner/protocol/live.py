@@ -32,6 +32,8 @@ class Live:
         """What is being done by another model."""
         self.owes_result = False
         """Whether something was done that nothing was said after."""
+        self.plays_fixture = False
+        """Whether the endpoint plays a recording of the client, which is nobody's turn."""
         self.started_s = 0.0
         """When the session has started, by the client's clock, in seconds."""
         self.last_at_s = 0.0

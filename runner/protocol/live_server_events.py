@@ -17,6 +17,8 @@ from runner.protocol.voices import SpeechPlace
 if TYPE_CHECKING:
     from runner.protocol.state import SessionState
 
+FIXTURE_ITEM: Final = "fixture"
+"""Under which name the audio of a recording comes that the client has the endpoint play."""
 _QUIET: Final = 300
 """What is never louder than this is silence, in 16-bit samples: a Live session speaks all the time."""
 
@@ -61,6 +63,8 @@ def _place(state: SessionState, event: JsonObject) -> SpeechPlace:
 
 def _audio(state: SessionState, event: JsonObject) -> list[Effect]:
     audio = text(event, "delta")
+    if state.live.plays_fixture:
+        return [make(AudioDelta, ("", FIXTURE_ITEM, audio))]
     effects = live_turns.sound(state) if _is_sound(state, audio) else []
     item = state.conversation.get(state.live.items.get("assistant", ""))
     if item is None:
@@ -68,6 +72,11 @@ def _audio(state: SessionState, event: JsonObject) -> list[Effect]:
         return []
     item.audio_characters += len(audio)
     return [*effects, make(AudioDelta, (item.id, item.id, audio))]
+
+
+def _fixture(state: SessionState, event: JsonObject) -> list[Effect]:
+    state.live.plays_fixture = event["type"].endswith("playing")
+    return []
 
 
 def _is_sound(state: SessionState, audio: str) -> bool:
@@ -127,6 +136,8 @@ LIVE_ROUTES: Final = {
     "session.input_transcript.delta": _heard,
     "session.instructions.appended": _added,
     "session.output_audio.delta": _audio,
+    "session.output_audio.fixture.played": _fixture,
+    "session.output_audio.fixture.playing": _fixture,
     "session.output_transcript.delta": _spoken,
     "session.started": _started,
     "session.updated": SESSION_ROUTES["session.updated"],
@@ -143,8 +154,6 @@ LIVE_TYPES: Final = frozenset(LIVE_ROUTES) | {
     "session.input_audio.append",
     "session.input_audio.muted",
     "session.input_audio.unmuted",
-    "session.output_audio.fixture.played",
-    "session.output_audio.fixture.playing",
     "session.thinking.appended",
     "transport.answered",
     "transport.dtmf.received",

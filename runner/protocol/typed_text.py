@@ -13,6 +13,8 @@ _BEGINNING_AGAIN: Final = (
     "The connection was lost before these words of the user were answered. Answer them aloud now.\n\n"
 )
 
+_OPENING: Final = "Speak first, now, as follows.\n\n"
+
 
 def typed_event(text: str, event_id: str = "") -> JsonObject:
     """The client event by which a Live session is asked what the user has typed."""
@@ -23,6 +25,16 @@ def typed_event(text: str, event_id: str = "") -> JsonObject:
 def repeated_event(words: str) -> JsonObject:
     """The client event that asks for the answer to words of the user which was lost with a connection."""
     return {"type": INSTRUCTIONS, "content": f"{_BEGINNING_AGAIN}{words}", "delegation_id": None}
+
+
+def opening_event(prompt: str, event_id: str) -> JsonObject:
+    """The client event by which a Live session is asked to speak first, as a prompt says."""
+    return {"type": INSTRUCTIONS, "event_id": event_id, "content": f"{_OPENING}{prompt}", "delegation_id": None}
+
+
+def opening_prompt(content: str) -> str:
+    """The prompt by which a session is asked to speak first; nothing where an instruction is another one."""
+    return content.removeprefix(_OPENING) if content.startswith(_OPENING) else ""
 
 
 def told_event(instruction: str) -> JsonObject:
@@ -65,4 +77,8 @@ def asks_for_speech(event: JsonObject) -> bool:
     if event.get("type") == COMMENTARY:
         return event.get("delegation_id") is None
     content = event.get("content")
-    return event.get("type") == INSTRUCTIONS and isinstance(content, str) and bool(unanswered_words(content))
+    return (
+        event.get("type") == INSTRUCTIONS
+        and isinstance(content, str)
+        and bool(unanswered_words(content) or opening_prompt(content))
+    )

@@ -29,6 +29,11 @@ _ANSWERS: Final = {
     "input_audio_buffer.clear": ("input_audio_buffer.cleared",),
     "output_audio_buffer.clear": ("output_audio_buffer.cleared",),
     "session.close": ("session.closed",),
+    "session.commentary.append": ("session.commentary.appended",),
+    "session.input_audio.mute": ("session.input_audio.muted",),
+    "session.input_audio.unmute": ("session.input_audio.unmuted",),
+    "session.instructions.append": ("session.instructions.appended",),
+    "session.thinking.append": ("session.thinking.appended",),
 }
 """The server events that confirm a client event; of the others, only requests for responses are confirmed."""
 

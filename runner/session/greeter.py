@@ -10,8 +10,9 @@ import anyio.abc
 from runner import logs
 from runner.errors import RunnerError
 from runner.protocol.effects import ResponseEnded, ResponseStarted, SpeechStarted
+from runner.protocol.typed_text import opening_event, spoken_event
 from runner.protocol.word_for_word import other_words, recital
-from runner.session.own_request import own_request
+from runner.session.own_request import own_id, own_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from runner.session.update import Update
     from runner.settings.greeting import Greeting
 
+_PLAYED = "session.output_audio.fixture.played"
 _LOOK_S = 0.1
 """How often it is looked whether a greeting is still heard, in seconds."""
 
@@ -60,6 +62,8 @@ class Greeter:
         self._is_said = False
         self._turns = 0
         """How many turns the user has ended."""
+        self._is_muted = False
+        """Whether a Live session hears nothing for now."""
         self._held: JsonObject = {}
         """How turn detection is to be again afterwards; nothing where it was not changed."""
 
@@ -105,6 +109,8 @@ class Greeter:
 
     async def _release(self) -> None:
         """Let turn detection be as it was, and have answered what was said into a greeting that had waited."""
+        if self._is_muted and not self._carriage.is_over:
+            await self._session.send({"type": "session.input_audio.unmute"})
         if not self._held or self._carriage.is_over:
             return
         if self._settings.after != "ready" and self._turns > 1:
@@ -112,7 +118,25 @@ class Greeter:
         else:
             await self._session.send(_update(self._held))
 
+    async def _say_live(self) -> None:
+        """Have a Live session greet; one that is not to be interrupted hears nothing meanwhile."""
+        if not self._settings.interruptible:
+            self._is_muted = True
+            await self._session.send({"type": "session.input_audio.mute"})
+        if self._audio is not None:
+            await self._session.send(self._audio.fixture())
+            self._carriage.publish(self._audio.said(self._carriage.state))
+            return
+        self._request_id = own_id()
+        if self._settings.text is not None:
+            await self._session.send_in_turn(spoken_event(self._settings.text, self._request_id))
+        else:
+            await self._session.send_in_turn(opening_event(self._settings.prompt or "", self._request_id))
+
     async def _say(self) -> None:
+        if self._carriage.state.kind == "live":
+            await self._say_live()
+            return
         holding = None if self._held else self._holding(*self._interruption)
         first = [holding] if holding else []
         if self._audio is None:
@@ -165,10 +189,11 @@ class Greeter:
                         self._compare()
                 case _:
                     pass
-        if update.event is not None and update.event.get("type") == "input_audio_buffer.committed":
+        kind = update.event.get("type") if update.event is not None else None
+        if kind == "input_audio_buffer.committed":
             self._is_due = True
             self._turns += 1
-        elif update.event is None and self._carriage.state.left_unanswered(self._request_id):
+        elif kind == _PLAYED or (update.event is None and self._carriage.state.left_unanswered(self._request_id)):
             self._is_said = True
 
     def _compare(self) -> None:

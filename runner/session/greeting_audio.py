@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from runner.protocol.json_fields import JsonObject
     from runner.protocol.state import SessionState
 
+FIXTURE_RATE = 24_000
+"""Samples a second of what a Live session plays."""
 LONGEST_S = 120
 """The longest greeting, in seconds."""
 _PIECE_MS = 200
@@ -45,6 +47,21 @@ class GreetingAudio:
         content = [{"type": "output_text", "text": self._text}]
         item = {"id": self.item_id, "type": "message", "role": "assistant", "content": content}
         return {"type": "conversation.item.create", "item": item}
+
+    def fixture(self) -> JsonObject:
+        """The client event by which a Live session plays it, which the API takes at 24 kHz."""
+        import pybase64
+
+        from runner.audio.resampling import Resampler
+
+        pcm = Resampler(self._rate, FIXTURE_RATE).convert(self._pcm, last=True)
+        return {"type": "session.output_audio.fixture.play", "audio": pybase64.b64encode(pcm).decode()}
+
+    def said(self, state: SessionState) -> list[Effect]:
+        """The end of the turn that says it, which no event of a Live session brings."""
+        content = [{"type": "output_text", "text": self._text}]
+        message = {"id": self.item_id, "type": "message", "role": "assistant", "content": content}
+        return state.conversation.end_turn(state.conversation.put({**message, "status": "completed"}))
 
     def effects(self, state: SessionState) -> list[Effect]:
         """The sound as pieces of an answer, in the session's output format; the item knows how long it is."""

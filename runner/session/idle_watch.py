@@ -81,11 +81,11 @@ class IdleWatch:
         if self._said < len(texts):
             self._said += 1
             logs.logger().info("idle", said=self._said, of=len(texts))
-            await self._session.send_in_turn(request_to_say(texts[self._said - 1]))
+            await self._session.send_in_turn(request_to_say(texts[self._said - 1], self._carriage.state.kind))
             return
         self._is_leaving = True
         if goodbye is not None:
-            await self._session.send_in_turn(request_to_say(goodbye))
+            await self._session.send_in_turn(request_to_say(goodbye, self._carriage.state.kind))
             await self._heard()
         if self._is_leaving and not self._carriage.is_over:
             if self._ended:

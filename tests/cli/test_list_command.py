@@ -42,11 +42,12 @@ def test_built_in_profiles_come_last_and_are_marked(rt_run: Any, tmp_path: Path)
     assert [(line.split()[0], line.split("  ")[-1].strip()) for line in out.splitlines()[1:]] == [
         ("local", "profiles/local.toml"),
         ("interpret", "(built in)"),
+        ("live-local", "(built in)"),
         ("local", "(built in) (shadowed)"),
         ("local-voice", "(built in)"),
         ("transcribe", "(built in)"),
     ]
-    assert rt_run("list", "--names").out == "local\ninterpret\nlocal-voice\ntranscribe\n"
+    assert rt_run("list", "--names").out == "local\ninterpret\nlive-local\nlocal-voice\ntranscribe\n"
 
 
 def test_json_and_names(rt_run: Any, tmp_path: Path) -> None:
@@ -67,7 +68,7 @@ def test_where_nothing_is_ones_own_it_is_said_how_to_begin(rt_run: Any) -> None:
     """On standard error, so that scripts read nothing of it."""
     code, out, err = rt_run("list")
 
-    assert (code, len(out.splitlines())) == (0, 5)
+    assert (code, len(out.splitlines())) == (0, 6)
     assert "rt-run init" in err
 
 

@@ -19,7 +19,7 @@ def _profiles(write: Any) -> None:
     ("name", "hint"),
     [
         ("loca", "did you mean local?"),
-        ("nope", "found here: local, openai; built in: interpret, local, local-voice, transcribe"),
+        ("nope", "found here: local, openai; built in: interpret, live-local, local, local-voice, transcribe"),
         ("./nope.toml", ""),
         ("nope.toml", ""),
         ("local.toml", "did you mean --profile local? a name is searched for, and local.toml is a path"),

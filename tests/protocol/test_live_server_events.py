@@ -177,3 +177,11 @@ def test_known_events_without_a_meaning_pass() -> None:
 def test_sound_that_cannot_be_decoded_is_left_to_its_player(state: SessionState) -> None:
     """Whoever plays it reports it."""
     assert receive(state, sound("???"))[-1] == AudioDelta("turn_1", "turn_1", "???")
+
+
+def test_a_recording_that_is_played_is_no_turn(state: SessionState) -> None:
+    """Its sound is heard, and what it says is the client's to know."""
+    receive(state, {"type": "session.output_audio.fixture.playing"})
+    assert receive(state, sound()) == [AudioDelta("", "fixture", LOUD)]
+    receive(state, {"type": "session.output_audio.fixture.played"})
+    assert not state.is_pending

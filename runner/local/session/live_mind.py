@@ -19,7 +19,7 @@ from runner.local.session.utterance import Utterance
 from runner.local.speech.engines import Engines
 from runner.local.speech.language_model import ModelRequest
 from runner.local.speech.replies import BrainAnswer, PromptSummary
-from runner.protocol.typed_text import unanswered_words
+from runner.protocol.typed_text import opening_prompt, unanswered_words
 from runner.settings.faults import ResponseFailedFault
 
 _MAX_WAITING: Final = 256
@@ -106,11 +106,24 @@ class LiveMind:
         self._check_waiting()
         if words := unanswered_words(instruction):
             return self.hear(words, 0.0)
+        if prompt := opening_prompt(instruction):
+            self._open(prompt)
+            return []
         self._conversation.add("developer", instruction)
         scripted = self._engines.replies.scripted(PromptSummary(instructions=instruction))
         if scripted is not None and scripted.text:
             self.say(scripted.text)
         return []
+
+    def _open(self, prompt: str) -> None:
+        """Speak first, as a prompt says."""
+        summary = PromptSummary(instructions=prompt)
+        scripted = self._engines.replies.scripted(summary)
+        if scripted is None and self._engines.new_language_model is not None:
+            self._conversation.add("developer", prompt)
+            self._answer_by_model(summary)
+        else:
+            self.say((scripted or self._engines.replies.answer(summary)).text)
 
     def think(self, content: str) -> None:
         """The client has told the model something that is not to be said."""
