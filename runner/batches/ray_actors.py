@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, Final
+
+import anyio
 
 from runner import __version__, logs
 from runner.batches.batch_row import BatchRow
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 
 MOST_KEPT: Final = 256
 """So many results are kept for a driver that could not be told of them."""
+SILENT_S: Final = 3600.0
+"""A batch that is not heard of for so long, in seconds, has no sessions any more."""
+WATCH_S: Final = 60.0
+"""How often that is looked at, in seconds."""
 
 
 class RowActor:
@@ -79,17 +85,44 @@ class RowActor:
 class LimiterActor:
     """The limiter of all batches of a cluster that run one profile with the same rates.
 
+    A batch that is killed cannot say that its sessions are over. Those of one that says nothing for long are forgotten,
+    so that the others do not wait for them.
+
     Args:
         settings: The rates.
     """
 
     def __init__(self, settings: BatchSettings) -> None:
         self._limiter = LocalLimiter(settings)
+        self._running: Counter[str] = Counter()
+        """How many sessions of each batch are counted."""
+        self._heard_s: dict[str, float] = {}
+        """When each batch was heard of."""
+        self._watch: asyncio.Task[None] | None = None
 
-    async def begin(self) -> None:
-        """Wait until one more session may begin, and count it."""
+    async def begin(self, batch: str) -> None:
+        """Wait until one more session of a batch may begin, and count it."""
+        self._watch = self._watch or asyncio.create_task(self._forget_silent())
         await self._limiter.begin()
+        self._running[batch] += 1
+        self._heard_s[batch] = anyio.current_time()
 
-    async def end(self, tokens: int) -> None:
-        """A session is over, and has used so many tokens."""
-        await self._limiter.end(tokens)
+    async def end(self, batch: str, tokens: int) -> None:
+        """A session of a batch is over, and has used so many tokens."""
+        self._heard_s[batch] = anyio.current_time()
+        if self._running[batch]:
+            self._running[batch] -= 1
+            await self._limiter.end(tokens)
+
+    async def leave(self, batch: str) -> None:
+        """A batch is over, with whatever sessions it still had."""
+        self._heard_s.pop(batch, None)
+        for _ in range(self._running.pop(batch, 0)):
+            await self._limiter.end(0)
+
+    async def _forget_silent(self) -> None:
+        while True:
+            await anyio.sleep(WATCH_S)
+            now_s = anyio.current_time()
+            for batch in [name for name, heard_s in self._heard_s.items() if now_s - heard_s > SILENT_S]:
+                await self.leave(batch)

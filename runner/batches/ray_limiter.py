@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+
+import anyio
 
 from runner.batches.ray_actors import LimiterActor
 from runner.batches.ray_cluster import NAMESPACE
 
 if TYPE_CHECKING:
     from runner.settings.batch_settings import BatchSettings
+
+_LEAVE_S: Final = 2.0
 
 
 class RayLimiter:
@@ -26,17 +32,24 @@ class RayLimiter:
         self._settings = settings
         rates = f"{settings.max_sessions_per_minute}:{settings.max_tokens_per_minute}"
         self._name = f"limiter:{profile}:{rates}"
+        self._batch = uuid4().hex
         self._actor: Any = None
 
     async def begin(self) -> None:
         """Wait until one more session may begin, and count it."""
-        await self._call("begin")
+        await self._call("begin", self._batch)
 
     async def end(self, tokens: int) -> None:
         """A session that was counted is over, and has used so many tokens."""
-        await self._call("end", tokens)
+        await self._call("end", self._batch, tokens)
 
-    async def _call(self, method: str, *arguments: int) -> None:
+    async def aclose(self) -> None:
+        """Leave the limiter to the others, without what is still counted."""
+        if self._actor is not None:
+            with anyio.move_on_after(_LEAVE_S, shield=True), suppress(self._ray.exceptions.RayError):
+                await self._actor.leave.remote(self._batch)
+
+    async def _call(self, method: str, *arguments: str | int) -> None:
         while True:
             self._actor = self._actor or self._found()
             call = getattr(self._actor, method).remote(*arguments)

@@ -198,6 +198,8 @@ async def ray_crew(task: WorkerTask, rows: int, *, address: str | None) -> Async
             await workers.wait_ready()
             yield Crew([workers], limiter)
         finally:
+            if isinstance(limiter, RayLimiter):
+                await limiter.aclose()
             tasks.cancel_scope.cancel()
             workers.close()
 

@@ -7,11 +7,13 @@ import anyio
 import pytest
 
 from runner import __version__
+from runner.batches import ray_actors
 from runner.batches.batch_result import BatchResult
 from runner.batches.batch_row import BatchRow
-from runner.batches.ray_actors import MOST_KEPT, RowActor
+from runner.batches.ray_actors import MOST_KEPT, LimiterActor, RowActor
 from runner.batches.worker_process import WorkerTask
 from runner.profile.load import load_profile
+from runner.settings.batch_settings import BatchSettings
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", ["asyncio"])]
 FOLDERS = [("a", "0.0.1"), ("file/below", __version__), ("a/b", __version__)]
@@ -86,6 +88,30 @@ async def test_an_attempt_begins_once_however_often_it_is_asked_for(actor: RowAc
     assert len(set(lines)) == 1
     assert worker.begun[:2] == ["1", "1"]
     assert len(actor._attempts) == MOST_KEPT
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+async def test_a_batch_that_is_gone_holds_up_no_other(monkeypatch: pytest.MonkeyPatch, is_killed: bool) -> None:
+    """What it still had running counts no longer, whether it could say so or not."""
+    monkeypatch.setattr(ray_actors, "WATCH_S", 0.001)
+    monkeypatch.setattr(ray_actors, "SILENT_S", 0.001 if is_killed else 3600)
+    limiter = LimiterActor(BatchSettings(max_tokens_per_minute=10))
+    await limiter.begin("first")
+    await limiter.end("first", 9)
+    limiter._limiter._rates._used.clear()
+    limiter._limiter._rates._used_tokens = 0
+    await limiter.begin("first")
+    async with asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(limiter.begin("second"))
+        if not is_killed:
+            await anyio.wait_all_tasks_blocked()
+            assert not waiting.done()
+            await limiter.leave("first")
+    await limiter.end("first", 9)
+
+    assert +limiter._running == {"second": 1}
+    assert limiter._watch is not None
+    limiter._watch.cancel()
 
 
 async def test_a_row_that_is_cancelled_ends(actor: RowActor) -> None:
