@@ -1,6 +1,7 @@
 """A node of a Ray cluster ends in the middle of a batch."""
 
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,9 @@ from tests.endurance.ray_batch import ended_node
 
 
 @pytest.mark.long
+@pytest.mark.skipif(find_spec("ray") is None, reason="needs the extra `ray`")
 def test_a_node_that_ends_takes_along_what_it_ran_and_nothing_else() -> None:
     """Every row has one result; what had begun is tried again only when that is asked for."""
-    pytest.importorskip("ray", reason="needs the extra `ray`")
     with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as name:  # sockets have short paths
         found = ended_node(Path(name), 90, sessions_a_minute=600)
 
