@@ -36,8 +36,8 @@ def _resumed(line: Line) -> str:
 
 
 def _fallen_back(line: Line) -> str:
-    how = _because(line) or ": it answers no more"
-    return f"{line.get('provider')} fails{how}" + (f"; {line['next']} takes over" if line.get("next") else "")
+    how = _because(line) or ": its responses keep failing"
+    return f"{line.get('provider')} fails{how}; {line['next']} takes over" if line.get("next") else ""
 
 
 def _goes_on(line: Line) -> str:
@@ -50,6 +50,7 @@ _WORDS: Final[Mapping[str, Callable[[Line], str]]] = {
     "connection_lost": lambda line: "",
     "connecting_given_up": lambda line: "",
     "provider_failed": _fallen_back,
+    "provider_left_alone": lambda line: "",
     "session_resumed": _resumed,
     "response_failed": lambda line: f"the response failed{_because(line)}",
     "response_retried": lambda line: f"asking again, attempt {line.get('failures', 0) + 1}",

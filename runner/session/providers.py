@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+import random
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from runner.settings.limits import Prices
     from runner.settings.profile import Profile
     from runner.settings.run_settings import RunSettings
+
+
+_SPREAD: Final = 0.1
+"""How much longer than the profile says a provider is left alone at most, as a share of that."""
 
 
 class Providers:
@@ -102,15 +107,12 @@ class Providers:
         """
         if not self.are_several:
             return False
-        failed = self.current
-        failed.rests_until_s = anyio.current_time() + self.settings.fallback_cooldown_s
-        reason = failed.failure = failed.failure_of(error)
+        failed, told = self.current, self._rest(error)
         following = self.other_than(failed)
         if following is None and anyhow:
             following = next((each for each in self._all if each is not failed and not each.is_vain), None)
-        facts = error.facts if error else {}
-        told = {"next": following.name} if following else {}
-        logs.logger().warning("provider_failed", provider=failed.name, reason=reason, **told, **facts)
+        told |= {"next": following.name} if following else {}
+        logs.logger().warning("provider_failed", **told)
         if following is None:
             return False
         self._choose(following)
@@ -123,7 +125,11 @@ class Providers:
             link: The connection that carries the session.
             error: Why.
         """
-        if not self.fall_back(error) and link.provider is not None:
+        third = self.other_than(self.current)
+        if third is not None and third is not link.provider:
+            self.fall_back(error)
+        elif link.provider is not None:
+            logs.logger().warning("provider_left_alone", **self._rest(error))
             self._choose(link.provider)
 
     def moves(self, link: Link) -> bool:
@@ -151,6 +157,14 @@ class Providers:
         """When the session may move back to a provider that is preferred to the current one; infinite where to none."""
         before = self._all[: self._all.index(self.current)] if self.are_several else ()
         return min((each.rests_until_s for each in before), default=math.inf)
+
+    def _rest(self, error: RunnerError | None) -> dict[str, Any]:
+        """Leave the current one alone for a while, and for how long; many sessions shall not return at one moment."""
+        cooldown_s = self.settings.fallback_cooldown_s * random.uniform(1.0, 1.0 + _SPREAD)  # noqa: S311  # hides nothing
+        self.current.rests_until_s = anyio.current_time() + cooldown_s
+        self.current.failure = self.current.failure_of(error)
+        told = {"provider": self.current.name, "reason": self.current.failure, "for_s": round(cooldown_s, 1)}
+        return {**told, **(error.facts if error else {})}
 
     def _choose(self, provider: Provider) -> None:
         self.current, self.chosen_s = provider, anyio.current_time()
