@@ -6,14 +6,14 @@ import logging
 import os
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 import anyio.to_thread
 import httpx
 
-from runner import __version__, logs
+from runner import __version__
 from runner.connect.network import environment_proxy, hide_proxy_passwords
 from runner.connect.tls import tls_context
 from runner.errors import ProfileError
@@ -60,6 +60,7 @@ async def open_client(
     on_lost: Callable[[], None],
     on_message: Callable[[Any], None],
     on_status: Callable[[int], None],
+    on_error_line: Callable[[str], None],
 ) -> AsyncIterator[Client]:
     """Connect to a server for the length of the block.
 
@@ -68,6 +69,7 @@ async def open_client(
         on_lost: Called when nothing more can come from it.
         on_message: Called with each message that answers no request.
         on_status: Called with the status of each answer of HTTP.
+        on_error_line: Called with each line that a program writes to standard error.
 
     Raises:
         OSError: The program cannot be started.
@@ -81,7 +83,7 @@ async def open_client(
 
     match server.run:
         case StdioServer() as run:
-            streams = _stdio(server.name, run)
+            streams = _stdio(run, on_error_line)
         case HttpServer() as run:
             streams = _http(run, on_status)
         case _:
@@ -100,7 +102,7 @@ async def open_client(
 
 
 @asynccontextmanager
-async def _stdio(name: str, run: StdioServer) -> AsyncIterator[Any]:
+async def _stdio(run: StdioServer, on_error_line: Callable[[str], None]) -> AsyncIterator[Any]:
     from mcp import StdioServerParameters, stdio_client
 
     variables = await program_environment(run.env, run.pass_env)
@@ -110,33 +112,53 @@ async def _stdio(name: str, run: StdioServer) -> AsyncIterator[Any]:
     )
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
+    said = _ErrorLines(reading, on_error_line)
     try:
         # What it says on standard error is for the log.
         with os.fdopen(writing, "w") as errors:
             async with anyio.create_task_group() as tasks:
                 async with stdio_client(parameters, errlog=errors) as streams:
                     errors.close()
-                    tasks.start_soon(_log_errors, name, reading)
+                    tasks.start_soon(said.read)
                     yield streams
                 tasks.cancel_scope.cancel()
     finally:
+        # What it said last may say why it has ended.
+        said.take_rest()
         os.close(reading)
 
 
-async def _log_errors(name: str, descriptor: int) -> None:
-    """Log the lines that a program writes to standard error, each cut where it is long."""
-    rest = b""
-    while True:
-        await anyio.wait_readable(descriptor)
-        part = os.read(descriptor, _PART_BYTES)
-        *lines, rest = (rest + part).split(b"\n") if part else (rest, b"")
-        if len(rest) > _PART_BYTES:
-            lines, rest = [*lines, rest], b""
+class _ErrorLines:
+    """The lines that a program writes to standard error, each cut where it is long."""
+
+    def __init__(self, descriptor: int, tell: Callable[[str], None]) -> None:
+        self._descriptor = descriptor
+        self._tell = tell
+        self._begun = b""
+
+    async def read(self) -> None:
+        """Tell of each line until there are no more."""
+        is_open = True
+        while is_open:
+            await anyio.wait_readable(self._descriptor)
+            is_open = self._take()
+
+    def take_rest(self) -> None:
+        """Tell of what is there already."""
+        with suppress(BlockingIOError):
+            while self._take():
+                pass
+
+    def _take(self) -> bool:
+        """Read a part; whether another may follow. Raises `BlockingIOError` where there is none yet."""
+        part = os.read(self._descriptor, _PART_BYTES)
+        *lines, self._begun = (self._begun + part).split(b"\n") if part else (self._begun, b"")
+        if len(self._begun) > _PART_BYTES:
+            lines, self._begun = [*lines, self._begun], b""
         for line in lines:
             if text := brief(line.decode(errors="replace")):
-                logs.logger().debug("mcp_server_stderr", server=name, text=text)
-        if not part:
-            return
+                self._tell(text)
+        return bool(part)
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -39,6 +40,8 @@ _MANY_TOOLS: Final = 128
 _RUN_OUT_S: Final = 300.0
 """How long a call that nobody waits for any more may go on, in seconds: to cancel it ends some servers."""
 _MOST_CALLS: Final = 1024
+_LAST_LINES: Final = 5
+"""How many lines of what a program has written to standard error are told where it is lost."""
 _REFUSALS: Final = frozenset({401, 403})
 _FAILURES: Final = 400
 _LISTENS_SINCE: Final = "2026-07-28"
@@ -73,6 +76,8 @@ class McpServerLink:
         self._is_stale = False
         self._status = 0
         """The status of the last answer of HTTP."""
+        self._errors: deque[str] = deque(maxlen=_LAST_LINES)
+        """What a program has written to standard error last."""
         self._news = anyio.Event()
 
     @asynccontextmanager
@@ -142,6 +147,8 @@ class McpServerLink:
             delay_s = random.uniform(bound_s / 2, bound_s)  # noqa: S311  # spreads clients, hides nothing
             if self._failure is None:
                 facts = {"server": self._settings.name, "error": reason, "retry_in_s": round(delay_s, 1)}
+                if self._errors and self._settings.log != "none":
+                    facts["stderr"] = " | ".join(self._errors)
                 logs.logger().warning("mcp_server_lost" if self._known.is_set() else "mcp_server_unreachable", **facts)
                 await anyio.sleep(delay_s)
 
@@ -149,6 +156,7 @@ class McpServerLink:
         """Be connected until the connection is lost; returns why it was, or why there was none."""
         timeout_s = self._settings.connect_timeout_s
         self._is_lost, self._is_stale, self._status = False, False, 0
+        self._errors.clear()
         with anyio.CancelScope(deadline=anyio.current_time() + timeout_s) as connecting:
             try:
                 async with self._client_of() as client, anyio.create_task_group() as beside:
@@ -175,7 +183,13 @@ class McpServerLink:
         return f"no answer within {timeout_s:g} s" if connecting.cancelled_caught else "the connection ended"
 
     def _client_of(self) -> AbstractAsyncContextManager[Client]:
-        return open_client(self._settings, on_lost=self._lose, on_message=self._read, on_status=self._note_status)
+        return open_client(
+            self._settings,
+            on_lost=self._lose,
+            on_message=self._read,
+            on_status=self._note_status,
+            on_error_line=self._note_error,
+        )
 
     async def _listen(self, client: Client) -> None:
         """Have a server of the present protocol say when its tools change; those of older ones say so by themselves."""
@@ -234,6 +248,10 @@ class McpServerLink:
 
     def _note_status(self, status: int) -> None:
         self._status = status
+
+    def _note_error(self, text: str) -> None:
+        self._errors.append(text)
+        logs.logger().debug("mcp_server_stderr", server=self._settings.name, text=text)
 
     def _read(self, message: Any) -> None:
         """Take in a message that answers no request."""

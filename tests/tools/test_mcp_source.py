@@ -119,7 +119,7 @@ async def test_a_server_that_dies_comes_back_and_its_tools_stay(monkeypatch: pyt
     assert again[1] != str(first)
     events = [(each["event"], each.get("tool")) for each in lines if each["event"].startswith("mcp_")]
     assert ("mcp_tool_missing", "gone") in events
-    assert ("mcp_server_lost", None) in events
+    assert logged(lines, "mcp_server_lost")[0]["stderr"] == "ready"
     assert ("mcp_server_stderr", None) in events
 
 
