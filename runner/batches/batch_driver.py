@@ -105,6 +105,8 @@ class BatchDriver:
         """Run one row after another."""
         try:
             while self.stopped_by is None and (row := next(self._rows, None)) is not None:
+                # Earlier runs of the batch may have spent all of it.
+                self._look_at_cost()
                 if (result := await self._tried(worker, row)) is not None:
                     await self._keep(result)
         except RunnerError as error:
@@ -133,6 +135,8 @@ class BatchDriver:
 
     async def _may_begin(self, failed: BatchResult | None) -> bool:
         """Wait until a session may begin, after a while where one has failed; False says that none shall."""
+        if self.stopped_by is not None:
+            return False
         with anyio.CancelScope() as scope:
             self._idle.add(scope)
             try:
@@ -160,10 +164,14 @@ class BatchDriver:
             self.totals.leave(result)
             return
         self.totals.take(result)
+        self._look_at_cost()
+        await self._results.write(result)
+
+    def _look_at_cost(self) -> None:
+        """Stop where all that the rows may cost is spent."""
         most = self._settings.max_cost
         if most is not None and self.totals.cost >= most:
             self._stop("max_cost")
-        await self._results.write(result)
 
 
 def _facts(result: BatchResult) -> dict[str, str | int]:

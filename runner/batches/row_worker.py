@@ -11,12 +11,14 @@ from runner import logs
 from runner.batches.batch_result import BatchResult, RowError
 from runner.batches.row_profile import row_profile
 from runner.batches.row_turns import RowTurns, latencies_of_turns, text_of_turns
-from runner.errors import InputError, RunnerError
+from runner.errors import RunnerError
 from runner.outputs.text import shown
 from runner.runs.life_cycle import Phase
 from runner.runs.lone_run import lone_shared
+from runner.runs.open_files import allow_sessions
 from runner.runs.run_facts import facts_of
 from runner.runs.session_run import SessionRun
+from runner.settings.batch_settings import BatchSettings
 
 if TYPE_CHECKING:
     from runner.batches.batch_row import BatchRow
@@ -55,6 +57,8 @@ class LocalWorker:
     def __init__(self, loaded: LoadedProfile) -> None:
         self._loaded = loaded
         self._slots = anyio.Semaphore(_OPENING_AT_ONCE)
+        settings = loaded.profile.batch or BatchSettings()
+        allow_sessions(loaded.profile, settings.concurrency)
 
     async def run(self, row: BatchRow) -> BatchResult:
         """Run one row; it never raises `WorkerLost`."""
@@ -62,7 +66,7 @@ class LocalWorker:
         with logs.bound(row=row.id):
             try:
                 run, turns, opened_s = self._made(row)
-            except (RunnerError, InputError) as error:
+            except RunnerError as error:
                 return _result(row, self._loaded.name, started, error=error)
             outcome = await run.execute()
         said = turns.turns()

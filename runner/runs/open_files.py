@@ -21,7 +21,13 @@ _CLIENTS = 16_384
 
 def allow(profiles: "Sequence[LoadedProfile]") -> None:
     """Raise the soft limit to what all sessions of these profiles need, and warn where the hard limit is lower."""
-    _raise_to(_OTHERS + sum(_needed(loaded.profile) for loaded in profiles), is_needed=True)
+    needed = sum(loaded.profile.run.sessions * _needed(loaded.profile) for loaded in profiles)
+    _raise_to(_OTHERS + needed, is_needed=True)
+
+
+def allow_sessions(profile: "Profile", sessions: int) -> None:
+    """The same for so many sessions of one profile, each of which may hear a recording of its own."""
+    _raise_to(_OTHERS + sessions * (_needed(profile) + 1), is_needed=True)
 
 
 def allow_clients() -> None:
@@ -44,4 +50,4 @@ def _raise_to(needed: int, *, is_needed: bool) -> None:
 def _needed(profile: "Profile") -> int:
     sockets = 0 if isinstance(profile.endpoint, LocalEndpoint) else _SOCKETS
     files = sum(not each.uses_stdout for each in profile.outputs)
-    return profile.run.sessions * (sockets + files + (profile.journal is not None))
+    return sockets + files + (profile.journal is not None)

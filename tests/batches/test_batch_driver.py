@@ -80,11 +80,20 @@ class Driven:
     """A batch of ten rows, run in virtual time; the results stand in `written`, by their ids."""
 
     def __init__(
-        self, folder: Path, act: Act, *, workers: int = 1, reads: Callable[[int], None] | None = None, **settings: Any
+        self,
+        folder: Path,
+        act: Act,
+        *,
+        workers: int = 1,
+        reads: Callable[[int], None] | None = None,
+        spent: float = 0,
+        **settings: Any,
     ) -> None:
         self.path = folder / "results.jsonl"
         self.workers = [ScriptedWorker(act) for _ in range(workers)]
         self.reads = reads
+        self.totals = BatchTotals(10)
+        self.totals.cost = spent
         batch = BatchSettings(**{"concurrency": 3, **settings})
         profile = profile_for(1, run={"reconnect": {"initial_delay_s": 2.0}}).model_copy(update={"batch": batch})
         self.loaded = LoadedProfile(profile, "p", Path("p.toml"), Origins({}))
@@ -100,7 +109,7 @@ class Driven:
         assert settings
         started_s, results = anyio.current_time(), PromptResults(self.path)
         results.read(lambda _: None)
-        driver = BatchDriver(self._rows(), self.workers, results, LocalLimiter(settings), BatchTotals(10), self.loaded)
+        driver = BatchDriver(self._rows(), self.workers, results, LocalLimiter(settings), self.totals, self.loaded)
         async with anyio.create_task_group() as tasks:
             for at_s, act in acts:
                 tasks.start_soon(self._act, at_s, act, driver)
@@ -183,6 +192,10 @@ def test_money_ends_a_batch(tmp_path: Path) -> None:
     driver = driven.run()
 
     assert (driver.stopped_by, driver.totals.left, len(driven.written)) == ("max_cost", 4, 6)
+
+    spent = Driven(tmp_path / "again", lambda _, row: ended(row), max_cost=4.0, spent=4.0)
+    driver = spent.run()
+    assert (driver.stopped_by, spent.attempts.total()) == ("max_cost", 0)
 
 
 def test_failures_in_a_row_end_a_batch(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A row as a session against the local endpoint: what goes in, what becomes of it, and the files that it writes."""
 
 import json
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -143,3 +144,16 @@ async def test_an_endpoint_that_is_not_there_may_pass(tmp_path: Path) -> None:
     assert (result.exit_code, result.may_pass, result.fails_all) == (69, True, False)
     assert result.error
     assert "cannot reach" in result.error.message
+
+
+async def test_all_sessions_may_have_their_files_open(tmp_path: Path) -> None:
+    """The soft limit is raised to what they need, a recording and a journal each."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (300, before[1]))
+        LocalWorker(loaded(tmp_path, PROFILE + "[batch]\nconcurrency = 100\n"))
+        raised, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+    assert raised == 256 + 100 * 3
