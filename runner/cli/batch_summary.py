@@ -11,6 +11,13 @@ if TYPE_CHECKING:
     from runner.batches.batch_totals import BatchTotals
 
 _MOST_REASONS: Final = 5
+_USED: Final = {
+    "input_tokens": "input tokens",
+    "output_tokens": "output tokens",
+    "transcription_input_tokens": "input tokens of transcriptions",
+    "transcription_output_tokens": "output tokens of transcriptions",
+    "transcription_s": "s of transcription",
+}
 _TIMES: Final = (("duration_s", "a row", "s"), ("opened_ms", "opening", "ms"), ("first_ms", "first answer", "ms"))
 _STOPS: Final[dict[StopReason, str]] = {
     "signal": "a signal has ended the batch",
@@ -30,7 +37,7 @@ def summary_lines(totals: BatchTotals, stopped_by: StopReason | None) -> Iterato
     for name, title, unit in _TIMES:
         if figures := summary.get(name):
             yield f"  {title:<14}" + "".join(f"{each} {value:g} {unit}   " for each, value in figures.items()).rstrip()
-    used = [f"{amount:,} {name.replace('_', ' ')}" for name, amount in summary["usage"].items() if name in _USED]
+    used = [f"{amount:,} {_USED[name]}" for name, amount in summary["usage"].items() if name in _USED]
     spent = [f"{totals.cost:g} spent"] if totals.has_cost else []
     if used or spent:
         yield "  " + ", ".join([*used, *spent])
@@ -41,8 +48,3 @@ def summary_lines(totals: BatchTotals, stopped_by: StopReason | None) -> Iterato
             yield f"  {sum(count for _, count in reasons[_MOST_REASONS:]):,} {what} otherwise"
     if totals.left:
         yield f"{_STOPS[stopped_by] if stopped_by else 'rows are left'}: the same command again goes on with the rest"
-
-
-_USED: Final = frozenset(
-    {"input_tokens", "output_tokens", "transcription_input_tokens", "transcription_output_tokens", "transcription_s"}
-)
