@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from runner.profile.keys import Key, at, dotted
 from runner.profile.legacy_fields import GONE, MOVED, successor
+from runner.profile.live_keys import live_hint
 from runner.profile.tables import Finding, Tables, is_hosted, speaks_preview
 from runner.profile.tool_keys import tools_of
 from runner.settings.input import StdinInput, answers_calls
@@ -41,7 +42,13 @@ def preview_field(tables: Tables) -> Iterator[Finding]:
     """Flat fields of the preview session."""
     for key in _former_fields(tables):
         if key[-1] in MOVED:
-            yield key, "a name of the preview API", successor(key), "key"
+            yield key, "a name of the preview API", _in_live(key, tables) or successor(key), "key"
+
+
+def _in_live(key: Key, tables: Tables) -> str:
+    """What to do about a field of the preview's session in a Live one; empty where its place is the same."""
+    place = ("session", *MOVED[str(key[-1])].split("."))
+    return next(filter(None, (live_hint(place[:end], tables.tree) for end in range(len(place), 1, -1))), "")
 
 
 def extra_known(tables: Tables) -> Iterator[Finding]:

@@ -42,7 +42,7 @@ def test_a_key_from_elsewhere_is_led_home(problems_of: Any, table: str, key: str
 def test_what_a_live_session_does_not_have_is_named(problems_of: Any) -> None:
     """A profile that moves from realtime learns of all that stands in the way, each with what to do about it."""
     realtime = (
-        '[session]\ntype = "live"\noutput_modalities = ["audio"]\ntruncation = "auto"\n'
+        '[session]\ntype = "live"\nturn_detection = "none"\noutput_modalities = ["audio"]\ntruncation = "auto"\n'
         '[session.audio.input]\ntranscription = { model = "gpt-transcribe" }\n'
         '[session.audio.output]\nspeed = 1.2\nvoice = "marin"\n'
         '[[tools]]\nname = "look_up"\ndescription = "Looks up."\nrun = { kind = "command", argv = ["true"] }\n'
@@ -50,6 +50,7 @@ def test_what_a_live_session_does_not_have_is_named(problems_of: Any) -> None:
     told = "\n".join(problems_of(OPENAI.replace("gpt-realtime-2", "gpt-live-1.1") + realtime))
 
     assert told.count("unknown key") == 4
+    assert "session.turn_detection: a name of the preview API; the model decides by itself when to speak" in told
     for hint in (
         "a Live session always speaks",
         "keeps the conversation within bounds by itself",

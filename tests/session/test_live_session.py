@@ -8,8 +8,10 @@ import anyio
 import pytest
 
 from runner.errors import EndpointUnreachable, IllegalEvent, ProtocolError, SessionRefused
+from runner.profile import make_profile
 from runner.protocol import voices
-from tests.helpers.endpoint_scripts import conversation, kinds, logged, moved, reached, session_with
+from runner.session.opening import open_session
+from tests.helpers.endpoint_scripts import PATIENCE_S, conversation, kinds, logged, moved, reached, session_with
 from tests.helpers.live_peer import SILENT, close, closed, confirmed, sound, start, words
 from tests.helpers.peer import Peer
 
@@ -204,3 +206,28 @@ async def test_audio_is_steady_and_not_ahead_of_its_time() -> None:
     assert any(noise)
     assert [each[0] for each in spoken] == [1, 2, 3, 4, 5]
     assert not logged(lines, "last_words_missing")
+
+
+async def test_the_local_endpoint_answers_and_delegates() -> None:
+    """The real one: what is typed, a function of the program, and the end in order."""
+    script = [
+        {"match": "order", "reply": "One moment.", "calls": [{"name": "order"}]},
+        {"output": "(.+)", "reply": "\\1"},
+    ]
+    profile = make_profile(
+        endpoint={"kind": "local", "script": script},
+        session={"type": "live", "delegation": {"type": "responses", "responses": {"model": "gpt-5.2"}}},
+    )
+    with anyio.fail_after(PATIENCE_S):
+        async with open_session(profile) as session:
+
+            @session.tool
+            def order() -> str:
+                """Say where it is."""
+                return "It was shipped."
+
+            assert await session.ask("Where is my order?") == "One moment. It was shipped."
+            assert await session.ask("Hello") == "You said: Hello"
+            await session.aclose()
+            assert session.usage.live_s > 0
+            assert session.usage.output_tokens > 0
