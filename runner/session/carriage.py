@@ -181,7 +181,7 @@ class Carriage:
         """
         if not isinstance(self._place, Between):
             return False
-        is_elsewhere = self.provider is not None and link.provider is not self.provider
+        is_elsewhere = bool(self.provider and link.provider and not link.provider.is_where(self.provider))
         link.state.inherit_retries(self.state, is_elsewhere=is_elsewhere)
         self.state = link.state
         if link.provider is not None:

@@ -257,7 +257,7 @@ class Dialer:
 
     async def _asked(self, link: Link, profile: Profile) -> JsonObject:
         """What a connection is first asked for: what the endpoint has granted so far, or the profile's session."""
-        granted = self._carriage.state.configuration.asked if self._carriage.id else {}
+        granted = self._carriage.state.configuration.asked if self._carriage.epoch else {}
         if granted:
             return rebased(granted, self._carriage.provider, link.provider)
         asked: JsonObject = session_update(profile)["session"]
@@ -285,7 +285,7 @@ class Dialer:
             moves_on=lambda: self.providers.other_than(provider) is not None,
             clock=anyio.current_time,
         )
-        if provider is not self._carriage.provider:
+        if not provider.is_where(self._carriage.provider):
             state.rate_limits = RateLimits(state.side)
         return state
 

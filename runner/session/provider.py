@@ -48,6 +48,10 @@ class Provider:
         """Whether another attempt to connect would be in vain."""
         return self.failure == "hopeless" or self.backoff.is_spent
 
+    def is_where(self, other: Provider | None) -> bool:
+        """Whether another one has the same endpoint, auth and model; only what a reload has left as it was has that."""
+        return other is not None and self.connector is other.connector
+
     def failure_of(self, error: RunnerError | None) -> Failure:
         """In which way it has failed, where this is why no connection can be had."""
         if error is None:
