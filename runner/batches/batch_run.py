@@ -90,6 +90,7 @@ class BatchRun:
             raise
         self._results = kept or ResultsFile(results)
         self.torn_bytes = self._results.torn_bytes
+        self._is_drained = False
         self._forced_by: signal.Signals | None = None
 
     @property
@@ -140,10 +141,11 @@ class BatchRun:
         driver = self.driver
         if driver is None:
             return
-        if driver.stopped_by == "signal":
+        if self._is_drained:
             logs.logger().warning("forced", signal=number.name)
             self._forced_by = number
             driver.force()
         else:
+            self._is_drained = True
             logs.note("signal_received", signal=number.name)
             driver.drain(within_s=self._loaded.profile.run.grace_s)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+from contextlib import suppress
 from typing import Final
 
 from runner.cli.plain_text import plain_line
@@ -54,5 +55,6 @@ class ProgressBar:
 
 def _put(text: str) -> None:
     data = text.encode(errors="replace")
-    while data:
-        data = data[os.write(STDERR, data) :]
+    with suppress(OSError):  # a terminal that is gone must not end the batch
+        while data:
+            data = data[os.write(STDERR, data) :]

@@ -34,3 +34,16 @@ def test_lines_stand_above_the_row(terminal: ShownTerminal) -> None:
 
     assert rows == ["something is wrong", f"support {'━' * 20} 2 of 2 and"]
     assert terminal.sees("over") == "something is wrong\nover"
+
+
+def test_a_terminal_that_is_gone_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is drawn is lost."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    monkeypatch.setattr(progress_bar, "STDERR", writing)
+    bar = ProgressBar("support")
+
+    bar.draw(0.5, "1 of 2")
+    bar.remove()
+
+    os.close(writing)
