@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from runner.protocol.json_fields import JsonObject
     from runner.settings.profile import Profile
 
 
@@ -26,3 +27,5 @@ class SessionProfile(NamedTuple):
     """Its name, nothing where it has none."""
     fallbacks: Sequence[Fallback] = ()
     """The profiles that take over where it fails."""
+    asked: JsonObject | None = None
+    """The `session` object of its first event, None where nobody has needed it yet."""

@@ -176,7 +176,7 @@ class SessionRun:
                     self._reporter.journal = self.outputs.journal
                     self._tasks.start_soon(self._reporter.deliver_waiting)
                 self.outputs.start(self._tasks)
-                await self._with_session()
+                await self._with_session(asked)
         except RunnerError as error:
             self.stop("failed", error)
         finally:
@@ -185,10 +185,10 @@ class SessionRun:
             self.outputs.close()
         await self._flush(flushing)
 
-    async def _with_session(self) -> None:
+    async def _with_session(self, asked: dict[str, Any]) -> None:
         self._note("session.started", **self.context, **facts_of(self.profile, self.names))
         async with kept_session(
-            SessionProfile(self.profile, self.context["profile"], self._fallbacks),
+            SessionProfile(self.profile, self.context["profile"], self._fallbacks, asked),
             readers=[*self.readers, *self.outputs.readers, self._watch],
             recorder=self._recorder,
             slots=self._shared.connecting,

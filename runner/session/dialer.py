@@ -15,7 +15,6 @@ from runner.protocol.configuration import Configuration
 from runner.protocol.drift import Drift, differences
 from runner.protocol.preview import from_preview, to_preview
 from runner.protocol.rate_limits import RateLimits
-from runner.protocol.session_update import session_update
 from runner.protocol.state import SessionState
 from runner.session.link import Link
 from runner.session.live_replay import first_event
@@ -232,7 +231,7 @@ class Dialer:
             link.note({"type": "connection.opened", "endpoint": profile.endpoint.kind, **self._named(provider)})
             try:
                 await link.pump.listen()
-                await self._prepare(link, profile)
+                await self._prepare(link, provider)
                 task_status.started(link)
                 await link.released()
                 # No other connection repeats what a translation still has to say.
@@ -241,13 +240,14 @@ class Dialer:
                 with anyio.move_on_after(_FAREWELL_S, shield=True):
                     await link.close()
 
-    async def _prepare(self, link: Link, profile: Profile) -> None:
+    async def _prepare(self, link: Link, provider: Provider) -> None:
         """Configure a connection and replay the history on it."""
+        profile = provider.profile
         endpoint, asked = profile.endpoint, link.renewal.asked if link.renewal else None
         timeout_s = _LOCAL_TIMEOUT_S if isinstance(endpoint, LocalEndpoint) else endpoint.connect_timeout_s
         if asked is None:
-            asked = await self._asked(link, profile)
-        first = session_update(profile)["session"].get("input", ()) if link.state.kind == "live" else ()
+            asked = await self._asked(provider)
+        first = provider.asked.get("input", ()) if link.state.kind == "live" else ()
         await link.configure(first_event(link.history, asked, profile.run.history, first), timeout_s=timeout_s)
         self._compare(asked, link, profile.run.on_drift)
         if self._carriage.id:
@@ -255,14 +255,13 @@ class Dialer:
         if link.pump.failure:
             raise link.pump.failure
 
-    async def _asked(self, link: Link, profile: Profile) -> JsonObject:
+    async def _asked(self, provider: Provider) -> JsonObject:
         """What a connection is first asked for: what the endpoint has granted so far, or the profile's session."""
         granted = self._carriage.state.configuration.asked if self._carriage.epoch else {}
         if granted:
-            return rebased(granted, self._carriage.provider, link.provider)
-        asked: JsonObject = session_update(profile)["session"]
+            return rebased(granted, self._carriage.provider, provider)
         tools = await self._tools() if self._tools else []
-        return with_tools(asked, tools) if tools else asked
+        return with_tools(provider.asked, tools) if tools else provider.asked
 
     def _compare(self, asked: JsonObject, link: Link, on_drift: Literal["ignore", "warn", "fail"]) -> None:
         """Report drift of the endpoint's configuration, once, or raise `SessionRefused` where the profile says so."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Literal
 
+from runner.protocol.session_update import session_update
 from runner.session.backoff import Backoff
 from runner.session.connector import Connector
 
 if TYPE_CHECKING:
     from runner.errors import RunnerError
+    from runner.protocol.json_fields import JsonObject
     from runner.settings.profile import Profile
 
 Failure = Literal["hopeless", "unreachable", "responses"]
@@ -23,6 +25,7 @@ class Provider:
         name: The name of the profile that its endpoint is of.
         profile: The session's profile with that endpoint, and with its auth, model and prices.
         is_fallback: Whether that is another profile than the session's own.
+        asked: The `session` object of its first event, where somebody has made it already.
 
     Attributes:
         name: As above.
@@ -34,14 +37,24 @@ class Provider:
         failure: In which way it has failed last.
     """
 
-    def __init__(self, name: str, profile: Profile, *, is_fallback: bool = False) -> None:
+    def __init__(
+        self, name: str, profile: Profile, *, is_fallback: bool = False, asked: JsonObject | None = None
+    ) -> None:
         self.name = name
         self.profile = profile
         self.is_fallback = is_fallback
+        self._asked = asked
         self.connector = Connector(profile)
         self.backoff = Backoff(profile.run.reconnect)
         self.rests_until_s = -math.inf
         self.failure: Failure | None = None
+
+    @property
+    def asked(self) -> JsonObject:
+        """The `session` object that a connection of it is first asked for; to be read only."""
+        if self._asked is None:
+            self._asked = session_update(self.profile)["session"]
+        return self._asked
 
     @property
     def is_vain(self) -> bool:

@@ -10,7 +10,6 @@ import anyio
 
 from runner import logs
 from runner.profile.session_source import SessionProfile
-from runner.protocol.session_update import session_update
 from runner.session.provider import Provider
 
 if TYPE_CHECKING:
@@ -42,8 +41,8 @@ class Providers:
     """
 
     def __init__(self, source: SessionProfile) -> None:
-        profile, name, fallbacks = source
-        self.own = self.current = Provider(name, profile)
+        profile, name, fallbacks, asked = source
+        self.own = self.current = Provider(name, profile, asked=asked)
         self.chosen_s = -math.inf
         self._fallbacks = fallbacks
         self._all = [self.own]
@@ -186,7 +185,7 @@ def rebased(wanted: JsonObject, before: Provider | None, after: Provider | None)
     """
     if before is None or after is None or before is after:
         return wanted
-    here, there = (dict(_fields(session_update(each.profile)["session"])) for each in (before, after))
+    here, there = (dict(_fields(each.asked)) for each in (before, after))
     result = wanted
     for key in here.keys() - there.keys():
         result = _without(result, key)
