@@ -77,7 +77,7 @@ def test_what_is_wrong_is_told_once_with_its_first_line(tmp_path: Path) -> None:
     lines = told(made)
 
     assert lines[0] == "rows.jsonl:2: the profile has no variable 'custmer'; did you mean customer?"
-    assert lines[1].startswith("rows.jsonl:3: variables.customer: must have 0 to 5 characters, and has 8")
+    assert lines[1].startswith("rows.jsonl:3: variables.customer: must have at most 5 characters, and has 8")
     assert lines[2].startswith("rows.jsonl:4: variables.customer: a run has to give a value (and in 1 more rows); ")
     assert lines[3] == "rows.jsonl:6: the id '1' stands in line 1 already; every row has an id of its own"
     assert lines[4].startswith("no.wav; a relative path starts at the file of rows")
