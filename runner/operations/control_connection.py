@@ -89,19 +89,19 @@ class ControlConnection:
                         return
                     continue
                 if request.command == "status":
-                    await self._socket.write(self._look(line, request))
+                    await self._socket.write(self._look(line + b"\n", request))
                 else:
                     await self._slots.acquire()
                     tasks.start_soon(self._carry_out, request, tasks.cancel_scope)
 
     def _told(self, line: bytes) -> bytes | None:
-        """The answer to a line that only asks for the state, None for any other."""
+        """The answer to what is one whole line and only asks for the state, None for anything else."""
         if line == self._asked and self._state is not None and self._state.holds():
             return self._answered
-        if b'"status"' not in line:
+        if line.find(b"\n") != len(line) - 1 or b'"status"' not in line:
             return None
         try:
-            request = read_request(line.rstrip(b"\n"))
+            request = read_request(line[:-1])
         except RequestRefused:
             return None
         return self._look(line, request) if request.command == "status" else None

@@ -13,7 +13,7 @@ from runner.operations import control_commands, control_connection, line_socket,
 from runner.operations.control_protocol import MAX_BAD_LINES, MAX_CLIENTS, MAX_LINE_BYTES
 from runner.session.session import Session
 from tests.helpers.controlled_runs import answers, controlled_runs, for_ever, in_thread, obliging
-from tests.helpers.endpoint_scripts import reached
+from tests.helpers.endpoint_scripts import PATIENCE_S, reached
 from tests.helpers.peer import Peer, serving
 
 pytestmark = pytest.mark.anyio
@@ -40,8 +40,14 @@ async def test_lines_are_answered_in_whatever_pieces_they_come(tmp_path: Path) -
     """Half a line waits; who has finished writing still gets the answers; what is cut off is not done."""
 
     def talk(connection: socket.socket) -> list[Any]:
-        connection.sendall(STATUS[:9])
-        connection.sendall(STATUS[9:] + STATUS * 2 + b'{"id": "last", "command": "say", "text": "Hello"}\n')
+        connection.sendall(STATUS * 2)
+        answers(connection, 2)
+        connection.sendall(STATUS[:-1])
+        connection.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            connection.recv(1)
+        connection.settimeout(PATIENCE_S)
+        connection.sendall(b"\n" + STATUS * 2 + b'{"id": "last", "command": "say", "text": "Hello"}\n')
         connection.sendall(b'{"command":"close"}')
         connection.shutdown(socket.SHUT_WR)
         return everything(connection)
