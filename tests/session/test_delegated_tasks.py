@@ -12,7 +12,7 @@ from tests.helpers.endpoint_scripts import conversation, moved, reached, session
 from tests.helpers.live_peer import close, start, words
 from tests.helpers.peer import Peer
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", ["asyncio"])]
 
 ASKED: list[Any] = []
 

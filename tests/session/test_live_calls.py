@@ -9,7 +9,7 @@ from tests.helpers.endpoint_scripts import conversation, kinds, session_with
 from tests.helpers.live_peer import close, confirmed, start, words
 from tests.helpers.peer import Peer
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", ["asyncio"])]
 
 
 @pytest.fixture(autouse=True)
