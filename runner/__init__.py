@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         make_profile as make_profile,
     )
     from runner.protocol.closing import Concluded as Concluded
+    from runner.protocol.delegations import TaskDelegated as TaskDelegated
     from runner.protocol.effects import (
         ApprovalAsked as ApprovalAsked,
         AudioDelta as AudioDelta,
@@ -67,6 +68,7 @@ _HOMES = {
     "runner.errors": ("RunnerError",),
     "runner.profile": ("LoadedProfile", "ProfileProblems", "load_profile", "make_profile"),
     "runner.protocol.closing": ("Concluded",),
+    "runner.protocol.delegations": ("TaskDelegated",),
     "runner.protocol.effects": (
         "ApprovalAsked",
         "AudioDelta",
