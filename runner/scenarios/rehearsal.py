@@ -11,7 +11,7 @@ from runner.settings.endpoint import LocalEndpoint
 from runner.settings.input import NoInput
 from runner.settings.journal import JournalSettings
 from runner.settings.output import AudioOutput
-from runner.settings.profile import RealtimeSettings
+from runner.settings.profile import LiveSettings, RealtimeSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,4 +59,6 @@ def _endpoint(profile: Profile, scenario: Scenario) -> LocalEndpoint:
 
 def _speaks(profile: Profile) -> bool:
     session = profile.session
+    if isinstance(session, LiveSettings):
+        return True
     return isinstance(session, RealtimeSettings) and session.output_modalities != ["text"]

@@ -230,7 +230,7 @@ async def test_the_scenarios_that_are_checked_in_pass(tmp_path: Path) -> None:
     assert [(each.verdict, each.problems) for each in told] == [("passed", [])] * len(found)
     named = {load_scenario(each).loaded.name for each in found}
     assert named == {*("agent", "interpret", "local", "local-voice", "openai-transcription", "receptionist")} | {
-        *("receptionist-text", "transcribe")
+        *("live-local", "receptionist-text", "transcribe")
     }
 
 
