@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from runner.protocol.delegations import Delegations
-from runner.protocol.voices import Voices
+from runner.protocol.voices import PAUSE_S, Voices
 
 if TYPE_CHECKING:
     from runner.protocol.voices import Voice
+
+
+_LOOK_S: Final = 0.1
+"""How long audio that is late is waited for before a turn is looked at again, in seconds."""
 
 
 class Live:
@@ -38,6 +42,10 @@ class Live:
         """When the session has started, by the client's clock, in seconds."""
         self.last_at_s = 0.0
         """When something was last said, by the client's clock, in seconds."""
+        self.silence_s: float = before.silence_s if before else 0.0
+        """How much silence has come between the model's turns, in seconds."""
+        self.audio_at_s = 0.0
+        """When audio last came, by the client's clock, in seconds."""
         self._numbers: count[int] = before._numbers if before else count(1)  # noqa: SLF001  # of the same class
         self._billed_s = 0.0
 
@@ -45,6 +53,20 @@ class Live:
     def is_delegating(self) -> bool:
         """Whether another model is doing something."""
         return bool(self.delegations.open)
+
+    def known_s(self, now_s: float) -> float:
+        """Up to when it is known what the model says, by the client's clock, in seconds."""
+        return min(now_s, self.audio_at_s) if self.sends_silence else now_s
+
+    def due_s(self, now_s: float) -> float:
+        """When to look whether a turn is over, by the client's clock; infinite without a turn."""
+        due_s = self.voices.due_s
+        return due_s if due_s > now_s or self.known_s(now_s) >= due_s else now_s + _LOOK_S
+
+    @property
+    def sends_silence(self) -> bool:
+        """Whether audio comes all the time, so that a voice has not stopped as long as none does."""
+        return self.silence_s >= PAUSE_S
 
     def new_id(self) -> str:
         """The id of another item, which no connection of the session has used."""

@@ -63,12 +63,14 @@ def _place(state: SessionState, event: JsonObject) -> SpeechPlace:
 
 def _audio(state: SessionState, event: JsonObject) -> list[Effect]:
     audio = text(event, "delta")
+    state.live.audio_at_s = state.clock()
     if state.live.plays_fixture:
         return [make(AudioDelta, ("", FIXTURE_ITEM, audio))]
     effects = live_turns.sound(state) if _is_sound(state, audio) else []
     item = state.conversation.get(state.live.items.get("assistant", ""))
     if item is None:
         # The model is silent between two turns.
+        state.live.silence_s += state.configuration.output_format.seconds(len(audio) * 3 // 4)
         return []
     item.audio_characters += len(audio)
     return [*effects, make(AudioDelta, (item.id, item.id, audio))]
@@ -97,7 +99,9 @@ def _used(state: SessionState, event: JsonObject) -> list[Effect]:
 def _closed(state: SessionState, event: JsonObject) -> list[Effect]:
     state.closing.is_over = True
     _used(state, event)
-    return [*live_turns.end_all_turns(state), Concluded(state.closing.is_asked, state.side.text(event, "reason"))]
+    # What is being said when the endpoint ends the session by itself is cut off, as where a connection is lost.
+    effects = live_turns.end_all_turns(state) if state.closing.is_asked else []
+    return [*effects, Concluded(state.closing.is_asked, state.side.text(event, "reason"))]
 
 
 def _added(state: SessionState, event: JsonObject) -> list[Effect]:

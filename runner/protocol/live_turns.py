@@ -37,7 +37,8 @@ def sound(state: SessionState) -> list[Effect]:
 
 def end_silent_turns(state: SessionState) -> list[Effect]:
     """End the turns after which nothing has come for as long as a pause."""
-    return [effect for voice in state.live.voices.fallen_silent(state.clock()) for effect in end_turn(state, voice)]
+    known_s = state.live.known_s(state.clock())
+    return [effect for voice in state.live.voices.fallen_silent(known_s) for effect in end_turn(state, voice)]
 
 
 def end_all_turns(state: SessionState, status: Status = "completed") -> list[Effect]:
@@ -55,7 +56,7 @@ def leave_turns(state: SessionState) -> list[Effect]:
         state.usage.live_s += state.live.bill(state.clock() - state.live.started_s)
     voices, state.live.voices = state.live.voices, Voices()
     state.live.delegations.open.clear()
-    is_over = "assistant" in voices.fallen_silent(state.clock(), _BREATH_S)
+    is_over = "assistant" in voices.fallen_silent(state.live.known_s(state.clock()), _BREATH_S)
     return end_turn(state, "assistant") if is_over else []
 
 

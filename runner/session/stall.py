@@ -51,12 +51,18 @@ class StallDetector:
         elif now_s >= self.next_s or self.next_s >= now_s + timeout_s:
             self.next_s = now_s + timeout_s / _LOOKS
 
+    @property
+    def _is_mute(self) -> bool:
+        """Whether not even silence comes of a Live session that has sent it."""
+        state = self._link.state
+        return state.live.sends_silence and state.clock() - state.live.audio_at_s >= self._timeout_s
+
     def _end(self, *, is_doubted: bool) -> None:
         msg = f"nothing came of a pending answer for {self._timeout_s:g} s"
         if is_doubted:
             self._silent_since_s = math.inf
             self._link.pump.refuse_doubted()
-        elif self._link.state.kind == "live":
+        elif self._link.state.kind == "live" and not self._is_mute:
             # The model is free not to answer; the session serves whoever speaks to it.
             self._silent_since_s = math.inf
             self._link.pump.refuse_unanswered(ProtocolError(msg))

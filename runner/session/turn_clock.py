@@ -31,8 +31,9 @@ class TurnClock:
         while not carriage.is_over:
             link = carriage.link
             # The beginning of a turn wakes this task, and what goes on with it only makes it wake too early.
-            due_s = math.inf if link is None or link.pump.is_over else link.state.live.voices.due_s
-            if link is not None and anyio.current_time() >= due_s:
+            now_s = anyio.current_time()
+            due_s = math.inf if link is None or link.pump.is_over else link.state.live.due_s(now_s)
+            if link is not None and now_s >= due_s:
                 link.pump.end_silent_turns()
                 await anyio.lowlevel.checkpoint()
                 continue

@@ -185,3 +185,28 @@ def test_a_recording_that_is_played_is_no_turn(state: SessionState) -> None:
     assert receive(state, sound()) == [AudioDelta("", "fixture", LOUD)]
     receive(state, {"type": "session.output_audio.fixture.played"})
     assert not state.is_pending
+
+
+def test_what_the_endpoint_cuts_off_by_itself_is_no_whole_turn(state: SessionState) -> None:
+    """A session that it closes in mid-sentence has not answered, as a connection that is lost there has not."""
+    receive(state, words("output", "The half of", 0, 100))
+
+    assert receive(state, {"type": "session.closed", "reason": "expired", "usage": {"seconds": 3}}) == [
+        Concluded(was_asked=False, reason="expired")
+    ]
+    assert TurnEnded("assistant", "The half of", "turn_1", "incomplete") in end_connection(state)
+
+
+def test_a_voice_has_not_stopped_where_even_silence_has(state: SessionState, clock: Clock) -> None:
+    """What sends silence between turns ends them by it; where nothing comes at all, the sentence goes on or is lost."""
+    for _ in range(15):
+        # 0.15 s each, at this rate.
+        receive(state, sound(SILENT))
+    clock.now_s = 1.0
+    receive(state, sound())
+    clock.now_s = 9.0
+    assert (end_silent_turns(state), state.live.due_s(9.0)) == ([], 9.1)
+
+    receive(state, sound(SILENT))
+    assert state.live.due_s(9.0) == 2.5
+    assert [type(each) for each in end_silent_turns(state)] == [ResponseEnded]
