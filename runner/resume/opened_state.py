@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _BEGINNING: Final = b'{"format":"rt-run state"'
 _ANEW: Final = "--fresh begins anew"
+_FOREIGN: Final = "state-foreign"
+"""What the log calls it where a state is refused since it is not this session's."""
 
 
 def open_state(path: Path, header: StateHeader, *, is_fresh: bool) -> tuple[StateFile, SavedState]:
@@ -91,7 +93,7 @@ def _judge(file: StateFile, line: bytes, header: StateHeader) -> None:
     version = _version(line)
     if version != VERSION:
         msg = f"{file.name} has the format {version}, and this rt-run reads {VERSION}"
-        raise ProfileError(msg, hint=f"go on with the rt-run that has written it; {_ANEW}")
+        raise ProfileError(msg, hint=f"go on with the rt-run that has written it; {_ANEW}", code=_FOREIGN)
     try:
         known = StateHeader.model_validate_json(line)
     except ValidationError:
@@ -99,11 +101,15 @@ def _judge(file: StateFile, line: bytes, header: StateHeader) -> None:
         raise InputError(msg, hint=_ANEW) from None
     if known.profile != header.profile:
         msg = f"{file.name} is of the profile {known.profile!r}, not of {header.profile!r}"
-        raise ProfileError(msg, hint=f"put {{profile}} into run.resume.path, so that each has its own; {_ANEW}")
+        raise ProfileError(
+            msg, hint=f"put {{profile}} into run.resume.path, so that each has its own; {_ANEW}", code=_FOREIGN
+        )
     names = sorted({*known.variables, *header.variables})
     if other := next((name for name in names if known.variables.get(name) != header.variables.get(name)), ""):
         msg = f"{file.name} is of a session in which the variable {other} has another value"
-        raise ProfileError(msg, hint=f"put {{{other}}} into run.resume.path, so that each has its own; {_ANEW}")
+        raise ProfileError(
+            msg, hint=f"put {{{other}}} into run.resume.path, so that each has its own; {_ANEW}", code=_FOREIGN
+        )
 
 
 def _version(line: bytes) -> object:

@@ -145,8 +145,13 @@ class StateFile:
         return False
 
     def _unwritten(self, error: OSError) -> OutputError:
-        is_full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-        hint = "make room; what was written before is still there" if is_full else ""
+        match error.errno:
+            case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
+                hint = "make room; what was written before is still there"
+            case errno.EBUSY:
+                hint = "mount the folder that it is in, not the file alone: it is replaced when it is rewritten"
+            case _:
+                hint = ""
         return OutputError(f"{self.name} cannot be written: {reason_of(error)}", hint=hint)
 
 

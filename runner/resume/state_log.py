@@ -83,4 +83,6 @@ class StateLog:
             self.file.replace(lines)
         except OutputError:
             # There may be room for one line more, where there is none for a second file.
+            if self.file.size_bytes + len(data) > self._max_bytes:
+                raise
             self.file.append(data)

@@ -1,11 +1,16 @@
 """The format of a state file: a header, and changes, one JSON object a line."""
 
+from dataclasses import fields
 from typing import Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+
+from runner.protocol.usage import Usage
 
 VERSION: Final = 1
 """The version of the format that this program writes, and the only one that it reads."""
+
+_AMOUNTS: Final = frozenset(each.name for each in fields(Usage))
 
 
 class StateRecord(BaseModel):
@@ -149,6 +154,14 @@ class StateChange(StateRecord):
     """Whether the greeting was said, or asked for."""
     over: str | None = None
     """Why the conversation has ended for good: `hung-up` or `idle`."""
+
+    @field_validator("usage")
+    @classmethod
+    def _amounts_that_are_counted(cls, usage: dict[str, dict[str, int | float]] | None) -> object:
+        for amount in {amount for each in (usage or {}).values() for amount in each} - _AMOUNTS:
+            msg = f"no usage is counted as {amount}"
+            raise ValueError(msg)
+        return usage
 
 
 def readable(value: Any) -> Any:

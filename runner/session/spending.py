@@ -53,9 +53,10 @@ class Spending:
 
         Args:
             usage: What the session has used.
-            prices: What tokens cost, by the names of the providers.
+            prices: What tokens cost, by the names of the providers, the session's own first: by that goes what was
+                used of one that the profile names no longer.
         """
         if not any(prices.values()):
             return None
-        used = self.of(usage)
-        return sum(used[name].cost(each) for name, each in prices.items() if each and name in used)
+        own = next(iter(prices.values()))
+        return sum(used.cost(each) for name, used in self.of(usage).items() if (each := prices.get(name, own)))

@@ -86,6 +86,11 @@ def test_changes_are_laid_over_each_other(tmp_path: Path) -> None:
         (b'{"format":"rt-run state","version":2,"new":true}\n', ProfileError, "the format 2, and this rt-run reads 1"),
         (b'{"format":"rt-run state","version":1}\n', InputError, "damaged in line 1"),
         (first_line(MINE) + b"nonsense\n" + line(said("a", "x")), InputError, "damaged in line 2"),
+        (
+            first_line(MINE) + b'{"at_s":1,"usage":{"own":{"input_tukens":1}}}\n' + line(said("a", "x")),
+            InputError,
+            "damaged in line 2",
+        ),
     ],
 )
 def test_what_is_not_its_own_is_refused_and_left_alone(
@@ -100,6 +105,7 @@ def test_what_is_not_its_own_is_refused_and_left_alone(
 
     assert (path.read_bytes(), path.stat().st_mode & 0o777) == (data, 0o644)
     assert refused.value.hint
+    assert refused.value.code == ("state-foreign" if kind is ProfileError else "")
     if b"rt-run" in data:
         assert opened(path, is_fresh=True).items == {}
     else:
