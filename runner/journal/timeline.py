@@ -165,6 +165,9 @@ class Timeline:
                 self._live.disconnected()
             case "tool.ended":
                 self._answers.judged(note)
+            case "state.resumed":
+                self.header.session_id = self._side.identifier(note, "session_id")
+                self._rows.add("session", "state resumed", note=plain)
             case _:
                 self.ended = note if kind == "session.ended" else self.ended
                 self._rows.add("session", kind.replace(".", " "), note=plain)

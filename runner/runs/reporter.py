@@ -116,7 +116,7 @@ class Reporter:
             within_s: How long writing may take, in seconds.
         """
         failure = ReportedFailure(message=error.message, code=error.code) if error else None
-        cost = session.carriage.cost() if session else 0.0 if self._is_priced else None
+        cost = session.carriage.cost_here() if session else 0.0 if self._is_priced else None
         report = report_of(self._timeline, exit_code=exit_code, reason=reason, failure=failure, cost=cost)
         body = redact(report.model_dump_json(exclude_none=True)).encode(errors="replace")
         failed: OutputError | None = OutputError(f"the report could not be written within {within_s:g} s")

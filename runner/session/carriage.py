@@ -141,6 +141,11 @@ class Carriage:
         """What the session has cost so far, None where nothing has a price."""
         return self.spending.cost(self.state.usage, self.providers.prices) if self.providers else None
 
+    def cost_here(self) -> float | None:
+        """What of that this process has spent."""
+        earlier, providers = self.state.counts.earlier, self.providers
+        return self.spending.cost(self.state.usage, providers.prices, since=earlier) if providers else None
+
     @property
     def is_playing(self) -> bool:
         """Whether an answer is being heard."""

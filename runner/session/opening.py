@@ -118,6 +118,8 @@ async def kept_session(
     async with _resumption(state, profile) as resumption, body_task_group() as tasks:
         if resumption:
             resumption.follow(carriage, profile)
+            if recorder and resumption.is_resumed:
+                recorder.note({"type": "state.resumed", "session_id": carriage.id}, epoch=0)
             ended = resumption.concluding(ended or (lambda _: tasks.start_soon(session.aclose)))
         tools = SessionTools(profile, carriage, outbox, tasks, sources, resumption, servers)
         session = Session(carriage, outbox, tools)

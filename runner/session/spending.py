@@ -48,15 +48,19 @@ class Spending:
         used, past = usage.since(self._counted), self._before.get(self._provider)
         return {**self._before, self._provider: used if past is None else past + used}
 
-    def cost(self, usage: Usage, prices: Mapping[str, Prices | None]) -> float | None:
+    def cost(
+        self, usage: Usage, prices: Mapping[str, Prices | None], *, since: Mapping[str, Usage] | None = None
+    ) -> float | None:
         """What that costs, in the currency of the prices; None where nothing has a price.
 
         Args:
             usage: What the session has used.
             prices: What tokens cost, by the names of the providers, the session's own first: by that goes what was
                 used of one that the profile names no longer.
+            since: What is not counted, since it was used before; None where all is.
         """
         if not any(prices.values()):
             return None
-        own = next(iter(prices.values()))
-        return sum(used.cost(each) for name, used in self.of(usage).items() if (each := prices.get(name, own)))
+        own, before = next(iter(prices.values())), since or {}
+        used = {name: each.since(before.get(name, Usage())) for name, each in self.of(usage).items()}
+        return sum(amounts.cost(each) for name, amounts in used.items() if (each := prices.get(name, own)))

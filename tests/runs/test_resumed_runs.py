@@ -1,5 +1,6 @@
 """Runs that go on with the session of another process, through the real command."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -37,8 +38,9 @@ def run(folder: Path, *arguments: str, text: str = "", **options: Any) -> Ended:
 
 
 def test_limits_hold_for_all_processes_of_a_session(tmp_path: Path) -> None:
-    """The third answer is the last one, whichever process gives it; `--fresh` begins anew, also with the limits."""
-    name = local(tmp_path, more=RESUME + "[run.limits]\nmax_turns = 3\n")
+    """The third answer is the last one, whoever gives it; `--fresh` begins anew; each report has a part."""
+    prices = "[run.limits.prices]\noutput_text = 1000000.0\n[report]\npath = 'reports'\n"
+    name = local(tmp_path, more=RESUME + "[run.limits]\nmax_turns = 3\n" + prices)
     first = run(tmp_path, "-p", name, text="one\ntwo\n")
     second = run(tmp_path, "-p", name, text="three\nfour\n")
     third = run(tmp_path, "-p", name, text="five\n")
@@ -56,6 +58,10 @@ def test_limits_hold_for_all_processes_of_a_session(tmp_path: Path) -> None:
     assert [each["responses"] for each in closed] == [2, 3, 3, 1]
     assert len({each["session_id"] for each in closed[:3]}) == 1
     assert second.logged("state_resumed")["items"] == 4
+    reports = [json.loads(each) for each in (tmp_path / "reports").read_text().splitlines()]
+    assert [each["session_id"] for each in reports] == [each["session_id"] for each in closed]
+    assert [each["cost"] for each in reports] == [each["usage"].get("output_tokens", 0) for each in reports]
+    assert sum(each["cost"] for each in reports[:3]) == closed[2]["cost"]
 
 
 def test_what_an_earlier_process_has_asked_is_not_the_answer_to_a_new_question(tmp_path: Path) -> None:
