@@ -35,6 +35,7 @@ CONNECTION_ERRORS = (
     OSError,
 )
 """All that opening a connection, or using one, may raise."""
+_PROXY_VARIABLES = ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
 _DEFAULT_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 
 
@@ -141,12 +142,16 @@ def _is_asyncio() -> bool:
 
 def hide_proxy_passwords(proxy: str | None) -> None:
     """Keep the password of the proxy that is set, and of those in the environment, out of every log line."""
-    proxies = urllib.request.getproxies()
-    for address in (proxy, *(proxies.get(scheme) for scheme in ("https", "http", "all"))):
-        # The text is split by hand: what no URL may hold in a password is to be hidden too.
-        user_info = (address or "").rpartition("@")[0].rpartition("://")[2]
-        for password in {user_info.partition(":")[2], unquote(user_info.partition(":")[2])}:
-            redaction.hide(password)
+    # Asked by name: urllib's `getproxies` goes through the whole environment, which each connection would pay for.
+    for address in (proxy, *map(os.environ.get, _PROXY_VARIABLES)):
+        _hide_password(address or "")
+
+
+def _hide_password(proxy: str) -> None:
+    # The text is split by hand: what no URL may hold in a password is to be hidden too.
+    password = proxy.rpartition("@")[0].rpartition("://")[2].partition(":")[2]
+    for each in {password, unquote(password)} if password else ():
+        redaction.hide(each)
 
 
 def environment_proxy(url: httpx.URL) -> str | None:
@@ -157,6 +162,8 @@ def environment_proxy(url: httpx.URL) -> str | None:
     proxy = (proxies.get(url.scheme) or proxies.get("all") or "").strip()
     if not proxy:
         return None
+    # The system may know it from elsewhere than those variables.
+    _hide_password(proxy)
     return proxy if "://" in proxy else f"http://{proxy}"
 
 
