@@ -67,6 +67,8 @@ class AsyncioStream(asyncio.Protocol, PushedStream):
 
     async def release(self) -> None:
         """Hang up; what the kernel has taken is still delivered."""
+        if self._is_closed:
+            return
         self._transport.abort() if self.waiting_bytes else self._transport.close()
         with anyio.CancelScope(shield=True):
             while not self._is_closed:
