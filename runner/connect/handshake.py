@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import TracebackType
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
@@ -41,6 +42,11 @@ _ACCEPT_SUFFIX = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.
 _REFUSAL_WAIT_S = 2.0
 """How long the words of a refusal may take to come, in seconds; their status counts without them."""
 _SHORTEST_SECRET = 8
+_NO_BASE = httpx.URL("/")
+"""What a client's requests are relative to, which these are not: it would parse an empty address for each client."""
+
+parsed_url = lru_cache(maxsize=64)(httpx.URL)
+"""The URL that a text is. Sessions share a few addresses, which connections take apart several times each."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -56,7 +62,7 @@ class Address:
     headers: Mapping[str, str]
 
     def __repr__(self) -> str:
-        url = httpx.URL(self.url)
+        url = parsed_url(self.url)
         return f"Address({url.scheme}://{place(url)}{url.path}, headers={sorted(self.headers)})"
 
     def shown_url(self) -> str:
@@ -70,7 +76,7 @@ class Address:
 
     def secrets(self) -> set[str]:
         """What may be secret: words of headers and of the query, except those that say where the session goes."""
-        url = httpx.URL(self.url)
+        url = parsed_url(self.url)
         query = url.params.multi_items()
         values = [*self.headers.values(), *(value for name, value in query if name not in OPEN_PARAMETERS)]
         known = " ".join([url.host, url.path, *(value for name, value in query if name in OPEN_PARAMETERS)])
@@ -105,6 +111,7 @@ async def open_websocket(
             TcpBackend() if backend is None else contextlib.nullcontext(backend) as wires,
             httpx.AsyncClient(
                 transport=Transport(url, wires, trust, proxy),
+                base_url=_NO_BASE,
                 trust_env=False,
                 timeout=None,  # noqa: S113  # one limit holds for all of it
                 event_hooks={"response": [_check]},
@@ -132,9 +139,9 @@ class _Handshake:
         client: httpx.AsyncClient,
         proxy: str | None,
     ) -> None:
-        self._url, self._proxy = httpx.URL(address.url), proxy
+        self._url, self._proxy = parsed_url(address.url), proxy
         self._opening = httpx_ws.aconnect_ws(
-            address.shown_url(),
+            parsed_url(address.shown_url()),  # type: ignore[arg-type]  # httpx-ws hands it to httpx, which takes both
             client,
             session_class=WebSocket,
             max_message_size_bytes=network.max_message_bytes,
@@ -159,7 +166,7 @@ class _Handshake:
 def checked_url(address: Address, network: Network, *, is_inside: bool = False) -> httpx.URL:
     """The URL of an address, judged once more; raises `SessionRefused` where the credential must not go there."""
     try:
-        url = httpx.URL(address.url)
+        url = parsed_url(address.url)
         # A name that only looks as if it were encoded for the name service has no host either.
         host = url.host
     except (httpx.InvalidURL, ValueError):
