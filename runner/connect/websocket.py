@@ -67,7 +67,7 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
         self._over: Over = self._ignore
         self._end: Exception | None = None
         self._changes = Changes()
-        self._is_listening = self._is_lost = self._asked = self._close_sent = False
+        self._is_listening = self._is_lost = self._is_released = self._asked = self._close_sent = False
         self._late_pong = b""
         self._breathless_bytes = 0
 
@@ -162,6 +162,8 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
             reason: At most 123 bytes; what is longer is cut.
             timeout_s: Bound on all of it, in seconds; afterwards the connection is cut, with 0 at once.
         """
+        if self._is_released:
+            return
         farewell = frames.encode_close(code, reason or "")
         try:
             if timeout_s > 0:
@@ -290,7 +292,7 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
 
     async def _release(self) -> None:
         await self._wire.release()
-        self._is_lost = True
+        self._is_lost = self._is_released = True
         self._changes.notify()
 
 
