@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -56,7 +57,7 @@ class LocalWorker:
 
     def __init__(self, loaded: LoadedProfile) -> None:
         self._loaded = loaded
-        self._slots = anyio.Semaphore(_OPENING_AT_ONCE)
+        self._shared = lone_shared(slots=anyio.Semaphore(_OPENING_AT_ONCE), keeps_words=True)
         settings = loaded.profile.batch or BatchSettings()
         allow_sessions(loaded.profile, settings.concurrency)
 
@@ -92,7 +93,7 @@ class LocalWorker:
             if entered is Phase.LIVE:
                 opened_s.append(anyio.current_time())
 
-        shared = lone_shared(slots=self._slots, row=row.name, keeps_words=True)
+        shared = replace(self._shared, row=row.name)
         run = SessionRun(row_profile(self._loaded, row), row.line, shared, note)
         run.readers.append(turns.read)
         return run, turns, opened_s

@@ -32,10 +32,10 @@ def lone_profile(profile: Profile, *, until: Literal["input-end", "response-done
 
 
 def lone_shared(*, slots: anyio.Semaphore | None = None, **given: Any) -> Shared:
-    """What a run has that shares nothing: it has no standard input, and nothing goes to standard output.
+    """What runs have that share nothing but the machine: no standard input, and nothing goes to standard output.
 
     Args:
-        slots: Held while it opens its files, and by each attempt to connect, where many runs must not do so at once.
+        slots: Held while one opens its files, and by each attempt to connect, where many must not do so at once.
         given: More of `Shared`.
     """
     slots = slots or anyio.Semaphore(1)
