@@ -13,11 +13,11 @@ from runner.task_groups import body_task_group
 
 
 @asynccontextmanager
-async def read_ahead(read: Callable[[], bytes | None], *, pieces: int) -> AsyncIterator[AsyncIterator[bytes]]:
+async def read_ahead(read: Callable[[], tuple[bytes, bool]], *, pieces: int) -> AsyncIterator[AsyncIterator[bytes]]:
     """Call a blocking function again and again in a thread while the context lasts.
 
     Args:
-        read: Returns the next piece, None at the end.
+        read: Returns the next piece, and whether it is the last one.
         pieces: How many pieces may wait to be taken.
 
     Yields:
@@ -34,9 +34,9 @@ async def read_ahead(read: Callable[[], bytes | None], *, pieces: int) -> AsyncI
         threads = anyio.CapacityLimiter(1)
         with sending:
             try:
-                while (
-                    piece := await anyio.to_thread.run_sync(read, abandon_on_cancel=True, limiter=threads)
-                ) is not None:
+                is_last = False
+                while not is_last:
+                    piece, is_last = await anyio.to_thread.run_sync(read, abandon_on_cancel=True, limiter=threads)
                     await sending.send(piece)
             except RunnerError as error:
                 failure = error

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from runner.session.session import Session
     from runner.settings.input import FileInput
 
+_SAMPLE_BYTES = 2
 _READ_S, _READ_FAST_S = 0.5, 2.0
 """How much of a recording is read at a time, in seconds: at the pace of speech, and else."""
 _AHEAD = 2
@@ -115,15 +116,15 @@ class _Encoded:
         self._file = file
         self._sender = sender
         self._samples = max(1, round(file.rate * piece_s))
-        self._is_over = False
 
-    def next(self) -> bytes | None:
-        """The next piece, None after the last one."""
-        if self._is_over:
-            return None
-        pcm = self._file.read(self._samples)
-        self._is_over = not pcm
-        return self._sender.encoded(pcm, last=not pcm)
+    def next(self) -> tuple[bytes, bool]:
+        """The next piece, and whether it is the last one."""
+        pcm = more = self._file.read(self._samples)
+        if len(pcm) < self._samples * _SAMPLE_BYTES:
+            # Short of what was asked for: where nothing follows, the thread need not come back to find that out.
+            more = self._file.read(self._samples)
+            pcm += more
+        return self._sender.encoded(pcm, last=not more), not more
 
 
 async def _frames(pieces: AsyncIterator[bytes], size_bytes: int) -> AsyncGenerator[bytes, None]:

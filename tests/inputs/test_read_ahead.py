@@ -15,30 +15,30 @@ from tests.helpers.hearing_peers import PATIENCE_S
 pytestmark = pytest.mark.anyio
 
 
-def counting(end: Callable[[], bytes | None], *, after: int) -> Callable[[], bytes | None]:
+def counting(end: Callable[[], tuple[bytes, bool]], *, after: int) -> Callable[[], tuple[bytes, bool]]:
     """A function that gives numbered pieces, and then ends."""
     numbers = itertools.count(1)
 
-    def read() -> bytes | None:
+    def read() -> tuple[bytes, bool]:
         number = next(numbers)
-        return b"%d" % number if number <= after else end()
+        return (b"%d" % number, False) if number <= after else end()
 
     return read
 
 
 async def test_every_piece_comes_in_order_to_the_end() -> None:
     """The end of the function is the end of the pieces."""
-    async with read_ahead(counting(lambda: None, after=5), pieces=2) as pieces:
-        assert [each async for each in pieces] == [b"1", b"2", b"3", b"4", b"5"]
+    async with read_ahead(counting(lambda: (b"6", True), after=5), pieces=2) as pieces:
+        assert [each async for each in pieces] == [b"1", b"2", b"3", b"4", b"5", b"6"]
 
 
 async def test_no_more_is_read_ahead_than_may_wait() -> None:
     """Two pieces wait, and the one that was read after them; a thread reads them, not the event loop."""
     threads: list[threading.Thread] = []
 
-    def read() -> bytes:
+    def read() -> tuple[bytes, bool]:
         threads.append(threading.current_thread())
-        return b"piece"
+        return b"piece", False
 
     with anyio.fail_after(PATIENCE_S):
         async with read_ahead(read, pieces=2) as pieces:
@@ -54,7 +54,7 @@ async def test_no_more_is_read_ahead_than_may_wait() -> None:
 async def test_an_error_comes_after_the_pieces_before_it() -> None:
     """It is not wrapped, whatever runs the thread."""
 
-    def fail() -> None:
+    def fail() -> tuple[bytes, bool]:
         msg = "damaged"
         raise InputError(msg)
 
@@ -70,10 +70,10 @@ async def test_an_error_of_the_body_is_not_wrapped() -> None:
     """Reading ends with it, also where a piece waits for its place."""
     msg, reads = "of the body", 0
 
-    def read() -> bytes:
+    def read() -> tuple[bytes, bool]:
         nonlocal reads
         reads += 1
-        return b"piece"
+        return b"piece", False
 
     async def body() -> None:
         async with read_ahead(read, pieces=1):
