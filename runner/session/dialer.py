@@ -10,6 +10,7 @@ import anyio
 import anyio.abc
 
 from runner import logs
+from runner.connect.loop_clock import loop_clock
 from runner.errors import EndpointUnreachable, RunnerError, SessionRefused, failed_attempt
 from runner.protocol.configuration import Configuration
 from runner.protocol.drift import Drift, differences
@@ -282,7 +283,7 @@ class Dialer:
             max_response_retries=profile.run.max_response_retries,
             retries_lost=profile.run.reconnect.response_in_flight == "retry",
             moves_on=lambda: self.providers.other_than(provider) is not None,
-            clock=anyio.current_time,
+            clock=loop_clock(),
         )
         if not provider.is_where(self._carriage.provider):
             state.rate_limits = RateLimits(state.side)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from runner import logs
+from runner.connect.loop_clock import loop_clock
 from runner.errors import RunnerError
 from runner.protocol.effects import SpeechStarted, SpeechStopped, TurnEnded
 from runner.session.own_request import request_to_say
@@ -48,7 +49,8 @@ class IdleWatch:
         self._session = session
         self._carriage = carriage
         self._ended = ended
-        self._since_s = anyio.current_time()
+        self._clock = loop_clock()
+        self._since_s = self._clock()
         """Since when nobody is heard, on the event loop's clock, in seconds."""
         self._said = 0
         """How many of the texts were said since the user was heard."""
@@ -135,7 +137,7 @@ class IdleWatch:
             self._is_due = self._said >= len(self._settings.texts)
             self._said = min(self._said + 1, len(self._settings.texts))
         elif (kind == _COMMITTED and item_id not in self._timeouts) or any(map(self._is_users, update.effects)):
-            self._since_s = anyio.current_time()
+            self._since_s = self._clock()
             self._said, self._is_leaving, self._is_due = 0, False, False
 
     def _is_users(self, effect: object) -> bool:

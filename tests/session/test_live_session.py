@@ -1,5 +1,6 @@
 """A Live session with a scripted endpoint: steady audio, turns, what is typed, losses and rollovers."""
 
+import asyncio
 import base64
 import time
 from typing import Any
@@ -231,3 +232,18 @@ async def test_the_local_endpoint_answers_and_delegates() -> None:
             await session.aclose()
             assert session.usage.live_s > 0
             assert session.usage.output_tokens > 0
+
+
+def test_a_program_that_begins_with_asyncio_run_has_a_session_too() -> None:
+    """Its event loop calls back without a task, in which nothing else would know the loop's clock."""
+
+    async def script(peer: Peer) -> None:
+        await start(peer)
+        await answer(peer, "Four.")
+        await close(peer)
+
+    async def talk() -> str:
+        async with session_with(script, session=LIVE, idle={"after_s": 60, "texts": ["?"]}) as (session, _, _):
+            return await session.ask("Two and two?")
+
+    assert asyncio.run(talk()) == "Four."
