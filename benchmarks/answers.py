@@ -13,6 +13,7 @@ SAID = "One two three."
 """What every transcription says."""
 TEXT = " benchmark"
 """What one text delta says."""
+_LIVE_DELTAS = 50
 _RESPONSE_ID, _ITEM_ID = "resp_CxbMqqHCUPtBZlHkFM9Ws", "item_CxbMq9aGvWV3l1lYGkD3c"
 _SESSION = {
     "type": "realtime",
@@ -63,6 +64,21 @@ def transcription(item_id: str) -> bytes:
     usage = {"type": "tokens", "total_tokens": 30, "input_tokens": 26, "output_tokens": 4}
     kind = "conversation.item.input_audio_transcription.completed"
     return event(kind, item_id=item_id, content_index=0, transcript=SAID, usage=usage)
+
+
+def live(kind: str, **fields: Any) -> bytes:
+    """The frame of an event that shows a Live session."""
+    session = {"id": _SESSION["id"], "status": "active", "model": "benchmark", "expires_at": _SESSION["expires_at"]}
+    return event(kind, session=session, **fields)
+
+
+@functools.cache
+def live_audio() -> tuple[bytes, ...]:
+    """The frames of what a Live session sounds like, over and over."""
+    return tuple(
+        event("session.output_audio.delta", number, delta=delta)
+        for number, delta in enumerate(_deltas("audio", _LIVE_DELTAS))
+    )
 
 
 @functools.lru_cache(maxsize=8)

@@ -6,13 +6,15 @@ It prints `http://127.0.0.1:PORT` and, given a PEM file of a certificate with it
 line, and ends with its standard input. `serving` starts it from Python. A client connects to `/v1/realtime?...` at
 either, as to the API (any path will do). What comes then:
 
-- `session.created` at once, and `session.updated` for every `session.update`;
+- `session.created` at once, but not at an address of the Live API, and `session.updated` for every `session.update`;
 - for `response.create` a whole answer, described by the URL's query and by `response.metadata`, which wins:
   `kind` (`text` or `audio`; default `text`), `events` (deltas, default 1) and `interval_ms` (between two of them;
   default 0: all at once, in big writes). An audio delta is 100 ms of sound: 4,800 bytes, 6,400 in base64;
 - for `input_audio_buffer.append` nothing: it is counted. `input_audio_buffer.commit` is answered by
   `input_audio_buffer.committed`, whose `item_id` is `item_COUNT` with the number of events appended since the last, and
   where the session is a transcription, by the words of it;
+- for `session.start` of a Live session `session.started`, and then an audio delta every 100 ms; for `session.close`
+  `session.closed`; `session.input_audio.append` is counted;
 - `input_audio_buffer.cleared` for `input_audio_buffer.clear`: the round trip of a small event;
 - a pong for a ping; for a close frame the same close frame, after which it hangs up. Nothing else, of its own accord.
 
@@ -23,6 +25,7 @@ a voice session for a minute. It holds as many connections as the system lets a 
 import asyncio
 import base64
 import hashlib
+import itertools
 import json
 import os
 import resource
@@ -36,7 +39,7 @@ from pathlib import Path
 from typing import cast
 from urllib.parse import parse_qsl, urlsplit
 
-from benchmarks.answers import AUDIO_BYTES, answer, event, frame, greeting, transcription
+from benchmarks.answers import AUDIO_BYTES, answer, event, frame, greeting, live, live_audio, transcription
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _BATCH_BYTES = 256 * 1024
@@ -47,6 +50,8 @@ _TIMER_S = 0.002
 _AWAKE_S = 0.002
 """How long the server polls after it has heard from a client."""
 _TEXT, _CLOSE, _PING, _PONG = 1, 8, 9, 10
+_LIVE_PATH, _LIVE_INTERVAL_S = "/live/sessions", 0.1
+_STARTED, _CLOSED = live("session.started"), live("session.closed", reason="close_requested", usage={"seconds": 1})
 _UPDATED, _CLEARED = greeting("session.updated"), event("input_audio_buffer.cleared")
 
 
@@ -112,7 +117,10 @@ class Peer(asyncio.Protocol):
         self._query = dict(parse_qsl(urlsplit(request.split()[1]).query))
         proof = base64.b64encode(hashlib.sha1(headers["sec-websocket-key"].encode() + _GUID).digest())  # noqa: S324  # RFC 6455
         answer_head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        self._transport.write(answer_head + b"Sec-WebSocket-Accept: " + proof + end + greeting("session.created"))
+        self._transport.write(answer_head + b"Sec-WebSocket-Accept: " + proof + end)
+        if not urlsplit(request.split()[1]).path.endswith(_LIVE_PATH):
+            # A Live session's client has the first word.
+            self._transport.write(greeting("session.created"))
         self._open = True
         return len(head) + len(end)
 
@@ -133,7 +141,7 @@ class Peer(asyncio.Protocol):
 
     def _answer(self, message: Mapping[str, object]) -> None:
         match message:
-            case {"type": "input_audio_buffer.append", "audio": str(audio)}:
+            case {"type": "input_audio_buffer.append" | "session.input_audio.append", "audio": str(audio)}:
                 self._appended += 1
                 if len(audio) > _LONG_BYTES:
                     assert len(base64.b64decode(audio, validate=True)) % AUDIO_BYTES == 0
@@ -150,8 +158,16 @@ class Peer(asyncio.Protocol):
                 self._transport.write(event("session.updated", session=asked))
             case {"type": "session.update"}:
                 self._transport.write(_UPDATED)
+            case {"type": "session.start" | "session.close" as kind}:
+                self._live(is_over=kind == "session.close")
             case {"type": "response.create"}:
                 self._play(message.get("response"))
+
+    def _live(self, *, is_over: bool) -> None:
+        self._transport.write(_CLOSED if is_over else _STARTED)
+        self._playing = iter(()) if is_over else itertools.cycle(live_audio())
+        self._interval_s = _LIVE_INTERVAL_S
+        self._tick()
 
     def _play(self, response: object) -> None:
         asked = dict(self._query)

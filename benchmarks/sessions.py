@@ -40,8 +40,8 @@ def comparisons(server_core: int | None) -> Iterator[list[Comparison]]:
 
 
 def _idle(base_url: str) -> Comparison:
-    bound = _bound("bound: 60 KB, 2 ms", memory_kb=60.0, opening_ms=2.0)
-    contenders = [Contender(peer, _printed("idle", peer, base_url, str(IDLE))) for peer in _IDLE_PEERS]
+    bound = bounded("bound: 60 KB, 2 ms", memory_kb=60.0, opening_ms=2.0)
+    contenders = [Contender(peer, printed("idle", peer, base_url, str(IDLE))) for peer in _IDLE_PEERS]
     memory, opening = f"Memory of {IDLE:,} idle sessions", f"Opening {IDLE:,} sessions"
     parts = [
         Part("memory_kb", memory, "KB of RSS, each beyond the first", [Claim(_RT_RUN, bound.name, at_most=1.0)]),
@@ -51,7 +51,7 @@ def _idle(base_url: str) -> Comparison:
 
 
 def _voices(base_url: str) -> Comparison:
-    bound = _bound(
+    bound = bounded(
         "bound: 20 ms, all frames",
         p99_late_ms=20.0,
         p50_late_ms=20.0,
@@ -61,7 +61,7 @@ def _voices(base_url: str) -> Comparison:
         interruptions=50.0,
     )
     contenders = [
-        Contender(f"{peer}{', ' * bool(loop)}{loop}, {count}", _printed("voices", peer, base_url, *_talk(count, loop)))
+        Contender(f"{peer}{', ' * bool(loop)}{loop}, {count}", printed("voices", peer, base_url, *_talk(count, loop)))
         for peer, loop, counts in _speakers()
         for count in counts
     ]
@@ -80,7 +80,7 @@ def _voices(base_url: str) -> Comparison:
 
 
 def _drain(base_url: str) -> Comparison:
-    bound = _bound("bound: 2 s, all sessions", drained_s=2.0, cpu_ms=2.0, closed_percent=100.0)
+    bound = bounded("bound: 2 s, all sessions", drained_s=2.0, cpu_ms=2.0, closed_percent=100.0)
     contenders = [Contender(peer, _drained(peer, base_url)) for peer in _DRAIN_PEERS]
     title = f"{DRAINED:,} sessions after SIGTERM"
     parts = [
@@ -91,7 +91,7 @@ def _drain(base_url: str) -> Comparison:
     return Comparison(title, "", [bound, *contenders], parts=parts, most_rounds=_MOST_ROUNDS)
 
 
-def _bound(name: str, **figures: float) -> Contender:
+def bounded(name: str, **figures: float) -> Contender:
     """What the others are compared with where a claim is no ratio of two programs."""
     return Contender(name, lambda: figures)
 
@@ -112,7 +112,9 @@ def _command(program: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", f"benchmarks.crowds.{program}", *arguments]
 
 
-def _printed(program: str, *arguments: str) -> Callable[[], _Figures]:
+def printed(program: str, *arguments: str) -> Callable[[], _Figures]:
+    """Runs a program with many sessions on the benchmarks' core, and reads the figures that it prints."""
+
     def measure() -> _Figures:
         done = subprocess.run(
             _command(program, *arguments),

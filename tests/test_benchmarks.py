@@ -106,13 +106,19 @@ def test_a_session_that_is_written_down_is_measured(base_url: str, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("program", "arguments", "figure"),
-    [("idle", ["3"], "memory_kb"), ("voices", ["2", "0.5"], "p99_late_ms")],
+    ("program", "peer", "arguments", "figure"),
+    [
+        ("idle", "rt-run", ["3"], "memory_kb"),
+        ("voices", "rt-run", ["2", "0.5"], "p99_late_ms"),
+        ("voices", "rt-run-live", ["2", "0.5"], "p99_late_ms"),
+    ],
 )
-def test_crowds_are_measured(repository: Path, base_url: str, program: str, arguments: list[str], figure: str) -> None:
+def test_crowds_are_measured(
+    repository: Path, base_url: str, program: str, peer: str, arguments: list[str], figure: str
+) -> None:
     """Sessions of a crowd are opened, and say what they took."""
     figures: dict[str, Any] = json.loads(
-        printed(repository, f"benchmarks.crowds.{program}", "rt-run", base_url, *arguments)
+        printed(repository, f"benchmarks.crowds.{program}", peer, base_url, *arguments)
     )
 
     assert figure in figures

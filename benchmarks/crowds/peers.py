@@ -55,13 +55,14 @@ async def rt_run(base_url: str) -> AsyncIterator[Opening]:
 
     @asynccontextmanager
     async def opening(hear: Hear) -> AsyncIterator[Peer]:
-        async with open_session(shared, readers=[_reader(hear)]) as session:
-            yield _RtRun(session)
+        async with open_session(shared, readers=[reader_of(hear)]) as session:
+            yield RtRun(session)
 
     yield opening
 
 
-def _reader(hear: Hear) -> "Callable[[Update], None]":
+def reader_of(hear: Hear) -> "Callable[[Update], None]":
+    """What takes each update of a session of rt-run and has its audio heard."""
     from runner.protocol.effects import AudioDelta
 
     def read(update: "Update") -> None:
@@ -72,22 +73,28 @@ def _reader(hear: Hear) -> "Callable[[Update], None]":
     return read
 
 
-class _RtRun:
+class RtRun:
+    """A session of rt-run."""
+
     def __init__(self, session: "Session") -> None:
         self._session = session
         self._link = session.link
 
     async def ask(self, **metadata: str) -> None:
+        """Ask for a response with this metadata."""
         await self._session.respond(metadata=metadata)
 
     async def append(self, pcm: bytes) -> None:
+        """Send a piece of audio."""
         await self._session.append_audio(pcm)
 
     async def listen(self) -> None:
+        """Hear until the session ends."""
         await self._session.wait_over()
 
     @property
     def close_code(self) -> int | None:
+        """What the connection ended with, None while it is open."""
         return self._link.close_code if self._link is not None else None
 
 

@@ -15,6 +15,7 @@ import time
 
 from benchmarks.answers import AUDIO_BYTES
 from benchmarks.crowds.crowd import crowd
+from benchmarks.crowds.live_peers import LIVE_HOUSES
 from benchmarks.crowds.peers import HOUSES, House, Peer
 
 INTERVAL_S = 0.1
@@ -30,13 +31,13 @@ class _Talk:
 
     def __init__(self, frames: int) -> None:
         self.frames = frames
-        self.end_s = math.inf
+        self.start_s = self.end_s = math.inf
         self.late_s: list[float] = []
         self.heard = 0
 
     def hear(self, pcm: bytes) -> None:
         """Count a piece of the server's audio that comes in time."""
-        self.heard += len(pcm) == AUDIO_BYTES and time.monotonic() < self.end_s + _GRACE_S
+        self.heard += len(pcm) == AUDIO_BYTES and self.start_s < time.monotonic() < self.end_s + _GRACE_S
 
     async def speak(self, peer: Peer, first_s: float) -> None:
         """Send each frame when it is due."""
@@ -58,7 +59,7 @@ async def _talked(house: House, base_url: str, count: int, seconds: float) -> di
     async with house(base_url) as opening, crowd(lambda: opening(talk.hear), count) as peers:
         listening = [asyncio.create_task(peer.listen()) for peer in peers]
         await asyncio.sleep(_LEAD_S)
-        start_s = time.monotonic() + INTERVAL_S
+        start_s = talk.start_s = time.monotonic() + INTERVAL_S
         talk.end_s = start_s + seconds + INTERVAL_S
         cpu_s, wall_s, interruptions = time.process_time(), time.perf_counter(), _interruptions()
         async with asyncio.TaskGroup() as speaking:
@@ -72,6 +73,7 @@ async def _talked(house: House, base_url: str, count: int, seconds: float) -> di
     percentiles = statistics.quantiles([each * 1000 for each in talk.late_s], n=100)
     return {
         "cpu_percent": cpu_s / wall_s * 100,
+        "frame_cpu_us": cpu_s / len(talk.late_s) * 1e6,
         "p50_late_ms": percentiles[49],
         "p99_late_ms": percentiles[98],
         "sent_percent": len(talk.late_s) / scheduled * 100,
@@ -88,7 +90,7 @@ def _interruptions() -> int:
 def main() -> None:
     """Do what the command line says."""
     peer, base_url, count, seconds, *loop = sys.argv[1:]
-    talk = _talked(HOUSES[peer], base_url, int(count), float(seconds))
+    talk = _talked({**HOUSES, **LIVE_HOUSES}[peer], base_url, int(count), float(seconds))
     if loop:
         import uvloop
 
