@@ -80,6 +80,14 @@ class SavedRequest(StateRecord):
     is_due: bool = False
     """Whether it is to be sent again already, because its response failed or its connection was lost."""
 
+    @field_validator("event")
+    @classmethod
+    def _event_that_asks(cls, event: dict[str, Any]) -> object:
+        if event.get("type") != "response.create":
+            msg = "no response is asked for by it"
+            raise ValueError(msg)
+        return event
+
 
 class SavedCall(StateRecord):
     """The call of a function."""

@@ -87,6 +87,11 @@ def test_changes_are_laid_over_each_other(tmp_path: Path) -> None:
         (b'{"format":"rt-run state","version":1}\n', InputError, "damaged in line 1"),
         (first_line(MINE) + b"nonsense\n" + line(said("a", "x")), InputError, "damaged in line 2"),
         (
+            first_line(MINE) + b'{"at_s":1,"work":{"requests":[{"event":{"type":"response.kreate"}}]}}\n\n',
+            InputError,
+            "damaged in line 2",
+        ),
+        (
             first_line(MINE) + b'{"at_s":1,"usage":{"own":{"input_tukens":1}}}\n' + line(said("a", "x")),
             InputError,
             "damaged in line 2",
