@@ -3,12 +3,14 @@
 import base64
 import contextlib
 import hashlib
+import logging
 import math
 import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import TracebackType
+from typing import Any, cast
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import anyio
@@ -42,8 +44,8 @@ _ACCEPT_SUFFIX = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.
 _REFUSAL_WAIT_S = 2.0
 """How long the words of a refusal may take to come, in seconds; their status counts without them."""
 _SHORTEST_SECRET = 8
-_NO_BASE = httpx.URL("/")
-"""What a client's requests are relative to, which these are not: it would parse an empty address for each client."""
+_HTTPX_LOG = logging.getLogger("httpx")
+"""Where programs that embed this look for the requests of httpx."""
 
 parsed_url = lru_cache(maxsize=64)(httpx.URL)
 """The URL that a text is. Sessions share a few addresses, which connections take apart several times each."""
@@ -109,14 +111,8 @@ async def open_websocket(
     with redaction.hidden(address.secrets()), anyio.move_on_after(network.connect_timeout_s) as limit:
         async with (
             TcpBackend() if backend is None else contextlib.nullcontext(backend) as wires,
-            httpx.AsyncClient(
-                transport=Transport(url, wires, trust, proxy),
-                base_url=_NO_BASE,
-                trust_env=False,
-                timeout=None,  # noqa: S113  # one limit holds for all of it
-                event_hooks={"response": [_check]},
-            ) as client,
-            _Handshake(address, network, client, proxy) as websocket,
+            Transport(url, wires, trust, proxy) as transport,
+            _Handshake(address, network, transport, proxy) as websocket,
         ):
             limit.deadline = math.inf
             if limit.cancel_called:
@@ -136,13 +132,13 @@ class _Handshake:
         self,
         address: Address,
         network: Network,
-        client: httpx.AsyncClient,
+        transport: Transport,
         proxy: str | None,
     ) -> None:
         self._url, self._proxy = parsed_url(address.url), proxy
         self._opening = httpx_ws.aconnect_ws(
-            parsed_url(address.shown_url()),  # type: ignore[arg-type]  # httpx-ws hands it to httpx, which takes both
-            client,
+            address.shown_url(),
+            cast("httpx.AsyncClient", _HandshakeClient(transport)),
             session_class=WebSocket,
             max_message_size_bytes=network.max_message_bytes,
             keepalive_ping_interval_seconds=network.ping_interval_s,
@@ -161,6 +157,36 @@ class _Handshake:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
         return await self._opening.__aexit__(kind, error, traceback)
+
+
+class _HandshakeClient:
+    """The part of httpx's client that httpx-ws asks for.
+
+    A handshake takes neither cookies nor redirects nor a login, and looking for them costs as much as it does itself.
+
+    Args:
+        transport: Where its request goes.
+    """
+
+    __slots__ = ("_transport",)
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    @contextlib.asynccontextmanager
+    async def stream(
+        self, method: str, url: str, *, headers: Mapping[str, str], extensions: dict[str, Any]
+    ) -> AsyncIterator[httpx.Response]:
+        """Send a request, and have its answer, which is checked, for the length of the block."""
+        request = httpx.Request(method, parsed_url(url), headers={"accept": "*/*", **headers}, extensions=extensions)
+        response = await self._transport.handle_async_request(request)
+        try:
+            response.request = request
+            _HTTPX_LOG.info("HTTP Request: %s %s %d", method, url, response.status_code)
+            await _check(response)
+            yield response
+        finally:
+            await response.aclose()
 
 
 def checked_url(address: Address, network: Network, *, is_inside: bool = False) -> httpx.URL:
