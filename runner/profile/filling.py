@@ -154,8 +154,8 @@ def _replaced(value: Any, pattern: tuple[str, ...], fill: Callable[[str], str]) 
     if isinstance(value, list) and pattern[0] == "*":
         each = [_replaced(one, pattern[1:], fill) for one in value]
         return value if all(new is old for new, old in zip(each, value, strict=True)) else each
-    if not isinstance(value, BaseModel) or pattern[0] not in type(value).model_fields:
+    if not isinstance(value, BaseModel) or pattern[0] not in value.__dict__:
         return value
-    before = getattr(value, pattern[0])
+    before = value.__dict__[pattern[0]]
     after = _replaced(before, pattern[1:], fill)
     return value if after is before or after == before else value.model_copy(update={pattern[0]: after})
