@@ -88,12 +88,13 @@ class SessionTools:
         Raises:
             RunnerError: One of the tools, or a connection, can never be had.
         """
+        if not (has_tools(self._profile) or self._carriage.state.rounds.open):
+            self._opened.set()
+            await connect()
+            return
         failures: list[RunnerError] = []
         async with anyio.create_task_group() as opening:
-            if has_tools(self._profile) or self._carriage.state.rounds.open:
-                opening.start_soon(self._open, self._made()[0], failures, opening.cancel_scope)
-            else:
-                self._opened.set()
+            opening.start_soon(self._open, self._made()[0], failures, opening.cancel_scope)
             try:
                 await connect()
             except RunnerError as error:
