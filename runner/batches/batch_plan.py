@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from runner.batches.batch_row import BatchRow
-from runner.batches.row_profile import row_problems
+from runner.batches.row_profile import row_problems, told_apart_by_values
 from runner.errors import UsageError
+from runner.profile.filling import file_name
 from runner.redaction import excerpt
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class BatchPlan:
         self._loaded = loaded
         self._limit = limit
         self._repeat = repeat
+        self._valued = told_apart_by_values(loaded.profile)
 
     def check(self, results: Path, done: Mapping[RowKey, str]) -> int:
         """Judge every row, and that the results are those of these rows.
@@ -54,12 +56,13 @@ class BatchPlan:
         lines: dict[str, int] = {}
         found: dict[tuple[str, str], list[int]] = {}
         planned = 0
+        files: dict[tuple[str, ...], int] = {}
         for row in self._file:
             if not isinstance(row, BatchRow):
                 found.setdefault((row.problem, row.hint), []).append(row.line)
                 continue
             first = lines.setdefault(row.id, row.line)
-            for problem in self._problems(row, first, results, digests):
+            for problem in [*self._problems(row, first, results, digests), *self._shared_files(row, files)]:
                 found.setdefault(problem, []).append(row.line)
             if self._limit is None or len(lines) <= self._limit:
                 planned += sum((row.id, run) not in done for run in range(1, self._repeat + 1))
@@ -99,6 +102,14 @@ class BatchPlan:
             yield problem, "give each batch a file of results of its own"
         elif row.id not in digests:
             yield from row_problems(self._loaded, row)
+
+    def _shared_files(self, row: BatchRow, files: dict[tuple[str, ...], int]) -> Iterator[tuple[str, str]]:
+        """A problem for each file that a row before this one writes already; `files` has the rows of all before."""
+        for key, names in self._valued:
+            usual = self._loaded.profile.variables
+            values = [row.variables.get(name, usual[name].default or "") for name in names]
+            if files.setdefault((key, *map(file_name, values)), row.line) != row.line:
+                yield f"{key}: another row writes the same file", "put {row} into its name"
 
     def _told(self, found: Mapping[tuple[str, str], list[int]]) -> str:
         """What is wrong, each problem once, at the first line that has it."""

@@ -84,7 +84,7 @@ class BatchResult(ResultTable):
     run_id: str = ""
     """The id of that attempt in the log."""
     session_id: str = ""
-    """The endpoint's name of its session, nothing where none was opened."""
+    """The endpoint's name of its last session, nothing where none was opened."""
     files: dict[str, list[str]] = {}
     """The files that it has written, by the kind of output; `journal` is one."""
 
@@ -118,8 +118,18 @@ class BatchResult(ResultTable):
         """The result of one more attempt after another one, with what both have used."""
         names = [*self.usage, *(name for name in earlier.usage if name not in self.usage)]
         usage = {name: self.usage.get(name, 0) + earlier.usage.get(name, 0) for name in names}
-        cost = None if self.cost is None else self.cost + (earlier.cost or 0.0)
-        return self.model_copy(update={"attempts": earlier.attempts + 1, "usage": usage, "cost": cost})
+        costs = [each.cost for each in (earlier, self) if each.cost is not None]
+        # A row that has begun once does not become one that never has.
+        begun = self if self.session_id or earlier.is_unbegun else earlier
+        return self.model_copy(
+            update={
+                "attempts": earlier.attempts + 1,
+                "usage": usage,
+                "cost": sum(costs) if costs else None,
+                "reason": begun.reason,
+                "session_id": begun.session_id,
+            }
+        )
 
     def line(self) -> bytes:
         """The result as it is written, with the end of its line."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
@@ -91,5 +92,11 @@ def batch_row(said: RowLine, line: int, folder: Path) -> BatchRow:
     variables = {name: text_of(value) or "" for name, value in said.variables.items()}
     told = dumps([text, file, sorted(variables.items())]).encode()
     digest = hashlib.sha256(told).hexdigest()[: 2 * _DIGEST_BYTES]
-    whole = str(folder / Path(file).expanduser()) if file else None
+    whole = str(folder / _with_home(file)) if file else None
     return BatchRow(str(said.id), line, digest, text, whole, variables)
+
+
+def _with_home(file: str) -> str:
+    """The path with the home directory in place of a leading `~/`; of anybody else's home nothing is known."""
+    home = os.path.expanduser("~") if file.startswith("~/") else "~"  # noqa: PTH111  # Path.home() raises where there is none
+    return file if home == "~" else home + file[1:]

@@ -65,7 +65,7 @@ class BatchRun:
         repeat: int = 1,
         retries_failed: bool = False,
     ) -> None:
-        if problems := shared_file_problems(loaded):
+        if problems := shared_file_problems(loaded, repeat=repeat):
             raise ProfileProblems(problems)
         self.totals = BatchTotals()
         self.driver: BatchDriver | None = None

@@ -173,14 +173,16 @@ class ResultsFile:
 
 def _opened(path: Path) -> FileIO:
     """The file, open for this process alone."""
+    if path.is_fifo():
+        # To open it would wait for somebody who reads it.
+        raise _irregular(path)
     try:
         file = open_append(path)
     except (OSError, ValueError) as error:
         raise not_opened(f"the file of results {path}", error) from None
     if not is_regular(file):
         file.close()
-        msg = f"--results: {path} is not a regular file"
-        raise UsageError(msg, hint="results are read again when the batch goes on")
+        raise _irregular(path)
     with suppress(OSError):
         try:
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -189,6 +191,10 @@ def _opened(path: Path) -> FileIO:
             msg = f"another batch writes {path}"
             raise OutputError(msg, hint="wait for its end, or give each batch a file of its own") from None
     return file
+
+
+def _irregular(path: Path) -> UsageError:
+    return UsageError(f"--results: {path} is not a regular file", hint="results are read again when the batch goes on")
 
 
 def _unwritten(path: Path, error: OSError) -> OutputError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from runner.profile.load import LoadedProfile
     from runner.settings.profile import Profile
 
-_DISTINCT = frozenset({"row", "run_id", "session", "started"})
-"""The placeholders that no two rows share."""
+_DISTINCT = frozenset({"row", "run_id", "started"})
+"""The placeholders that no two runs of rows share; `session` is the line of a row."""
 
 
 def row_profile(loaded: LoadedProfile, row: BatchRow) -> LoadedProfile:
@@ -49,24 +50,34 @@ def row_profile(loaded: LoadedProfile, row: BatchRow) -> LoadedProfile:
     return replace(loaded, profile=changed)
 
 
-def shared_file_problems(loaded: LoadedProfile) -> list[Problem]:
-    """A problem for each file that every row would write."""
-    profile = loaded.profile
+def shared_file_problems(loaded: LoadedProfile, *, repeat: int = 1) -> list[Problem]:
+    """A problem for each file that every row would write, or all runs of a row where they are repeated."""
+    known = _DISTINCT if repeat > 1 else {*_DISTINCT, "session", *loaded.profile.variables}
+    told = "every row would write this file" if repeat == 1 else "all runs of a row would write this file"
+    return [
+        problem_at(loaded.origins.place(key), key, told, "put {row} into its name", code="rows-share-file")
+        for key, names in _names_in_paths(loaded.profile)
+        if not known & names
+    ]
+
+
+def told_apart_by_values(profile: Profile) -> list[tuple[str, list[str]]]:
+    """The paths of files that nothing but values of variables tells apart, each by its key, with the variables."""
+    known = {*_DISTINCT, "session"}
+    return [
+        (".".join(map(str, key)), sorted(names & {*profile.variables}))
+        for key, names in _names_in_paths(profile)
+        if not known & names
+    ]
+
+
+def _names_in_paths(profile: Profile) -> Iterator[tuple[Key, set[str]]]:
+    """The keys of the paths of files that a session writes, each with the placeholders in it."""
     paths: list[tuple[Key, str | None]] = [
         (("outputs", index, "path"), each.file_path) for index, each in enumerate(profile.outputs)
     ]
     paths.append((("journal", "path"), profile.journal.path if profile.journal else None))
-    return [
-        problem_at(
-            loaded.origins.place(key),
-            key,
-            "every row would write this file",
-            "put {row} into its name",
-            code="rows-share-file",
-        )
-        for key, path in paths
-        if path and not path.startswith("/dev/") and not {*_DISTINCT, *profile.variables} & {*placeholders_in(path)}
-    ]
+    return ((key, {*placeholders_in(path)}) for key, path in paths if path and not path.startswith("/dev/"))
 
 
 def _input(profile: Profile, row: BatchRow) -> QuestionInput | FileInput:
@@ -87,8 +98,6 @@ def _input(profile: Profile, row: BatchRow) -> QuestionInput | FileInput:
 
 def row_problems(loaded: LoadedProfile, row: BatchRow) -> Iterator[tuple[str, str]]:
     """What keeps a row from being run, each with what to do about it."""
-    from pathlib import Path
-
     try:
         row_profile(loaded, row)
     except ProfileProblems as error:
@@ -96,5 +105,6 @@ def row_problems(loaded: LoadedProfile, row: BatchRow) -> Iterator[tuple[str, st
             yield f"{each.key}: {each.problem}" if each.key else each.problem, each.hint
     except InputError as error:
         yield error.message, error.hint
-    if row.file is not None and not Path(row.file).is_file():
+    # Path.is_file() raises where a name is too long.
+    if row.file is not None and not os.path.isfile(row.file):  # noqa: PTH113
         yield f"there is no file {row.file}", "a relative path starts at the file of rows"

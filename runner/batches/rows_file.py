@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _BOM: Final = b"\xef\xbb\xbf"
 _MOST_LINE_BYTES: Final = 16 * 1024 * 1024
+_TOO_LONG: Final = f"is longer than {_MOST_LINE_BYTES} bytes"
 _KEYS: Final = [*RowLine.model_fields, *RowFile.model_fields]
 _KINDS: Final = {
     "id": "a text of 1 to 200 characters, or a number",
@@ -72,7 +73,7 @@ class RowsFile:
             number += 1
             line = line.removeprefix(_BOM) if number == 1 else line
             if len(line) > _MOST_LINE_BYTES:
-                yield RowProblem(number, f"is longer than {_MOST_LINE_BYTES} bytes")
+                yield RowProblem(number, _TOO_LONG)
                 return
             if line.strip():
                 yield self._row_of_line(line, number)
@@ -90,6 +91,7 @@ class RowsFile:
 
     def _table(self, file: BinaryIO) -> Iterator[BatchRow | RowProblem]:
         texts = _Texts(file)
+        csv.field_size_limit(_MOST_LINE_BYTES)
         reader = csv.reader(texts, strict=True)
         header: list[str] = []
         begins = 1
@@ -110,8 +112,7 @@ class RowsFile:
         except UnicodeDecodeError:
             yield RowProblem(texts.number, "is not UTF-8", "save it as CSV in UTF-8")
         except csv.Error as error:
-            hint = "a quote is doubled within quotes, and a cell that begins with one ends with one"
-            yield RowProblem(begins, f"is not CSV: {error}", hint)
+            yield _table_problem(error, begins)
 
     def _row_of_cells(self, cells: dict[str, str], number: int) -> BatchRow | RowProblem:
         text, file = cells.get("input", ""), cells.get("input_file", "")
@@ -139,8 +140,10 @@ class _Texts:
         self.number = 0
 
     def __iter__(self) -> Iterator[str]:
-        for line in self._file:
+        while line := self._file.readline(_MOST_LINE_BYTES + 1):
             self.number += 1
+            if len(line) > _MOST_LINE_BYTES:
+                raise csv.Error(_TOO_LONG)
             yield (line.removeprefix(_BOM) if self.number == 1 else line).decode()
 
 
@@ -153,6 +156,17 @@ def _header_problem(header: list[str], line: int) -> RowProblem | None:
     is_otherwise = len(header) == 1 and any(each in header[0] for each in ";\t")
     hint = "columns are separated by commas" if is_otherwise else "the first line names the columns: id, input, …"
     return RowProblem(line, "there is no column id", hint)
+
+
+def _table_problem(error: csv.Error, line: int) -> RowProblem:
+    """What keeps a table from being read on."""
+    text = str(error)
+    if text == _TOO_LONG:
+        return RowProblem(line, text)
+    if text.startswith("new-line character"):
+        return RowProblem(line, "is ended by a carriage return alone", "save it with the line ends of Unix or Windows")
+    hint = "a quote is doubled within quotes, and a cell that begins with one ends with one"
+    return RowProblem(line, f"is not CSV: {text}", hint)
 
 
 def _problem(error: ValidationError, line: int) -> RowProblem:

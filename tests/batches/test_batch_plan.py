@@ -71,6 +71,7 @@ def test_what_is_wrong_is_told_once_with_its_first_line(tmp_path: Path) -> None:
         row("5", variables={}),
         row("1", input="again"),
         row("6", input={"file": "no.wav"}),
+        row("8", input={"file": f"{'x' * 300}/no.wav"}),
         {"id": "7", "variables": {"customer": "Ada"}},
     )
 
@@ -81,8 +82,9 @@ def test_what_is_wrong_is_told_once_with_its_first_line(tmp_path: Path) -> None:
     assert lines[2].startswith("rows.jsonl:4: variables.customer: a run has to give a value (and in 1 more rows); ")
     assert lines[3] == "rows.jsonl:6: the id '1' stands in line 1 already; every row has an id of its own"
     assert lines[4].startswith("no.wav; a relative path starts at the file of rows")
-    assert lines[5].startswith("rows.jsonl:8: input is missing, and the profile's own is stdin")
-    assert len(lines) == 6
+    assert lines[5] == "no.wav; a relative path starts at the file of rows"
+    assert lines[6].startswith("rows.jsonl:9: input is missing, and the profile's own is stdin")
+    assert len(lines) == 7
 
 
 def test_a_session_that_only_listens_takes_no_text(tmp_path: Path) -> None:
@@ -143,3 +145,24 @@ def test_files_are_each_rows_own(tmp_path: Path) -> None:
     (problem,) = shared_file_problems(loaded(tmp_path, text))
 
     assert (problem.key, problem.line, problem.code) == ("outputs.0.path", 12, "rows-share-file")
+
+
+@pytest.mark.parametrize("path", ["{session}.jsonl", "{customer}.jsonl"])
+def test_files_are_each_runs_own(tmp_path: Path, path: str) -> None:
+    """A row that is repeated has one line, and the same values each time."""
+    made = loaded(tmp_path, f'{PROFILE}[journal]\npath = "{path}"\n')
+
+    (problem,) = shared_file_problems(made, repeat=2)
+
+    assert not shared_file_problems(made)
+    assert (problem.key, problem.problem) == ("journal.path", "all runs of a row would write this file")
+
+
+def test_values_that_rows_share_make_no_file_of_their_own(tmp_path: Path) -> None:
+    """Nor do values that are the same as a part of a file's name; the first row has it."""
+    text = f'{PROFILE}[[outputs]]\nkind = "transcript"\npath = "{{customer}}.md"\n'
+    rows = [row("1"), row("2", variables={"customer": "a/b"}), row("3"), row("4", variables={"customer": "a_b"})]
+
+    assert told(plan(tmp_path, *rows, profile=text)) == [
+        "rows.jsonl:3: outputs.0.path: another row writes the same file (and in 1 more rows); put {row} into its name"
+    ]

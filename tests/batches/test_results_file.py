@@ -1,6 +1,7 @@
 """The file of results: appended to, read again, mended after a crash, and never taken for another one."""
 
 import json
+import os
 import resource
 import signal
 from pathlib import Path
@@ -119,6 +120,9 @@ async def test_one_batch_at_a_time_writes(tmp_path: Path) -> None:
 
     with pytest.raises(UsageError, match="not a regular file"):
         ResultsFile(Path("/dev/null"))
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UsageError, match="not a regular file"):
+        ResultsFile(tmp_path / "pipe")
     with pytest.raises(OutputError, match="cannot be opened"):
         ResultsFile(tmp_path)
 

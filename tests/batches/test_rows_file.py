@@ -78,6 +78,7 @@ def test_a_cell_of_several_lines_counts_from_its_first(tmp_path: Path) -> None:
             "variables.a: must be a text, a number, or true or false, in a table of variables",
         ),
         (b'{"id": 1}\n' + WIDE, 2, "is longer than 16777216 bytes"),
+        ('{"id": 1, "input": NaN}', 1, 'input: must be a text, or {"file": "…"} for a recording'),
     ],
 )
 def test_a_line_that_is_no_row_is_named(tmp_path: Path, text: str | bytes, line: int, problem: str) -> None:
@@ -100,6 +101,8 @@ def test_a_line_that_is_no_row_is_named(tmp_path: Path, text: str | bytes, line:
         ('id,input\n1,"a\n2,b\n', 2, "is not CSV: unexpected end of data"),
         ('id,input\n1,"a"b\n', 2, "is not CSV: ',' expected after '\"'"),
         (b"id,input\n1,\xe4\n", 2, "is not UTF-8"),
+        ("id,input\r1,a\r", 1, "is ended by a carriage return alone"),
+        (b"id,input\n1," + WIDE, 2, "is longer than 16777216 bytes"),
         ("id,input\n,a\n", 2, "id: must be a text of 1 to 200 characters, or a number"),
     ],
 )
@@ -109,6 +112,24 @@ def test_a_table_that_is_none_is_named(tmp_path: Path, text: str | bytes, line: 
 
     assert isinstance(found, RowProblem)
     assert (found.line, found.problem) == (line, problem)
+
+
+def test_a_cell_may_be_as_long_as_a_line(tmp_path: Path) -> None:
+    """The limit of Python's own reader is that of a text of JSON here."""
+    (row,) = read(tmp_path, f"id,input\n1,{'x' * 1_000_000}\n", "rows.csv")
+
+    assert isinstance(row, BatchRow)
+    assert len(row.text or "") == 1_000_000
+
+
+@pytest.mark.parametrize(("file", "whole"), [("~/a.wav", "/home/ada/a.wav"), ("~nobody/a.wav", "{}/~nobody/a.wav")])
+def test_only_ones_own_home_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, whole: str) -> None:
+    """The tilde of another user is a part of a name."""
+    monkeypatch.setenv("HOME", "/home/ada")
+    (row,) = read(tmp_path, f'{{"id": 1, "input": {{"file": "{file}"}}}}')
+
+    assert isinstance(row, BatchRow)
+    assert row.file == whole.format(tmp_path)
 
 
 def test_a_hint_names_what_was_meant(tmp_path: Path) -> None:
