@@ -106,8 +106,24 @@ def run(options: argparse.Namespace) -> int:
         msg = f"-k {options.word}: no scenario has this in its name"
         raise UsageError(msg)
     scenarios = load_scenarios(paths, profile=options.tested, values=given_values(options))
+    if options.junit:
+        _look_at_junit(options.junit)
     logs.configure(level="debug" if options.verbose else "error", format=options.log_format or "auto")
     return anyio.run(_until_signal, scenarios, options)
+
+
+def _look_at_junit(name: str) -> None:
+    """Say before anything runs, and costs, that its verdicts cannot be written."""
+    from pathlib import Path
+
+    from runner.errors import OutputError
+
+    path = Path(name)
+    if path.is_dir() or not path.parent.is_dir():
+        msg = f"{name} cannot be written: " + (
+            "it is a folder" if path.is_dir() else f"there is no folder {path.parent}"
+        )
+        raise OutputError(msg)
 
 
 def _print_recorded(options: argparse.Namespace) -> int:

@@ -74,6 +74,13 @@ def test_verdicts_for_people_for_programs_and_for_ci(folder: Path) -> None:
             78,
             "turns.0.audio: there is no file x.wav",
         ),
+        (
+            [],
+            f'version = 1\nprofile = "echo"\n[[turns]]\naudio = "{"x" * 300}"\n',
+            78,
+            "turns.0.audio: there is no file x",
+        ),
+        (["--junit", "no/out.xml"], "", 74, "no/out.xml cannot be written: there is no folder no"),
         (["--profile", "ekko"], "", 78, "there is no profile 'ekko'"),
         ([], "version = 1\n[[turn]]\n", 78, "profiles/scenarios/bad.toml:2:3: turn: unknown key; did you mean turns?"),
         ([], f'version = 1\nprofile = "echo"\nvariables = {{ who = "x" }}\n{HELLO}', 78, "who"),
