@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 import pytest
 
-from benchmarks import observation, resume
+from benchmarks import calls, observation, resume
 from benchmarks.__main__ import MODULES
 from benchmarks.answers import SAID
 from benchmarks.batch import BatchTrial
@@ -51,8 +51,9 @@ def test_a_round_gives_a_table_and_all_samples(repository: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("module", ["startup", "send", "calls"])
-def test_contenders_are_measured(module: str) -> None:
+def test_contenders_are_measured(monkeypatch: pytest.MonkeyPatch, module: str) -> None:
     """Each that is installed gives all figures of its comparison."""
+    monkeypatch.setattr(calls, "_CALLS", 3)
     with MODULES[module](None) as comparisons:
         for comparison in comparisons:
             parts = {part.name for part in comparison.parts}

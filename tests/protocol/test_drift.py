@@ -46,9 +46,9 @@ def effective(asked: dict[str, Any]) -> dict[str, Any]:
 PROFILES = [
     each
     for each in (*builtin_profiles(), *sorted((REPOSITORY / "profiles").glob("*.toml")))
-    if each.stem != "interpret"
+    if each.stem not in {"interpret", "live-local"}
 ]
-"""A translation is no session of this server's base class."""
+"""Translations and Live sessions are no sessions of this server's base class."""
 
 
 @pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)
