@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 from array import array
 from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import anyio
 
+from runner.connect.loop_clock import loop_clock
 from runner.errors import IllegalEvent
 from runner.session.link import NotSent
 
@@ -23,6 +25,8 @@ AHEAD_S: Final = 0.25
 """So much audio may be sent ahead of its time, in seconds; more of it waits."""
 _MOST_BEHIND_S: Final = 1.0
 """What a process that stood still for longer has missed is not made up for, in seconds."""
+_HELD_UP_S: Final = 0.02
+"""Who wakes later than this was held up by a busy process, in seconds."""
 _LOUDEST: Final = 4
 """How far noise is from silence, in 16-bit samples: 78 dB below full scale, which nobody hears."""
 
@@ -36,17 +40,17 @@ class SteadyStream:
 
     def __init__(self, carriage: Carriage) -> None:
         self._carriage = carriage
+        self._clock = loop_clock()
         self._link: Link | None = None
         self._until_s = 0.0
         """Up to which time audio was sent, on the event loop's clock, in seconds."""
-        self._noise: dict[AudioFormat, bytes] = {}
 
     async def room(self, size_bytes: int) -> None:
         """Wait until audio of this size may be sent, and count it as sent."""
         duration_s = self._carriage.state.configuration.input_format.seconds(size_bytes)
-        while (ahead_s := self._until_s - anyio.current_time() - AHEAD_S) > 0:  # noqa: ASYNC110  # time alone changes it
+        while (ahead_s := self._until_s - (now_s := self._clock()) - AHEAD_S) > 0:  # noqa: ASYNC110  # time alone changes it
             await anyio.sleep(ahead_s)
-        self._until_s = max(self._until_s, anyio.current_time()) + duration_s
+        self._until_s = max(self._until_s, now_s) + duration_s
 
     async def run(self) -> None:
         """Fill what the input leaves empty until the session is over."""
@@ -56,20 +60,24 @@ class SteadyStream:
             if link is None or link.pump.is_over or link.state.closing.is_asked:
                 await carriage.changes.next()
                 continue
-            now_s = anyio.current_time()
+            now_s = self._clock()
             if link is not self._link or now_s - self._until_s > _MOST_BEHIND_S:
                 self._link, self._until_s = link, max(self._until_s, now_s)
-            if now_s < self._until_s + FRAME_S:
-                await anyio.sleep_until(self._until_s + FRAME_S)
+            due_s = self._until_s + FRAME_S
+            if now_s < due_s:
+                await anyio.sleep_until(due_s)
+                if self._clock() > due_s + _HELD_UP_S:
+                    # What has held this task up has held up the input too, which comes first.
+                    await anyio.sleep(_HELD_UP_S)
                 continue
             self._until_s += FRAME_S
             with suppress(NotSent, IllegalEvent):
                 # A connection that has just ended, or a session that has, needs no silence.
-                await link.append_audio(self._near_silence(link.state.configuration.input_format))
+                await link.append_audio(_near_silence(link.state.configuration.input_format))
 
-    def _near_silence(self, form: AudioFormat) -> bytes:
-        noise = self._noise.get(form)
-        if noise is None:
-            samples = array("h", random.Random(0).choices(range(-_LOUDEST, _LOUDEST + 1), k=round(form.rate * FRAME_S)))  # noqa: S311  # hides nothing
-            noise = self._noise[form] = form.encode(samples.tobytes())
-        return noise
+
+@cache
+def _near_silence(form: AudioFormat) -> bytes:
+    """A piece of noise that nobody hears: the same for all sessions of a process."""
+    samples = random.Random(0).choices(range(-_LOUDEST, _LOUDEST + 1), k=round(form.rate * FRAME_S))  # noqa: S311  # hides nothing
+    return form.encode(array("h", samples).tobytes())
