@@ -54,7 +54,7 @@ class ResultsFile:
         self._taken = 0
         self._written = 0
         """How many of the taken lines are on the disk."""
-        self._turn = anyio.Lock()
+        self._turn = anyio.Lock(fast_acquire=True)
         self._writing = threading.Lock()
         self._counting = threading.Lock()
         """Held while a line is taken, or all that wait are: the thread that writes looks at them too."""

@@ -57,7 +57,7 @@ class LocalWorker:
 
     def __init__(self, loaded: LoadedProfile) -> None:
         self._loaded = loaded
-        self._shared = lone_shared(slots=anyio.Semaphore(_OPENING_AT_ONCE), keeps_words=True)
+        self._shared = lone_shared(slots=anyio.Semaphore(_OPENING_AT_ONCE, fast_acquire=True), keeps_words=True)
         settings = loaded.profile.batch or BatchSettings()
         allow_sessions(loaded.profile, settings.concurrency)
 

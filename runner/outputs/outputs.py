@@ -92,6 +92,8 @@ class Outputs:
 
     async def written(self, waiting: anyio.CancelScope, *, within_s: float) -> None:
         """Wait until everything is written and on the disk, or that takes too long or is cancelled."""
+        if not self._all:
+            return
         with waiting, anyio.move_on_after(within_s):
             await self._finished()
         with anyio.move_on_after(_LAST_WRITE_S, shield=True):
