@@ -11,6 +11,8 @@ with warnings.catch_warnings():
 
 FULL_SCALE = 32768
 """The value that no 16-bit sample reaches."""
+QUIET = 300
+"""What is never louder than this is silence, in 16-bit samples: a Live session sends some all the time."""
 
 _WIDTH = 2
 

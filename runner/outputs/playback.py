@@ -11,6 +11,7 @@ import anyio
 
 from runner import logs
 from runner.audio.playout import Heard, Playout
+from runner.audio.samples import QUIET, peak
 from runner.errors import ProtocolError
 from runner.outputs.answer import Answer, content_index, duration_ms
 from runner.outputs.interruption import Cut, Interrupter, Interruption
@@ -75,11 +76,13 @@ class Playback:
         self._interruptions: list[Interruption] = []
         self._changed = anyio.Event()
         self._is_undecodable = False
+        self._silence_s = 0.0
+        """How long the silence is that a Live session ends with so far, in seconds."""
 
     @property
     def is_playing(self) -> bool:
         """Whether something is being heard now."""
-        return self._remaining_s > 0
+        return self._remaining_s > self._silence_s
 
     @property
     def _remaining_s(self) -> float:
@@ -205,6 +208,9 @@ class Playback:
         form = self._session.state.configuration.output_format
         pcm = answer.add(audio, form)
         start_s = self._clock.put(item_id, duration_ms(pcm, form.rate), anyio.current_time())
+        if self._session.state.kind == "live":
+            is_silent = peak(pcm) <= QUIET
+            self._silence_s = self._silence_s + duration_ms(pcm, form.rate) / 1000 if is_silent else 0.0
         piece = Piece(item_id, pcm, form.rate, start_s)
         for player in self._players:
             player.play(piece)

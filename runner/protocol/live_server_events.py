@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 FIXTURE_ITEM: Final = "fixture"
 """Under which name the audio of a recording comes that the client has the endpoint play."""
-_QUIET: Final = 300
-"""What is never louder than this is silence, in 16-bit samples: a Live session speaks all the time."""
 
 
 def _started(state: SessionState, event: JsonObject) -> list[Effect]:
@@ -82,10 +80,10 @@ def _fixture(state: SessionState, event: JsonObject) -> list[Effect]:
 
 
 def _is_sound(state: SessionState, audio: str) -> bool:
-    from runner.audio.samples import peak
+    from runner.audio.samples import QUIET, peak
 
     try:
-        return peak(state.configuration.output_format.decode(decoded(audio))) > _QUIET
+        return peak(state.configuration.output_format.decode(decoded(audio))) > QUIET
     except ValueError:
         # Whoever plays it says that it cannot be decoded.
         return True

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal
 
 from runner.protocol.effects import Effect, ResponseEnded, ResponseStarted, SpeechStarted
-from runner.protocol.voices import Voices
+from runner.protocol.voices import BREATH_S, Voices
 
 if TYPE_CHECKING:
     from runner.protocol.state import SessionState
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 Status = Literal["completed", "incomplete"]
 
-_BREATH_S: Final = 0.4
-"""A pause of the model after which its turn counts as whole where its connection has ended, in seconds."""
 _ANSWERED_WITHIN_S: Final = 15.0
 """What the user has said longer ago and the model has not answered needs no answer, in seconds."""
 
@@ -56,7 +54,7 @@ def leave_turns(state: SessionState) -> list[Effect]:
         state.usage.live_s += state.live.bill(state.clock() - state.live.started_s)
     voices, state.live.voices = state.live.voices, Voices()
     state.live.delegations.open.clear()
-    is_over = "assistant" in voices.fallen_silent(state.live.known_s(state.clock()), _BREATH_S)
+    is_over = "assistant" in voices.fallen_silent(state.live.known_s(state.clock()), BREATH_S)
     return end_turn(state, "assistant") if is_over else []
 
 

@@ -12,6 +12,8 @@ from typing import Final, Literal, NamedTuple
 
 PAUSE_S: Final = 1.5
 """A pause of a voice that ends its turn, in seconds."""
+BREATH_S: Final = 0.4
+"""A pause of a voice after all that it was to say, in seconds: what it has said is whole then."""
 _LONGEST_PIECE_S: Final = 30.0
 """A piece that lasts longer than this is not believed to, in seconds."""
 
@@ -61,6 +63,11 @@ class Voices:
     def due_s(self) -> float:
         """When the next turn is over if nothing more comes of it, by the client's clock; infinite without a turn."""
         return min((each.heard_s + PAUSE_S for each in self._turns.values()), default=math.inf)
+
+    def silent_s(self, voice: Voice, at_s: float) -> float:
+        """How long a voice has said nothing, in seconds; infinite where its turn is over."""
+        turn = self._turns.get(voice)
+        return max(0.0, at_s - turn.heard_s) if turn else math.inf
 
     def add(self, voice: Voice, place: SpeechPlace) -> bool:
         """Take in a piece of a voice; returns whether it belongs to a new turn, so that the one before has ended."""

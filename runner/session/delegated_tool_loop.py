@@ -64,12 +64,19 @@ class DelegatedToolLoop(ToolLoop):
         self._carriage.publish(answered_call(self._carriage.state, item))
 
     async def _go_on(self, round_: Round) -> None:
-        if round_.standing == "spent":
+        """Have the model go on; one that has had all its rounds hears that with its outputs, and may say so once."""
+        most = self._settings.max_rounds
+        if round_.standing == "interrupted":
+            return
+        if round_.number > most + 1:
             self._carriage.give_up(ProtocolError("the model goes on calling functions where it may not"))
-        if not round_.goes_on or self._carriage.epoch != self._epochs[round_]:
+            return
+        if round_.standing == "spent":
+            logs.logger().warning("tool_rounds_spent", max_rounds=most)
+        if self._hang_up.is_wished:
+            self._hang_up.follow_speech()
+        if self._carriage.epoch != self._epochs[round_]:
             return
         event_id = f"{GO_ON}{token_hex(8)}"
         self._carriage.state.rounds.follow(round_, event_id)
-        if self._hang_up.is_wished:
-            self._hang_up.follow_speech()
         await self._outbox.send({"type": "response.create", "event_id": event_id})

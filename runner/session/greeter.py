@@ -11,6 +11,7 @@ from runner import logs
 from runner.errors import RunnerError
 from runner.protocol.effects import ResponseEnded, ResponseStarted, SpeechStarted
 from runner.protocol.typed_text import opening_event, spoken_event
+from runner.protocol.voices import BREATH_S
 from runner.protocol.word_for_word import other_words, recital
 from runner.session.own_request import own_id, own_request
 
@@ -99,6 +100,7 @@ class Greeter:
             if not self._is_open:
                 self._is_open = True
                 task_status.started()
+            await self._hear_again()
             await self._until(lambda: self._is_said)
             while self._carriage.is_playing and not self._carriage.is_over:
                 with anyio.move_on_after(_LOOK_S):
@@ -107,10 +109,26 @@ class Greeter:
             self._carriage.remove_reader(self._read)
         await self._release()
 
+    async def _hear_again(self) -> None:
+        """Have a Live session hear the user once he has heard the last word, which is before the turn is over."""
+        while self._is_muted and not (self._is_said or self._carriage.is_over):
+            live = self._carriage.state.live
+            now_s = live.known_s(self._carriage.state.clock())
+            is_silent = live.voices.silent_s("assistant", now_s) >= BREATH_S and not self._carriage.is_playing
+            if is_silent and self._other_words() == 0:
+                await self._unmute()
+            else:
+                with anyio.move_on_after(_LOOK_S):
+                    await self._carriage.changes.next()
+
+    async def _unmute(self) -> None:
+        self._is_muted = False
+        await self._session.send({"type": "session.input_audio.unmute"})
+
     async def _release(self) -> None:
         """Let turn detection be as it was, and have answered what was said into a greeting that had waited."""
         if self._is_muted and not self._carriage.is_over:
-            await self._session.send({"type": "session.input_audio.unmute"})
+            await self._unmute()
         if not self._held or self._carriage.is_over:
             return
         if self._settings.after != "ready" and self._turns > 1:
@@ -198,12 +216,16 @@ class Greeter:
 
     def _compare(self) -> None:
         """Log where the model has said something else than it was asked to."""
-        if self._settings.text is None:
-            return
-        items = self._carriage.state.conversation.of_responses({self._response_id})
-        self.other_words = other_words(self._settings.text, " ".join(item.text for item in items))
+        self.other_words = self._other_words()
         if self.other_words:
             logs.logger().warning("greeting_drifted", other_words=self.other_words)
+
+    def _other_words(self) -> int | None:
+        """How many words were said otherwise so far; None where the model has to find its own."""
+        if self._settings.text is None:
+            return None
+        items = self._carriage.state.conversation.of_responses({self._response_id})
+        return other_words(self._settings.text, " ".join(item.text for item in items))
 
 
 def _update(turn_detection: JsonObject) -> JsonObject:

@@ -12,13 +12,15 @@ from runner.tools.end_session import END_SESSION_TOOL
 from runner.tools.tool_source import CallAnswer
 
 if TYPE_CHECKING:
-    from runner.protocol.effects import ResponseEnded
+    from runner.protocol.effects import ResponseEnded, SpeechStarted
     from runner.protocol.rounds import Round
     from runner.session.carriage import Carriage
     from runner.tools.tool_source import JsonObject, OfferedTool
 
 _LOOK_S: Final = 0.1
-"""How often it is looked whether the good-bye is still heard, in seconds: time alone changes that."""
+"""How often it is looked whether the good-bye is still said or heard, in seconds: time alone changes that."""
+_UNSAID_S: Final = 5.0
+"""How long a Live model may be silent, in seconds, before it has said its good-bye before it called."""
 
 _ANSWER = "The session ends once the user has heard what you say. Say good-bye now, in a few words, unless you have."
 
@@ -39,9 +41,12 @@ class HangUp:
         self.is_due = False
         self._carriage = carriage
         self._turn_id = ""
-        self._is_spoken_next = False
-        """Whether the next words of a Live session are the good-bye."""
-        self._good_bye_id = ""
+        self._since_s: float | None = None
+        """Since when a Live model has its good-bye to say, or is silent; None while it has none."""
+        self._asked_ms = 0.0
+        """When it was asked for that, on the session's timeline."""
+        self._has_spoken = False
+        """Whether it has said something since."""
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
@@ -60,8 +65,9 @@ class HangUp:
     async def heard(self) -> None:
         """Wait until the good-bye is said and was heard to its end; who speaks over it goes on with the session."""
         while not self.is_due or self._carriage.is_playing:
-            with anyio.move_on_after(_LOOK_S if self._carriage.is_playing else None):
+            with anyio.move_on_after(_LOOK_S if self._carriage.is_playing or self._since_s is not None else None):
                 await self._carriage.changes.next()
+            self._look()
 
     def is_said(self, round_: Round) -> bool:
         """Whether the response that called it, and nothing else, has said good-bye already; the end is due then."""
@@ -74,19 +80,21 @@ class HangUp:
         self._turn_id = turn_id
 
     def follow_speech(self) -> None:
-        """The good-bye is what a Live session says next."""
-        self._is_spoken_next = True
+        """The good-bye is what a Live model says until it is silent and nothing is being done for it."""
+        state = self._carriage.state
+        self._since_s, self._has_spoken = state.clock(), False
+        self._asked_ms = (self._since_s - state.live.started_s) * 1000
+        self._carriage.changes.notify()
 
-    def begin(self, response_id: str) -> None:
-        """The model begins to say something."""
-        if self._is_spoken_next:
-            self._is_spoken_next, self._good_bye_id = False, response_id
+    def hear(self, speech: SpeechStarted) -> None:
+        """The user begins to speak; who does that after a Live model was asked for its good-bye goes on."""
+        if self._since_s is not None and speech.audio_ms > self._asked_ms:
+            self.abandon()
 
     def take(self, ended: ResponseEnded) -> None:
         """A response is over; where it was the good-bye, the end is due, unless the user spoke over it."""
-        is_turn = bool(self._turn_id) and ended.request_id == self._turn_id
-        is_good_bye = is_turn or (bool(self._good_bye_id) and ended.response_id == self._good_bye_id)
-        if not is_good_bye or ended.is_step or self.is_due:
+        self._has_spoken |= ended.status == "completed"
+        if not self._turn_id or ended.request_id != self._turn_id or ended.is_step or self.is_due:
             return
         if ended.status == "cancelled":
             self.abandon()
@@ -96,8 +104,17 @@ class HangUp:
     def abandon(self) -> None:
         """Go on: the user has something more to say."""
         self.is_wished = self.is_due = False
-        self._turn_id = self._good_bye_id = ""
-        self._is_spoken_next = False
+        self._turn_id, self._since_s = "", None
+
+    def _look(self) -> None:
+        """Look whether a Live model has said its good-bye: no event says so."""
+        if self._since_s is None or self.is_due:
+            return
+        state = self._carriage.state
+        if state.live.is_delegating or "assistant" in state.live.voices:
+            self._since_s = state.clock()
+        elif (self._has_spoken and not state.live.owes_result) or state.clock() - self._since_s >= _UNSAID_S:
+            self._fall_due()
 
     def _fall_due(self) -> None:
         self.is_due = True

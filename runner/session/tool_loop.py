@@ -13,7 +13,7 @@ import anyio.abc
 
 from runner import logs
 from runner.errors import RunnerError
-from runner.protocol.effects import ResponseEnded, ResponseStarted
+from runner.protocol.effects import ResponseEnded, ResponseStarted, SpeechStarted
 from runner.protocol.rounds import CallFacts
 from runner.session.approvals import ApprovalAnswer, ApprovalRequest
 from runner.session.filler import filler_of
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 OFFERED_S = 5.0
 """How long the calls of an earlier process wait for tools that are not offered yet, in seconds."""
-_LANDMARKS = frozenset({ResponseStarted, ResponseEnded})
+_LANDMARKS = frozenset({ResponseStarted, ResponseEnded, SpeechStarted})
 _OUTPUT = "function_call_output"
 _INTERRUPTED = "The call was not run, because its turn was interrupted."
 
@@ -109,7 +109,8 @@ class ToolLoop:
         match effect:
             case ResponseStarted(response_id=response_id) if response_id in self._carriage.state.in_flight:
                 self._continuation.started += 1
-                self._hang_up.begin(response_id)
+            case SpeechStarted():
+                self._hang_up.hear(effect)
             case ResponseEnded():
                 self._has_ended = True
                 # A call that has to wait for the turn of a task is late by that.

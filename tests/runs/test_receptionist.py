@@ -9,6 +9,12 @@ from typing import Any
 import pytest
 
 from runner.local.speech.tones import SyntheticVoice
+from runner.profile.load import load_profile
+from runner.runs.lone_run import lone_shared
+from runner.runs.session_run import SessionRun
+from runner.scenarios.observations import Observations
+from runner.scenarios.scenario import Scenario
+from runner.scenarios.scenario_input import ScenarioInput
 from tests.conftest import REPOSITORY
 from tests.helpers.command_process import Command, Ended
 from tests.journal.test_session_report import SCHEMA
@@ -133,3 +139,40 @@ def test_the_same_call_in_writing(tmp_path: Path) -> None:
 
     assert (ended.code, ended.stdout) == (0, f"{GREETING}\n{HOURS}\n{FAREWELL}\n")
     assert report["reason"] == "hung-up"
+
+
+@pytest.mark.long
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_the_same_call_over_the_live_api(tmp_path: Path) -> None:
+    """By the child profile: it greets first, has the model behind it look up, asks into a silence, and hangs up."""
+    turns: list[dict[str, Any]] = [
+        {"expect": [{"text_contains": ["Contoso"]}]},
+        {"user": "When are you open?", "spoken": True},
+        {"expect": [{"text_contains": ["still there"]}]},
+        {"user": "Goodbye", "spoken": True},
+    ]
+    scenario = Scenario.model_validate({"version": 1, "profile": "p", "turns": turns, "end": {"reason": "hung-up"}})
+    sets = [
+        RECORDED.replace("{session}", f"{tmp_path}/{{session}}"),
+        f'report.path="{tmp_path}/r.jsonl"',
+        "idle.after_s=3",
+    ]
+    loaded = load_profile(str(PROFILES / "receptionist-live.toml"), sets=sets, variables=["caller=Ada"])
+    shared = lone_shared(input=ScenarioInput(scenario, seen := Observations()))
+    run = SessionRun(loaded, 1, shared, lambda _before, _after: None)
+    run.readers.append(seen.read)
+
+    outcome = await run.execute()
+
+    (report,) = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()]
+    SCHEMA.validate(report)
+    assert (outcome.error, report["reason"], report["exit_code"]) == (None, "hung-up", 0)
+    said = [turn["text"] for turn in report["turns"] if turn["role"] == "assistant"]
+    for words, text in zip(("Contoso", "9 to 18", "still there", "thank you"), said, strict=True):
+        assert words in text
+    assert [turn["text"] for turn in report["turns"] if turn["role"] == "user"] == ["When are you open?", "Goodbye"]
+    calls = [(each["name"], each["outcome"]) for each in report["calls"]]
+    assert calls == [("opening_hours", "ok"), ("end_session", "ok")]
+    assert report["usage"]["live_s"] > 0
+    assert heard(tmp_path / "1.wav").startswith(audible(GREETING))

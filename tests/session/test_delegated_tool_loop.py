@@ -6,10 +6,11 @@ from typing import Any
 import anyio
 import pytest
 
-from runner.errors import IllegalEvent
+from runner.errors import IllegalEvent, ProtocolError
 from runner.protocol import voices
 from runner.protocol.effects import FunctionAnswered
-from tests.helpers.endpoint_scripts import kinds, logged, moved, reached, session_with
+from runner.session import hang_up
+from tests.helpers.endpoint_scripts import conversation, kinds, logged, moved, reached, session_with
 from tests.helpers.live_peer import close, confirmed, delegate, respond, start, words
 from tests.helpers.peer import Peer
 
@@ -105,6 +106,79 @@ async def test_a_result_that_comes_after_a_loss_is_told() -> None:
     assert ran == ["7", 'order has answered, to {"number": "7"}: shipped']
     assert not {"response.item.create", "response.create"} & {*kinds(peers[1])}
     assert [each["tool"] for each in logged(lines, "tool_result_late")] == ["order"]
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("is_obedient", [True, False])
+async def test_a_model_that_has_had_its_rounds_may_say_so_once(*, is_obedient: bool) -> None:
+    """It hears that a further call was not run, and goes on; where it calls all the same, that is a loss."""
+    ran: list[str] = []
+
+    async def script(peer: Peer) -> None:
+        await start(peer)
+        update = await peer.until("session.update")
+        await peer.send({"type": "session.updated", "session": update["session"]})
+        await peer.send(confirmed(await peer.until("session.instructions.append")))
+        await delegate(peer, "dlg_1", *CALLS[:1])
+        await peer.until("response.create")
+        await respond(peer, "dlg_1", *CALLS[:1], response_id="resp_2")
+        refused = await peer.until("response.item.create")
+        ran.append(refused["item"]["output"])
+        await peer.until("response.create")
+        await respond(peer, "dlg_1", *([] if is_obedient else CALLS[:1]), response_id="resp_3")
+        if not is_obedient:
+            await peer.until("response.item.create")
+        await peer.send(words("output", "I do not know.", 0, 100))
+        await close(peer)
+
+    async with session_with(script, session=DELEGATING, tools={"max_rounds": 1}) as (session, peers, lines):
+
+        @session.tool
+        def order(number: str) -> str:
+            """Look up an order."""
+            ran.append(number)
+            return "shipped"
+
+        assert await session.ask("Where is order 7?") == "I do not know."
+        await session.wait_idle()
+        assert isinstance(session.first_unanswered, ProtocolError) is not is_obedient
+        await session.aclose()
+
+    assert ran == ["7", "The call was not run: the turn has had its 1 rounds of calls."]
+    assert kinds(peers[0]).count("response.create") == 2
+    assert len(logged(lines, "tool_rounds_spent")) == 1
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("said", ["before", "after", "over"])
+async def test_a_model_hangs_up_once_it_has_said_good_bye(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it says that before it has somebody hang up or when it hears of it; who speaks after that goes on."""
+    monkeypatch.setattr(hang_up, "_UNSAID_S", 0.2)
+
+    async def script(peer: Peer) -> None:
+        await start(peer)
+        if said == "before":
+            await peer.send(words("output", "Goodbye.", 0, 100))
+        await delegate(peer, "dlg_1", ("end_session", "{}"))
+        await peer.until("response.create")
+        if said == "over":
+            await peer.send(words("input", "One thing more.", 3_600_000, 3_600_500))
+        await respond(peer, "dlg_1", response_id="resp_2")
+        if said != "before":
+            await peer.send(words("output", "Goodbye.", 3_601_000, 3_601_100))
+        if said == "over":
+            await peer.send(confirmed(await peer.until("session.instructions.append")))
+            await peer.send(words("output", "At nine.", 3_700_000, 3_700_100))
+        await close(peer)
+
+    async with session_with(script, session=DELEGATING, tools={"hang_up": True}) as (session, _, _):
+        if said == "over":
+            await reached(lambda: ("assistant", "Goodbye.") in conversation(session))
+            assert await session.ask("When do you open?") == "At nine."
+            await session.aclose()
+        await session.wait_over()
+
+    assert ("assistant", "Goodbye.") in conversation(session)
 
 
 async def test_a_model_that_delegates_to_the_client_has_no_tools() -> None:
