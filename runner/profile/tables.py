@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from runner.profile.keys import Key
+from runner.profile.keys import Key, at
 from runner.settings.auth import Auth
 from runner.settings.batch_settings import BatchSettings
 from runner.settings.endpoint import AzureEndpoint, Endpoint, OpenAIEndpoint
@@ -124,13 +124,18 @@ def _sound_outputs(values: list[Any], wrong: list[Key]) -> list[Any]:
 def _sound(validator: TypeAdapter[Any], value: Any, wrong: list[Key]) -> Any:
     """The table without the values that are wrong; None where it is none then."""
     keys = [_removable(key) for key in wrong]
-    if () in keys:
-        return None
-    value = _without(value, keys)
-    try:
-        table = validator.validate_python(value)
-    except ValidationError:
-        return None
+    is_absent = [at(value, key) is None for key in keys]
+    table = None
+    while table is None:
+        if () in keys:
+            return None
+        try:
+            table = validator.validate_python(_without(value, keys))
+        except ValidationError:
+            if not any(is_absent):
+                return None
+            # A table that lacks something goes as a whole.
+            keys = [key[:-1] if absent else key for key, absent in zip(keys, is_absent, strict=True)]
     for key in keys:
         owner = table
         for part in key[:-1]:

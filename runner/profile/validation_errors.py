@@ -17,6 +17,7 @@ from runner.profile.unknown_keys import meant_by
 _FIRST_STEPS: dict[Key, str] = {
     ("version",): "write `version = 1`",
     ("endpoint",): 'add a table [endpoint] with kind = "openai", "azure", "custom" or "local"',
+    ("session", "delegation", "responses"): 'name the model that calls the tools: responses = { model = "gpt-5.2" }',
 }
 _STEPS_OF_TOOLS: dict[Key, str] = {("run",): 'say how it is run: run = { kind = "command", argv = ["PROGRAM"] }'}
 

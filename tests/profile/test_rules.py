@@ -344,6 +344,8 @@ def test_a_hint_says_what_to_write(load: Any) -> None:
          {"invalid-value", "model-twice"}),
         (OPENAI + MANY + "grace_s = -1\n" + OUTPUT % "a.jsonl" + SPEAKER + 'buffer_ms = "x"\n',
          {"invalid-value", "sessions-share-file", "speaker-shared"}),
+        (OPENAI.replace("realtime-2", "live-1.1") + LIVE + '[session.delegation]\ntype = "responses"\nresponses = {}\n'
+         '[greeting]\ntext = "Hi."\nafter = "user-audio"\n' + FILE, {"missing-key", "greeting-after"}),
     ],
 )  # fmt: skip
 def test_rules_hold_beside_faults_in_their_own_table(load: Any, text: str, codes: set[str]) -> None:
