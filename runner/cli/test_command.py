@@ -147,6 +147,8 @@ def _print_recorded(options: argparse.Namespace) -> int:
     if len(found) > 1:
         write_plain(f"rt-run: {path} holds {len(found)} sessions, of which this is the first\n", sys.stderr)
     text = recorded_scenario(found[0], source=path.name)
+    if not found[0].header.profile:
+        write_plain(f"rt-run: {path} does not say which profile it is of: write its name at `profile`\n", sys.stderr)
     # A terminal is not moved by what somebody has said; a file gets it as it is.
     sys.stdout.write(plain(text) if sys.stdout.isatty() else text)
     return 0

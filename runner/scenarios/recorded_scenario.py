@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from runner.errors import InputError
 from runner.scenarios.judgement import arguments_of
 from runner.tools.end_session import END_SESSION_TOOL
 
@@ -55,8 +56,14 @@ def recorded_scenario(timeline: Timeline, *, source: str) -> str:
     Args:
         timeline: The session.
         source: Where it was recorded.
+
+    Raises:
+        InputError: Nothing was said in it.
     """
     turns = _turns(timeline)
+    if not turns:
+        msg = f"nothing was said in the session of the journal {source}"
+        raise InputError(msg, hint="a scenario is made of turns; `rt-run replay FILE` shows what there is")
     lines = [
         "#:schema ../../schemas/scenario.schema.json",
         f"# Made of {_toml(source)}: what was said and called is expected again. Shorten what may be said otherwise.",
@@ -139,6 +146,9 @@ def _turn(turn: _RecordedTurn) -> list[str]:
         ]
         if step.text and not step.is_interrupted:
             expected.append({"text_contains": [step.text]})
+    if turn.user is None and not expected:
+        # What the agent began to say by itself was interrupted.
+        expected.append({"said_by": "agent"})
     return [*lines, "expect = [", *(f"  {_toml(each)}," for each in expected), "]"]
 
 

@@ -6,6 +6,7 @@ import anyio
 import pytest
 import tomli
 
+from runner.errors import InputError
 from runner.journal.reading import read_journal
 from runner.journal.record import Record
 from runner.journal.timeline import Timeline, timelines
@@ -82,3 +83,23 @@ def test_what_was_spoken_over_is_said_over() -> None:
     ]
     assert data["tool_results"] == {"find": [{"with": {"b": {}}, "output": "line\nline"}]}
     assert data["limits"] == {"first_audio_p95_ms": 300}
+
+
+def test_a_greeting_that_was_spoken_over_is_a_turn() -> None:
+    """It is expected to be begun; a session in which nothing was said makes no scenario."""
+    timeline = Timeline()
+    timeline.take(Record(0, "note", 1, {"type": "session.started", "profile": "desk", "run_id": "1"}))
+    with pytest.raises(InputError, match=r"nothing was said in the session of the journal a.jsonl"):
+        recorded_scenario(timeline, source="a.jsonl")
+    message = {"id": "i", "type": "message", "role": "assistant", "content": [{"type": "text", "text": "Good mor"}]}
+    said = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Stop"}]}
+    for direction, event in (
+        ("in", {"type": "response.created", "response": {"id": "r"}}),
+        ("in", {"type": "response.done", "response": {"id": "r", "status": "cancelled", "output": [message]}}),
+        ("out", {"type": "conversation.item.create", "item": said}),
+    ):
+        timeline.take(Record(1.0, direction, 1, event))  # type: ignore[arg-type]  # one of these two
+
+    scenario = Scenario.model_validate(tomli.loads(recorded_scenario(timeline, source="a.jsonl")))
+
+    assert [(turn.user, turn.over) for turn in scenario.turns] == [(None, False), ("Stop", True)]
