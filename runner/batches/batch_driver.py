@@ -11,7 +11,7 @@ import anyio
 from runner import logs
 from runner.batches.batch_result import WORKER_LOST, BatchResult
 from runner.batches.row_worker import WorkerLost, row_error
-from runner.errors import AccessRefused, RunnerError, SessionRefused
+from runner.errors import AccessRefused, OutputError, RunnerError, SessionRefused
 from runner.session.backoff import bound_s
 from runner.settings.batch_settings import BatchSettings
 
@@ -163,9 +163,17 @@ class BatchDriver:
             # Nothing was said or paid: the row is left, and tried when the batch is run again.
             self.totals.leave(result)
             return
-        self.totals.take(result)
-        self._look_at_cost()
-        await self._results.write(result)
+        is_kept = True
+        try:
+            await self._results.write(result)
+        except OutputError:
+            # Its row is left.
+            is_kept = False
+            raise
+        finally:
+            # Where this is cancelled, the end writes it.
+            (self.totals.take if is_kept else self.totals.spend)(result)
+            self._look_at_cost()
 
     def _look_at_cost(self) -> None:
         """Stop where all that the rows may cost is spent."""

@@ -158,6 +158,9 @@ class ResultsFile:
             except OSError as error:
                 with suppress(OSError):
                     self._file.truncate(self._size_bytes)
+                with self._counting:
+                    # Others wait for theirs, and the last attempt is that at the end.
+                    self._waiting = [*lines, *self._waiting]
                 raise _unwritten(self.path, error) from None
             self._size_bytes += len(data)
             self._written = taken

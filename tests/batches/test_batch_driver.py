@@ -294,3 +294,4 @@ def test_results_that_cannot_be_written_end_a_batch(tmp_path: Path, monkeypatch:
     assert driver.failure is not None
     assert driver.failure.message == "the disk is full"
     assert driven.attempts.total() <= 5
+    assert (driver.totals.done, driver.totals.cost) == (0, driven.attempts.total())

@@ -145,7 +145,7 @@ async def test_failed_rows_are_forgotten(tmp_path: Path) -> None:
 
 
 async def test_a_full_disk_leaves_whole_lines(tmp_path: Path) -> None:
-    """What was written of a result that does not fit is cut off again, and the batch is told."""
+    """What was written of results that do not fit is cut off again, each is told, and the end tries once more."""
     path = tmp_path / "results.jsonl"
     await written(path, result("1"))
     size_bytes = path.stat().st_size
@@ -155,12 +155,14 @@ async def test_a_full_disk_leaves_whole_lines(tmp_path: Path) -> None:
     file.read(lambda _: None)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes + 20, limits[1]))
-        with pytest.raises(OutputError, match="cannot be written: File too large"):
-            await file.write(result("2"))
+        for row_id in ("2", "3"):
+            with pytest.raises(OutputError, match="cannot be written: File too large"):
+                await file.write(result(row_id))
+        assert [json.loads(line)["id"] for line in path.read_text().splitlines()] == ["1"]
+        assert path.stat().st_size == size_bytes
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, before)
-    file.close()
+    await file.aclose()
 
-    assert [each.id for each in read(path)] == ["1"]
-    assert path.stat().st_size == size_bytes
+    assert [each.id for each in read(path)] == ["1", "2", "3"]
