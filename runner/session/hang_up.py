@@ -43,8 +43,8 @@ class HangUp:
         self._turn_id = ""
         self._since_s: float | None = None
         """Since when a Live model has its good-bye to say, or is silent; None while it has none."""
-        self._asked_ms = 0.0
-        """When it was asked for that, on the session's timeline."""
+        self._asked_s = 0.0
+        """When it was asked for that, by the client's clock, in seconds."""
         self._has_spoken = False
         """Whether it has said something since."""
 
@@ -81,14 +81,14 @@ class HangUp:
 
     def follow_speech(self) -> None:
         """The good-bye is what a Live model says until it is silent and nothing is being done for it."""
-        state = self._carriage.state
-        self._since_s, self._has_spoken = state.clock(), False
-        self._asked_ms = (self._since_s - state.live.started_s) * 1000
+        self._since_s = self._asked_s = self._carriage.state.clock()
+        self._has_spoken = False
         self._carriage.changes.notify()
 
     def hear(self, speech: SpeechStarted) -> None:
         """The user begins to speak; who does that after a Live model was asked for its good-bye goes on."""
-        if self._since_s is not None and speech.audio_ms > self._asked_ms:
+        began_s = self._carriage.state.live.started_s + speech.audio_ms / 1000
+        if self._since_s is not None and began_s > self._asked_s:
             self.abandon()
 
     def take(self, ended: ResponseEnded) -> None:
