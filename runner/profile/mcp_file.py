@@ -1,5 +1,6 @@
 """The MCP servers in a file that other clients take: `mcpServers` in JSON, each of them as a profile has it."""
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -95,7 +96,7 @@ def _run(server: dict[str, Any], folder: Path) -> dict[str, Any]:
         return {"kind": "http", "url": server["url"], "headers": server.get("headers", {})}
     command, cwd = server["command"], server.get("cwd")
     program = str(folder / command) if "/" in command else command
-    where = {} if cwd is None else {"cwd": str(folder / Path(cwd).expanduser())}
+    where = {} if cwd is None else {"cwd": str(folder / os.path.expanduser(cwd))}  # noqa: PTH111  # Path's raises for nobody
     return {"kind": "stdio", "argv": [program, *server.get("args", [])], "env": server.get("env", {}), **where}
 
 

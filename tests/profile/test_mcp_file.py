@@ -9,6 +9,7 @@ import pytest
 from runner import redaction
 from runner.profile import ProfileProblems, load_profile
 from runner.profile.load import LoadedProfile
+from runner.profile.mcp_file import servers_of
 from runner.settings.mcp_server import HttpServer, StdioServer
 
 PROFILE = """
@@ -90,3 +91,12 @@ def test_what_cannot_be_used_is_named(tmp_path: Path, document: Any, key: str, p
     (only,) = caught.value.problems
     assert only.key == key
     assert problem in only.problem
+
+
+def test_a_folder_of_nobody_is_taken_as_it_stands(tmp_path: Path) -> None:
+    """Starting the server says that it is missing."""
+    (tmp_path / "mcp.json").write_text('{"mcpServers": {"a": {"command": "x", "cwd": "~nobody-of-this-name/b"}}}')
+
+    (server,) = servers_of(tmp_path / "mcp.json").servers
+
+    assert server["run"]["cwd"] == f"{tmp_path}/~nobody-of-this-name/b"
