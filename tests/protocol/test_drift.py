@@ -46,7 +46,7 @@ def effective(asked: dict[str, Any]) -> dict[str, Any]:
 PROFILES = [
     each
     for each in (*builtin_profiles(), *sorted((REPOSITORY / "profiles").glob("*.toml")))
-    if each.stem not in {"interpret", "live-local"}
+    if each.stem not in {"interpret", "live-local", "receptionist-live"}
 ]
 """Translations and Live sessions are no sessions of this server's base class."""
 
