@@ -59,10 +59,14 @@ class OrderlyClose:
         silence_s, most_s = (LIVE_S, LIVE_S) if state.kind == "live" else (SILENCE_S, MOST_S)
         started_s = silent_since_s = anyio.current_time()
         awaited_at_s = state.awaited_at_s
-        while state.is_pending and anyio.current_time() < min(started_s + most_s, silent_since_s + silence_s):
+        while (
+            state.is_pending
+            and not state.is_over
+            and anyio.current_time() < min(started_s + most_s, silent_since_s + silence_s)
+        ):
             with anyio.move_on_after(min(_LOOK_S, silence_s)):
                 await self._changes.next()
             if state.awaited_at_s != awaited_at_s:
                 awaited_at_s, silent_since_s = state.awaited_at_s, anyio.current_time()
-        if state.is_pending:
+        if state.is_pending and not state.is_over:
             logs.logger().warning("last_words_missing", waited_s=round(anyio.current_time() - started_s, 3))
