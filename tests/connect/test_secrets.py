@@ -23,6 +23,12 @@ KEY = "made-up-key-of-a-test"
 PYTHON = [sys.executable, "-S", "-c"]
 
 
+@pytest.fixture
+def anyio_backend() -> str:
+    """One event loop: what differs between the two is tried elsewhere."""
+    return "asyncio"
+
+
 async def resolved(**reference: Any) -> str:
     """What a reference of a profile leads to."""
     checked: SecretRef = TypeAdapter(SecretRef).validate_python(reference)

@@ -19,6 +19,12 @@ from tests.helpers.peer import Peer, Script, serving
 pytestmark = pytest.mark.anyio
 
 
+@pytest.fixture
+def anyio_backend() -> str:
+    """One event loop: what differs between the two is tried elsewhere."""
+    return "asyncio"
+
+
 def profiled(**tables: Any) -> Profile:
     """A profile with these tables."""
     endpoint = {"kind": "custom", "base_url": "http://127.0.0.1:1/v1"}
@@ -272,7 +278,6 @@ async def run(folder: Path, script: Script, lines: str, *, more: str = "") -> En
         return await anyio.to_thread.run_sync(partial(command.end, lines))
 
 
-@pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_a_run_that_loses_something_fails_and_names_it(tmp_path: Path) -> None:
     """With the exit code of the first thing that was lost; the others are in the log."""
 
@@ -295,7 +300,6 @@ async def test_a_run_that_loses_something_fails_and_names_it(tmp_path: Path) -> 
     assert "the model has called light" in ended.logged("lost")["error"]
 
 
-@pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_a_call_that_only_its_beginning_tells_of_is_a_call(tmp_path: Path) -> None:
     """Some servers end neither the item nor the list of them."""
 
@@ -314,7 +318,6 @@ async def test_a_call_that_only_its_beginning_tells_of_is_a_call(tmp_path: Path)
     assert "the model has called light" in ended.logged("run_failed")["error"]
 
 
-@pytest.mark.parametrize("anyio_backend", ["asyncio"])
 @pytest.mark.parametrize("status", ["completed", None, 7], ids=str)
 async def test_a_run_whose_only_answer_is_a_call_fails(tmp_path: Path, status: Any) -> None:
     """It would have ended well, with nothing said and nothing logged; some servers give a call no status."""

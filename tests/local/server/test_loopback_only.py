@@ -46,6 +46,12 @@ ADMITTED = [
 ]
 
 
+@pytest.fixture
+def anyio_backend() -> str:
+    """One event loop: what differs between the two is tried elsewhere."""
+    return "asyncio"
+
+
 async def status_of(headers: dict[str, str], app: Any = None, *, upgrades: bool = True) -> int:
     """The status of a handshake, or of a plain request, with these headers."""
     fields = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"} if upgrades else {}
