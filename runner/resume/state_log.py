@@ -44,6 +44,8 @@ class StateLog:
         self._max_bytes = max_bytes
         self._whole_bytes = 0
         """What all of it has taken when the file was rewritten last, in bytes."""
+        self._taken_bytes = 0
+        """How large the file is once everything taken is written, where that is more than it holds now, in bytes."""
         self._turn = threading.Lock()
         self._due: deque[Callable[[], None]] = deque()
         """What was taken and is not written: a thread that was given up before it began has left it."""
@@ -51,7 +53,9 @@ class StateLog:
     def take(self, change: StateChange) -> None:
         """Take the newest change, which the next `write` writes."""
         data = line(change)
-        if self.file.size_bytes + len(data) <= min(self._max_bytes, max(_LEAST_BYTES, 2 * self._whole_bytes)):
+        size_bytes = max(self._taken_bytes, self.file.size_bytes) + len(data)
+        if size_bytes <= min(self._max_bytes, max(_LEAST_BYTES, 2 * self._whole_bytes)):
+            self._taken_bytes = size_bytes
             self._due.append(partial(self.file.append, data))
             return
         lines = self.saved.lines()
@@ -59,7 +63,7 @@ class StateLog:
             self.snapshot.leave_out(gone)
             logs.logger().warning("state_cut", path=str(self.file.path), items=len(gone))
             lines = self.saved.lines()
-        self._whole_bytes = len(lines)
+        self._whole_bytes = self._taken_bytes = len(lines)
         self._due.append(partial(self._rewrite, lines, data))
 
     def write(self) -> None:

@@ -31,3 +31,19 @@ def test_a_file_that_cannot_be_rewritten_grows_no_further_than_its_bound(tmp_pat
     log.close()
 
     assert _MAX_BYTES - 2000 < path.stat().st_size <= _MAX_BYTES
+
+
+def test_what_waits_to_be_written_counts(tmp_path: Path) -> None:
+    """A thread that is still writing when a session ends leaves the last change no more room than there is."""
+    path = tmp_path / "state"
+    file, saved = open_state(path, header_of("support", {}), is_fresh=False)
+    log = StateLog(file, saved, _MAX_BYTES)
+
+    for number in range(100):
+        change = StateChange(at_s=1.0, session_id=f"{number}" + "x" * 1000)
+        saved.take(change)
+        log.take(change)
+    log.write()
+    log.close()
+
+    assert path.stat().st_size <= _MAX_BYTES
