@@ -70,7 +70,7 @@ def test_a_silent_name_server_holds_neither_the_attempt_nor_the_loop(
 
     anyio.run(attempt, backend_options=options)
 
-    assert silent.asked == ["gone.example"]
+    assert silent.asked.count("gone.example") == 1  # a thread of another test may ask, too
     assert not silent.answer.is_set()
     assert [each.daemon for each in resolving()] == [True]
 
