@@ -5,7 +5,7 @@ commands need not import it.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 _BASH = """\
@@ -72,6 +72,19 @@ def add_profiles_dir(parser: argparse.ArgumentParser, text: str = "search this f
         text: What its help says of it.
     """
     takes_folder(parser.add_argument("--profiles-dir", metavar="DIR", default=argparse.SUPPRESS, help=text))
+
+
+def count_up_to(most: int) -> Callable[[str], int]:
+    """What reads a number from 1 to this one from the command line, and refuses anything else."""
+
+    def count(text: str) -> int:
+        number = int(text) if text.isascii() and text.isdecimal() and len(text) <= len(str(most)) else 0
+        if not 1 <= number <= most:
+            msg = f"must be a number from 1 to {most}"
+            raise argparse.ArgumentTypeError(msg)
+        return number
+
+    return count
 
 
 def add_values(parser: argparse.ArgumentParser) -> None:

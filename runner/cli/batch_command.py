@@ -5,7 +5,15 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any, Final
 
-from runner.cli.arguments import add_command, add_profiles_dir, add_values, given_values, takes_file, takes_profile
+from runner.cli.arguments import (
+    add_command,
+    add_profiles_dir,
+    add_values,
+    count_up_to,
+    given_values,
+    takes_file,
+    takes_profile,
+)
 
 if TYPE_CHECKING:
     from runner.batches.batch_run import BatchRun
@@ -13,7 +21,7 @@ if TYPE_CHECKING:
     from runner.batches.worker_process import WorkerTask
     from runner.profile.load import LoadedProfile
 
-_MOST: Final = 1_000_000
+_COUNT: Final = count_up_to(1_000_000)
 
 
 def add_parser(subparsers: Any) -> None:
@@ -39,10 +47,10 @@ def add_parser(subparsers: Any) -> None:
     takes_file(
         parser.add_argument("--results", metavar="FILE", required=True, help="where each row's result is appended")
     )
-    parser.add_argument("--concurrency", type=_count, metavar="N", help="sessions at once: batch.concurrency")
-    parser.add_argument("--workers", type=_count, metavar="N", help="processes that run them: batch.workers")
-    parser.add_argument("--limit", type=_count, metavar="N", help="run the first N rows only")
-    parser.add_argument("--repeat", type=_count, metavar="N", default=1, help="run each row N times; once without it")
+    parser.add_argument("--concurrency", type=_COUNT, metavar="N", help="sessions at once: batch.concurrency")
+    parser.add_argument("--workers", type=_COUNT, metavar="N", help="processes that run them: batch.workers")
+    parser.add_argument("--limit", type=_COUNT, metavar="N", help="run the first N rows only")
+    parser.add_argument("--repeat", type=_COUNT, metavar="N", default=1, help="run each row N times; once without it")
     parser.add_argument("--retry-failed", action="store_true", help="run those again that have failed, too")
     parser.add_argument(
         "--on", choices=("local", "ray"), default="local", help="where the rows run: here, or on a Ray cluster"
@@ -56,14 +64,6 @@ def add_parser(subparsers: Any) -> None:
     add_profiles_dir(parser)
     add_values(parser)
     parser.set_defaults(run=run)
-
-
-def _count(text: str) -> int:
-    number = int(text) if text.isascii() and text.isdecimal() else 0
-    if not 1 <= number <= _MOST:
-        msg = f"must be a number from 1 to {_MOST}"
-        raise argparse.ArgumentTypeError(msg)
-    return number
 
 
 def run(options: argparse.Namespace) -> int:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any, Final
 
-from runner.cli.arguments import add_command, add_profiles_dir, add_values, given_values, takes_file, takes_profile
+from runner.cli.arguments import (
+    add_command,
+    add_profiles_dir,
+    add_values,
+    count_up_to,
+    given_values,
+    takes_file,
+    takes_profile,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,7 +22,7 @@ if TYPE_CHECKING:
     from runner.scenarios.scenario_file import LoadedScenario
     from runner.scenarios.scenario_run import ScenarioVerdict, VerdictKind
 
-_MOST = 1000
+_COUNT: Final = count_up_to(1000)
 _LONGEST_LINE: Final = 400
 """So much of a line of a transcript is told to people, in characters."""
 _ENDED: Final = "a signal has ended the command before it was over"
@@ -53,8 +61,8 @@ def add_parser(subparsers: Any) -> None:
         )
     )
     parser.add_argument("-k", metavar="WORD", dest="word", default="", help="only those with this in their names")
-    parser.add_argument("--repeat", type=_count, metavar="N", default=1, help="how often each runs; once without it")
-    parser.add_argument("--jobs", type=_count, metavar="N", default=1, help="how many sessions at once; one without it")
+    parser.add_argument("--repeat", type=_COUNT, metavar="N", default=1, help="how often each runs; once without it")
+    parser.add_argument("--jobs", type=_COUNT, metavar="N", default=1, help="how many sessions at once; one without it")
     takes_file(parser.add_argument("--junit", metavar="FILE", help="write the verdicts as JUnit XML, too"))
     parser.add_argument("--output", choices=("text", "json"), default="text", help="the form of the verdicts")
     parser.add_argument(
@@ -74,14 +82,6 @@ def add_parser(subparsers: Any) -> None:
     add_profiles_dir(parser)
     add_values(parser)
     parser.set_defaults(run=run)
-
-
-def _count(text: str) -> int:
-    number = int(text) if text.isascii() and text.isdecimal() else 0
-    if not 1 <= number <= _MOST:
-        msg = f"must be a number from 1 to {_MOST}"
-        raise argparse.ArgumentTypeError(msg)
-    return number
 
 
 def run(options: argparse.Namespace) -> int:

@@ -10,8 +10,10 @@ import pytest
 
 from runner import redaction
 from runner.errors import ProfileError, RunnerError
+from runner.profile import make_profile
 from runner.settings.tool import CallSettings
 from runner.tools.call_arguments import UnfitArguments
+from runner.tools.profile_tools import profile_sources
 from runner.tools.tool_result import ToolResult
 from runner.tools.tool_source import NO_ARGUMENTS, CallAnswer, JsonObject, OfferedTool
 from runner.tools.toolbox import Toolbox, open_toolbox
@@ -338,3 +340,19 @@ def test_the_log_shows_what_the_settings_let_it(shows: Any, shown: dict[str, Any
         "duration_ms": 0,
         "attempts": 1,
     }
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        {"tools": [{"name": "ask", "description": "Asks.", "run": {"kind": "client"}}]},
+        {"mcp_servers": [{"name": "ask", "run": {"kind": "hosted", "server_url": "https://x.invalid"}}]},
+    ],
+)
+def test_what_is_run_elsewhere_says_so(tables: dict[str, Any]) -> None:
+    """A source of such tools has an answer too."""
+    (source,) = profile_sources(make_profile(endpoint={"kind": "local"}, **tables))
+
+    answer = anyio.run(source.call, "ask", {})
+
+    assert (answer.text, answer.is_failed) == ("ask is not run here", True)
