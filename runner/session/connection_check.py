@@ -19,7 +19,8 @@ from runner.profile.suggestion import nearest
 from runner.protocol.drift import differences
 from runner.protocol.severity import brief
 from runner.session.carriage import Carriage
-from runner.session.dialer import Dialer, drift_refused
+from runner.session.dialer import Dialer
+from runner.session.drift_report import drift_refused
 from runner.session.providers import Providers
 from runner.settings.endpoint import LocalEndpoint
 from runner.task_groups import body_task_group

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import math
 from contextlib import AsyncExitStack, nullcontext
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.abc
 
 from runner import logs
 from runner.connect.loop_clock import loop_clock
-from runner.errors import EndpointUnreachable, RunnerError, SessionRefused, failed_attempt
+from runner.errors import EndpointUnreachable, RunnerError, failed_attempt
 from runner.protocol.configuration import Configuration
-from runner.protocol.drift import Drift, differences
 from runner.protocol.preview import from_preview, to_preview
 from runner.protocol.rate_limits import RateLimits
 from runner.protocol.state import SessionState
+from runner.session.drift_report import DriftReport
 from runner.session.link import Link
 from runner.session.live_replay import first_event
 from runner.session.offered_tools import with_tools
@@ -24,7 +24,7 @@ from runner.session.providers import rebased
 from runner.settings.endpoint import AzureEndpoint, LocalEndpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable
 
     from runner.protocol.json_fields import JsonObject
     from runner.session.carriage import Carriage
@@ -40,13 +40,6 @@ CONFIRMATION_S = 5.0
 
 _LOCAL_TIMEOUT_S = 10.0
 _FAREWELL_S = 2.0
-
-
-def drift_refused(drift: Sequence[Drift]) -> SessionRefused:
-    """The end of a session whose profile takes no drift, and there is some."""
-    keys = ", ".join(each.path for each in drift)
-    msg = f"the endpoint's configuration is not what the profile asks for: {keys}"
-    return SessionRefused(msg, hint='change the profile, or set `run.on_drift = "warn"`')
 
 
 class Dialer:
@@ -80,7 +73,7 @@ class Dialer:
         self._slots = slots or nullcontext()
         self._tools = tools
         self._epoch = 0
-        self._drift: list[Drift] = []
+        self._drift = DriftReport()
         self._next: tuple[Renewal, Providers] | None = None
         """What can carry the session by the profile that it is to go by, while it does not yet."""
 
@@ -250,7 +243,7 @@ class Dialer:
             asked = await self._asked(provider)
         first = provider.asked.get("input", ()) if link.state.kind == "live" else ()
         await link.configure(first_event(link.history, asked, profile.run.history, first), timeout_s=timeout_s)
-        self._compare(asked, link, profile.run.on_drift)
+        self._drift.compare(asked, link, profile.run.on_drift)
         if self._carriage.id:
             await link.prime(self.wanted(link), profile.run.history, timeout_s=CONFIRMATION_S)
         if link.pump.failure:
@@ -263,17 +256,6 @@ class Dialer:
             return rebased(granted, self._carriage.provider, provider)
         tools = await self._tools() if self._tools else []
         return with_tools(provider.asked, tools) if tools else provider.asked
-
-    def _compare(self, asked: JsonObject, link: Link, on_drift: Literal["ignore", "warn", "fail"]) -> None:
-        """Report drift of the endpoint's configuration, once, or raise `SessionRefused` where the profile says so."""
-        asked = {"type": link.state.kind, **asked}
-        drift = differences(asked, link.state.configuration.reported) if on_drift != "ignore" else []
-        if drift and drift != self._drift:
-            for each in drift:
-                logs.logger().warning("configuration_drifted", drift=str(each))
-            if on_drift == "fail":
-                raise drift_refused(drift)
-        self._drift = drift
 
     def _state(self, provider: Provider) -> SessionState:
         profile = provider.profile
