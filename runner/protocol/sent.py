@@ -20,6 +20,8 @@ class Sent:
     def __init__(self, before: "Sent | None" = None) -> None:
         self.numbers: count[int] = before.numbers if before else count(1)
         """The numbers of the events whose ids this side makes."""
+        self.awaited: set[str] = before.awaited if before else set()
+        """The events of which somebody waits for the endpoint's word, and is told if it refuses them."""
         self._kinds: OrderedDict[str, str] = OrderedDict()
 
     def __contains__(self, event_id: object) -> bool:

@@ -65,9 +65,11 @@ class Confirmation:
 
     def __enter__(self) -> Confirmation:
         self._session.carriage.add_reader(self._read)
+        self._session.state.sent.awaited.update(self._event_ids)
         return self
 
     def __exit__(self, *_error: object) -> None:
+        self._session.state.sent.awaited.difference_update(self._event_ids)
         self._session.carriage.remove_reader(self._read)
 
     @property

@@ -184,6 +184,8 @@ class Pump:
             case ErrorReported(client_event_id=event_id) if event_id.startswith((INTERRUPTION, FILLER)):
                 # History says what was heard, whether the endpoint can follow or not; and nobody misses a filler.
                 pass
+            case ErrorReported(client_event_id=event_id) if event_id in self._state.sent.awaited:
+                pass
             case ErrorReported(error=error, client_event_type=cause, severity=weight):
                 if not cause:
                     self._last_error = error
@@ -199,6 +201,8 @@ class Pump:
             case Opened(session_id=session_id):
                 logs.introduce(session_id)
             case ResponseEnded(is_step=True):
+                pass
+            case ResponseEnded(status="refused", request_id=event_id) if event_id in self._state.sent.awaited:
                 pass
             case ResponseEnded(loss=RunnerError() as error) | ResponseEnded(status="failed" | "refused", error=error):
                 self.first_unanswered = self.first_unanswered or error

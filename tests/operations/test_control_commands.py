@@ -76,21 +76,23 @@ def _impatience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_what_the_endpoint_refuses_is_refused_in_its_words(tmp_path: Path) -> None:
-    """An error that names the event refuses the command, and the session goes on."""
+    """An error that names the event refuses the command, and the session has lost nothing: who asked is told."""
     async with serving(obliging) as (port, _), controlled_runs(tmp_path, for_ever(port)) as runs:
         for command, fields in (
             ("update", {"changes": {"instructions": "forbidden"}}),
             ("say", {"text": "forbidden"}),
             ("respond", {"response": {"instructions": "forbidden"}}),
-            ("event", {"event": {"type": "forbidden"}}),
         ):
-            if command == "event":
-                # No endpoint confirms it, and nobody says that this one has.
-                assert list(await runs.request(command, **fields)) == ["event_id"]
-                continue
             with pytest.raises(CommandRefused, match=r"That is forbidden\."):
                 await runs.request(command, **fields)
         assert (await runs.request("say", text="Hello"))["confirmed"] is True
+        session = runs.fleet.runs[0].session
+        assert session is not None
+        assert session.first_unanswered is None
+
+        # No endpoint confirms it, nobody says that this one has, and nobody is told that it is refused.
+        assert list(await runs.request("event", event={"type": "forbidden"})) == ["event_id"]
+        await reached(lambda: session.first_unanswered is not None)
 
 
 NONSENSE: list[tuple[str, dict[str, Any], type[Exception], str]] = [
