@@ -60,7 +60,10 @@ class ReloadPlan(NamedTuple):
 
 
 def changed_keys(old: Profile, new: Profile) -> list[Key]:
-    """The keys in which two profiles differ; a tool and a server are named, and have no number."""
+    """The keys in which two profiles differ; a tool and a server are named, and have no number.
+
+    What follows is left out: the keys of a table that only one has, and those beside a `kind` that is another.
+    """
     here, there = old.model_dump(mode="json"), new.model_dump(mode="json")
     keys: list[Key] = []
     for array in _NAMED:
@@ -112,9 +115,13 @@ def reload_plan(old: Profile, new: Profile, wanted: JsonObject, tools: Sequence[
 
 
 def _changed(old: object, new: object) -> Iterator[Key]:
-    """The keys of the values that differ, or that only one has."""
+    """The keys of the values that differ, or that only one has, without those that follow."""
     here, there = dict(leaves(old)), dict(leaves(new))
-    yield from (key for key in {**here, **there} if here.get(key, here) != there.get(key, there))
+    keys = dict.fromkeys(key for key in {**here, **there} if here.get(key, here) != there.get(key, there))
+    for key in keys:
+        above = [key[:length] for length in range(len(key))]
+        if not any(table in keys or ((*table, "kind") in keys and key != (*table, "kind")) for table in above):
+            yield key
 
 
 def _takes_restart(key: Key) -> bool:
