@@ -1,6 +1,7 @@
 """Whole conversations by voice, through the real command and the local endpoint, without a model."""
 
 import json
+import time
 import wave
 from pathlib import Path
 
@@ -69,6 +70,12 @@ def said(folder: Path, session: int = 1) -> list[dict[str, object]]:
     return [json.loads(line) for line in (folder / f"transcript-{session}.jsonl").read_text().splitlines()]
 
 
+def answered(folder: Path, session: int) -> bool:
+    """Whether the answer has begun to be heard, by the journal."""
+    journal = folder / f"journal-{session}.jsonl"
+    return journal.exists() and '"response.output_audio.delta"' in journal.read_text()
+
+
 def samples(path: Path) -> int:
     """How many there are in a recording."""
     with wave.open(str(path)) as recording:
@@ -95,14 +102,18 @@ def test_who_speaks_over_an_answer_cuts_it_to_what_was_heard(tmp_path: Path) -> 
     """Four of four at once: the endpoint is told what the recording holds, within 60 ms, and so is the transcript."""
     with wave.open(str(spoken_question(tmp_path))) as question:
         speech = question.readframes(question.getnframes())
-    with wave.open(str(tmp_path / "twice.wav"), "wb") as twice:
-        twice.setparams((1, 2, PCM.rate, 0, "NONE", ""))
-        # The answer begins half a second after the question, or seconds later on a busy machine, and lasts 8 s.
-        twice.writeframes(speech + PCM.silence(PCM.size_bytes(4000)) + speech)
     more = " And again." * 24
     (tmp_path / "ask.toml").write_text(PROFILE.format(encoding="audio/pcm").replace("hear it.", f"hear it.{more}"))
+    values = ("input.kind=stdin", "input.format=audio", "run.sessions=4")
+    command = Command("--profile", "ask.toml", *(word for each in values for word in ("--set", each)), folder=tmp_path)
+    assert command.process.stdin
 
-    ended = run(tmp_path, "ask", "input.kind=file", "input.path=twice.wav", "run.sessions=4")
+    command.process.stdin.write(speech + PCM.silence(PCM.size_bytes(1000)))
+    while not all(answered(tmp_path, session) for session in range(1, 5)):
+        assert command.process.poll() is None
+        time.sleep(0.05)
+    command.process.stdin.write(speech)
+    ended = command.end()
 
     assert ended.code == 0, ended.stderr
     for session in range(1, 5):
