@@ -117,7 +117,7 @@ class LiveSession(ApiObject):
     input: Annotated[list[LiveMessage], Field(max_length=MAX_HISTORY_MESSAGES)] | None = None
     """The conversation so far; about 8,192 tokens at most."""
     store: bool | None = None
-    """Whether the session is kept, so that it can be forked and its recording fetched."""
+    """Whether the session is kept, so that it goes on by a fork after a loss, and its recording can be fetched."""
     triggers: Triggers | None = None
     """What is decided as the transcript goes on."""
     safety_identifier: str | None = None

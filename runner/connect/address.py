@@ -13,15 +13,18 @@ _PATHS: Mapping[SessionType, str] = {"translation": "/realtime/translations", "l
 _LOCAL_BASE = "http://local/v1"
 
 
-def address_of(profile: Profile, credential_headers: Mapping[str, str]) -> Address:
+def address_of(profile: Profile, credential_headers: Mapping[str, str], forked_id: str = "") -> Address:
     """The address of a profile's session.
 
     Args:
         profile: A valid profile.
         credential_headers: The headers that authenticate the handshake; they win over the profile's own.
+        forked_id: The stored Live session that is to be forked; nothing for a session of its own.
     """
     endpoint = profile.endpoint
     path = _PATHS.get(profile.session.type, "/realtime")
+    if forked_id:
+        path = f"{path}/{quote(forked_id, safe='')}/fork"
     if isinstance(endpoint, LocalEndpoint):
         url = _with_query(f"{_LOCAL_BASE}{path}", _subject(profile) or _local_subject(profile))
         return Address(url, dict(credential_headers))

@@ -24,6 +24,8 @@ class ReportedConnection(ReportTable):
     """When it was open, in seconds since the session began."""
     provider: str | None = None
     """The profile by which it was opened, where the session has fallbacks."""
+    forked: str | None = None
+    """The stored Live session that it has forked, by the endpoint's name of it."""
     gap_s: float | None = None
     """How long there was no connection before it, in seconds."""
     ended_at_s: float | None = None

@@ -46,6 +46,8 @@ class ConnectionSpan:
     at_s: float
     provider: str = ""
     """The profile by which it was opened, where the session has fallbacks."""
+    forked: str = ""
+    """The stored Live session that it has forked; nothing where it has forked none."""
     ended_at_s: float | None = None
     ended_by: Literal["client", "endpoint"] | None = None
     code: int | None = None

@@ -92,7 +92,7 @@ def _connections(timeline: Timeline) -> Iterator[ReportedConnection]:
     ended_at_s: float | None = None
     for span in timeline.connections:
         gap_s = None
-        if span.opened == "after-loss" and ended_at_s is not None:
+        if (span.opened == "after-loss" or span.forked) and ended_at_s is not None:
             gap_s = round(max(0.0, span.at_s - ended_at_s), 3)
         ended_at_s = span.ended_at_s if span.ended_at_s is not None else ended_at_s
         yield ReportedConnection(
@@ -100,6 +100,7 @@ def _connections(timeline: Timeline) -> Iterator[ReportedConnection]:
             opened=span.opened,
             at_s=span.at_s,
             provider=span.provider or None,
+            forked=span.forked or None,
             gap_s=gap_s,
             ended_at_s=span.ended_at_s,
             ended_by=span.ended_by,

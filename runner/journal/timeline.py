@@ -154,7 +154,7 @@ class Timeline:
                 self._connection["note"] = plain
                 for span in self.connections:
                     if span.epoch == self._rows.epoch:
-                        span.provider = self._side.text(note, "provider")
+                        span.provider, span.forked = (self._side.text(note, key) for key in ("provider", "forked"))
             case "connection.closed":
                 ours, code = note.get("by") == "client", note.get("code")
                 self._lost = not ours

@@ -52,6 +52,7 @@ _WORDS: Final[Mapping[str, Callable[[Line], str]]] = {
     "provider_failed": _fallen_back,
     "provider_left_alone": lambda line: "",
     "session_resumed": _resumed,
+    "fork_refused": lambda line: f"the endpoint does not fork the session, and is told what was said{_because(line)}",
     "response_failed": lambda line: f"the response failed{_because(line)}",
     "response_retried": lambda line: f"asking again, attempt {line.get('failures', 0) + 1}",
     "response_lost": lambda line: f"the answer is lost{_because(line)}",

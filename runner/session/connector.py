@@ -34,20 +34,24 @@ class Connector:
         self._profile = profile
         self._local: LocalApp | None = None
 
-    async def open(self, stack: AsyncExitStack) -> WebSocket:
+    async def open(self, stack: AsyncExitStack, forked_id: str = "") -> WebSocket:
         """Open a connection, which the end of the stack closes.
 
         A credential that the endpoint refuses with 401 is fetched anew once, past every cache.
+
+        Args:
+            stack: What closes it.
+            forked_id: The stored Live session that is to be forked; nothing for a session of its own.
 
         Raises:
             RunnerError: It cannot be opened.
         """
         if isinstance(self._profile.endpoint, LocalEndpoint):
-            return await stack.enter_async_context(self._open_local())
+            return await stack.enter_async_context(self._open_local(forked_id))
         steps.enter("credential")
         headers = await credential_headers(self._profile)
         try:
-            return await stack.enter_async_context(self._opening(headers))
+            return await stack.enter_async_context(self._opening(headers, forked_id))
         except AccessRefused as error:
             if error.status != _UNAUTHORIZED:
                 raise
@@ -55,14 +59,14 @@ class Connector:
             if fresh == headers:
                 raise
             logs.logger().info("credential_refreshed", status=error.status)
-        return await stack.enter_async_context(self._opening(fresh))
+        return await stack.enter_async_context(self._opening(fresh, forked_id))
 
-    def _opening(self, headers: dict[str, str]) -> AbstractAsyncContextManager[WebSocket]:
+    def _opening(self, headers: dict[str, str], forked_id: str) -> AbstractAsyncContextManager[WebSocket]:
         assert not isinstance(self._profile.endpoint, LocalEndpoint)  # noqa: S101  # for the type checker
-        return open_websocket(address_of(self._profile, headers), self._profile.endpoint)
+        return open_websocket(address_of(self._profile, headers, forked_id), self._profile.endpoint)
 
     @asynccontextmanager
-    async def _open_local(self) -> AsyncIterator[WebSocket]:
+    async def _open_local(self, forked_id: str) -> AsyncIterator[WebSocket]:
         from runner.local.server.app import LocalApp
         from runner.local.server.inprocess import InProcessBackend
 
@@ -72,5 +76,5 @@ class Connector:
         await self._local.load()
         async with body_task_group() as tasks:
             backend = InProcessBackend(self._local, tasks)
-            async with open_websocket(address_of(self._profile, {}), None, backend=backend) as websocket:
+            async with open_websocket(address_of(self._profile, {}, forked_id), None, backend=backend) as websocket:
                 yield websocket

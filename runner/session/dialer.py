@@ -17,6 +17,7 @@ from runner.protocol.preview import from_preview, to_preview
 from runner.protocol.rate_limits import RateLimits
 from runner.protocol.state import SessionState
 from runner.session.drift_report import DriftReport
+from runner.session.forks import Forks
 from runner.session.link import Link
 from runner.session.live_replay import first_event
 from runner.session.offered_tools import with_tools
@@ -55,6 +56,7 @@ class Dialer:
 
     Attributes:
         providers: As above.
+        forks: What a stored Live session goes on by.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Dialer:
         self._recorder = recorder
         self._slots = slots or nullcontext()
         self._tools = tools
+        self.forks = Forks(carriage)
         self._epoch = 0
         self._drift = DriftReport()
         self._next: tuple[Renewal, Providers] | None = None
@@ -97,6 +100,8 @@ class Dialer:
             try:
                 return await self._attempt(lost, renewal, provider, patient_until_s)
             except RunnerError as error:
+                if self.forks.failed(error, provider):
+                    continue
                 if renewal or self._moves(provider):
                     # Whoever asks for it learns of it, and may ask again.
                     raise
@@ -147,11 +152,12 @@ class Dialer:
             until_s: How long somebody else is not tried in its place, on the event loop's clock, in seconds.
         """
         self._epoch += 1
-        started_s = anyio.current_time()
         try:
             with anyio.CancelScope(deadline=until_s):
+                forked_id = await self.forks.source(provider)
+                started_s = anyio.current_time()
                 async with self._slots:
-                    link: Link = await self._tasks.start(self._hold, self._epoch, lost, renewal, provider)
+                    link: Link = await self._tasks.start(self._hold, self._epoch, lost, renewal, provider, forked_id)
                 link.took_s = took_s = anyio.current_time() - started_s
                 logs.logger().debug(
                     "connection_opened",
@@ -202,6 +208,7 @@ class Dialer:
         lost: Callable[[Link], None],
         renewal: Renewal | None,
         provider: Provider,
+        forked_id: str,
         *,
         task_status: anyio.abc.TaskStatus[Link],
     ) -> None:
@@ -215,14 +222,17 @@ class Dialer:
         logs.bind(epoch=epoch, **({"session_id": carriage.id} if carriage.id else {}))
         async with AsyncExitStack() as stack:
             try:
-                websocket = await provider.connector.open(stack)
+                websocket = await provider.connector.open(stack, forked_id)
             except Exception as raised:  # noqa: BLE001  # a reader's bug, later, is none of the attempt's
                 raise failed_attempt(raised) from None
             dialects = _dialects(profile)
             link = Link(websocket, state, carriage.changes, lost=lost, epoch=epoch, recorder=self._recorder, **dialects)
-            link.renewal, link.provider = renewal, provider
+            link.renewal, link.provider, link.forked_id = renewal, provider, forked_id
+            self.forks.let_in()
             carriage.introduce(link)
-            link.note({"type": "connection.opened", "endpoint": profile.endpoint.kind, **self._named(provider)})
+            forked = {"forked": forked_id} if forked_id else {}
+            note = {"type": "connection.opened", "endpoint": profile.endpoint.kind}
+            link.note({**note, **self._named(provider), **forked})
             try:
                 await link.pump.listen()
                 await self._prepare(link, provider)
@@ -242,7 +252,8 @@ class Dialer:
         if asked is None:
             asked = await self._asked(provider)
         first = provider.asked.get("input", ()) if link.state.kind == "live" else ()
-        await link.configure(first_event(link.history, asked, profile.run.history, first), timeout_s=timeout_s)
+        event = first_event(link.history, asked, profile.run.history, first, is_fork=bool(link.forked_id))
+        await link.configure(event, timeout_s=timeout_s)
         self._drift.compare(asked, link, profile.run.on_drift)
         if self._carriage.id:
             await link.prime(self.wanted(link), profile.run.history, timeout_s=CONFIRMATION_S)

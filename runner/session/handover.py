@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -58,7 +58,9 @@ class Handover:
             self.adopt(link.renewal)
         dropped_bytes = await self._outbox.flush()
         gap_s = 0.0 if since_s is None else anyio.current_time() - since_s
-        row = {"gap_s": round(gap_s, 3), "items": link.replayed_items}
+        row: dict[str, Any] = {"gap_s": round(gap_s, 3), "items": link.replayed_items}
+        if link.forked_id:
+            row["forked"] = link.forked_id
         if dropped_bytes:
             row["audio_dropped_bytes"] = dropped_bytes
         logs.logger().info(event, **self._dialer.told(link), **row)

@@ -19,7 +19,7 @@ from runner.session.providers import keeps_failing
 from runner.session.recorder import closed_note
 from runner.session.retry import Retry
 from runner.session.stall import StallDetector
-from runner.session.successor import Forgone, Opening, Successor, Wanted
+from runner.session.successor import Forgone, Succession, Wanted
 
 if TYPE_CHECKING:
     from runner.session.backoff import Backoff
@@ -42,9 +42,8 @@ class Keeper:
     def __init__(self, carriage: Carriage, outbox: Outbox, dialer: Dialer, tasks: anyio.abc.TaskGroup) -> None:
         self._handover = Handover(carriage, outbox, dialer)
         self._carriage = carriage
-        self._tasks = tasks
         self._dialer = dialer
-        self._successor: Successor = None
+        self._succession = Succession(carriage, dialer, tasks, self._lost)
         self._forced: Link | None = None
         """The connection that the keeper itself has cut to replace it."""
 
@@ -61,12 +60,11 @@ class Keeper:
             match self._carriage.place:
                 case Carried(link=link):
                     await self._carried(link)
-                case Between(since_s=since_s):
-                    await self._between(since_s)
+                case Between() as place:
+                    await self._between(place)
                 case _:
                     break
-        if isinstance(self._successor, Link):
-            self._successor.release()
+        self._succession.release()
         if renewal := self._carriage.renewal:
             renewal.end(IllegalEvent("the session has ended"))
 
@@ -101,39 +99,43 @@ class Keeper:
 
     async def _roll_over(self, link: Link, expiry: Expiry, now_s: float) -> bool:
         """Do what is due to replace a connection that will expire; returns whether to look at once what is due next."""
-        match self._successor:
-            case Link() as successor if not self._fits(successor):
-                successor.release()
-                self._successor = None
-                return True
-            case Forgone() if self._carriage.renewal or self._providers.moves(link):
-                self._successor = None
-                return True
-            case Link() as successor if successor.pump.is_over:
-                self._discard(successor)
-                return True
+        match self._succession.next:
             case Link() as successor:
-                if not await self._replaced(link, successor, expiry, now_s):
-                    if not self._is_quiet(link):
-                        return False
-                    # Something came during the history replay, which has to go on with that.
-                    await anyio.lowlevel.checkpoint()
+                return await self._followed(link, successor, expiry, now_s)
+            case Forgone() if self._carriage.renewal or self._providers.moves(link):
+                self._succession.next = None
                 return True
             case RunnerError() as error:
                 # The old connection still serves; what stands in the way counts when that is gone.
                 logs.logger().error("rollover_failed", **error.facts)
-                self._successor = Forgone()
+                self._succession.next = Forgone()
                 self._carriage.hold(link, is_held=False)
+            case Wanted() if self._is_to_be_forked(link):
+                return self._left_to_fork(link, expiry, now_s)
             case Wanted(delay_s=delay_s):
                 # Until there is a successor, the present connection serves.
                 self._carriage.hold(link, is_held=False)
-                self._open_next(delay_s)
+                self._succession.open(delay_s)
             case None:
                 self._seek(link, expiry)
                 return True
             case _:
                 pass
         return False
+
+    async def _followed(self, link: Link, successor: Link, expiry: Expiry, now_s: float) -> bool:
+        """Have the next connection take over, once it can; returns whether to look at once what is due next."""
+        if not self._succession.fits(successor):
+            successor.release()
+            self._succession.next = None
+        elif successor.pump.is_over:
+            self._succession.discard(successor)
+        elif not await self._replaced(link, successor, expiry, now_s):
+            if not self._is_quiet(link):
+                return False
+            # Something came during the history replay, which has to go on with that.
+            await anyio.lowlevel.checkpoint()
+        return True
 
     def _seek(self, link: Link, expiry: Expiry) -> None:
         """Have the next connection opened, after a wait where the endpoint lets none of them live for long."""
@@ -142,61 +144,75 @@ class Keeper:
         if delay_s:
             life_s, retry_in_s = round(expiry.given_s, 1), round(delay_s, 3)
             logs.logger().warning("rollover_delayed", epoch=link.epoch, life_s=life_s, retry_in_s=retry_in_s)
-        self._successor = expires_too_soon(expiry.given_s) if delay_s is None else Wanted(delay_s)
+        self._succession.next = expires_too_soon(expiry.given_s) if delay_s is None else Wanted(delay_s)
 
-    async def _between(self, since_s: float) -> None:
+    async def _between(self, place: Between) -> None:
         """Wait for the next connection, and have it carry the session."""
-        match self._successor:
-            case Link() as successor if not self._fits(successor):
+        match self._succession.next:
+            case Link() as successor if not self._succession.fits(successor):
                 successor.release()
-                self._successor = Wanted(0.0)
+                self._succession.next = Wanted(0.0)
             case Link() as successor:
-                self._successor = None
+                self._succession.next = None
                 await self._handover.prime(successor)
-                await self._handover.carry(successor, "session_resumed", since_s=since_s)
+                event = "session_resumed" if place.error else "session_moved"
+                await self._handover.carry(successor, event, since_s=place.since_s)
             case RunnerError() as error:
                 self._carriage.end(error)
             case Wanted(delay_s=delay_s):
-                self._open_next(delay_s)
+                self._succession.open(delay_s)
             case _:
                 await self._carriage.changes.next()
 
     async def _replaced(self, link: Link, successor: Link, expiry: Expiry, now_s: float) -> bool:
         """Replace a connection if the moment is right; returns whether it was."""
         carriage = self._carriage
-        carriage.hold(link, is_held=now_s >= expiry.hold_s)
-        is_quiet = self._is_quiet(link) or (now_s >= expiry.cut_s and link.state.quiet)
-        if not is_quiet:
-            if now_s < expiry.cut_s:
-                return False
-            logs.logger().warning("rollover_forced", epoch=link.epoch)
-            self._forced, error = link, EndpointBusy("the connection was about to expire", code="session_expired")
-            link.pump.fail(error)
-            self._give_up_unanswered(link, error)
-            await self._move(link, successor)
-            return True
-        # Meanwhile the old connection carries the session, and what is said on it counts; questions wait this moment.
-        carriage.hold(link, is_held=True)
-        await self._handover.prime(successor)
-        if not carriage.is_carried_by(link):
-            return True
-        if not link.state.quiet or successor.pump.is_over or successor.lacks(self._providers.settings.history):
-            carriage.hold(link, is_held=now_s >= expiry.hold_s)
+        if not self._is_time(link, expiry, now_s):
             return False
-        await self._move(link, successor)
+        if not link.pump.is_over:
+            # Meanwhile the old connection carries the session, and what is said on it counts; questions wait.
+            carriage.hold(link, is_held=True)
+            await self._handover.prime(successor)
+            if not carriage.is_carried_by(link):
+                return True
+            if not link.state.quiet or successor.pump.is_over or successor.lacks(self._providers.settings.history):
+                carriage.hold(link, is_held=now_s >= expiry.hold_s)
+                return False
+        self._succession.next = None
+        self._let_go(link)
+        if link.pump.is_over:
+            await self._handover.prime(successor)
+        await self._handover.carry(successor, "session_moved")
         return True
 
-    async def _move(self, link: Link, successor: Link) -> None:
-        """Move the session from a connection to its successor."""
-        self._successor = None
+    def _left_to_fork(self, link: Link, expiry: Expiry, now_s: float) -> bool:
+        """Close a stored session if the moment is right, so that the next connection can fork it; returns whether."""
+        if not self._is_time(link, expiry, now_s):
+            return False
+        link.is_to_be_forked = True
+        self._let_go(link)
+        return True
+
+    def _is_time(self, link: Link, expiry: Expiry, now_s: float) -> bool:
+        """Whether a connection is to be replaced now: it is quiet, or is cut since it was not for too long."""
+        self._carriage.hold(link, is_held=now_s >= expiry.hold_s)
+        if self._is_quiet(link) or (now_s >= expiry.cut_s and link.state.quiet):
+            return True
+        if now_s < expiry.cut_s:
+            return False
+        logs.logger().warning("rollover_forced", epoch=link.epoch)
+        self._forced, error = link, EndpointBusy("the connection was about to expire", code="session_expired")
+        link.pump.fail(error)
+        self._give_up_unanswered(link, error)
+        return True
+
+    def _let_go(self, link: Link) -> None:
+        """Have the session leave a connection that is to be replaced, and that be closed."""
         now_s = anyio.current_time()
         self._carriage.lose(now_s)
         self._backoff(link).lived(now_s - link.opened_s)
         link.note(closed_note(reason="rollover"))
         link.release()
-        if link.pump.is_over:
-            await self._handover.prime(successor)
-        await self._handover.carry(successor, "session_moved")
 
     @property
     def _providers(self) -> Providers:
@@ -205,11 +221,10 @@ class Keeper:
     def _backoff(self, link: Link) -> Backoff:
         return (link.provider or self._providers.current).backoff
 
-    def _fits(self, successor: Link) -> bool:
-        """Whether a connection is what the session is to be carried by, which may have changed since it was sought."""
-        if successor.renewal or self._carriage.renewal:
-            return successor.renewal is self._carriage.renewal
-        return not self._providers.moves(successor)
+    def _is_to_be_forked(self, link: Link) -> bool:
+        """Whether the session goes on by a fork, which there is only of a session that is closed."""
+        is_asked = self._carriage.renewal or self._providers.moves(link)
+        return not is_asked and self._dialer.forks.would_fork(link.state)
 
     def _is_quiet(self, link: Link) -> bool:
         """Whether nothing is lost if this connection is replaced now; an answer can be truncated only where it came."""
@@ -237,7 +252,7 @@ class Keeper:
         carriage.lose(now_s, error)
         link.release()
         link.note(closed_note(error))
-        has_successor, moves = isinstance(self._successor, Link | Opening), self._providers.moves(link)
+        has_successor, moves = self._succession.is_coming, self._providers.moves(link)
         delay_s = 0.0 if moves or (has_successor and recovery != "hopeless") else backoff.delay_s(error)
         row: dict[str, Any] = {"recovery": recovery, "lived_s": round(lived_s, 3)}
         if delay_s is not None:
@@ -252,46 +267,10 @@ class Keeper:
         elif not has_successor:
             carriage.fail(backoff.attempt, error)
             # This may be a callback of the event loop, where no task can be started.
-            self._successor = Wanted(delay_s)
+            self._succession.next = Wanted(delay_s)
             carriage.changes.notify()
 
     def _give_up_unanswered(self, link: Link, error: RunnerError) -> None:
         if link.state.unanswered:
             self._carriage.give_up(error)
             logs.logger().error("response_given_up", responses=len(link.state.unanswered), error=error.message)
-
-    def _discard(self, successor: Link) -> None:
-        """Do without a connection that was lost before it carried the session; the next waits as after any loss."""
-        successor.release()
-        backoff = self._backoff(successor)
-        backoff.lived(anyio.current_time() - successor.opened_s)
-        error = successor.pump.failure or EndpointUnreachable("the connection was lost")
-        if (link := self._carriage.link) and successor.provider is not link.provider:
-            self._providers.forgo(link, error)
-            self._successor = None
-            return
-        delay_s = backoff.delay_s(error)
-        self._successor = error if delay_s is None else Wanted(delay_s)
-
-    def _open_next(self, delay_s: float) -> None:
-        self._successor = Opening()
-        self._tasks.start_soon(self._opened_next, delay_s)
-
-    async def _opened_next(self, delay_s: float) -> None:
-        try:
-            await anyio.sleep(delay_s)
-            if isinstance(self._carriage.place, Carried | Between):
-                self._successor = await self._dialer.open(self._lost)
-        except RunnerError as error:
-            self._successor = error
-            if (renewal := self._carriage.renewal) and renewal.moves:
-                # The session goes on as before.
-                self._carriage.renewal = None
-                self._successor = None if self._carriage.link else Wanted(0.0)
-                renewal.end(error)
-            elif (link := self._carriage.link) and self._providers.moves(link):
-                self._providers.forgo(link, error)
-                self._successor = None
-        if isinstance(self._successor, Link) and not isinstance(self._carriage.place, Carried | Between):
-            self._successor.release()
-        self._carriage.changes.notify()

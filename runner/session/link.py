@@ -74,6 +74,10 @@ class Link:
         """What it was opened for, None where it only follows another one."""
         self.provider: Provider | None = None
         """By what it was opened."""
+        self.forked_id = ""
+        """The stored session that it forks; nothing where it forks none."""
+        self.is_to_be_forked = False
+        """Whether the next connection forks its session, which knows what was said to the end of it."""
         self.opened_s = anyio.current_time()
         self.took_s = 0.0
         """How long it took to open and configure it, in seconds."""
@@ -133,9 +137,9 @@ class Link:
     def mute(self) -> None:
         """Keep what still comes on this connection from the readers, since another one has taken its place.
 
-        A translation is not muted: no other connection repeats what it still has to say.
+        A translation is not muted, nor is a session that is to be forked: no other connection repeats what comes last.
         """
-        if self.state.kind == "translation":
+        if self.state.kind == "translation" or self.is_to_be_forked:
             return
         self.pump.read_by(self._recording)
 

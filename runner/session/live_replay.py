@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 
 def first_event(
-    history: HistoryReplay | LiveReplay, asked: JsonObject, bounds: History, first: Sequence[JsonObject] = ()
+    history: HistoryReplay | LiveReplay,
+    asked: JsonObject,
+    bounds: History,
+    first: Sequence[JsonObject] = (),
+    *,
+    is_fork: bool = False,
 ) -> JsonObject:
     """The first client event of a connection; that of a Live session brings the history too.
 
@@ -28,9 +33,14 @@ def first_event(
         asked: The `session` object that is asked for.
         bounds: How much of the conversation is replayed.
         first: The messages that a Live session's history always begins with.
+        is_fork: Whether it forks a stored session, whose configuration and conversation it has already.
     """
     if not isinstance(history, LiveReplay):
         return {"type": "session.update", "session": asked}
+    if is_fork:
+        history.inherit(bounds)
+        form = asked.get("audio", {}).get("format")
+        return {"type": LIVE_START, "session": {"audio": {"format": form}} if form else {}}
     messages = history.messages(bounds, first)
     return {"type": LIVE_START, "session": {**asked, **({"input": messages} if messages else {})}}
 
@@ -47,9 +57,15 @@ class LiveReplay:
         self._state = state
         self._send = send
         self._told: frozenset[Item] = frozenset()
+        self._inherited: frozenset[Item] = frozenset()
+        """What a fork knows of the session that it goes on with."""
 
     def __len__(self) -> int:
         return len(self._told)
+
+    def inherit(self, bounds: History) -> None:
+        """Take it that the session knows all that was said, as a fork does."""
+        self._inherited = frozenset(each.item for each in self._messages(bounds))
 
     def messages(self, bounds: History, first: Sequence[JsonObject]) -> list[JsonObject]:
         """The history that the session starts with: messages that always stand first, and as many as fit after them."""
@@ -59,7 +75,7 @@ class LiveReplay:
 
     def lacks(self, bounds: History) -> bool:
         """Whether something was said that this connection was not told of."""
-        return any(each.item not in self._told for each in self._messages(bounds))
+        return any(each.item not in self._known for each in self._messages(bounds))
 
     async def replay(self, bounds: History, timeout_s: float) -> None:
         """Tell of what was said since; raises as sending does. The endpoint's confirmations are not waited for.
@@ -70,9 +86,13 @@ class LiveReplay:
         """
         del timeout_s
         told = self._messages(bounds)
-        if events := list(meanwhile_events(told, self._told)):
+        if events := list(meanwhile_events(told, self._known)):
             await self._send(*events)
-        self._told |= {each.item for each in told}
+        self._told |= {each.item for each in told} - self._inherited
+
+    @property
+    def _known(self) -> frozenset[Item]:
+        return self._told | self._inherited
 
     def _messages(self, bounds: History) -> list[Told]:
         state = self._state

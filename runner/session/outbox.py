@@ -8,7 +8,9 @@ import anyio
 import anyio.lowlevel
 
 from runner.errors import IllegalEvent
+from runner.session.carriage import Between
 from runner.session.client_event import append_event, appended_audio, plain_event
+from runner.session.forks import AUDIO_AGE_S
 from runner.session.link import NotSent
 from runner.session.waiting_audio import WaitingAudio
 
@@ -150,7 +152,10 @@ class Outbox:
 
     def _keep(self, audio: Audio, event_id: str = "") -> None:
         self._carriage.check()
-        self._waiting = self._waiting or WaitingAudio(self._max_audio_age_s)
+        if self._waiting is None:
+            is_planned = isinstance(self._carriage.place, Between) and self._carriage.place.error is None
+            least_s = AUDIO_AGE_S if is_planned and self._carriage.epoch else 0.0
+            self._waiting = WaitingAudio(max(self._max_audio_age_s, least_s))
         self._waiting.put(audio, event_id)
 
     def _report(self, audio: Audio) -> None:

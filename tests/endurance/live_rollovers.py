@@ -1,7 +1,8 @@
-"""`python -m tests.endurance.live_rollovers [TURNS]`: a Live conversation over connections that are lost and replaced.
+"""`python -m tests.endurance.live_rollovers [TURNS] [stored]`: a Live conversation over many connections.
 
 Every other connection is cut at a random moment, and the rest are replaced in time. Each new one has to be told of the
-conversation exactly, as far as the bounds allow, and nothing may be said twice. Time is virtual.
+conversation exactly, as far as the bounds allow, or forks the one before where that is stored; and nothing may be said
+twice. Time is virtual.
 """
 
 import itertools
@@ -35,7 +36,7 @@ _THOUGHT_S = 3.0
 """The longest time from an answer to the next question, in virtual seconds."""
 
 
-def _profile(seed: int, turns: int) -> Profile:
+def _profile(seed: int, turns: int, *, is_stored: bool) -> Profile:
     moments = random.Random(seed)  # noqa: S311  # reproducible, no secret
     faults = [
         {"kind": "drop", "first": number, "after_s": round(moments.uniform(*LOST_WITHIN_S), 2)}
@@ -46,7 +47,7 @@ def _profile(seed: int, turns: int) -> Profile:
             "version": 1,
             "endpoint": {"kind": "local", "faults": faults},
             "model": {"name": "test"},
-            "session": {"type": "live"},
+            "session": {"type": "live", "store": is_stored},
             "run": {
                 "history": BOUNDS,
                 "rollover": {"max_age_s": LIFE_S},
@@ -75,6 +76,7 @@ class _Witness:
         self.asked: list[str] = []
         self.answers: list[str] = []
         self.halves = 0
+        self.forks = 0
         self.wrong: list[str] = []
         """What a connection was told that was not said so."""
         self.shortened = 0
@@ -94,11 +96,13 @@ class _Witness:
     def sent(self, event: Any, *, epoch: int) -> None:
         """Compare what a connection is told with what was said."""
         match event:
-            case {"type": "session.start", "session": session}:
-                told = [each["content"][0]["text"] for each in session.get("input", ())]
+            case {"type": "session.start", "session": {"model": _}}:
+                told = [each["content"][0]["text"] for each in event["session"].get("input", ())]
                 self.shortened += len(told) < len(self._said())
                 if told not in (_newest(self._said()), _newest(self._said(with_pending=False))):
                     self.wrong.append(f"connection {epoch} was told {told}")
+            case {"type": "session.start"}:
+                self.forks += 1
             case {"type": "session.thinking.append", "content": content}:
                 self._check_meanwhile(content.removeprefix(_MEANWHILE).splitlines(), epoch)
             case {"type": "session.instructions.append", "content": content}:
@@ -122,10 +126,10 @@ class _Witness:
             self.wrong.append(f"connection {epoch} was told in between {told}")
 
 
-async def lived_live(turns: int, seed: int = 7) -> dict[str, Any]:
+async def lived_live(turns: int, seed: int = 7, *, is_stored: bool = False) -> dict[str, Any]:
     """Have a conversation of so many turns; returns what was found out."""
     witness, pauses = _Witness(), random.Random(seed)  # noqa: S311  # reproducible, no secret
-    source = SessionProfile(_profile(seed, turns))
+    source = SessionProfile(_profile(seed, turns, is_stored=is_stored))
     with captured_log() as lines:
         async with kept_session(source, readers=[witness.take], recorder=witness) as session:
             for number in range(1, turns + 1):
@@ -143,6 +147,7 @@ async def lived_live(turns: int, seed: int = 7) -> dict[str, Any]:
         "turns": turns,
         "rollovers": happened["session_moved"],
         "losses": happened["connection_lost"],
+        "forks": witness.forks,
         "answers_exact": witness.answers == expected[1::2],
         "history_exact": kept == expected,
         "told_wrongly": witness.wrong,
@@ -162,6 +167,7 @@ def is_as_it_should(found: dict[str, Any]) -> bool:
 
 
 if __name__ == "__main__":
-    result = in_virtual_time(lived_live, int(sys.argv[1]) if len(sys.argv) > 1 else 200)
+    is_stored, numbers = "stored" in sys.argv, [int(each) for each in sys.argv[1:] if each.isdecimal()]
+    result = in_virtual_time(lived_live, *(numbers or [200]), is_stored=is_stored)
     print(json.dumps(result, indent=2))
     sys.exit(not is_as_it_should(result))

@@ -111,6 +111,7 @@ def test_connections_calls_drift_and_errors_are_there() -> None:
         (3.5, "note", 2, {"type": "connection.opened"}),
         (9, "note", 3, {"type": "connection.opened"}),
         (9.1, "note", 2, {"type": "connection.closed", "by": "client", "code": 1000, "reason": "rollover"}),
+        (9.9, "note", 4, {"type": "connection.opened", "forked": "live_3"}),
         reason="failed", exit_code=69, failure=ReportedFailure(message="the connection was lost"),
     )  # fmt: skip
 
@@ -118,8 +119,9 @@ def test_connections_calls_drift_and_errors_are_there() -> None:
         ("first", None),
         ("after-loss", 0.5),
         ("in-time", None),
+        ("in-time", 0.8),
     ]
-    assert report["connections"][0]["why"] == "gone"
+    assert (report["connections"][0]["why"], report["connections"][3]["forked"]) == ("gone", "live_3")
     assert [(each["name"], each["outcome"], each.get("took_s")) for each in report["calls"]] == [
         ("look_up", "ok", 0.5),
         ("look_up", "timeout", 0.5),

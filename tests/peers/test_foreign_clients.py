@@ -170,12 +170,13 @@ class LiveTalk:
 
 
 def test_openai_python_has_a_live_session(address: str) -> None:
-    """It is heard and answered aloud, delegates to a Responses model whose function it runs, and closes in order."""
+    """It is heard and answered aloud, delegates to a Responses model, closes in order, and is forked."""
     tool: Any = {"type": "function", "name": "order", "parameters": {"type": "object"}, "strict": False}
     backend: Any = {"type": "responses", "responses": {"model": "gpt-5.2", "tools": [tool]}}
-    with OpenAI(api_key="any", base_url=f"http://{address}") as client, client.live.connect() as connection:
+    client = OpenAI(api_key="any", base_url=f"http://{address}")
+    with client, client.live.connect() as connection:
         talk = LiveTalk(connection)
-        connection.session.start(session={"model": MODEL, "delegation": backend})
+        connection.session.start(session={"model": MODEL, "delegation": backend, "store": True})
         (started,) = talk.until("session.started")
         talk.say(QUESTION)
         connection.session.input_audio.mute()
@@ -193,7 +194,14 @@ def test_openai_python_has_a_live_session(address: str) -> None:
         talk.say("", quiet_ms=1500)
         connection.session.close(event_id="bye")
         closed = talk.until("session.closed")
+        with client.live.forks.connect(session_id=started["session"]["id"]) as fork:
+            talk = LiveTalk(fork)
+            fork.session.start(session={"store": False})
+            (forked,) = talk.until("session.started")
+            fork.session.close()
+            talk.until("session.closed")
 
+    assert (forked["session"]["delegation"], forked["session"]["store"]) == (started["session"]["delegation"], False)
     assert started["session"]["delegation"]["responses"]["tools"] == [tool]
     assert (words(spoken, "input"), words(spoken), heard_words(spoken)) == (QUESTION, ANSWER, ANSWER)
     assert "session.delegation.created" in types(delegated)

@@ -16,6 +16,11 @@ from runner.runs.log_words import words_of
             {"event": "session_resumed", "gap_s": 2, "audio_dropped_bytes": 8},
             "connection lost, back after 2.0 s; what was said meanwhile is lost",
         ),
+        (
+            "warning",
+            {"event": "fork_refused", "error": "not closed"},
+            "the endpoint does not fork the session, and is told what was said: not closed",
+        ),
         ("warning", {"event": "response_failed", "error": "overloaded"}, "the response failed: overloaded"),
         ("info", {"event": "response_retried", "failures": 1}, "asking again, attempt 2"),
         ("warning", {"event": "connection_lost"}, ""),
