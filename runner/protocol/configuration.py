@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from functools import reduce
 
-from runner.audio.format import AudioFormat
+from runner.audio.format import PCM, AudioFormat
 from runner.protocol.json_fields import JsonObject
 from runner.protocol.session_format import format_of
 from runner.protocol.session_update import merged
@@ -27,6 +27,10 @@ class Configuration:
         """The configuration of this connection, as the endpoint reports it; only drift is judged by it."""
         self.effective: JsonObject = {}
         """The configuration that behaviour goes by: what the endpoint reports, else what was asked for."""
+        self.input_format: AudioFormat = PCM
+        """The format of the audio that the client sends."""
+        self.output_format: AudioFormat = PCM
+        """The format of the assistant's audio."""
         self._updates: OrderedDict[str, JsonObject] = OrderedDict()
 
     @property
@@ -49,6 +53,8 @@ class Configuration:
         """The endpoint says what holds; what it does not show is as it was asked for."""
         self.reported = session
         self.effective = merged(self.asked, _without_nulls(session))
+        self.input_format = format_of(self.effective, "input")
+        self.output_format = format_of(self.effective, "output")
 
     def confirm(self, session: JsonObject) -> None:
         """The endpoint has granted the oldest update that it had not answered, if there is one."""
@@ -64,16 +70,6 @@ class Configuration:
     def hearing(self) -> JsonObject:
         """The settings of the input audio, as far as they can be read."""
         return _below(self.effective, "audio", "input")
-
-    @property
-    def input_format(self) -> AudioFormat:
-        """The format of the audio that the client sends."""
-        return format_of(self.effective, "input")
-
-    @property
-    def output_format(self) -> AudioFormat:
-        """The format of the assistant's audio."""
-        return format_of(self.effective, "output")
 
     @property
     def detects_turns(self) -> bool:

@@ -27,10 +27,9 @@ def speak(state: SessionState, voice: Voice, place: SpeechPlace) -> list[Effect]
     return [*end_turn(state, voice), *_begin(state, voice, place.start_ms or 0)] if is_new else []
 
 
-def sound(state: SessionState) -> list[Effect]:
-    """The model sounds; returns the beginning of its turn, if it has that."""
-    is_new = state.live.voices.sound("assistant", state.clock())
-    return _begin(state, "assistant", 0) if is_new else []
+def sound(state: SessionState, at_s: float) -> list[Effect]:
+    """The model sounds, at this time of the client's clock; returns the beginning of its turn, if it has that."""
+    return _begin(state, "assistant", 0) if state.live.voices.sound("assistant", at_s) else []
 
 
 def end_silent_turns(state: SessionState) -> list[Effect]:

@@ -229,7 +229,7 @@ class SessionState:
         self.sent.note(event)
         if kind == APPEND:
             self.pending.uncommitted = True
-        else:
+        elif kind != self.append_type:
             self._note(kind, event, "out_of_band" if aside else "response", at_s)
         return event
 

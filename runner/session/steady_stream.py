@@ -44,6 +44,8 @@ class SteadyStream:
         self._link: Link | None = None
         self._until_s = 0.0
         """Up to which time audio was sent, on the event loop's clock, in seconds."""
+        self._alarm: anyio.CancelScope | None = None
+        """Wakes who fills the stream when something has to be filled, None while nobody sleeps."""
 
     async def room(self, size_bytes: int) -> None:
         """Wait until audio of this size may be sent, and count it as sent."""
@@ -51,6 +53,9 @@ class SteadyStream:
         while (ahead_s := self._until_s - (now_s := self._clock()) - AHEAD_S) > 0:  # noqa: ASYNC110  # time alone changes it
             await anyio.sleep(ahead_s)
         self._until_s = max(self._until_s, now_s) + duration_s
+        if self._alarm is not None and self._alarm.deadline < now_s + duration_s + _HELD_UP_S:
+            # As long as the input has audio, nobody wakes; where pieces are short, not every one moves the alarm.
+            self._alarm.deadline = self._until_s + FRAME_S
 
     async def run(self) -> None:
         """Fill what the input leaves empty until the session is over."""
@@ -65,8 +70,7 @@ class SteadyStream:
                 self._link, self._until_s = link, max(self._until_s, now_s)
             due_s = self._until_s + FRAME_S
             if now_s < due_s:
-                await anyio.sleep_until(due_s)
-                if self._clock() > due_s + _HELD_UP_S:
+                if await self._overslept_s(due_s) > _HELD_UP_S:
                     # What has held this task up has held up the input too, which comes first.
                     await anyio.sleep(_HELD_UP_S)
                 continue
@@ -74,6 +78,13 @@ class SteadyStream:
             with suppress(NotSent, IllegalEvent):
                 # A connection that has just ended, or a session that has, needs no silence.
                 await link.append_audio(_near_silence(link.state.configuration.input_format))
+
+    async def _overslept_s(self, due_s: float) -> float:
+        """Sleep until what the input leaves empty has to be filled; returns by how much longer it was, in seconds."""
+        with anyio.CancelScope(deadline=due_s) as self._alarm:
+            await anyio.sleep_forever()
+        alarm, self._alarm = self._alarm, None
+        return self._clock() - alarm.deadline
 
 
 @cache
