@@ -5,11 +5,12 @@ import itertools
 import json
 import sys
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import anyio
 from anyio.abc import TaskGroup
 
-from benchmarks.answers import AUDIO_BYTES, answer, greeting
+from benchmarks.answers import AUDIO_BYTES, answer, greeting, live, live_audio
 from runner.connect.pushed_stream import PushedStream
 from runner.connect.websocket import WebSocket
 from runner.protocol.effects import AudioDelta
@@ -18,6 +19,7 @@ from runner.session.carriage import Carriage
 from runner.session.link import Link
 from runner.session.outbox import Outbox
 from runner.session.session import Session
+from runner.session.steady_stream import SteadyStream
 from runner.session.update import Update
 
 _PCM = bytes(range(240)) * (AUDIO_BYTES // 240)
@@ -55,16 +57,31 @@ class _Stream(PushedStream):
             self._listener.data_received(frame)
 
 
-async def _session(frames: Iterable[bytes], reader: Callable[[Update], None], appended: int) -> None:
+class _Hurried(SteadyStream):
+    """The stream of a Live session that is as long ahead of its time as it is given audio."""
+
+    async def room(self, size_bytes: int) -> None:
+        await super().room(size_bytes)
+        self._until_s = 0.0
+
+
+async def _session(
+    frames: Iterable[bytes], reader: Callable[[Update], None], appended: int, *, is_live: bool = False
+) -> None:
     """Take in all frames, then append audio so often: all that this program knows of rt-run's inside."""
     stream = _Stream()
     async with WebSocket(stream) as connection:
         carriage = Carriage(anyio.current_time(), [reader])
-        session = Session(carriage, Outbox(carriage, max_audio_age_s=0))
-        link = Link(connection, SessionState(), carriage.changes, lost=_lose, epoch=1)
+        outbox = Outbox(carriage, max_audio_age_s=0)
+        session, state = Session(carriage, outbox), SessionState(kind="live" if is_live else "realtime")
+        link = Link(connection, state, carriage.changes, lost=_lose, epoch=1)
         carriage.carry(link)
         await link.pump.listen()
-        stream.play((greeting("session.created"), greeting("session.updated"), _STARTED))
+        if is_live:
+            outbox.steady = _Hurried(carriage)
+            stream.play((live("session.started"),))
+        else:
+            stream.play((greeting("session.created"), greeting("session.updated"), _STARTED))
         stream.play(frames)
         for _ in range(appended):
             await session.append_audio(_PCM)
@@ -111,7 +128,19 @@ def sent(count: int) -> None:
     anyio.run(_session, (), _ignore, count)
 
 
-TASKS: dict[str, Callable[[int], None]] = {each.__name__: each for each in (yardstick, decoded, undecoded, text, sent)}
+def live_decoded(count: int) -> None:
+    """Audio deltas of a Live session become PCM."""
+    anyio.run(partial(_session, is_live=True), itertools.islice(itertools.cycle(live_audio()), count), _decode, 0)
+
+
+def live_sent(count: int) -> None:
+    """Audio is appended in a Live session, 100 ms at a time."""
+    anyio.run(partial(_session, is_live=True), (), _ignore, count)
+
+
+TASKS: dict[str, Callable[[int], None]] = {
+    each.__name__: each for each in (yardstick, decoded, undecoded, text, sent, live_decoded, live_sent)
+}
 
 if __name__ == "__main__":
     TASKS[sys.argv[1]](int(sys.argv[2]))

@@ -22,7 +22,9 @@ def comparisons(server_core: int | None) -> Iterator[list[Comparison]]:
 
 
 def _voices(base_url: str) -> Comparison:
-    late = bounded("bound: 20 ms, all frames", p99_late_ms=20.0, frame_cpu_us=1000.0, sent_percent=100.0)
+    late = bounded(
+        "bound: 20 ms, all frames", p99_late_ms=20.0, frame_cpu_us=1000.0, sent_percent=100.0, waited_percent=1.0
+    )
     arguments = base_url, str(LIVE_VOICES), str(TALKED_S)
     contenders = [Contender(name, printed("voices", peer, *arguments)) for name, peer in _PEERS.items()]
     title = f"{LIVE_VOICES} voice sessions on one core"
@@ -31,5 +33,6 @@ def _voices(base_url: str) -> Comparison:
         Part("p99_late_ms", f"{title}: lateness of sent frames, p99", "ms", [Claim(_LIVE, late.name, at_most=1.0)]),
         Part("frame_cpu_us", f"{title}: client CPU for a frame each way", "us", cheap),
         Part("sent_percent", f"{title}: frames sent", "% of those due", [Claim(late.name, _LIVE, at_most=1.01)]),
+        Part("waited_percent", f"{title}: waiting for a core that another program had", "% of the time"),
     ]
     return Comparison(title, "", [late, *contenders], parts=parts, most_rounds=_MOST_ROUNDS)

@@ -59,6 +59,7 @@ def _voices(base_url: str) -> Comparison:
         sent_percent=100.0,
         received_percent=100.0,
         interruptions=50.0,
+        waited_percent=1.0,
     )
     contenders = [
         Contender(f"{peer}{', ' * bool(loop)}{loop}, {count}", printed("voices", peer, base_url, *_talk(count, loop)))
@@ -75,6 +76,7 @@ def _voices(base_url: str) -> Comparison:
         Part("sent_percent", f"{title}: frames sent", "% of those due", complete),
         Part("received_percent", f"{title}: frames received", "% of those due", complete),
         Part("interruptions", f"{title}: interruptions by other programs", "a second"),
+        Part("waited_percent", f"{title}: waiting for a core that another program had", "% of the time"),
     ]
     return Comparison(title, "", [bound, *contenders], parts=parts, most_rounds=_MOST_ROUNDS)
 

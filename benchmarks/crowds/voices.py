@@ -2,7 +2,8 @@
 
 Each session sends 100 ms of audio every 100 ms and decodes the server's as it comes; the sessions' phases are spread
 evenly. What is late is sent at once, and what is not sent before the end counts as not sent. Prints, in JSON, what it
-took, and how often others took the core away: where that is often, lateness says nothing of the library.
+took while all of them talked, how often others took the core away, and for how much of that time it had to wait for
+them: where that is much, lateness says nothing of the library.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import resource
 import statistics
 import sys
 import time
+from pathlib import Path
 
 from benchmarks.answers import AUDIO_BYTES
 from benchmarks.crowds.crowd import crowd
@@ -39,6 +41,21 @@ class _Talk:
         """Count a piece of the server's audio that comes in time."""
         self.heard += len(pcm) == AUDIO_BYTES and self.start_s < time.monotonic() < self.end_s + _GRACE_S
 
+    async def measured(self) -> dict[str, float]:
+        """What it takes, a frame and in all, from the first frame of the last session to the last one of the first."""
+        await asyncio.sleep(self.start_s + INTERVAL_S - time.monotonic())
+        before = _taken(len(self.late_s))
+        await asyncio.sleep(self.end_s - INTERVAL_S - time.monotonic())
+        frames, wall_s, cpu_s, waited_s, interruptions = (
+            after - each for after, each in zip(_taken(len(self.late_s)), before, strict=True)
+        )
+        return {
+            "cpu_percent": cpu_s / wall_s * 100,
+            "frame_cpu_us": cpu_s / max(frames, 1) * 1e6,
+            "waited_percent": waited_s / wall_s * 100,
+            "interruptions": interruptions / wall_s,
+        }
+
     async def speak(self, peer: Peer, first_s: float) -> None:
         """Send each frame when it is due."""
         for number in range(self.frames):
@@ -61,30 +78,28 @@ async def _talked(house: House, base_url: str, count: int, seconds: float) -> di
         await asyncio.sleep(_LEAD_S)
         start_s = talk.start_s = time.monotonic() + INTERVAL_S
         talk.end_s = start_s + seconds + INTERVAL_S
-        cpu_s, wall_s, interruptions = time.process_time(), time.perf_counter(), _interruptions()
         async with asyncio.TaskGroup() as speaking:
+            measuring = speaking.create_task(talk.measured())
             for number, peer in enumerate(peers):
                 speaking.create_task(talk.speak(peer, start_s + INTERVAL_S * number / count))
-        cpu_s, wall_s = time.process_time() - cpu_s, time.perf_counter() - wall_s
-        interruptions = _interruptions() - interruptions
         await asyncio.sleep(_GRACE_S)
         for each in listening:
             each.cancel()
     percentiles = statistics.quantiles([each * 1000 for each in talk.late_s], n=100)
     return {
-        "cpu_percent": cpu_s / wall_s * 100,
-        "frame_cpu_us": cpu_s / len(talk.late_s) * 1e6,
+        **measuring.result(),
         "p50_late_ms": percentiles[49],
         "p99_late_ms": percentiles[98],
         "sent_percent": len(talk.late_s) / scheduled * 100,
         "received_percent": talk.heard / scheduled * 100,
-        "interruptions": interruptions / wall_s,
     }
 
 
-def _interruptions() -> int:
-    """How often another program has taken the core from this one."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+def _taken(frames: int) -> tuple[float, ...]:
+    """By now: the frames; in seconds the time, CPU time and the wait for the core; how often it was taken away."""
+    waited_ns = int(Path("/proc/self/schedstat").read_text().split()[1])
+    interruptions = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+    return frames, time.monotonic(), time.process_time(), waited_ns / 1e9, interruptions
 
 
 def main() -> None:
