@@ -6,11 +6,14 @@ import os
 import signal
 from typing import TYPE_CHECKING, Final
 
+from prompt_toolkit.application import run_in_terminal
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.key_binding import KeyBindings
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout import Dimension
 from prompt_toolkit.widgets import SearchToolbar, TextArea
+
+from runner.terminal.suspension import suspend
 
 if TYPE_CHECKING:
     from prompt_toolkit.buffer import Buffer
@@ -83,7 +86,7 @@ class Entry:
         """What the keys do besides editing."""
         bindings, is_empty = KeyBindings(), Condition(lambda: not (self.area and self.area.text))
         bindings.add("c-c")(self._interrupt)
-        bindings.add("c-z")(lambda event: event.app.suspend_to_background())
+        bindings.add("c-z")(lambda _: run_in_terminal(suspend))
         bindings.add("c-d", filter=is_empty)(lambda _: self._leave())
         if self.area:
             bindings.add("enter")(lambda event: event.current_buffer.validate_and_handle())
