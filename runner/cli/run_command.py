@@ -99,6 +99,7 @@ def _unheard_text(profiles: Sequence[LoadedProfile]) -> list[RunnerError]:
         ProfileError(
             f"{loaded.name}: a {loaded.profile.session.type} session takes audio, not text",
             hint="such as --set input.path=FILE",
+            code="audio-expected",
         )
         for loaded in {each.name: each for each in profiles}.values()
         if loaded.profile.session.type not in TALKING and is_text(loaded.profile.input)
@@ -115,7 +116,7 @@ def _mixed_input(profiles: Sequence[LoadedProfile]) -> list[RunnerError]:
     if len(kinds) < 2:
         return []
     msg = f"{kinds[True]} takes standard input for audio, and {kinds[False]} for text"
-    return [ProfileError(msg, hint="run them in processes of their own")]
+    return [ProfileError(msg, hint="run them in processes of their own", code="stdin-mixed")]
 
 
 def _said_differently(profiles: Sequence[LoadedProfile]) -> list[RunnerError]:
@@ -126,7 +127,8 @@ def _said_differently(profiles: Sequence[LoadedProfile]) -> list[RunnerError]:
         if len(said) > 1:
             first, second = [*said.values()][:2]
             msg = f"{first} and {second} say different things in [{table}], and a process has one {what}"
-            errors.append(ProfileError(msg, hint="make them equal, or run them in processes of their own"))
+            hint = "make them equal, or run them in processes of their own"
+            errors.append(ProfileError(msg, hint=hint, code=f"{table}-differs"))
     return errors
 
 
@@ -142,7 +144,7 @@ def _shared_files(profiles: Sequence[LoadedProfile]) -> list[RunnerError]:
                 if file in seen:
                     msg = f"{seen[file]} and {loaded.name} would both write {file}"
                     hint = "put {profile}, {session} or {run_id} into the path"
-                    shared.setdefault(file, ProfileError(msg, hint=hint))
+                    shared.setdefault(file, ProfileError(msg, hint=hint, code="outputs-share-file"))
                 seen[file] = loaded.name
     return list(shared.values())
 

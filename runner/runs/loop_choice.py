@@ -15,5 +15,7 @@ def uses_uvloop(profile: "Profile") -> bool:
     loop = profile.run.loop
     is_there = loop != "asyncio" and find_spec("uvloop") is not None
     if loop == "uvloop" and not is_there:
-        raise ProfileError("`run.loop` is uvloop, which is not installed", hint=install_command("fast"))
+        raise ProfileError(
+            "`run.loop` is uvloop, which is not installed", hint=install_command("fast"), code="library-missing"
+        )
     return is_there

@@ -286,4 +286,6 @@ def test_two_profiles_never_write_one_file(tmp_path: Path) -> None:
     told_apart = Command(*flags, "--set", "journal.path={profile}.jsonl", folder=tmp_path).end("Hello\n")
 
     assert (refused.code, twice.code, told_apart.code) == (78, 78, 0)
+    (problem,) = refused.logged("run_failed")["problems"]
+    assert (problem["code"], problem["severity"]) == ("outputs-share-file", "error")
     assert "test and other would both write same.jsonl" in refused.stderr
