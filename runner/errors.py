@@ -146,13 +146,18 @@ def failed_attempt(raised: Exception) -> RunnerError:
     """The error of an attempt to connect that has raised this: itself where rt-run explains it, else a loss."""
     if isinstance(raised, RunnerError):
         return raised
-    innermost = raised
-    while isinstance(innermost, ExceptionGroup):
-        innermost = innermost.exceptions[0]
-    if isinstance(innermost, RunnerError):
-        return innermost
-    text = redact(" ".join(reason_of(innermost).split()))[:_LONGEST_REASON]
-    return EndpointUnreachable(f"the attempt to connect failed: {type(innermost).__name__}: {text}")
+    cause = first_cause(raised)
+    if isinstance(cause, RunnerError):
+        return cause
+    text = redact(" ".join(reason_of(cause).split()))[:_LONGEST_REASON]
+    return EndpointUnreachable(f"the attempt to connect failed: {type(cause).__name__}: {text}")
+
+
+def first_cause(error: Exception) -> Exception:
+    """The first exception of a group, which a library's task groups have wrapped; any other one is its own."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def reason_of(error: Exception) -> str:

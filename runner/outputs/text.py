@@ -16,7 +16,7 @@ from runner.protocol.effects import (
     TranscriptionStarted,
     TurnEnded,
 )
-from runner.protocol.json_text import dumps
+from runner.protocol.json_text import dumps, joined
 from runner.protocol.severity import plain
 from runner.session.update import Update
 
@@ -164,8 +164,5 @@ def _lines(update: Update) -> Iterator[str]:
 
 def shown(text: str, *, terminal: bool) -> str:
     """The text as it is written: halves of characters joined, and nothing in it that could rewrite a terminal."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    text = joined(text)
     return text.translate(_CONTROLS) if terminal else text

@@ -84,6 +84,15 @@ def repaired(text: bytes | str) -> object:
     raise TooDeep(_TOO_DEEP)
 
 
+def joined(text: str) -> str:
+    """The text with the halves of surrogate pairs put together; half a pair alone becomes a replacement character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
 def _null(_constant: str) -> None:
     return None
 

@@ -5,6 +5,7 @@ from typing import Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
+from runner.protocol.json_text import joined
 from runner.protocol.usage import Usage
 
 VERSION: Final = 1
@@ -20,7 +21,7 @@ class StateRecord(BaseModel):
 
     @classmethod
     def of(cls, **fields: Any) -> Self:
-        """A record of these values; half of a surrogate pair, which no JSON text holds, becomes a question mark."""
+        """A record of these values; half of a surrogate pair, which no JSON text holds, is replaced."""
         try:
             return cls(**fields)
         except ValidationError:
@@ -173,10 +174,10 @@ class StateChange(StateRecord):
 
 
 def readable(value: Any) -> Any:
-    """The value with a question mark for each half of a surrogate pair."""
+    """The value with a replacement character for each half of a surrogate pair."""
     match value:
         case str():
-            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+            return joined(value)
         case dict():
             return {readable(key): readable(each) for key, each in value.items()}
         case list() | tuple():

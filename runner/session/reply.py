@@ -16,6 +16,7 @@ from runner.protocol.effects import (
     TextDelta,
     TurnEnded,
 )
+from runner.protocol.json_text import joined
 
 if TYPE_CHECKING:
     from runner.session.carriage import Carriage
@@ -54,7 +55,7 @@ class Reply:
     @property
     def text(self) -> str:
         """The text of the response so far, and before it what was said on the way to it."""
-        return self._steps + _joined("".join(self._items.values()))
+        return self._steps + joined("".join(self._items.values()))
 
     def read(self, update: Update) -> None:
         """Take in an update; a reader of the session, which never waits."""
@@ -130,7 +131,7 @@ class Reply:
 
     def _finish_step(self) -> None:
         """Keep what was said so far: the answer comes with a later response of the same turn."""
-        if said := _joined("".join(self._items.values())):
+        if said := joined("".join(self._items.values())):
             self._steps += f"{said}\n"
             self._step_pieces.extend([*self._pieces, "\n"])
         self._begin("")
@@ -143,7 +144,7 @@ class Reply:
         self._items[item_id] = self._items.get(item_id, "") + text
         text = self._half + text
         self._half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
-        if piece := _joined(text.removesuffix(self._half)):
+        if piece := joined(text.removesuffix(self._half)):
             self._pieces.append(piece)
 
     def _complete(self, item_id: str, text: str) -> None:
@@ -153,12 +154,3 @@ class Reply:
             self._add(item_id, text.removeprefix(said))
         else:
             self._items[item_id] = text
-
-
-def _joined(text: str) -> str:
-    """The text with the halves of surrogate pairs put together; half a pair alone becomes a replacement character."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text

@@ -14,7 +14,7 @@ import anyio.abc
 import anyio.to_thread
 
 from runner import logs
-from runner.errors import AccessRefused, ProfileError, RunnerError, reason_of
+from runner.errors import AccessRefused, ProfileError, RunnerError, first_cause, reason_of
 from runner.protocol.severity import brief
 from runner.settings.mcp_server import StdioServer
 from runner.task_groups import body_task_group
@@ -261,7 +261,7 @@ class McpServerLink:
 
     def _hopeless(self, error: Exception) -> RunnerError | None:
         """What the session fails by, where no other attempt can help."""
-        cause = _cause(error)
+        cause = first_cause(error)
         if isinstance(cause, RunnerError):
             return cause
         if self._status in _REFUSALS:
@@ -279,13 +279,6 @@ class McpServerLink:
         return f"{status}{_reason(error)}"
 
 
-def _cause(error: Exception) -> Exception:
-    """The first cause in an exception, which the library's task groups wrap."""
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
-    return error
-
-
 def _reason(error: Exception) -> str:
     """The first cause in an exception, in few words."""
-    return brief(reason_of(_cause(error)))
+    return brief(reason_of(first_cause(error)))
