@@ -14,6 +14,25 @@ if TYPE_CHECKING:
     from runner.protocol.state import SessionState
 
 
+def take_over(state: SessionState, asked: Request, response_id: str = "", *, is_due: bool = False) -> None:
+    """A request of the session's earlier process is pending on its last connection, which is to be ended then.
+
+    Args:
+        state: The state of a session that has had no connection yet.
+        asked: The request; without an `event_id` it is for the response to a turn that was committed.
+        response_id: The response to it, where one was in flight.
+        is_due: Whether it was to be sent again.
+    """
+    if is_due:
+        state.pending.to_retry.append(asked)
+    elif response_id:
+        state.pending.active[response_id] = asked
+    elif asked.event_id:
+        state.pending.requests.append(asked)
+    else:
+        state.pending.turn = "committed"
+
+
 def end_connection(state: SessionState) -> list[Effect]:
     """End a connection, and report as incomplete the turns that were still being said."""
     state.phase = "closed"

@@ -5,6 +5,7 @@ from runner.protocol import severity
 from runner.protocol.effects import Configured, Effect, ErrorReported, Opened, ResponseEnded, ResponseRetried
 from runner.protocol.json_fields import JsonObject
 from runner.protocol.preview import current_session
+from runner.protocol.refusals import cause_of, refuse
 from runner.protocol.session_format import DIRECTIONS, format_problem
 from runner.protocol.side_fields import SideFields
 from runner.protocol.state import SessionState
@@ -57,7 +58,7 @@ def _reported(state: SessionState, event: JsonObject) -> list[Effect]:
     details = error_details(event, state.side)
     code, kind = state.side.identifier(details, "code"), state.side.text(details, "type")
     message = state.side.text(details, "message") or code or kind or "the endpoint gives no reason"
-    cause, cause_type = state.cause(details)
+    cause, cause_type = cause_of(state, details)
     if param := state.side.identifier(details, "param"):
         message = f"{message} (at `{param}`)"
     error = severity.error_for_code(code, message, kind=kind)
@@ -71,7 +72,7 @@ def _reported(state: SessionState, event: JsonObject) -> list[Effect]:
         return [*effects, ResponseEnded("", "refused", code, error, overtaken.first_id)]
     if cause and details.get("event_id") != cause and not param and state.conversation.confirms is None:
         state.pending.doubt(error)
-    if asked := state.refuse(cause, cause_type):
+    if asked := refuse(state, cause, cause_type):
         if asked.is_filler:
             return [*effects, ResponseEnded("", "refused", code, error, asked.first_id, is_step=True)]
         if isinstance(error, EndpointBusy) and asked.failures < state.max_response_retries:

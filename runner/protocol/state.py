@@ -19,10 +19,9 @@ from runner.protocol.live import Live
 from runner.protocol.pending import Pending
 from runner.protocol.rate_limits import RateLimits
 from runner.protocol.reported_once import ReportedOnce
-from runner.protocol.request import Request, RequestKind, out_of_band
+from runner.protocol.request import RESPONSE, Request, RequestKind, out_of_band
 from runner.protocol.rounds import Rounds
 from runner.protocol.sent import Sent
-from runner.protocol.severity import OVERTAKEN
 from runner.protocol.side_fields import SideFields
 from runner.protocol.transcripts import Transcripts
 from runner.protocol.translation import Translation
@@ -189,6 +188,14 @@ class SessionState:
         self.pending.to_retry.clear()
         return dropped
 
+    def expect_continuation(self, event_id: str) -> None:
+        """The endpoint may continue a turn by itself, as if it had been asked by a request with this `event_id`."""
+        self.pending.ask(event_id, "response", RESPONSE, turn_id=self.rounds.turn_of(event_id))
+
+    def forgo_continuation(self, event_id: str) -> None:
+        """The endpoint has not continued the turn by itself."""
+        self.pending.requests[:] = [each for each in self.pending.requests if each.event_id != event_id]
+
     def left_unanswered(self, request_id: str) -> bool:
         """Whether the end of the connection has left this `response.create` without an answer, for good."""
         return any(each.first_id == request_id for each in self.unanswered)
@@ -274,25 +281,3 @@ class SessionState:
                     self.conversation.expect(typed, None, event_id)
             case _:
                 pass
-
-    def cause(self, error: object) -> tuple[str, str]:
-        """The id and the type of the client event that an `error` object is about, empty where that cannot be told.
-
-        Where it names none, it is about the oldest item that is to be confirmed yet: events are dealt with in order.
-        """
-        found = self.sent.cause(error)
-        if found != ("", "") or not isinstance(error, dict) or error.get("code") == OVERTAKEN:
-            return found
-        created = self.conversation.first_unconfirmed(self.sent)
-        param = error.get("param")
-        is_about_item = isinstance(param, str) and param.split(".")[0] in {"item", "previous_item_id"}
-        if created and (is_about_item or (self.conversation.confirms is not False and not param)):
-            return created, "conversation.item.create"
-        return found
-
-    def refuse(self, cause: str, cause_type: str) -> Request | None:
-        """The endpoint refuses what this client event asks for; returns the request that is thereby answered."""
-        if cause:
-            self.conversation.refuse(cause)
-            self.configuration.refuse(cause)
-        return self.pending.refused(cause, cause_type)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
-from runner.protocol.connection_end import end_connection
+from runner.protocol.connection_end import end_connection, take_over
 from runner.protocol.counts import Counts
 from runner.protocol.effects import FunctionCalled
 from runner.protocol.item import Item, WholeText
@@ -36,14 +36,7 @@ def restore(saved: SavedState, state: SessionState) -> None:
     state.counts = Counts(counts.turns, counts.calls, counts.errors, counts.lived_s, earlier)
     state.rounds.restore([_round(each) for each in saved.work.rounds], saved.work.turns)
     for asked in saved.work.requests:
-        if asked.is_due:
-            state.pending.to_retry.append(_request(asked))
-        elif asked.response_id:
-            state.pending.active[asked.response_id] = _request(asked)
-        elif asked.event_id:
-            state.pending.requests.append(_request(asked))
-        else:
-            state.pending.turn = "committed"
+        take_over(state, _request(asked), asked.response_id, is_due=asked.is_due)
     # What is not finished was not written down, so that nobody has to learn of its end.
     end_connection(state)
 

@@ -32,6 +32,7 @@ from runner.protocol.json_fields import JsonObject
 from runner.protocol.json_text import repaired
 from runner.protocol.live_turns import end_silent_turns
 from runner.protocol.receive import receive
+from runner.protocol.refusals import refuse_doubted, refuse_unanswered
 from runner.protocol.request import FILLER
 from runner.protocol.severity import error_for_conclusion, refused_before_greeting, severity
 from runner.protocol.state import SessionState
@@ -127,14 +128,13 @@ class Pump:
 
     def refuse_doubted(self) -> None:
         """Take it that an error without a name refused the request that still waits, since nothing has come to it."""
-        if refused := self._state.pending.refuse_doubted():
-            asked, error = refused
-            self._bring_about([ResponseEnded("", "refused", error.code, error, asked.first_id)])
+        if effects := refuse_doubted(self._state):
+            self._bring_about(effects)
 
     def refuse_unanswered(self, error: RunnerError) -> None:
         """Take it that the oldest request of a Live session will not be answered, for this reason."""
-        if asked := self._state.pending.refused(self._state.requested_by, ""):
-            self._bring_about([ResponseEnded("", "refused", error.code, error, asked.first_id)])
+        if effects := refuse_unanswered(self._state, error):
+            self._bring_about(effects)
 
     def end_silent_turns(self) -> None:
         """End the turns of a Live session after which nothing has come for as long as a pause."""

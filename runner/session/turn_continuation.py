@@ -9,7 +9,7 @@ import anyio
 
 from runner import logs
 from runner.errors import ProtocolError
-from runner.protocol.request import GO_ON, RESPONSE
+from runner.protocol.request import GO_ON
 from runner.tools.end_session import END_SESSION_TOOL
 
 if TYPE_CHECKING:
@@ -77,12 +77,12 @@ class TurnContinuation:
         """Whether the endpoint continues a turn for which it has asked for approval; what it begins is of this turn."""
         state, event_id = self._carriage.state, f"{GO_ON}{token_hex(8)}"
         state.rounds.follow(round_, event_id)
-        state.pending.ask(event_id, "response", RESPONSE, turn_id=state.rounds.turn_of(event_id))
+        state.expect_continuation(event_id)
         with anyio.move_on_after(OWN_RESPONSE_S):
             while self.started == started and self._carriage.state is state:
                 await self._carriage.changes.next()
         if self._carriage.state is not state:
             # The request was lost with the connection, and is retried as any other.
             return True
-        state.pending.requests[:] = [each for each in state.pending.requests if each.event_id != event_id]
+        state.forgo_continuation(event_id)
         return self.started != started

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from runner.errors import RunnerError
+from runner.protocol.refusals import refuse_doubted
 from runner.protocol.state import SessionState
 from runner.session.link import Link, NotSent
 
@@ -33,7 +34,7 @@ class StillLink:
         return SimpleNamespace(fail=self.failures.append, refuse_doubted=self._refuse_doubted)
 
     def _refuse_doubted(self) -> None:
-        self.refused += bool(self.state.pending.refuse_doubted())
+        self.refused += bool(refuse_doubted(self.state))
 
     async def send(self, event: dict[str, Any]) -> None:
         """Send an event as far as the state allows it."""
