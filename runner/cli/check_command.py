@@ -59,9 +59,20 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("there is nothing to check", hint="name profiles, or use --all where there are some")
     verdicts = [_checked(name, args) for name in dict.fromkeys(names)]
     if args.connect:
+        _announce_costs(verdicts)
         _connect(verdicts, is_verbose=args.verbose)
     write_plain("".join(f"{line}\n" for line in lines_of(verdicts, args.output, has_steps=args.connect)))
     return next((each.exit_code for each in verdicts if each.exit_code), 0)
+
+
+def _announce_costs(verdicts: Sequence[Verdict]) -> None:
+    """Say on standard error which connections cost something, before they are tried."""
+    import sys
+
+    billed = "a Live session is billed by the second, and one is opened for a moment"
+    for each in verdicts:
+        if each.loaded and each.loaded.profile.session.type == "live" and each.loaded.profile.endpoint.kind != "local":
+            write_plain(f"{each.label}: {billed}\n", sys.stderr)
 
 
 def _connect(verdicts: Sequence[Verdict], *, is_verbose: bool) -> None:

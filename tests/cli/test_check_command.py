@@ -251,6 +251,24 @@ def test_connections_are_tried_where_that_is_asked_for(rt_run: Any, tmp_path: Pa
     ]
 
 
+def test_a_live_session_costs_which_is_said_beforehand(rt_run: Any, tmp_path: Path) -> None:
+    """Only where its connection is tried, and not of the local endpoint."""
+    live = 'version = 1\nmodel.name = "m"\nsession = { type = "live" }\noutputs = []\ninput.kind = "none"\n'
+    with closing(socket.socket()) as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    address = f'"http://127.0.0.1:{port}/v1"'
+    (tmp_path / "a.toml").write_text(f'{live}endpoint = {{ kind = "custom", base_url = {address} }}\n')
+    (tmp_path / "b.toml").write_text(f'{live}endpoint.kind = "local"\n')
+
+    with log_restored():
+        told = rt_run("check", "--connect", "a.toml", "b.toml").err
+        silent = rt_run("check", "a.toml").err
+
+    assert told == "a.toml: a Live session is billed by the second, and one is opened for a moment\n"
+    assert silent == ""
+
+
 def test_what_is_missing_here_is_a_problem_where_a_connection_is_asked_for(
     rt_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
