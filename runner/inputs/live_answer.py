@@ -1,4 +1,4 @@
-"""The answer that a Live session owes to what was said to it, once the input has ended."""
+"""The last answer of a Live session, which is waited for once the input has ended."""
 
 from __future__ import annotations
 
@@ -45,6 +45,6 @@ def _loss(session: Session, name: str) -> ProtocolError | None:
     """What is wrong if nothing more comes; None where the last that spoke was the model."""
     if not any(item.role == "user" for item in session.state.conversation.items):
         return ProtocolError(f"the endpoint has heard nobody in {name}")
-    if session.state.live.last_voice != "assistant" or session.state.live.owes_result:
+    if session.state.live.last_voice != "assistant" or session.state.live.has_unsaid_result:
         return ProtocolError(f"what was said last in {name} was not answered")
     return None

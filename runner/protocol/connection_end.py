@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import EndpointUnreachable
 from runner.protocol.effects import Effect, TranscriptionEnded, TurnEnded
-from runner.protocol.live_turns import end_turn, leave_turns, owes_answer
+from runner.protocol.live_turns import awaits_answer, end_turn, leave_turns
 from runner.protocol.request import RESPONSE, Request
 from runner.protocol.typed_text import COMMENTARY, repeated_event
 
@@ -48,7 +48,7 @@ def end_connection(state: SessionState) -> list[Effect]:
         is_retried = state.retries_lost and may_repeat and (each.event_id or answerable)
         if not each.is_filler:
             (again if is_retried else state.unanswered).append(each)
-    if owes_answer(state) and answerable and state.retries_lost and not again:
+    if awaits_answer(state) and answerable and state.retries_lost and not again:
         again.append(Request("", "response", RESPONSE))
     effects += [*state.translation.break_off(state.conversation), *end_turn(state, "user", "incomplete")]
     if state.kind == "transcription":

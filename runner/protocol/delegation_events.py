@@ -55,7 +55,7 @@ def _end(state: SessionState, delegation_id: str, kind: str, response: JsonObjec
     effects, goes_on = state.rounds.call(task.response_id, task.request_id, made, is_over=kind == "response.completed")
     if not goes_on:
         state.live.delegations.open.pop(delegation_id, None)
-        state.live.owes_result = True
+        state.live.has_unsaid_result = True
     if kind == "response.failed":
         error = error_for_failure("what was delegated has failed", response.get("error"))
         effects = [*effects, ErrorReported("recoverable", error)]

@@ -34,7 +34,7 @@ class Live:
         self.last_voice: Voice | None = before.last_voice if before else None
         self.delegations = Delegations()
         """What is being done by another model."""
-        self.owes_result = False
+        self.has_unsaid_result = False
         """Whether something was done that nothing was said after."""
         self.plays_fixture = False
         """Whether the endpoint plays a recording of the client, which is nobody's turn."""

@@ -44,7 +44,7 @@ def _heard(state: SessionState, event: JsonObject) -> list[Effect]:
 def _spoken(state: SessionState, event: JsonObject) -> list[Effect]:
     words = text(event, "delta")
     effects = live_turns.speak(state, "assistant", _place(state, event))
-    state.live.owes_result = False
+    state.live.has_unsaid_result = False
     item_id, words = _add(state, state.live.items["assistant"], words)
     return [*state.side.report(event["type"]), *effects, TextDelta(item_id, item_id, words)]
 

@@ -68,7 +68,7 @@ def end_turn(state: SessionState, voice: Voice, status: Status = "completed") ->
         return state.conversation.end_turn(item)
     asked = state.pending.end(item.id, {})
     # Who says that it is being done has not answered yet.
-    is_unanswered = not item.text or state.live.owes_result or state.live.is_delegating
+    is_unanswered = not item.text or state.live.has_unsaid_result or state.live.is_delegating
     is_step = asked is not None and bool(asked.event_id) and is_unanswered
     if asked is not None and is_step:
         state.pending.requests.insert(0, asked)
@@ -77,7 +77,7 @@ def end_turn(state: SessionState, voice: Voice, status: Status = "completed") ->
     return [*state.conversation.end_turn(item), ResponseEnded(item.id, status, request_id=request_id, is_step=is_step)]
 
 
-def owes_answer(state: SessionState) -> bool:
+def awaits_answer(state: SessionState) -> bool:
     """Whether the user has just said something that the model has not begun to answer."""
     is_just_said = state.clock() - state.live.last_at_s < _ANSWERED_WITHIN_S
     return state.kind == "live" and state.live.last_voice == "user" and is_just_said

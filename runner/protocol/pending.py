@@ -39,7 +39,7 @@ class Pending:
         self.turns = 0
         """How many turns turn detection has heard on this connection."""
         self.settled = 0
-        """How often the endpoint has begun, ended, refused or confirmed something of what it owes."""
+        """How often the endpoint has begun, ended, refused or confirmed something that was pending."""
         self.ended = EndedResponses()
         """The responses that are over, so that nothing begins one anew."""
         self._gave_up = False

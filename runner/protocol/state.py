@@ -65,7 +65,7 @@ class SessionState:
         self.greeted = False
         """Whether the endpoint has sent `session.created`."""
         self.awaited_at_s = 0.0
-        """When something last came of what the endpoint owes, in Unix seconds; the caller of `receive` sets it."""
+        """When something last came of what is pending, in Unix seconds; the caller of `receive` sets it."""
         self.session_id = ""
         self.expires_at = 0
         self.configuration: Configuration = Configuration(before.configuration if before else None)
@@ -152,7 +152,7 @@ class SessionState:
         return self.pending.occupied
 
     def brings_awaited(self, event: JsonObject) -> bool:
-        """Whether an event that `receive` has just taken in is a part of what the endpoint owes, or settled some of it.
+        """Whether an event that `receive` has just taken in is a part of what is pending, or settled some of it.
 
         Pieces of answers are, and are not asked: whatever else comes, such as a heartbeat, is no sign of an answer.
         """

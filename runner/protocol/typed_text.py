@@ -73,7 +73,7 @@ def typed_item(event: JsonObject, item_id: str) -> JsonObject | None:
 
 
 def asks_for_speech(event: JsonObject) -> bool:
-    """Whether the model owes something to be said after this client event of a Live session."""
+    """Whether the model is to say something to this client event of a Live session."""
     if event.get("type") == COMMENTARY:
         return event.get("delegation_id") is None
     content = event.get("content")

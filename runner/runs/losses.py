@@ -1,8 +1,8 @@
 """What was asked, said, heard or received and has reached nobody by the end of a run: the one place that knows it.
 
 Wherever something is lost, it is logged there and then, and noted; here it becomes one list, from which the run's
-exit code follows: 76, or the endpoint's own reason, for what the endpoint owed; 74 for what could not be sent or
-written; 78 for what the profile made impossible.
+exit code follows: 76, or the endpoint's own reason, for what the endpoint has not sent; 74 for what could not be sent
+or written; 78 for what the profile made impossible.
 """
 
 from __future__ import annotations

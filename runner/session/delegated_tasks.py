@@ -103,7 +103,7 @@ class Delegate:
                 result = await self._toolbox.call(_NAME, dumps(arguments), delegation_id)
                 meanwhile.cancel_scope.cancel()
             said, known = _answer(result.output) if result.outcome == "ok" else (f"{_FAILED}{result.output}", "")
-            state.live.owes_result = bool(said) or state.live.owes_result
+            state.live.has_unsaid_result = bool(said) or state.live.has_unsaid_result
             if known:
                 await self._tell(state, THINKING, known, delegation_id)
             if said or not known:

@@ -113,7 +113,7 @@ class HangUp:
         state = self._carriage.state
         if state.live.is_delegating or "assistant" in state.live.voices:
             self._since_s = state.clock()
-        elif (self._has_spoken and not state.live.owes_result) or state.clock() - self._since_s >= _UNSAID_S:
+        elif (self._has_spoken and not state.live.has_unsaid_result) or state.clock() - self._since_s >= _UNSAID_S:
             self._fall_due()
 
     def _fall_due(self) -> None:

@@ -1,4 +1,4 @@
-"""Finds out that an endpoint brings nothing more of an answer that it owes, whatever else it sends."""
+"""Finds out that an endpoint brings nothing more of an answer that is pending, whatever else it sends."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class StallDetector:
         self._silent_since_s = math.inf
 
     def look(self, now_s: float) -> None:
-        """Give the connection up if nothing of what is owed has come for too long."""
+        """Give the connection up if nothing of what is pending has come for too long."""
         state = self._link.state
         if not state.awaits_endpoint:
             self.next_s = self._silent_since_s = math.inf
