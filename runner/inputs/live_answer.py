@@ -26,7 +26,7 @@ async def answered(session: Session, name: str, *, settle_s: float, timeout_s: f
         timeout_s: How long nothing may come where there is no answer, in seconds.
     """
     since_s = anyio.current_time()
-    while not session.is_over:
+    while not session.is_over and session.state.kind == "live":
         if session.link is None or session.state.is_pending:
             await session.changes.next()
             since_s = anyio.current_time()
@@ -36,7 +36,7 @@ async def answered(session: Session, name: str, *, settle_s: float, timeout_s: f
             break
         with anyio.move_on_after(left_s):
             await session.changes.next()
-    if not session.is_over and (loss := _loss(session, name)):
+    if not session.is_over and session.state.kind == "live" and (loss := _loss(session, name)):
         logs.logger().error("input_unanswered", input=name, error=loss.message)
         session.give_up(loss)
 

@@ -17,6 +17,7 @@ from runner.inputs.spoken_audio import SpokenAudio
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from runner.api.session_types import SessionType
     from runner.inputs.answer_stop import PlayingAnswers
     from runner.inputs.input_switch import InputSwitch
     from runner.session.session import Session
@@ -60,7 +61,6 @@ class Sender:
     ) -> None:
         self.session = session
         self.form = session.state.configuration.input_format
-        self._kind = session.state.kind
         self._is_muted = False
         """Whether the endpoint of a Live session was told that the input is muted."""
         self._turn_bytes = 0
@@ -79,6 +79,11 @@ class Sender:
     ) -> None:
         if isinstance(error, anyio.get_cancelled_exc_class()):
             await self.leave()
+
+    @property
+    def _kind(self) -> SessionType:
+        """The kind of session that hears it, which another profile may have changed."""
+        return self.session.state.kind
 
     @property
     def frame_bytes(self) -> int:
@@ -141,22 +146,32 @@ class Sender:
         Raises:
             InputError: the turn is too short.
         """
+        silence_s, kind = trailing_silence_ms / 1000, self._kind
+        await self._end_turn(pace, silence_s, name, hearing_timeout_s)
+        while self._kind != kind and not self.session.is_over:
+            # Another kind of session has taken over, and hears the end of a turn in another way.
+            kind = self._kind
+            if kind == "live" or self.session.state.configuration.detects_turns:
+                await self._end_turn(pace, silence_s, name, hearing_timeout_s)
+            elif self.session.state.conversation.ends_with_words(but=()):
+                await self.ask()
+        if self._spoken and self._spoken.lost_s:
+            lost_s = round(self._spoken.lost_s, 1)
+            logs.logger().error("audio_lost", input=name, lost_s=lost_s)
+            self.session.give_up(InputError(f"{lost_s} s of {name} went with a connection that had not heard them"))
+
+    async def _end_turn(self, pace: Pace, silence_s: float, name: str, hearing_timeout_s: float) -> None:
         if self._kind == "translation":
-            await self._keep_silent(trailing_silence_ms / 1000, pace)
+            await self._keep_silent(silence_s, pace)
         elif self._kind == "live":
-            settle_s = trailing_silence_ms / 1000
-            await answered(self.session, name, settle_s=settle_s, timeout_s=settle_s + hearing_timeout_s)
+            await answered(self.session, name, settle_s=silence_s, timeout_s=silence_s + hearing_timeout_s)
         elif self.session.state.configuration.detects_turns:
-            await self._keep_silent(trailing_silence_ms / 1000, pace)
+            await self._keep_silent(silence_s, pace)
             await self._heard(hearing_timeout_s)
             await self._end_detected(name)
         else:
             await self.commit(name)
             await self.ask()
-        if self._spoken and self._spoken.lost_s:
-            lost_s = round(self._spoken.lost_s, 1)
-            logs.logger().error("audio_lost", input=name, lost_s=lost_s)
-            self.session.give_up(InputError(f"{lost_s} s of {name} went with a connection that had not heard them"))
 
     async def commit(self, name: str) -> None:
         """Make what was sent a turn.
@@ -200,7 +215,7 @@ class Sender:
         turn that does not end gets more silence.
         """
         session, silence, sign, since_s = self.session, Pace(), (0, 0, ""), anyio.current_time()
-        while not session.is_over:
+        while not session.is_over and self._kind != "live":
             pending, now_s = session.state.pending, anyio.current_time()
             if sign != (session.epoch, pending.settled, pending.turn):
                 sign, since_s = (session.epoch, pending.settled, pending.turn), now_s
@@ -221,7 +236,7 @@ class Sender:
     async def _end_detected(self, name: str) -> None:
         """End the turn that turn detection has not ended, and say what it has not heard."""
         session, error = self.session, logs.logger().error
-        if session.is_over:
+        if session.is_over or self._kind == "live":
             return
         if self._is_speaking:
             await session.send({"type": "input_audio_buffer.commit"})

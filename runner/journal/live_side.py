@@ -24,7 +24,6 @@ class TwoVoices:
 
     Attributes:
         form: The format of the audio.
-        is_live: Whether this is a Live session, whose events other kinds have too, with other meanings.
         firsts_s: From the end of what the user said, or typed, to the first words of its answer, in seconds.
         heard_s: How much audio was sent, in seconds.
         spoken_s: How much audio of turns came, in seconds.
@@ -32,7 +31,6 @@ class TwoVoices:
 
     def __init__(self, rows: Rows, side: SideFields, answers: Answers) -> None:
         self.form = PCM
-        self.is_live = False
         self.firsts_s: list[float] = []
         self.heard_s = 0.0
         self.spoken_s = 0.0
@@ -44,6 +42,16 @@ class TwoVoices:
         self._turns: dict[Voice, Row] = {}
         self._asked_at_s: float | None = None
         """When the user last said something that is not answered."""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the connection of the record in hand is a Live session; its events mean other things elsewhere."""
+        return self._rows.epoch in self._connections
+
+    def begin(self, kind: str) -> None:
+        """The client configures the connection of the record in hand, as a Live session or otherwise."""
+        if kind == "session.start":
+            self._connections.setdefault(self._rows.epoch, Live())
 
     def connected(self) -> None:
         """A session has started on the connection of the record in hand."""

@@ -12,6 +12,7 @@ from runner.journal.rows import ConnectionSpan, Header, Row, Rows, Summary, Who
 from runner.protocol.configuration import Configuration
 from runner.protocol.drift import differences
 from runner.protocol.json_fields import BadField, JsonObject, table
+from runner.protocol.live import TURN
 from runner.protocol.session_events import error_details
 from runner.protocol.session_format import format_of
 from runner.protocol.side_fields import SideFields
@@ -133,7 +134,7 @@ class Timeline:
         if kind == "conversation.item.create":
             self._create(table(event, "item"))
         elif kind in {"session.update", "session.start"}:
-            self._live.is_live = self._live.is_live or kind == "session.start"
+            self._live.begin(kind)
             self._configured.ask(self._side.identifier(event, "event_id"), table(event, "session"))
         elif self._live.is_live and (live := live_side.OUT_ROUTES.get(kind)):
             live(self._live, event)
@@ -210,7 +211,7 @@ class Timeline:
             known = not self._answers.returned(item)
         elif kind == "message":
             who: Who = "assistant" if role == "assistant" else "system" if role == "system" else "user"
-            known = self._side.identifier(item, "id") in self._items
+            known = (item_id := self._side.identifier(item, "id")) in self._items or item_id.startswith(TURN)
             if not (known and self._restoring):
                 self._answers.questioned()
                 self._rows.add(who, user_side.said(item, self._side))
@@ -237,9 +238,8 @@ class Timeline:
         """The endpoint reports its configuration, which may differ from what the client asked for."""
         session, configuration = table(event, "session"), self._configured
         configuration.confirm(session)
-        drift = differences(
-            {"type": "live" if self._live.is_live else session.get("type"), **configuration.asked}, session
-        )
+        kind = "live" if self._live.is_live else session.get("type")
+        drift = differences({"type": kind, **configuration.asked}, session)
         self._rows.add("session", "configured", differs=[str(each) for each in drift])
         self._use_formats(session)
 

@@ -108,8 +108,8 @@ class FallbackReader:
         if own is None:
             return
         takeover = taken_over(own, other)
-        for key, reason in takeover.unfit:
-            self._refuse(f"{name} cannot take over: {dotted(key)}: {reason}", code="fallback-unfit")
+        for key, reason, hint in takeover.unfit:
+            self._refuse(f"{name} cannot take over: {dotted(key)}: {reason}", hint, code="fallback-unfit")
         for key, reason in takeover.left_out:
             problem, place = f"{name} does without {dotted(key)}: {reason}", self._layer.place(self._key)
             self.warnings.append(problem_at(place, self._key, problem, code="fallback-lacks"))

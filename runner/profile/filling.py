@@ -1,7 +1,7 @@
 """The texts of a profile with the values of its variables in them."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from runner.profile.origins import Origins
 from runner.profile.problems import Place, Problem, ProfileProblems
 from runner.profile.variable_layers import from_program
 from runner.redaction import MASK, hide
-from runner.settings.profile import Profile
+from runner.settings.profile import Profile, SessionSettings
 from runner.settings.variable import LONGEST, Variable
 
 TEXTS: tuple[tuple[str, ...], ...] = (
@@ -102,6 +102,21 @@ def filled_for_show(profile: Profile, *, name: str, started: datetime) -> Profil
     return _with(profile, values)
 
 
+def session_filled(profile: Profile, session: SessionSettings, *, name: str, started: datetime) -> SessionSettings:
+    """The `[session]` of another profile with the values that the variables of this one have.
+
+    Args:
+        profile: The profile whose variables count.
+        session: The other profile's table.
+        name: The profile's name, for `{{profile}}`.
+        started: When the session starts, for `{{date}}` and `{{time}}`.
+    """
+    # Its own texts have their values already, and a value is no text to be filled.
+    bare = profile.model_copy(update={"session": session})
+    texts = [each for each in TEXTS if each[0] == "session"]
+    return _with(bare, _values(profile, name, started), texts).session
+
+
 def missing_values(profile: Profile, origins: Origins | None = None) -> list[Problem]:
     """A problem for each required variable without a value.
 
@@ -138,11 +153,11 @@ def _values(profile: Profile, name: str, started: datetime) -> dict[str, str]:
     return built_in | {key: each.default or "" for key, each in profile.variables.items()}
 
 
-def _with(profile: Profile, values: Mapping[str, str]) -> Profile:
+def _with(profile: Profile, values: Mapping[str, str], patterns: Sequence[tuple[str, ...]] = TEXTS) -> Profile:
     def fill(text: str) -> str:
         return NAMED.sub(lambda found: values.get(found[1], found[0]), text)
 
-    for pattern in TEXTS:
+    for pattern in patterns:
         profile = _replaced(profile, pattern, fill)
     return profile
 

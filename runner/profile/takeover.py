@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pydantic import BaseModel
 
+from runner.api.session_types import TALKING
+from runner.profile.crossing import Unfit, cross
 from runner.profile.layers import Layer
 from runner.profile.rules import broken_rules
 from runner.settings.endpoint import AzureEndpoint, OpenAIEndpoint
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from runner.profile.keys import Key
+    from runner.profile.problems import Problem
     from runner.settings.profile import Profile, SessionSettings
 
 _VOICE: Final[Key] = ("session", "audio", "output", "voice")
@@ -33,17 +36,21 @@ class Takeover(NamedTuple):
     profile: Profile
     left_out: list[tuple[Key, str]]
     """What the other model is not asked for since it cannot do it, each with the reason."""
-    unfit: list[tuple[Key, str]]
+    unfit: list[Unfit]
     """Why the session cannot go on there."""
 
 
-def taken_over(own: Profile, other: Profile) -> Takeover:
+def taken_over(own: Profile, other: Profile, *, name: str = "") -> Takeover:
     """The profile of a session while another one carries it: what it does stays, where and by what it runs changes.
 
     Args:
         own: The session's own profile.
         other: The one that takes over; of its `[session]` its models count, and its voice where ours is not had there.
+            Where that is of the other kind, realtime or Live, all of it counts but instructions and tools.
+        name: What the session's own profile is called.
     """
+    if own.session.type != other.session.type:
+        return _crossed(own, other, name)
     session = own.session
     if _said(other, _TRANSCRIBER) and _said(own, _TRANSCRIBER):
         session = _with(session, _TRANSCRIBER[1:], _said(other, _TRANSCRIBER))
@@ -54,15 +61,27 @@ def taken_over(own: Profile, other: Profile) -> Takeover:
         left_out.append((_VOICE, reason))
         session = _without(session, _VOICE[1:])
     unfit = list(_elsewhere(own, other))
-    for code, key, reason in _broken(_combined(own, other, session)):
-        if code in _LEFT_OUT and key[0] == "session":
-            left_out.append((key, reason))
+    for problem, key in _broken(_combined(own, other, session)):
+        if problem.code in _LEFT_OUT and key[0] == "session":
+            left_out.append((key, problem.problem))
             session = _without(session, key[1:])
-        elif own.session.type == other.session.type:
-            unfit.append((key, reason))
+        else:
+            unfit.append((key, problem.problem, problem.hint))
     if any(key == _VOICE for key, _ in left_out) and (voice := _said(other, _VOICE)):
         session = _with(session, _VOICE[1:], voice)
     return Takeover(_combined(own, other, session), left_out, unfit)
+
+
+def _crossed(own: Profile, other: Profile, name: str) -> Takeover:
+    """The same where a Live session takes over from a realtime one, or a realtime one from a Live session."""
+    unfit = list(_elsewhere(own, other))
+    if not {own.session.type, other.session.type} <= TALKING:
+        return Takeover(_combined(own, other, own.session), [], unfit)
+    crossing = cross(own, other, name=name)
+    combined = _combined(own, other, crossing.session)
+    unfit += crossing.unfit
+    unfit += [(key, problem.problem, problem.hint) for problem, key in _broken(combined)]
+    return Takeover(combined, crossing.left_out, unfit)
 
 
 def _combined(own: Profile, other: Profile, session: SessionSettings) -> Profile:
@@ -78,20 +97,21 @@ def _combined(own: Profile, other: Profile, session: SessionSettings) -> Profile
     return own.model_copy(update=changes)
 
 
-def _broken(profile: Profile) -> Iterator[tuple[str, Key, str]]:
-    """What of a profile its endpoint or its model is known to refuse, with the codes of the rules that say so."""
+def _broken(profile: Profile) -> Iterator[tuple[Problem, Key]]:
+    """What of a profile its endpoint or its model is known to refuse."""
     tree = profile.model_dump(mode="json", exclude_unset=True)
     for key, problem, is_warning in broken_rules(profile, tree, (), {(): Layer("argument", tree, Path.cwd())}):
         if not is_warning:
-            yield problem.code, key, problem.problem
+            yield problem, key
 
 
-def _elsewhere(own: Profile, other: Profile) -> Iterator[tuple[Key, str]]:
+def _elsewhere(own: Profile, other: Profile) -> Iterator[Unfit]:
     """What a session cannot go on with at another endpoint."""
-    if own.session.type != other.session.type:
-        yield ("session", "type"), f"it runs a {other.session.type} session, and this is a {own.session.type} session"
+    kinds = own.session.type, other.session.type
+    if kinds[0] != kinds[1] and not set(kinds) <= TALKING:
+        yield ("session", "type"), f"it runs a {kinds[1]} session, and this is a {kinds[0]} session", ""
     if _said(own, ("endpoint", "call_id")) or _said(other, ("endpoint", "call_id")):
-        yield ("endpoint", "call_id"), "a call is at one endpoint only"
+        yield ("endpoint", "call_id"), "a call is at one endpoint only", ""
 
 
 def _foreign_voice(own: Profile, other: Profile) -> str:

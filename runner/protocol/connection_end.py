@@ -8,7 +8,7 @@ from runner.errors import EndpointUnreachable
 from runner.protocol.effects import Effect, TranscriptionEnded, TurnEnded
 from runner.protocol.live_turns import awaits_answer, end_turn, leave_turns
 from runner.protocol.request import RESPONSE, Request
-from runner.protocol.typed_text import COMMENTARY, repeated_event
+from runner.protocol.typed_text import repeated_event, says_first
 
 if TYPE_CHECKING:
     from runner.protocol.state import SessionState
@@ -40,7 +40,7 @@ def end_connection(state: SessionState) -> list[Effect]:
     cut_short, transcribing = state.pending.active.copy(), state.pending.transcribing.copy()
     said = state.conversation.of_responses(cut_short)
     answerable = state.conversation.ends_with_words(but=said)
-    last_words = next((item.text for item in reversed(state.conversation.items) if item.role == "user"), "")
+    last_words = state.conversation.last_words
     again: list[Request] = []
     moves_on = state.moves_on()
     for each in state.pending.break_off():
@@ -65,6 +65,6 @@ def end_connection(state: SessionState) -> list[Effect]:
         effects += state.rounds.call(response_id, cut_short[response_id].first_id, made, is_over=False)[0]
     state.conversation.break_off(broken_off, state.sent)
     for each in again:
-        is_answer = state.kind == "live" and each.event.get("type") != COMMENTARY
+        is_answer = state.kind == "live" and not says_first(each.event)
         state.pending.repeat(each._replace(event=repeated_event(last_words)) if is_answer else each)
     return effects

@@ -70,6 +70,11 @@ class Conversation:
         return [item for item in self.items if item.response_id and item.response_id in response_ids]
 
     @property
+    def last_words(self) -> str:
+        """What the user has said last, as far as it is known in words."""
+        return next((item.text for item in reversed(self.items) if item.role == "user"), "")
+
+    @property
     def unanswered_calls(self) -> list[Item]:
         """The calls of functions that responses have made and nobody has given the output of."""
         open_calls = [each.items[-1] for each in made_calls(self.items) if each.output is None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from runner.protocol.effects import Effect, ErrorReported
-from runner.protocol.json_fields import JsonObject, identifier, table, text
+from runner.protocol.json_fields import BadField, JsonObject, table, text
 from runner.protocol.severity import error_for_failure
 
 if TYPE_CHECKING:
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from runner.protocol.state import SessionState
 
 _CALLS: Final = frozenset({"function_call", "mcp_approval_request"})
+_LONGEST_ID: Final = 32
+"""The longest id under which a realtime session takes an item, in characters; such a session may follow."""
 _ENDS: Final = frozenset({"response.completed", "response.failed", "response.incomplete"})
 
 
@@ -42,7 +44,10 @@ def answered_call(state: SessionState, output: JsonObject) -> list[Effect]:
 def _call(state: SessionState, task: Delegated, item: JsonObject) -> None:
     if item.get("type") not in _CALLS:
         return
-    named = item if item.get("id") else {**item, "id": identifier(item, "call_id")}
+    given = state.side.identifier(item, "id")
+    named = item if 0 < len(given) <= _LONGEST_ID else {**item, "id": state.side.identifier(item, "call_id") or given}
+    if not named["id"]:
+        raise BadField("id", "a string")
     call = state.conversation.put({**named, "status": "completed"})
     call.response_id = task.response_id
 
@@ -52,7 +57,8 @@ def _end(state: SessionState, delegation_id: str, kind: str, response: JsonObjec
     usage = state.side.table(response, "usage")
     state.usage.add({**usage, "input_token_details": usage.get("input_tokens_details")}, state.side)
     made = state.conversation.of_responses({task.response_id}) if task.response_id else []
-    effects, goes_on = state.rounds.call(task.response_id, task.request_id, made, is_over=kind == "response.completed")
+    is_over = kind == "response.completed"
+    effects, goes_on = state.rounds.call(task.response_id, task.request_id, made, is_over=is_over, is_delegated=True)
     if not goes_on:
         state.live.delegations.open.pop(delegation_id, None)
         state.live.has_unsaid_result = True

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from runner.protocol.voices import Voice
 
 
+TURN: Final = "turn_"
+"""What the ids of items begin with that are turns of a Live session, which names none."""
 _LOOK_S: Final = 0.1
 """How long audio that is late is waited for before a turn is looked at again, in seconds."""
 
@@ -48,6 +50,7 @@ class Live:
         """When audio last came, by the client's clock, in seconds."""
         self._numbers: count[int] = before._numbers if before else count(1)  # noqa: SLF001  # of the same class
         self._billed_s = 0.0
+        self._left_s: float | None = None
 
     @property
     def is_delegating(self) -> bool:
@@ -70,7 +73,16 @@ class Live:
 
     def new_id(self) -> str:
         """The id of another item, which no connection of the session has used."""
-        return f"turn_{next(self._numbers)}"
+        return f"{TURN}{next(self._numbers)}"
+
+    def leave(self) -> None:
+        """Another connection carries the session from now on; what this one is billed for yet is no part of that."""
+        self._left_s = self._billed_s
+
+    @property
+    def late_s(self) -> float:
+        """How much was billed since another connection carries the session, in seconds."""
+        return 0.0 if self._left_s is None else self._billed_s - self._left_s
 
     def bill(self, seconds: float) -> float:
         """Take in how long the session has lasted on this connection; returns how much of it was not billed yet."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from runner.protocol import history
+from runner.protocol.made_calls import made_calls
+from runner.protocol.typed_text import known_event
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
@@ -40,17 +42,33 @@ class Told(NamedTuple):
 
 
 def told_messages(conversation: Conversation, bounds: History, audio_format: AudioFormat) -> list[Told]:
-    """The newest messages of a conversation that the bounds allow, the oldest first, each as one text."""
+    """The newest messages of a conversation that the bounds allow, the oldest first, each as one text.
+
+    Of a function that was called, what it has answered is one.
+    """
     found = []
-    for event in history.replay(conversation, bounds, audio_format=audio_format):
+    replayed = history.replay(conversation, bounds, audio_format=audio_format)
+    has_calls = any(event["item"]["type"] == "function_call_output" for event in replayed)
+    calls = {each.output: each.items[-1] for each in made_calls(conversation.items)} if has_calls else {}
+    for event in replayed:
         item = event["item"]
-        if item["type"] == "message":
+        known = conversation.by_id[item["id"]]
+        if item["type"] == "function_call_output" and (call := calls.get(known)):
+            text = answered_call_text(call.name, call.text, known.text)
+            content = [{"type": "input_text", "text": text}]
+            found.append(Told(known, {"type": "message", "role": "developer", "content": content}))
+        elif item["type"] == "message":
             text = "".join(part["text"] for part in item["content"])
             role = "developer" if item["role"] == "system" else item["role"]
             content = [{"type": item["content"][0]["type"], "text": text}]
             message = {"type": "message", "role": role, "content": content}
-            found.append(Told(conversation.by_id[item["id"]], message))
+            found.append(Told(known, message))
     return found
+
+
+def answered_call_text(name: str, arguments: str, output: str) -> str:
+    """What a Live session is told of a function that was called before its start, or by another session."""
+    return f"{name} has answered, to {arguments}: {output[:_LONGEST_CONTENT]}"
 
 
 def start_bounds(bounds: History, first: Sequence[JsonObject]) -> History:
@@ -72,12 +90,8 @@ def meanwhile_events(told: Sequence[Told], known: Container[Item]) -> Iterator[J
         for start in range(0, len(line), _LONGEST_CONTENT):
             piece = line[start : start + _LONGEST_CONTENT]
             if content and len(content) + len(piece) > _LONGEST_CONTENT:
-                yield _thinking(content)
+                yield known_event(f"{_MEANWHILE}{content}")
                 content = ""
             content += piece
     if content:
-        yield _thinking(content)
-
-
-def _thinking(content: str) -> JsonObject:
-    return {"type": "session.thinking.append", "content": f"{_MEANWHILE}{content}", "delegation_id": None}
+        yield known_event(f"{_MEANWHILE}{content}")

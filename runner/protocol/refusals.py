@@ -47,7 +47,13 @@ def refuse_doubted(state: SessionState) -> list[Effect]:
 
 
 def refuse_unanswered(state: SessionState, error: RunnerError) -> list[Effect]:
-    """Take it that the oldest request of a Live session will not be answered, for this reason."""
-    if asked := state.pending.refused(state.requested_by, ""):
-        return [ResponseEnded("", "refused", error.code, error, asked.first_id)]
-    return []
+    """Take it that the oldest request of a Live session will not be answered, for this reason.
+
+    Where another endpoint can answer it, it is a request that has failed for good, and is asked there.
+    """
+    if (asked := state.pending.refused(state.requested_by, "")) is None:
+        return []
+    if state.moves_on():
+        state.pending.repeat(asked._replace(failures=state.max_response_retries))
+        return []
+    return [ResponseEnded("", "refused", error.code, error, asked.first_id)]

@@ -42,6 +42,8 @@ class Round:
     has_words: bool
     """Whether the response has said something, too."""
     standing: Standing = "going-on"
+    is_delegated: bool = False
+    """Whether the model behind a Live session has called, whose session asks for its answer by itself."""
 
     @property
     def goes_on(self) -> bool:
@@ -83,7 +85,7 @@ class Rounds:
         return any(each.turn_id == request_id and each.goes_on for each in self.open)
 
     def call(
-        self, response_id: str, request_id: str, made: Sequence[Item], *, is_over: bool
+        self, response_id: str, request_id: str, made: Sequence[Item], *, is_over: bool, is_delegated: bool = False
     ) -> tuple[list[Effect], bool]:
         """A response is over, or will get no further; open a round of the functions that it has called.
 
@@ -92,6 +94,7 @@ class Rounds:
             request_id: The `event_id` under which the client first asked for it; nothing where it did not.
             made: What the response has made.
             is_over: Whether it has ended by itself, so that its calls are to be run.
+            is_delegated: Whether it is one of the model behind a Live session.
 
         Returns:
             What it has called and asked approval for, and whether the turn goes on.
@@ -114,7 +117,7 @@ class Rounds:
         turn_id, number = self._turns.pop(request_id, (request_id, 0))
         standing: Standing = "interrupted" if not is_over else "going-on" if number < self.most else "spent"
         has_words = any(each.type == "message" and (each.text or each.audio_characters) for each in made)
-        self.open.append(Round(response_id, turn_id, number + 1, run, answered, has_words, standing))
+        self.open.append(Round(response_id, turn_id, number + 1, run, answered, has_words, standing, is_delegated))
         return effects, standing == "going-on"
 
     def begin(self) -> list[Round]:

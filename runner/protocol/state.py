@@ -276,7 +276,7 @@ class SessionState:
                 self.live.delegations.continued.append(event_id)
             case _ if self.kind == "live" and asks_for_speech(event):
                 asked = {key: event[key] for key in event if key != "event_id"}
-                self.pending.ask(event_id, "response", asked, at_s=at_s)
+                self.pending.ask(event_id, "response", asked, at_s=at_s, turn_id=self.rounds.turn_of(event_id))
                 if typed := typed_item(event, self.live.new_id()):
                     self.conversation.expect(typed, None, event_id)
             case _:

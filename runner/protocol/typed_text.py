@@ -37,9 +37,19 @@ def opening_prompt(content: str) -> str:
     return content.removeprefix(_OPENING) if content.startswith(_OPENING) else ""
 
 
+def says_first(event: JsonObject) -> bool:
+    """Whether a client event asks for something to be said that answers nobody."""
+    return event.get("type") == COMMENTARY or bool(opening_prompt(str(event.get("content"))))
+
+
 def told_event(instruction: str) -> JsonObject:
     """The client event by which a Live session is told something by its developer."""
     return {"type": INSTRUCTIONS, "content": instruction, "delegation_id": None}
+
+
+def known_event(text: str) -> JsonObject:
+    """The client event by which a Live session learns something without saying it."""
+    return {"type": THINKING, "content": text, "delegation_id": None}
 
 
 def spoken_event(text: str, event_id: str) -> JsonObject:

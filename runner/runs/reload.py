@@ -141,8 +141,9 @@ class _SessionReload:
         fallback = self.run.whereabouts.fallback
         if fallback is None:
             return self.run.profile, self._profile
+        name = str(self.run.context["profile"])
         other = next((each.profile for each in self._fallbacks if each.name == fallback.name), None)
-        return fallback.profile, taken_over(self._profile, other).profile if other else self._profile
+        return fallback.profile, taken_over(self._profile, other, name=name).profile if other else self._profile
 
     def close(self) -> None:
         """Close what was opened, unless the session has it by now."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from runner.profile.keys import Key, dotted, leaves
+from runner.protocol.bridge import with_tools
 from runner.protocol.session_update import session_update
-from runner.session.offered_tools import with_tools
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -93,6 +93,8 @@ def reload_plan(old: Profile, new: Profile, wanted: JsonObject, tools: Sequence[
     """
     before, asked = session_update(old)["session"], session_update(new)["session"]
     is_by_connection = any(_is_below(key, _BY_CONNECTION) for key in changed_keys(old, new))
+    # What carries the session may be a fallback, whose profile runs another kind of session now.
+    is_by_connection |= old.session.type != new.session.type
     if new.session.type == "live":
         # Next to nothing of a Live session can be changed, and its history is no setting.
         asked = with_tools(asked, tools) if tools else asked

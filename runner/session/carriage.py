@@ -8,14 +8,17 @@ from time import time
 from typing import TYPE_CHECKING, ClassVar
 
 from runner.connect.changes import Changes
-from runner.errors import IllegalEvent, RunnerError
+from runner.errors import IllegalEvent, ProtocolError, RunnerError
+from runner.protocol.bridge import bridge_retries
 from runner.protocol.effects import SessionEnded
 from runner.protocol.state import SessionState
 from runner.session.spending import Spending
 from runner.session.update import Update
 
 if TYPE_CHECKING:
+    from runner.api.session_types import SessionType
     from runner.protocol.effects import Effect
+    from runner.protocol.json_fields import JsonObject
     from runner.session.link import Link
     from runner.session.provider import Provider
     from runner.session.providers import Providers
@@ -98,6 +101,8 @@ class Carriage:
         self.provider: Provider | None = None
         self.providers: Providers | None = None
         self.spending = Spending()
+        self.earlier: dict[SessionType, tuple[JsonObject, Provider]] = {}
+        """What was wanted last of providers of each kind of session that the present one is not, and of which."""
         self._first_unanswered: RunnerError | None = None
         self._is_playing: Callable[[], bool] = bool
         self._moved = moved
@@ -171,6 +176,7 @@ class Carriage:
         """Let the readers hear of the first connection from its beginning, before it carries the session."""
         if not self.epoch:
             link.state.inherit_retries(self.state)
+            self._bridge(link)
             self.state = link.state
             link.read_by(self._readers)
 
@@ -188,6 +194,11 @@ class Carriage:
             return False
         is_elsewhere = bool(self.provider and link.provider and not link.provider.is_where(self.provider))
         link.state.inherit_retries(self.state, is_elsewhere=is_elsewhere)
+        self._bridge(link)
+        if self.state is not link.state:
+            self.state.live.leave()
+        if self.provider and self.provider.kind != link.state.kind:
+            self.earlier[self.provider.kind] = self.state.configuration.wanted, self.provider
         self.state = link.state
         if link.provider is not None:
             self.provider = link.provider
@@ -201,6 +212,11 @@ class Carriage:
         link.read_by(self._readers)
         self.changes.notify()
         return True
+
+    def _bridge(self, link: Link) -> None:
+        """Have what is to be retried asked in the words of a connection's kind of session, or given up."""
+        if bridge_retries(link.state):
+            self.give_up(ProtocolError(f"a {link.state.kind} session cannot be asked for what another kind was"))
 
     def go_by(self, providers: Providers) -> None:
         """Take it that these can carry the session from now on: the one that does is among them by its name."""

@@ -12,6 +12,7 @@ import anyio.abc
 from runner import logs
 from runner.connect.loop_clock import loop_clock
 from runner.errors import EndpointUnreachable, RunnerError, failed_attempt
+from runner.protocol.bridge import with_tools
 from runner.protocol.configuration import Configuration
 from runner.protocol.preview import from_preview, to_preview
 from runner.protocol.rate_limits import RateLimits
@@ -20,8 +21,7 @@ from runner.session.drift_report import DriftReport
 from runner.session.forks import Forks
 from runner.session.link import Link
 from runner.session.live_replay import first_event
-from runner.session.offered_tools import with_tools
-from runner.session.providers import rebased
+from runner.session.rebasing import rebased
 from runner.settings.endpoint import AzureEndpoint, LocalEndpoint
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ class Dialer:
         """What is asked for by now of a connection that is to take over."""
         if link.renewal and link.renewal.asked is not None:
             return link.renewal.asked
-        return rebased(self._carriage.state.configuration.wanted, self._carriage.provider, link.provider)
+        return self._rebased(self._carriage.state.configuration.wanted, link.provider)
 
     def _renewed(self, renewal: Renewal) -> Providers:
         if self._next is None or self._next[0] is not renewal:
@@ -243,6 +243,7 @@ class Dialer:
             finally:
                 with anyio.move_on_after(_FAREWELL_S, shield=True):
                     await link.close()
+                carriage.spending.add_late(provider.name, state.live.late_s)
 
     async def _prepare(self, link: Link, provider: Provider) -> None:
         """Configure a connection and replay the history on it."""
@@ -264,9 +265,13 @@ class Dialer:
         """What a connection is first asked for: what the endpoint has granted so far, or the profile's session."""
         granted = self._carriage.state.configuration.asked if self._carriage.epoch else {}
         if granted:
-            return rebased(granted, self._carriage.provider, provider)
+            return self._rebased(granted, provider)
         tools = await self._tools() if self._tools else []
         return with_tools(provider.asked, tools) if tools else provider.asked
+
+    def _rebased(self, wanted: JsonObject, provider: Provider | None) -> JsonObject:
+        earlier = self._carriage.earlier.get(provider.kind) if provider else None
+        return rebased(wanted, self._carriage.provider, provider, earlier)
 
     def _state(self, provider: Provider) -> SessionState:
         profile = provider.profile
@@ -280,6 +285,7 @@ class Dialer:
         )
         if not provider.is_where(self._carriage.provider):
             state.rate_limits = RateLimits(state.side)
+            state.live.silence_s = 0.0
         return state
 
 

@@ -60,7 +60,8 @@ class Filler:
                 with anyio.move_on_after(_LOOK_S):
                     await self._carriage.changes.next()
             await anyio.sleep(after_ms / 1000)
-        if not round_.goes_on:
+        if not round_.goes_on or self._carriage.state.kind == "live":
+            # A Live session speaks by itself meanwhile.
             return
         self._is_due = False
         self._carriage.state.rounds.fillers += 1

@@ -123,12 +123,16 @@ class Greeter:
 
     async def _unmute(self) -> None:
         self._is_muted = False
-        await self._session.send({"type": "session.input_audio.unmute"})
+        if self._carriage.state.kind == "live":
+            await self._session.send({"type": "session.input_audio.unmute"})
 
     async def _release(self) -> None:
         """Let turn detection be as it was, and have answered what was said into a greeting that had waited."""
         if self._is_muted and not self._carriage.is_over:
             await self._unmute()
+        if self._held:
+            # Turn detection is that of a realtime session, which may be carried on as a Live one meanwhile.
+            await self._until(lambda: self._carriage.state.kind != "live")
         if not self._held or self._carriage.is_over:
             return
         if self._settings.after != "ready" and self._turns > 1:

@@ -111,7 +111,7 @@ class HangUp:
         if self._since_s is None or self.is_due:
             return
         state = self._carriage.state
-        if state.live.is_delegating or "assistant" in state.live.voices:
+        if state.live.is_delegating or "assistant" in state.live.voices or (state.kind != "live" and state.busy):
             self._since_s = state.clock()
         elif (self._has_spoken and not state.live.has_unsaid_result) or state.clock() - self._since_s >= _UNSAID_S:
             self._fall_due()

@@ -43,21 +43,6 @@ def laid_over(profile: Profile, offered: Sequence[JsonObject]) -> list[JsonObjec
     return [*(each for each in by_hand if each.get("name", "") not in names), *offered]
 
 
-def change_of_tools(profile: Profile, tools: Sequence[JsonObject]) -> JsonObject:
-    """The session object of the `session.update` that offers these tools."""
-    if isinstance(profile.session, LiveSettings):
-        return {"delegation": {"type": "responses", "responses": {"tools": [*tools]}}}
-    return {"type": "realtime", "tools": [*tools]}
-
-
-def with_tools(asked: JsonObject, tools: Sequence[JsonObject]) -> JsonObject:
-    """A session object that also offers these tools; of a Live session, its backend does."""
-    if not isinstance(delegation := asked.get("delegation"), dict):
-        return {**asked, "tools": [*tools]}
-    backend = {**delegation.get("responses", {}), "tools": [*tools]}
-    return {**asked, "delegation": {**delegation, "responses": backend}}
-
-
 def _in_session(profile: Profile) -> Sequence[ApiObject]:
     session = profile.session
     if isinstance(session, RealtimeSettings):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from runner.profile.load import LoadedProfile
     from runner.profile.session_source import Fallback
     from runner.session.approvals import Approve
-    from runner.session.carriage import Moved
+    from runner.session.carriage import Moved, Place
     from runner.session.delegated_tasks import Delegate
     from runner.session.greeting_audio import GreetingAudio
     from runner.session.hang_up import HangUp
@@ -113,6 +113,7 @@ async def kept_session(
     """
     profile = source.profile
     audio = await _greeting_audio(profile.greeting)
+    moved = _followed(moved, lambda: _keep_speaking(carriage, outbox, tasks))
     carriage = Carriage(anyio.current_time(), readers, moved)
     outbox = Outbox(carriage, max_audio_age_s=profile.run.reconnect.max_audio_age_s)
     async with _resumption(state, profile) as resumption, body_task_group() as tasks:
@@ -132,8 +133,6 @@ async def kept_session(
         try:
             await tools.open_beside(keeper.open)
             tasks.start_soon(keeper.run)
-            if profile.session.type == "live":
-                _keep_speaking(carriage, outbox, tasks)
             if delegate:
                 await delegate.ready()
             if resumption:
@@ -159,8 +158,22 @@ async def kept_session(
                 await session.aclose()
 
 
+def _followed(moved: Moved | None, keep_speaking: Callable[[], None]) -> Moved:
+    """Follow where a session is, which a Live session carries from its beginning or after a while."""
+
+    def follow(place: Place) -> None:
+        if place.link is not None and place.link.state.kind == "live":
+            keep_speaking()
+        if moved:
+            moved(place)
+
+    return follow
+
+
 def _keep_speaking(carriage: Carriage, outbox: Outbox, tasks: anyio.abc.TaskGroup) -> None:
-    """Keep the audio of a Live session going, and end its turns by the clock."""
+    """Keep the audio of a session going, and end its turns by the clock, whenever it is a Live session."""
+    if outbox.steady is not None:
+        return
     from runner.session.steady_stream import SteadyStream
     from runner.session.turn_clock import TurnClock
 

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import anyio.lowlevel
 
+from runner import logs
+from runner.api.session_types import TALKING
 from runner.errors import IllegalEvent
+from runner.protocol.bridge import bridged
 from runner.session.carriage import Between
 from runner.session.client_event import append_event, appended_audio, plain_event
 from runner.session.forks import AUDIO_AGE_S
@@ -15,9 +18,10 @@ from runner.session.link import NotSent
 from runner.session.waiting_audio import WaitingAudio
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from runner.api.client_events import ClientEventBase
+    from runner.api.session_types import SessionType
     from runner.protocol.json_fields import JsonObject
     from runner.session.carriage import Carriage
     from runner.session.link import Link
@@ -69,21 +73,25 @@ class Outbox:
             event_id: str = self._carriage.state.identified(plain_event(event))["event_id"]
             self._keep(audio, event_id)
         else:
-            (event_id,) = await self._transmit(event)
+            event_id = (await self._transmit(event))[-1]
         if audio:
             self._report(audio)
         if must_wait:
             await anyio.lowlevel.checkpoint()
         return event_id
 
-    async def ask(self, *events: Mapping[str, Any] | ClientEventBase) -> list[str]:
+    async def ask(self, *events: Mapping[str, Any] | ClientEventBase, made_for: SessionType | None = None) -> list[str]:
         """Send client events once a new turn may begin, right after each other; returns their ids.
+
+        Args:
+            events: The events.
+            made_for: The kind of session that they are for, by default that of the session now.
 
         Raises:
             IllegalEvent: The session's state does not allow one of them, or the session is being drained.
             RunnerError: The session has ended.
         """
-        return await self._transmit(*events, when_free=True)
+        return await self._transmit(*events, when_free=True, made_for=made_for)
 
     async def go_on(self, event: JsonObject, is_wanted: Callable[[], bool]) -> None:
         """Send a `response.create` that continues a turn, also in a session that is being drained.
@@ -91,8 +99,9 @@ class Outbox:
         It waits until no response is asked for or in flight and the user does not speak; what is wanted no longer by
         then is not sent. Raises as `ask` does.
         """
+        made_for = self._carriage.state.kind
         while is_wanted():
-            link, state = await self._any_link(), self._carriage.state
+            link, state = await self.any_link(), self._carriage.state
             if self._carriage.is_held or state.pending.busy or state.pending.turn != "none":
                 await self._carriage.changes.next()
             elif (wait_s := state.rate_limits.wait_s(anyio.current_time())) > 0:
@@ -100,7 +109,7 @@ class Outbox:
                     await self._carriage.changes.next()
             elif is_wanted():
                 try:
-                    await link.send(event)
+                    await _put(link, [event], made_for)
                 except NotSent:
                     await self._replaced(link)
                 except IllegalEvent:
@@ -162,11 +171,17 @@ class Outbox:
         for read in self._input_readers:
             read(audio)
 
-    async def _transmit(self, *events: Mapping[str, Any] | ClientEventBase, when_free: bool = False) -> list[str]:
+    async def _transmit(
+        self,
+        *events: Mapping[str, Any] | ClientEventBase,
+        when_free: bool = False,
+        made_for: SessionType | None = None,
+    ) -> list[str]:
+        made_for = made_for or self._carriage.state.kind
         while True:
-            link = await self._free_link() if when_free else await self._any_link()
+            link = await self._free_link() if when_free else await self.any_link()
             try:
-                return await link.send(*events)
+                return await _put(link, events, made_for)
             except NotSent:
                 await self._replaced(link)
 
@@ -176,7 +191,7 @@ class Outbox:
         while self._carriage.link is link:
             await self._carriage.changes.next()
 
-    async def _any_link(self) -> Link:
+    async def any_link(self) -> Link:
         """The connection that carries the session and has got the audio that waited for it."""
         while True:
             self._carriage.check()
@@ -191,7 +206,7 @@ class Outbox:
                 self._carriage.check()
                 msg = "the session is being drained and takes no more questions"
                 raise IllegalEvent(msg)
-            link = await self._any_link()
+            link = await self.any_link()
             if self._carriage.is_held or self._carriage.state.busy:
                 await self._carriage.changes.next()
             elif (wait_s := self._carriage.state.rate_limits.wait_s(anyio.current_time())) > 0:
@@ -199,3 +214,16 @@ class Outbox:
                     await self._carriage.changes.next()
             else:
                 return link
+
+
+async def _put(link: Link, events: Sequence[Mapping[str, Any] | ClientEventBase], made_for: SessionType) -> list[str]:
+    """Send events that were made for one kind of session, in the words of the connection's kind."""
+    if made_for == link.state.kind or link.state.kind not in TALKING:
+        return await link.send(*events)
+    plain = [link.state.identified(plain_event(each)) for each in events]
+    others = bridged(plain, link.state)
+    if others:
+        await link.send(*others)
+    else:
+        logs.logger().info("event_left_out", types=[each["type"] for each in plain], session_type=link.state.kind)
+    return [each["event_id"] for each in plain]

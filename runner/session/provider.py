@@ -10,6 +10,7 @@ from runner.session.backoff import Backoff
 from runner.session.connector import Connector
 
 if TYPE_CHECKING:
+    from runner.api.session_types import SessionType
     from runner.errors import RunnerError
     from runner.protocol.json_fields import JsonObject
     from runner.settings.profile import Profile
@@ -55,6 +56,11 @@ class Provider:
         if self._asked is None:
             self._asked = session_update(self.profile)["session"]
         return self._asked
+
+    @property
+    def kind(self) -> SessionType:
+        """The kind of its sessions."""
+        return self.profile.session.type
 
     @property
     def is_vain(self) -> bool:

@@ -13,11 +13,10 @@ from runner.profile.session_source import SessionProfile
 from runner.session.provider import Provider
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from runner.errors import RunnerError
     from runner.profile.session_source import Fallback
-    from runner.protocol.json_fields import JsonObject
     from runner.session.link import Link
     from runner.settings.limits import Prices
     from runner.settings.profile import Profile
@@ -50,7 +49,8 @@ class Providers:
             from runner.profile.takeover import taken_over
 
             self._all += [
-                Provider(each.name, taken_over(profile, each.profile).profile, is_fallback=True) for each in fallbacks
+                Provider(each.name, taken_over(profile, each.profile, name=name).profile, is_fallback=True)
+                for each in fallbacks
             ]
 
     def renewed(self, profile: Profile, fallbacks: Sequence[Fallback] | None) -> Providers:
@@ -173,48 +173,3 @@ def keeps_failing(link: Link) -> bool:
     """Whether a response has failed on this connection more often than it is retried."""
     state = link.state
     return any(each.failures > state.max_response_retries for each in state.retries)
-
-
-def rebased(wanted: JsonObject, before: Provider | None, after: Provider | None) -> JsonObject:
-    """The session object for another provider: what the profiles say differently there, and all else as it is wanted.
-
-    Args:
-        wanted: What is asked for by now, of the provider before.
-        before: The provider before.
-        after: The other one.
-    """
-    if before is None or after is None or before is after:
-        return wanted
-    here, there = (dict(_fields(each.asked)) for each in (before, after))
-    result = wanted
-    for key in here.keys() - there.keys():
-        result = _without(result, key)
-    for key, value in there.items():
-        if key not in here or here[key] != value:
-            result = _with(result, key, value)
-    return result
-
-
-def _fields(table: JsonObject, key: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
-    """Every field of a session object that is no object itself."""
-    for name, value in table.items():
-        if isinstance(value, dict):
-            yield from _fields(value, (*key, name))
-        else:
-            yield (*key, name), value
-
-
-def _with(table: JsonObject, key: tuple[str, ...], value: object) -> JsonObject:
-    name, below, inner = key[0], key[1:], table.get(key[0])
-    return {**table, name: _with(inner if isinstance(inner, dict) else {}, below, value) if below else value}
-
-
-def _without(table: JsonObject, key: tuple[str, ...]) -> JsonObject:
-    """The object without a field, and without the objects that held nothing else."""
-    name, below, inner = key[0], key[1:], table.get(key[0])
-    if not below:
-        return {each: value for each, value in table.items() if each != name}
-    if not isinstance(inner, dict):
-        return table
-    rest = _without(inner, below)
-    return {**_without(table, (name,)), **({name: rest} if rest else {})}

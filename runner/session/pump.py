@@ -132,9 +132,11 @@ class Pump:
             self._bring_about(effects)
 
     def refuse_unanswered(self, error: RunnerError) -> None:
-        """Take it that the oldest request of a Live session will not be answered, for this reason."""
+        """Take it that the oldest request of a Live session will not be answered, for this reason, but elsewhere."""
         if effects := refuse_unanswered(self._state, error):
             self._bring_about(effects)
+        else:
+            self._changes.notify()
 
     def end_silent_turns(self) -> None:
         """End the turns of a Live session after which nothing has come for as long as a pause."""

@@ -62,10 +62,11 @@ class Questions:
 
     async def send_in_turn(self, *events: Mapping[str, Any]) -> None:
         """Send client events that ask for a response, right after each other, once all asked for before are over."""
+        made_for = self._carriage.state.kind
         async with self._turn:
             if self._tools is not None:
                 await self._tools.settled()
-            await self._outbox.ask(*events)
+            await self._outbox.ask(*events, made_for=made_for)
 
     def cancel(self, request_ids: Iterable[str]) -> None:
         """Wait no longer for the answers to these requests, which will not be asked for again."""

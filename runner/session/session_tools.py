@@ -11,8 +11,9 @@ import anyio
 import anyio.abc
 
 from runner.errors import IllegalEvent, RunnerError
+from runner.protocol.bridge import change_of_tools
 from runner.session.approvals import Approvals
-from runner.session.offered_tools import can_call, change_of_tools, has_tools, laid_over, named_by_hand
+from runner.session.offered_tools import can_call, has_tools, laid_over, named_by_hand
 
 if TYPE_CHECKING:
     from runner.protocol.json_fields import JsonObject
@@ -204,7 +205,8 @@ class SessionTools:
         """Wait until the endpoint has been told of every tool that is offered."""
         while self._toolbox is not None and (wanted := self.definitions()) != self._offered:
             self._offered = wanted
-            await self._outbox.send({"type": "session.update", "session": change_of_tools(self._profile, wanted)})
+            change = change_of_tools(self._carriage.state.kind, wanted)
+            await self._outbox.send({"type": "session.update", "session": change})
 
     def interrupt(self, responses: Collection[str] | None = None) -> None:
         """Withdraw the calls of these responses, or all, that have not begun; their turns do not go on."""
@@ -220,7 +222,6 @@ class SessionTools:
         """The toolbox and the functions of the host program, with the loop that runs them."""
         if self._toolbox is None or self._host is None:
             from runner.session.call_ledger import CallLedger
-            from runner.session.delegated_tool_loop import DelegatedToolLoop
             from runner.session.filler import Filler
             from runner.session.hang_up import HangUp
             from runner.session.host_tools import HostTools
@@ -235,8 +236,7 @@ class SessionTools:
                 self._declared = DeclaredSources(self._profile, shared=self._shared)
                 declared = self._declared.sources
             self._toolbox = Toolbox(self._ordered(self._profile, declared))
-            loop_class = DelegatedToolLoop if self._profile.session.type == "live" else ToolLoop
-            self._loop = loop_class(
+            self._loop = ToolLoop(
                 self._profile.run.tools,
                 self._toolbox,
                 self._carriage,

@@ -43,6 +43,13 @@ class Spending:
             self._counted = replace(usage)
         self._provider = provider
 
+    def add_late(self, provider: str, live_s: float) -> None:
+        """Count for this provider a time that was billed after another one has taken over, in seconds."""
+        if live_s and provider != self._provider and provider in self._before:
+            before = self._before[provider]
+            self._before[provider] = replace(before, live_s=before.live_s + live_s)
+            self._counted.live_s += live_s
+
     def of(self, usage: Usage) -> dict[str, Usage]:
         """What each provider was used for, where this is what the session has used."""
         used, past = usage.since(self._counted), self._before.get(self._provider)

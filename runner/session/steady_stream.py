@@ -48,7 +48,9 @@ class SteadyStream:
         """Wakes who fills the stream when something has to be filled, None while nobody sleeps."""
 
     async def room(self, size_bytes: int) -> None:
-        """Wait until audio of this size may be sent, and count it as sent."""
+        """Wait until audio of this size may be sent to a Live session, and count it as sent."""
+        if self._carriage.state.kind != "live":
+            return
         duration_s = self._carriage.state.configuration.input_format.seconds(size_bytes)
         while (ahead_s := self._until_s - (now_s := self._clock()) - AHEAD_S) > 0:  # noqa: ASYNC110  # time alone changes it
             await anyio.sleep(ahead_s)
@@ -62,7 +64,7 @@ class SteadyStream:
         carriage = self._carriage
         while not carriage.is_over:
             link = carriage.link
-            if link is None or link.pump.is_over or link.state.closing.is_asked:
+            if link is None or link.pump.is_over or link.state.closing.is_asked or link.state.kind != "live":
                 await carriage.changes.next()
                 continue
             now_s = self._clock()

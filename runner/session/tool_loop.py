@@ -16,6 +16,7 @@ from runner.errors import RunnerError
 from runner.protocol.effects import ResponseEnded, ResponseStarted, SpeechStarted
 from runner.protocol.rounds import CallFacts
 from runner.session.approvals import ApprovalAnswer, ApprovalRequest
+from runner.session.delegated_rounds import DelegatedRounds
 from runner.session.filler import filler_of
 from runner.session.turn_continuation import TurnContinuation
 from runner.session.withdrawals import Withdrawals
@@ -87,6 +88,7 @@ class ToolLoop:
         self._filler = filler
         self._hang_up = hang_up
         self._continuation = TurnContinuation(carriage, outbox, filler=filler, hang_up=hang_up)
+        self._delegated = DelegatedRounds(carriage, outbox, hang_up, lambda: self._continuation.started)
         self._refresh = refresh
         self._called = called
         self._ledger = ledger
@@ -165,6 +167,7 @@ class ToolLoop:
         """One round, from its calls to the request that continues the turn; it stays open where the session ends."""
         logs.bind(session_id=self._carriage.id)
         is_left = False
+        self._delegated.begin(round_)
         try:
             after_ms, words = self._filler_of(round_)
             async with anyio.create_task_group() as meanwhile:
@@ -181,15 +184,25 @@ class ToolLoop:
             # The session has ended, and says why itself.
             logs.logger().debug("round_left", error=str(raised.exceptions[0]))
             is_left = self._carriage.is_over
+        finally:
+            self._delegated.end(round_)
         if not is_left:
             self._carriage.state.rounds.end(round_)
             self._carriage.changes.notify()
 
+    @property
+    def _is_live(self) -> bool:
+        return self._carriage.state.kind == "live"
+
     async def _go_on(self, round_: Round) -> None:
         """Have the turn of a round go on."""
-        await self._continuation.go_on(round_, self._settings.max_rounds)
+        side = self._delegated if self._is_live else self._continuation
+        await side.go_on(round_, self._settings.max_rounds)
 
     def _filler_of(self, round_: Round) -> tuple[int | None, str]:
+        if self._is_live:
+            # The model speaks by itself meanwhile.
+            return None, ""
         found = [tool.settings for each in round_.calls if (tool := self._toolbox.find(each.name))]
         return filler_of(found, self._settings, self._carriage.state.effective)
 
@@ -217,8 +230,11 @@ class ToolLoop:
 
     async def _give(self, round_: Round, item: JsonObject, call: FunctionCalled | None = None) -> None:
         """Give the conversation the output of a call, or the answer to a question for approval."""
-        del round_, call
-        await self._outbox.send({"type": "conversation.item.create", "item": item})
+        link = await self._outbox.any_link()
+        if link.state.kind == "live":
+            await self._delegated.give(round_, item, call)
+        else:
+            await self._outbox.send({"type": "conversation.item.create", "item": item})
 
     async def _approve(self, round_: Round, asked: ApprovalAsked) -> None:
         """Answer whether the endpoint may call a server; a next connection would know nothing of the question."""

@@ -21,6 +21,13 @@ CUSTOM = 'version = 1\n[endpoint]\nkind = "custom"\nbase_url = "https://west.con
 WEST = CUSTOM + '[model]\nname = "gpt-realtime"\n'
 
 
+LIVE = OPENAI.replace("gpt-realtime-2", "gpt-live-1.1") + '[session]\ntype = "live"\n'
+CLIENT = LIVE + '[delegate]\nrun = { kind = "command", argv = ["true"] }\n'
+RESPONSES = 'type = "responses"\nresponses = { model = "gpt-5.2", instructions = "Find {{what}}." }\n'
+BACKEND = f"{LIVE}[session.delegation]\n{RESPONSES}"
+TOOL = '[[tools]]\nname = "order"\ndescription = "Looks an order up."\nrun = { kind = "command", argv = ["true"] }\n'
+
+
 def falls_back_on(*names: str, table: str = "") -> str:
     """A profile with these fallbacks."""
     return f"{OPENAI}[run]\nfallback = [{', '.join(map(repr, names))}]\n{table}"
@@ -84,6 +91,73 @@ def test_what_cannot_take_over_refuses_the_profile(
     found = next(each for each in raised.value.problems if each.code == code)
     assert (found.file, found.line, found.key) == ("p.toml", 7, f"run.fallback.{len(names) - 1}")
     assert problem in found.problem
+
+
+@pytest.mark.parametrize(
+    ("table", "file", "problem"),
+    [
+        (TOOL, CLIENT, "tools: a Live model calls no tools itself; write [session.delegation] with type"),
+        (
+            '[session]\ntools = [{ type = "function", name = "order" }]\n[input]\nkind = "none"\n',
+            CLIENT,
+            "session.tools: a Live model calls no tools itself; write [session.delegation] with type",
+        ),
+        (
+            "",
+            BACKEND + '[session.audio]\nformat = { type = "audio/pcmu", rate = 8000 }\n',
+            "session.audio.format: it is audio/pcmu at 8000 Hz, and the input of this session is audio/pcm at 24000 Hz",
+        ),
+        (
+            '[input]\nkind = "stdin"\nformat = "events"\n',
+            BACKEND,
+            "input.format: the client events that come in are those of a realtime session",
+        ),
+        (
+            '[greeting]\ntext = "Hello"\nafter = "user-audio"\n[input]\nkind = "microphone"\n',
+            BACKEND,
+            "greeting.after: ",
+        ),
+    ],
+)
+def test_what_another_kind_of_session_cannot_carry_refuses_the_profile(
+    write: Write, problems_of: Problems, table: str, file: str, problem: str
+) -> None:
+    """Offline, with what to do about it."""
+    write("west.toml", file.replace("{{what}}", "it"))
+    assert any(f"west cannot take over: {problem}" in each for each in problems_of(falls_back_on("west", table=table)))
+
+
+def test_a_live_session_takes_over_with_our_words_and_tools(write: Write, load: Load) -> None:
+    """And a realtime one; all else of `[session]` is as the other profile says, with our values in its texts."""
+    live = BACKEND.replace("[session.delegation]", 'instructions = "Mine."\n[session.delegation]')
+    write("west.toml", live + '[variables]\nwhat = { default = "nothing" }\n')
+    table = f'[session]\ninstructions = "Be brief."\n[variables]\nwhat = {{ default = "{{{{date}}}}" }}\n{TOOL}'
+    loaded = load(falls_back_on("west", table=table))
+    assert _asked(loaded, 0) == {
+        "model": "gpt-live-1.1",
+        "instructions": "Be brief.",
+        "delegation": {"type": "responses", "responses": {"model": "gpt-5.2", "instructions": "Find {{date}}."}},
+    }
+
+    tools = 'tools = [{ type = "web_search" }, { type = "function", name = "order" }]'
+    own = BACKEND.replace('"Find {{what}}."', f'"Find it.", {tools}').replace(
+        "[session.d", 'instructions = "Be kind."\n[session.d'
+    )
+    write("east.toml", OPENAI + '[session]\ninstructions = "Mine."\nreasoning = { effort = "low" }\n')
+    loaded = load(own + '[input]\nkind = "none"\n[run]\nfallback = ["east"]\n')
+    assert _asked(loaded, 0) == {
+        "type": "realtime",
+        "instructions": "Be kind.",
+        "reasoning": {"effort": "low"},
+        "tools": [{"type": "function", "name": "order"}],
+    }
+    backend = "session.delegation.responses"
+    heard, *rest = [each.problem for each in loaded.warnings if each.code == "fallback-lacks"]
+    assert heard.startswith("east does without session.audio.input.transcription: what is said there is not written")
+    assert rest == [
+        f"east does without {backend}.instructions: a realtime model calls the tools itself",
+        f"east does without {backend}.tools.0: a realtime model has no web_search",
+    ]
 
 
 def test_a_limit_on_money_takes_prices_of_all(write: Write, problems_of: Problems) -> None:

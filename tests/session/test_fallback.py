@@ -1,184 +1,25 @@
 """Sessions that other profiles carry on where their own fails: real sockets, and a clock that jumps over the waits."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
-from websockets.http11 import Request, Response
 
 from runner.errors import AccessRefused
-from runner.profile.session_source import Fallback, SessionProfile
-from runner.protocol.effects import TurnEnded
-from runner.session.opening import kept_session
-from runner.session.session import Session
 from runner.session.state_place import StatePlace
-from runner.session.update import Update
-from runner.settings.profile import ModelSettings, Profile
-from tests.helpers.endpoint_scripts import confirm, conversation, logged, persistent, reached, told
-from tests.helpers.log_capture import captured_log
-from tests.helpers.peer import Peer, refusal, serving
+from tests.helpers.endpoint_scripts import conversation, logged, told
+from tests.helpers.failing_endpoints import AFTER_S, Endpoint, kept
+from tests.helpers.peer import Peer
 from tests.helpers.virtual_time import Backend, virtual_time
 
 pytestmark = pytest.mark.anyio
-
-COOLDOWN_S = 30.0
-AFTER_S = 5.0
-MESSAGE = {"type": "server_error", "code": "server_error", "message": "no"}
 
 
 @pytest.fixture
 def anyio_backend() -> Backend:
     """Trio, whose clock goes on while everybody waits."""
     return virtual_time("trio")
-
-
-@dataclass
-class Endpoint:
-    """A server that answers each question with its own name, and fails as a test says.
-
-    Attributes:
-        name: What it answers with.
-        faults: How it fails, by the question at which it does.
-        status: The HTTP status by which it refuses connections, 0 while it takes them.
-        is_silent: Whether it takes connections and says nothing on them.
-        model: What it runs.
-        price: What a million tokens of its answers cost.
-        failures: How many responses have failed.
-        peers: Its connections so far.
-    """
-
-    name: str
-    faults: dict[str, str] = field(default_factory=dict)
-    status: int = 0
-    is_silent: bool = False
-    model: str = "test"
-    price: float = 1.0
-    failures: int = 0
-    peers: list[Peer] = field(default_factory=list)
-    port: int = 0
-
-    def profile(self, *, run: dict[str, Any], **tables: Any) -> Profile:
-        """The profile of a session at this endpoint."""
-        run = {**run, "limits": {"prices": {"output_text": self.price}}}
-        profile = persistent(self.port, **run, **tables)
-        return profile.model_copy(update={"model": ModelSettings(name=self.model)})
-
-    def door(self, _request: Request) -> Response | None:
-        """Refuse a connection, or take it."""
-        return refusal(self.status) if self.status else None
-
-    async def serve(self, peer: Peer) -> None:
-        """Greet, confirm everything, and answer or fail."""
-        if self.is_silent:
-            await peer.to_the_end()
-            return
-        await peer.greet()
-        question = ""
-        while (event := await peer.event()) is not None:
-            if event["type"] == "conversation.item.create" and event["item"]["role"] == "user":
-                question = event["item"]["content"][0]["text"]
-            if event["type"] != "response.create":
-                await confirm(peer, event)
-                continue
-            fault = self.faults.get(question, "")
-            if await self._failed(peer, question, fault):
-                return
-
-    async def _failed(self, peer: Peer, question: str, fault: str) -> bool:
-        """Answer a question, unless a fault is in its way; returns whether the connection is over."""
-        ids: dict[str, Any] = {"response_id": f"resp_{self.name}_{question}", "item_id": f"{self.name}_{question}"}
-        usage = {"input_tokens": 10, "output_tokens": 2}
-        match fault:
-            case "closes":
-                limit = {"name": "tokens", "limit": 100, "remaining": 0, "reset_seconds": 200.0}
-                await peer.send({"type": "rate_limits.updated", "rate_limits": [limit]})
-                await peer.answer("half ", "an answ", end=False, **ids)
-                await peer.close(4003, "access denied")
-                return True
-            case "goes":
-                await peer.answer("half ", "an answ", end=False, **ids)
-                self.status = 503
-                return True
-            case "fails" | "fails thrice" | "is spent":
-                error = {**MESSAGE, "code": "insufficient_quota"} if fault == "is spent" else MESSAGE
-                self.failures += 1
-                if fault == "fails thrice" and self.failures == 3:
-                    del self.faults[question]
-                details = {"type": "failed", "error": error}
-                response = {"id": f"resp_{len(peer.received)}", "status": "failed", "status_details": details}
-                await peer.send({"type": "response.created", "response": {"id": response["id"]}})
-                await peer.send({"type": "response.done", "response": {**response, "output": []}})
-            case _:
-                await peer.answer(f"{self.name} ", question, usage=usage, **ids)
-                if fault == "closes after":
-                    await peer.close(4003, "access denied")
-                    return True
-        return False
-
-
-@dataclass
-class Kept:
-    """A session with fallbacks.
-
-    Attributes:
-        turns: Who said what, as its readers have heard.
-        lines: Its log.
-    """
-
-    session: Session
-    turns: list[tuple[str, str]]
-    lines: list[Any]
-
-    async def ask(self, question: str) -> None:
-        """Ask, and wait for the answer."""
-        await self.session.say(question)
-        await self.session.wait_answered()
-
-    async def moved_back(self, name: str) -> None:
-        """Wait until the session is carried by this provider, once what has failed is tried again."""
-        await anyio.sleep(COOLDOWN_S * 1.1 + 1)
-        await reached(lambda: self.provider == name)
-
-    @property
-    def provider(self) -> str:
-        """By what the session is carried."""
-        assert self.session.carriage.provider
-        return self.session.carriage.provider.name
-
-
-@asynccontextmanager
-async def kept(
-    *endpoints: Endpoint, session: dict[str, Any] | None = None, state: StatePlace | None = None, **run: Any
-) -> AsyncIterator[Kept]:
-    """A session on the first endpoint, for which the others can take over."""
-    turns: list[tuple[str, str]] = []
-
-    def read(update: Update) -> None:
-        turns.extend((each.role, each.text) for each in update.effects if isinstance(each, TurnEnded))
-
-    with captured_log() as lines, anyio.fail_after(100_000):
-        async with serving_all(endpoints):
-            run = {"fallback_cooldown_s": COOLDOWN_S, "fallback_after_s": AFTER_S, **run}
-            own, *others = (each.profile(session=session or {}, run=run) for each in endpoints)
-            fallbacks = [Fallback(each.name, other) for each, other in zip(endpoints[1:], others, strict=True)]
-            source = SessionProfile(own, endpoints[0].name, fallbacks)
-            async with kept_session(source, readers=[read], state=state) as opened:
-                yield Kept(opened, turns, lines)
-
-
-@asynccontextmanager
-async def serving_all(endpoints: tuple[Endpoint, ...]) -> AsyncIterator[None]:
-    """Serve all of them."""
-    if not endpoints:
-        yield
-        return
-    first, *rest = endpoints
-    async with serving(first.serve, door=first.door) as (first.port, first.peers), serving_all(tuple(rest)):
-        yield
 
 
 async def test_fifty_turns_are_answered_once_whatever_fails() -> None:

@@ -7,7 +7,8 @@ import pytest
 from runner.profile import make_profile
 from runner.profile.session_source import Fallback, SessionProfile
 from runner.protocol.session_update import session_update
-from runner.session.providers import Providers, rebased
+from runner.session.providers import Providers
+from runner.session.rebasing import rebased
 
 WEST: dict[str, Any] = {"kind": "openai", "base_url": "https://west.contoso.net/v1"}
 HEARING = {"transcription": {"model": "gpt-transcribe", "keywords": ["tea"]}, "turn_detection": None}
