@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import final
 
 
 @dataclass(slots=True)
@@ -20,6 +21,7 @@ class Closing:
         return self.is_asked and self.is_over
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Concluded:
     """The endpoint has ended a translation or a Live session with `session.closed`."""

@@ -1,12 +1,13 @@
 """What the model of a Live session has delegated to a Responses model, which calls functions that the client runs."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, final
 
 _MOST: Final = 256
 """So many delegations are followed at once; the oldest is forgotten first."""
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class TaskDelegated:
     """The model of a Live session has delegated a task."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, final
 
 from runner.api.session_types import SessionType
 from runner.errors import RunnerError
@@ -22,6 +22,7 @@ make = tuple.__new__
 ResponseStatus = Literal["completed", "cancelled", "failed", "incomplete", "refused"]
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Opened:
     """The endpoint has greeted the client with `session.created`."""
@@ -33,6 +34,7 @@ class Opened:
     """What kind of session was asked for."""
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Configured:
     """The endpoint confirmed a `session.update` and says what holds now."""
@@ -40,6 +42,7 @@ class Configured:
     session: JsonObject
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class ResponseStarted:
     """A response is being made."""
@@ -51,6 +54,7 @@ class ResponseStarted:
     """When the client first sent it, in Unix seconds; 0 where it sent none."""
 
 
+@final
 class TextDelta(NamedTuple):
     """A piece of an answer: of its text, or of the transcript of its audio."""
 
@@ -60,6 +64,7 @@ class TextDelta(NamedTuple):
     text: str
 
 
+@final
 class AudioDelta(NamedTuple):
     """A piece of an answer's audio, which only `decode` decodes."""
 
@@ -73,6 +78,7 @@ class AudioDelta(NamedTuple):
         return decoded(self.audio)
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class ResponseEnded:
     """A response is over; `refused` says that the endpoint answered the request with an error and made none."""
@@ -89,6 +95,7 @@ class ResponseEnded:
     """Whether it only leads to what was asked for: its turn goes on, or it was a word that is said meanwhile."""
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class FunctionCalled:
     """A response that is over has called a function; each call is reported once."""
@@ -101,6 +108,7 @@ class FunctionCalled:
     item_id: str
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class ApprovalAsked:
     """A response that is over asks whether the endpoint may call an MCP server."""
@@ -114,6 +122,7 @@ class ApprovalAsked:
     arguments: str
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class FunctionAnswered:
     """The output of a function stands in the conversation."""
@@ -132,6 +141,7 @@ class FunctionAnswered:
     """When it had ended, in Unix seconds; 0 where rt-run has not run it."""
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class ResponseRetried:
     """A response has failed for a reason that may pass, and the client will retry it."""
@@ -142,11 +152,13 @@ class ResponseRetried:
     """The `event_id` under which the client first sent the `response.create`; nothing where it sent none."""
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class SessionEnded:
     """The session is over, and not only one of its connections; nothing follows."""
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class TurnEnded:
     """The user or the assistant has finished a turn."""
@@ -163,6 +175,7 @@ class TurnEnded:
     """Of an answer that has them: `commentary` for a preamble, `final_answer` for what was asked for."""
 
 
+@final
 class TranscriptDelta(NamedTuple):
     """A piece of what the user said, as it is written down."""
 
@@ -170,6 +183,7 @@ class TranscriptDelta(NamedTuple):
     text: str
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class TranscriptionStarted:
     """The endpoint will transcribe the audio of this item; such effects come in the order of speech."""
@@ -177,6 +191,7 @@ class TranscriptionStarted:
     item_id: str
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class TranscriptionEnded:
     """The endpoint has transcribed the audio of an item, or never will."""
@@ -186,6 +201,7 @@ class TranscriptionEnded:
     """Why it was not transcribed."""
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class SpeechStarted:
     """The endpoint hears that the user begins to speak."""
@@ -198,6 +214,7 @@ class SpeechStarted:
     """Whether it is to stop the answer that is being heard."""
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class SpeechStopped:
     """The endpoint hears that the user has finished speaking."""
@@ -207,6 +224,7 @@ class SpeechStopped:
     """Where in all audio that was sent, in milliseconds."""
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Truncated:
     """The endpoint has cut an answer to what was heard of it."""
@@ -217,6 +235,7 @@ class Truncated:
     """The words that were heard, estimated from the length of the audio."""
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Played:
     """An answer's audio was heard, to its end or until the user interrupted it."""
@@ -226,6 +245,7 @@ class Played:
     is_whole: bool
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class ErrorReported:
     """An `error` event, with the client event that caused it where it is known."""
@@ -238,6 +258,7 @@ class ErrorReported:
     """Whether a harmless error with this code comes for the first time."""
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class EventUnknown:
     """A type of event that rt-run does not know came for the first time; it is passed on like any other."""
@@ -245,6 +266,7 @@ class EventUnknown:
     type: str
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class EventMalformed:
     """A known event lacks what its type promises; its meaning is lost, the session goes on."""
@@ -253,6 +275,7 @@ class EventMalformed:
     problem: str
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class TextCorrected:
     """The whole text of a turn is not what its pieces were; a `TurnEnded` with the whole text follows."""

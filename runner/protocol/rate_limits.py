@@ -1,7 +1,7 @@
 """What the endpoint's rate limits leave, and when that is little."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, final
 
 from runner.protocol.json_fields import BadField, JsonObject, count, text
 from runner.protocol.severity import plain
@@ -16,6 +16,7 @@ _MOST_LIMITS = 32
 _LONGEST_NAME = 128
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class RateLimitCrossed:
     """Little or nothing is left of a rate limit, or enough again."""

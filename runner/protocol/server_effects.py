@@ -1,8 +1,10 @@
 """What the endpoint has done with MCP servers."""
 
 from dataclasses import dataclass
+from typing import final
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class ServerListed:
     """The endpoint has listed the tools of an MCP server, or failed to."""
@@ -14,6 +16,7 @@ class ServerListed:
     """Why it was not listed; nothing where it was."""
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class ServerCalled:
     """The endpoint has called a tool of an MCP server."""

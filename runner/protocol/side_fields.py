@@ -6,7 +6,7 @@ with an unreadable side field means what it would mean without the field.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final, TypeVar, final
 
 from runner.protocol import json_fields
 from runner.protocol.json_fields import BadField, JsonObject
@@ -16,6 +16,7 @@ T = TypeVar("T")
 _REMEMBERED: Final = 256
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class FieldUnreadable:
     """A side field of a known event cannot be read and counts as absent; the event means what it would without it."""

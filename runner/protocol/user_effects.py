@@ -1,8 +1,10 @@
 """What the endpoint has heard of the user beside words: who spoke, keys, and silence."""
 
 from dataclasses import dataclass
+from typing import final
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class SegmentTranscribed:
     """A part of what the user said is written down, with who said it; the `TurnEnded` of the whole item follows."""
@@ -16,6 +18,7 @@ class SegmentTranscribed:
     end_s: float
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class KeyPressed:
     """The user has pressed a key of the telephone."""
@@ -23,6 +26,7 @@ class KeyPressed:
     key: str
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class UserIdle:
     """The user has said nothing for as long as `idle_timeout_ms` of turn detection says; the endpoint speaks up."""
