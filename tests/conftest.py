@@ -2,26 +2,27 @@
 
 import gc
 import importlib
+import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, is_hypothesis_test
 from hypothesis import settings as hypothesis_settings
-from xdist.scheduler import LoadScopeScheduling
 
 from tests.helpers.forked_process import forker
+from tests.helpers.forked_suite import ForkedSuite
 from tests.helpers.log_capture import log_restored
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 TESTS = REPOSITORY / "tests"
 WAITING = frozenset({"connect", "deploy", "endurance", "inputs", "local", "outputs", "runs", "session"})
 """The rooms whose tests wait more than they compute; in the others a worker takes longer to start than it saves."""
-WORKERS_A_CORE = 3
+WORKERS_A_CORE = 4
 MOST_WORKERS = 12
 SHARED_BEDS = frozenset(
     {"tests/deploy/test_systemd.py", "tests/session/test_connection_check.py", "tests/test_distribution.py"}
@@ -40,12 +41,17 @@ def _paths(config: pytest.Config) -> list[Path]:
     return [Path(argument.partition("::")[0]).resolve() for argument in config.args]
 
 
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Run the suite, and rooms that wait, on more workers than cores; other rooms and single files on none.
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let it be said how many processes run the tests."""
+    parser.addoption("--workers", type=int, metavar="COUNT", help="how many processes run the tests; 0: pytest's own")
 
-    Returns:
-        How many processes to start; with 0 the tests run in pytest's own.
-    """
+
+def _workers(config: pytest.Config) -> int:
+    """How many processes run the tests: several a core for the suite and for rooms that wait; 0 is pytest's own."""
+    if config.option.usepdb or config.option.collectonly:
+        return 0
+    if (asked := config.option.workers) is not None:
+        return int(asked)
     if any(TESTS.is_relative_to(path) or (path.is_dir() and path.name in WAITING) for path in _paths(config)):
         return min(WORKERS_A_CORE * (os.cpu_count() or 1), MOST_WORKERS)
     return 0
@@ -57,43 +63,52 @@ def _waits(nodeid: str) -> bool:
     return not file or room in WAITING
 
 
-def pytest_xdist_setupnodes() -> None:
-    """Start the forker of commands before the workers, or each would start one of its own."""
-    forker()
-
-
-class RoomScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """Hands out tests that wait one by one; those that share a bed, or take less than handing out, a file at a time."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        path = nodeid.partition("::")[0]
-        return path if path in SHARED_BEDS or not _waits(nodeid) else nodeid
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    """Schedule the tests, in the order in which they were collected."""
-    config.option.loadscopereorder = False
-    return RoomScheduling(config, log)
-
-
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Let each worker of a fresh checkout rewrite the asserts of some files, which then the others find done."""
+    """Let the other core of a fresh checkout rewrite the asserts of half the files, if all are to be collected."""
     gc.disable()  # until all is collected, which leaves no garbage
-    if (worker := getattr(session.config, "workerinput", None)) is None:
+    if not _workers(session.config) or sys.dont_write_bytecode or any(TESTS.glob("*/__pycache__/test_*")):
         return
     files = sorted(
         {file for path in _paths(session.config) for file in TESTS.rglob("test_*.py") if file.is_relative_to(path)}
     )
-    for file in files[int(worker["workerid"].removeprefix("gw")) :: worker["workercount"]]:
+    other = multiprocessing.get_context("fork").Process(target=_import, args=(files[::2],))
+    other.start()
+    _import(files[1::2])
+    other.join()
+
+
+def _import(files: list[Path]) -> None:
+    for file in files:
         with suppress(Exception, pytest.skip.Exception):  # the collection will say it
             importlib.import_module(".".join(file.relative_to(REPOSITORY).with_suffix("").parts))
+
+
+def _shares(items: list[pytest.Item]) -> list[list[int]]:
+    """The indexes of items that one process runs: tests that share a bed, or take less than handing out, by file."""
+    shares: dict[str, list[int]] = {}
+    for index, item in enumerate(items):
+        path = item.nodeid.partition("::")[0]
+        shares.setdefault(path if path in SHARED_BEDS or not _waits(item.nodeid) else item.nodeid, []).append(index)
+    return list(shares.values())
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """Run the tests in several processes."""
+    if session.testsfailed or not (workers := _workers(session.config)):
+        return None
+    forker()  # for all of them, or each would start one of its own
+    if reporter := session.config.pluginmanager.getplugin("terminalreporter"):
+        reporter.showfspath = False  # they come in no order
+    ForkedSuite(session, _shares(session.items), workers).run()
+    return True
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with what takes long, so that no worker ends with it alone; then let some wait while others compute."""
     places = dict.fromkeys(items, 0.0)
-    if hasattr(config, "workerinput"):
+    if _workers(config):
         rooms: dict[str, list[pytest.Item]] = {}
         for item in items:
             rooms.setdefault(item.nodeid.split("/")[1], []).append(item)

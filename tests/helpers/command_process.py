@@ -25,6 +25,7 @@ class Command:
         stdin: `pipe`, or an open file.
         before: Python code that is run in the process before the command is.
         is_forked: Whether its imports are spared; False starts an interpreter of its own.
+        timeout_s: When it is killed, in seconds, if it has not ended.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Command:
         stdin: Any = subprocess.PIPE,
         before: str = "",
         is_forked: bool = True,
+        timeout_s: float = TIMEOUT_S,
     ) -> None:
         environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **(environment or {})}
         self.process: ForkedProcess | subprocess.Popen[bytes]
@@ -46,7 +48,7 @@ class Command:
             self.process = subprocess.Popen(
                 program, cwd=folder, env=environment, bufsize=0, stdin=stdin, stdout=pipe, stderr=pipe
             )
-        self._guard = threading.Timer(TIMEOUT_S, self.process.kill)
+        self._guard = threading.Timer(timeout_s, self.process.kill)
         self._guard.daemon = True
         self._guard.start()
         self._logged = b""

@@ -47,7 +47,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The base URL of a running `serve-local`, without its scheme."""
     folder = tmp_path_factory.mktemp("served")
     name = profile(folder, CALLING)
-    server = Command("serve-local", "--listen", "127.0.0.1:0", "--profile", name, folder=folder)
+    server = Command("serve-local", "--listen", "127.0.0.1:0", "--profile", name, folder=folder, timeout_s=600)
     assert server.process.stdout
     yield server.process.stdout.readline().decode().strip().removeprefix("http://")
     server.send_signal(signal.SIGTERM)

@@ -44,9 +44,9 @@ async def test_a_conversation_from_its_start_to_its_end() -> None:
     async def script(peer: Peer) -> None:
         asked.update(await start(peer))
         await peer.send(sound(SILENT))
-        await answer(peer)
+        await peer.send(confirmed(await peer.until("session.instructions.append")))
         await peer.until("session.input_audio.append")
-        await peer.send(words("output", " Four", 0, 50), words("output", ".", 50, 100))
+        await peer.send(sound(), words("output", " Four", 0, 50), words("output", ".", 50, 100))
         await peer.send({"type": "session.usage.updated", "event_id": "e", "usage": {"seconds": 10}})
         await close(peer, seconds=12.5)
 
@@ -230,13 +230,7 @@ async def test_the_local_endpoint_answers_and_delegates() -> None:
                 return "It was shipped."
 
             answer = await session.ask("Where is my order?")
-            assert answer.split() == [
-                "One",
-                "moment.",
-                "It",
-                "was",
-                "shipped.",
-            ]  # a line each where the words come late
+            assert answer.replace("\n", " ") == "One moment. It was shipped."  # two lines where words are late
             assert await session.ask("Hello") == "You said: Hello"
             await session.aclose()
             assert session.usage.live_s > 0

@@ -21,7 +21,7 @@ from runner.session import pump
 from runner.session.opening import open_session
 from runner.session.session import Session
 from runner.session.subscription import Subscription
-from tests.helpers.endpoint_scripts import in_turn
+from tests.helpers.endpoint_scripts import PATIENCE_S, in_turn
 from tests.helpers.peer import Peer, profile_for, serving
 
 pytestmark = pytest.mark.anyio
@@ -185,11 +185,12 @@ async def test_a_cancelled_caller_leaves_a_closed_connection() -> None:
         await peer.to_the_end()
 
     async with serving(script) as (port, peers):
-        with anyio.move_on_after(0.2) as scope:
+        with anyio.CancelScope() as scope:
             async with open_session(profile_for(port)):
+                scope.cancel()
                 await anyio.sleep_forever()
         assert scope.cancelled_caught
-        with anyio.fail_after(3):
+        with anyio.fail_after(PATIENCE_S):
             await peers[0].closed.wait()
         assert peers[0].close_code == 1000
 
