@@ -24,8 +24,6 @@ if TYPE_CHECKING:
         Configured as Configured,
         Effect as Effect,
         ErrorReported as ErrorReported,
-        EventMalformed as EventMalformed,
-        EventUnknown as EventUnknown,
         FunctionAnswered as FunctionAnswered,
         FunctionCalled as FunctionCalled,
         Opened as Opened,
@@ -47,6 +45,7 @@ if TYPE_CHECKING:
     from runner.protocol.rate_limits import RateLimitCrossed as RateLimitCrossed
     from runner.protocol.server_effects import ServerCalled as ServerCalled, ServerListed as ServerListed
     from runner.protocol.side_fields import FieldUnreadable as FieldUnreadable
+    from runner.protocol.unread_events import EventMalformed as EventMalformed, EventUnknown as EventUnknown
     from runner.protocol.usage import Usage as Usage
     from runner.protocol.user_effects import (
         KeyPressed as KeyPressed,
@@ -75,8 +74,6 @@ _HOMES = {
         "Configured",
         "Effect",
         "ErrorReported",
-        "EventMalformed",
-        "EventUnknown",
         "FunctionAnswered",
         "FunctionCalled",
         "Opened",
@@ -98,6 +95,7 @@ _HOMES = {
     "runner.protocol.rate_limits": ("RateLimitCrossed",),
     "runner.protocol.server_effects": ("ServerCalled", "ServerListed"),
     "runner.protocol.side_fields": ("FieldUnreadable",),
+    "runner.protocol.unread_events": ("EventMalformed", "EventUnknown"),
     "runner.protocol.usage": ("Usage",),
     "runner.protocol.user_effects": ("KeyPressed", "SegmentTranscribed", "UserIdle"),
     "runner.session.approvals": ("ApprovalRequest",),

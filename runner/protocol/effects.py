@@ -13,7 +13,7 @@ from runner.protocol.json_fields import JsonObject
 from runner.protocol.rate_limits import RateLimitCrossed
 from runner.protocol.server_effects import ServerEffect
 from runner.protocol.severity import Severity
-from runner.protocol.side_fields import FieldUnreadable
+from runner.protocol.unread_events import UnreadEvent
 from runner.protocol.user_effects import UserEffect
 
 make = tuple.__new__
@@ -260,23 +260,6 @@ class ErrorReported:
 
 @final
 @dataclass(frozen=True, slots=True)
-class EventUnknown:
-    """A type of event that rt-run does not know came for the first time; it is passed on like any other."""
-
-    type: str
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class EventMalformed:
-    """A known event lacks what its type promises; its meaning is lost, the session goes on."""
-
-    type: str
-    problem: str
-
-
-@final
-@dataclass(frozen=True, slots=True)
 class TextCorrected:
     """The whole text of a turn is not what its pieces were; a `TurnEnded` with the whole text follows."""
 
@@ -309,9 +292,7 @@ Effect = (
     | Truncated
     | Played
     | ErrorReported
-    | EventUnknown
-    | EventMalformed
-    | FieldUnreadable
+    | UnreadEvent
     | TaskDelegated
     | TextCorrected
     | UserEffect

@@ -1,7 +1,8 @@
 """Events that rt-run does not know or cannot read, reported once each and up to a bound."""
 
-from runner.protocol.effects import Effect, EventMalformed, EventUnknown
+from runner.protocol.effects import Effect
 from runner.protocol.severity import plain
+from runner.protocol.unread_events import EventMalformed, EventUnknown
 from runner.redaction import excerpt
 
 _REMEMBERED = 256

@@ -9,8 +9,6 @@ from runner.protocol.effects import (
     Configured,
     Effect,
     ErrorReported,
-    EventMalformed,
-    EventUnknown,
     FunctionCalled,
     Opened,
     ResponseEnded,
@@ -23,6 +21,7 @@ from runner.protocol.rate_limits import RateLimitCrossed
 from runner.protocol.server_effects import ServerCalled, ServerListed
 from runner.protocol.severity import OVERTAKEN
 from runner.protocol.side_fields import FieldUnreadable
+from runner.protocol.unread_events import EventMalformed, EventUnknown
 
 
 def record(effects: Sequence[Effect]) -> None:

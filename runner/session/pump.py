@@ -18,7 +18,6 @@ from runner.protocol.effects import (
     AudioDelta,
     Effect,
     ErrorReported,
-    EventMalformed,
     Opened,
     ResponseEnded,
     ResponseRetried,
@@ -36,6 +35,7 @@ from runner.protocol.refusals import refuse_doubted, refuse_unanswered
 from runner.protocol.request import FILLER
 from runner.protocol.severity import error_for_conclusion, refused_before_greeting, severity
 from runner.protocol.state import SessionState
+from runner.protocol.unread_events import EventMalformed
 from runner.session import effect_log
 from runner.session.update import Update
 

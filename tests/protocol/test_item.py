@@ -5,10 +5,17 @@ from typing import Any
 
 import pytest
 
-from runner.protocol.effects import Effect, EventMalformed, ResponseStarted, TextCorrected, TextDelta, TurnEnded
+from runner.protocol.effects import (
+    Effect,
+    ResponseStarted,
+    TextCorrected,
+    TextDelta,
+    TurnEnded,
+)
 from runner.protocol.item import corrections
 from runner.protocol.receive import receive
 from runner.protocol.state import SessionState
+from runner.protocol.unread_events import EventMalformed
 
 SNAPSHOTS, MISSING, OTHER = "pieces repeat what came before", "pieces missing", "other words"
 WHERE: dict[str, Any] = {"response_id": "r", "item_id": "i", "content_index": 0}

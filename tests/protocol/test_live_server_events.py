@@ -11,8 +11,6 @@ from runner.protocol.effects import (
     AudioDelta,
     Configured,
     ErrorReported,
-    EventMalformed,
-    EventUnknown,
     Opened,
     ResponseEnded,
     ResponseStarted,
@@ -25,6 +23,7 @@ from runner.protocol.live_turns import end_silent_turns
 from runner.protocol.receive import receive
 from runner.protocol.state import SessionState
 from runner.protocol.typed_text import repeated_event, spoken_event, typed_event
+from runner.protocol.unread_events import EventMalformed, EventUnknown
 from tests.helpers.live_peer import LOUD, SILENT, confirmed, sound, words
 
 SESSION = {"id": "live_1", "expires_at": 7, "model": "m", "audio": {"format": {"type": "audio/pcm", "rate": 16000}}}

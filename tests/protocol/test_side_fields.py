@@ -9,7 +9,6 @@ from runner.protocol.effects import (
     Configured,
     Effect,
     ErrorReported,
-    EventMalformed,
     Opened,
     ResponseEnded,
     SpeechStarted,
@@ -21,6 +20,7 @@ from runner.protocol.effects import (
 from runner.protocol.receive import receive
 from runner.protocol.side_fields import FieldUnreadable, SideFields
 from runner.protocol.state import SessionState
+from runner.protocol.unread_events import EventMalformed
 
 UNREADABLE: list[Any] = ["odd", "2030-01-01T00:00:00Z", -1, True, float("nan"), float("inf"), 1 << 70, [], {}]
 DETECTING = {"audio": {"input": {"turn_detection": {"type": "server_vad"}, "transcription": {"model": "x"}}}}

@@ -10,8 +10,6 @@ from runner.protocol.connection_end import end_connection
 from runner.protocol.effects import (
     Configured,
     ErrorReported,
-    EventMalformed,
-    EventUnknown,
     Opened,
     ResponseEnded,
     ResponseStarted,
@@ -21,6 +19,7 @@ from runner.protocol.effects import (
 )
 from runner.protocol.receive import receive
 from runner.protocol.state import SessionState
+from runner.protocol.unread_events import EventMalformed, EventUnknown
 
 CREATED = {"type": "session.created", "session": {"id": "sess_1", "expires_at": 1234}}
 DELTA: dict[str, Any] = {

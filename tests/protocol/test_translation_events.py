@@ -9,8 +9,6 @@ from runner.protocol.closing import Concluded
 from runner.protocol.connection_end import end_connection
 from runner.protocol.effects import (
     AudioDelta,
-    EventMalformed,
-    EventUnknown,
     Opened,
     TextDelta,
     TranscriptDelta,
@@ -18,6 +16,7 @@ from runner.protocol.effects import (
 )
 from runner.protocol.receive import receive
 from runner.protocol.state import SessionState
+from runner.protocol.unread_events import EventMalformed, EventUnknown
 
 
 def translating(before: SessionState | None = None) -> SessionState:
