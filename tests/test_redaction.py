@@ -370,7 +370,7 @@ async def test_the_outcome_of_a_run_holds_no_secret(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_a_fault_of_our_own_is_traced_without_secrets(
+def test_a_bug_of_our_own_is_traced_without_secrets(
     tmp_path: Path, form: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The traceback of an internal error is complete, its messages, causes and groups redacted."""

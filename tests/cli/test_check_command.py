@@ -38,7 +38,7 @@ def test_a_folder_means_its_profiles(rt_run: Any, tmp_path: Path) -> None:
     assert "empty:1:1: is a directory" in rt_run("check", "./empty").out
 
 
-def test_every_fault_of_every_profile_is_reported(rt_run: Any, tmp_path: Path) -> None:
+def test_every_problem_of_every_profile_is_reported(rt_run: Any, tmp_path: Path) -> None:
     """A shadowed profile is checked too."""
     for folder in ("profiles", "xdg/rt-run/profiles"):
         (tmp_path / folder).mkdir(parents=True)
@@ -114,7 +114,7 @@ def test_a_key_in_place_of_its_name_is_shown_by_no_command(rt_run: Any, tmp_path
         assert key[:8] not in out + err
 
 
-def test_a_mistyped_variable_is_reported_once_and_beside_faults(
+def test_a_mistyped_variable_is_reported_once_and_beside_problems(
     rt_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It may be the cause of the problems."""

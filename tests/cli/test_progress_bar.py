@@ -7,7 +7,7 @@ import pytest
 
 from runner.cli import progress_bar
 from runner.cli.progress_bar import ProgressBar
-from tests.helpers.terminal import ShownTerminal
+from tests.helpers.pseudo_terminal import ShownTerminal
 
 
 @pytest.fixture

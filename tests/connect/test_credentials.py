@@ -372,7 +372,7 @@ async def test_an_identity_that_is_not_set_up_is_refused(
         ({"credential": "client-certificate", "certificate_file": "/nowhere/c.pem"}, "No such file"),
     ],
 )
-async def test_a_credential_that_cannot_be_made_is_a_fault_of_the_profile(
+async def test_a_credential_that_cannot_be_made_is_a_problem_of_the_profile(
     entra: Entra, auth: dict[str, Any], words: str
 ) -> None:
     """No restart mends it (78)."""
@@ -383,7 +383,7 @@ async def test_a_credential_that_cannot_be_made_is_a_fault_of_the_profile(
     assert entra.requests() == []
 
 
-async def test_a_projected_token_that_is_not_there_is_a_fault_of_the_profile(
+async def test_a_projected_token_that_is_not_there_is_a_problem_of_the_profile(
     entra: Entra, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is read only when the token is asked for."""

@@ -593,7 +593,7 @@ async def test_what_a_connection_refuses_the_profile_refuses(endpoint: dict[str,
         make_profile(endpoint=endpoint)
 
 
-async def test_a_missing_bundle_is_a_fault_of_the_profile(tmp_path: Path) -> None:
+async def test_a_missing_bundle_is_a_problem_of_the_profile(tmp_path: Path) -> None:
     """Files are looked at before anything is sent."""
     assert isinstance(await refusal("https://api.example.com/", Network(ca_file=tmp_path / "no.pem")), ProfileError)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.command_process import local
-from tests.helpers.terminal import CTRL_C, CTRL_D, PASTE, UP, Terminal
+from tests.helpers.pseudo_terminal import CTRL_C, CTRL_D, PASTE, UP, Terminal
 
 STOPPABLE = "one two three four five six seven eight nine ten"
 

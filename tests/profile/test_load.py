@@ -216,12 +216,12 @@ def test_the_room_has_these_names() -> None:
         ("sk-abcdefghijk", "--set [hidden]: must be KEY=VALUE; such as run.grace_s=5"),
     ],
 )
-def test_a_flag_that_means_nothing_is_a_fault_that_names_it(problems_of: Any, flag: str, expected: str) -> None:
+def test_a_flag_that_means_nothing_is_a_problem_that_names_it(problems_of: Any, flag: str, expected: str) -> None:
     """People see which of their flags is wrong."""
     assert problems_of(OPENAI, flag) == [expected]
 
 
-def test_warnings_are_reported_beside_faults(load: Any) -> None:
+def test_warnings_are_reported_beside_problems(load: Any) -> None:
     """A mistyped variable may be why a key is missing, even where the file cannot be read at all."""
     for text in ("version = 1\n", "version = \n"):
         with pytest.raises(ProfileProblems, match="--set x: must be KEY=VALUE"):

@@ -76,7 +76,7 @@ def changed_bytes(draw: st.DrawFn) -> bytes:
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.one_of(changed_values(), changed_bytes()))
-def test_any_file_is_a_profile_or_has_faults(data: bytes, tmp_path_factory: Any) -> None:
+def test_any_file_is_a_profile_or_has_problems(data: bytes, tmp_path_factory: Any) -> None:
     """A mutated profile loads, or fails with places, and never shows the planted secret."""
     path: Path = tmp_path_factory.getbasetemp() / "mutated.toml"
     path.write_bytes(data)

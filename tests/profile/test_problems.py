@@ -13,7 +13,7 @@ from tests.profile.conftest import OPENAI
 SECRET = "sk-proj-abcdefghijklmnop"
 
 
-def test_all_faults_come_at_once(problems_of: Any) -> None:
+def test_all_problems_come_at_once(problems_of: Any) -> None:
     """File, environment and flags, schema and rules: one run tells everything."""
     text = """\
 version = 1
@@ -90,7 +90,7 @@ LLM = 'version = 1\n[endpoint]\nkind = "local"\nbrain = { kind = "llm", gguf = "
         ),
     ],
 )  # fmt: skip
-def test_a_fault_has_its_place(problems_of: Any, text: str, expected: str) -> None:
+def test_a_problem_has_its_place(problems_of: Any, text: str, expected: str) -> None:
     """The line and column are those of the key or value at problem, or of its table where it is missing."""
     assert any(expected in each for each in problems_of(text))
 
@@ -160,7 +160,7 @@ def test_a_literal_key_is_answered_with_a_reference(problems_of: Any) -> None:
     ]
 
 
-def test_a_circle_of_parents_is_a_fault_at_extends(write: Any) -> None:
+def test_a_circle_of_parents_is_a_problem_at_extends(write: Any) -> None:
     """The message draws the circle."""
     write("a.toml", 'version = 1\nextends = "b"\n')
     write("b.toml", 'extends = "a"\n')
@@ -171,7 +171,7 @@ def test_a_circle_of_parents_is_a_fault_at_extends(write: Any) -> None:
     assert "b.toml:1:11: extends: profiles extend each other in a circle: a.toml → b.toml → a.toml" in str(raised.value)
 
 
-def test_a_missing_parent_is_a_fault_at_extends(write: Any) -> None:
+def test_a_missing_parent_is_a_problem_at_extends(write: Any) -> None:
     """Beside the child and in the searched folders there is none."""
     write("child.toml", 'version = 1\nextends = "bse"\n')
     write("base.toml", OPENAI)
@@ -183,7 +183,7 @@ def test_a_missing_parent_is_a_fault_at_extends(write: Any) -> None:
     assert "did you mean base?" in str(raised.value)
 
 
-def test_a_parents_fault_is_placed_in_the_parent(write: Any) -> None:
+def test_a_parents_problem_is_placed_in_the_parent(write: Any) -> None:
     """Also where the child is fine."""
     write("base.toml", OPENAI + "[run]\ngrace = 1\n")
     write("child.toml", 'extends = "base"\n')

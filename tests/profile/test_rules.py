@@ -348,7 +348,7 @@ def test_a_hint_says_what_to_write(load: Any) -> None:
          '[greeting]\ntext = "Hi."\nafter = "user-audio"\n' + FILE, {"missing-key", "greeting-after"}),
     ],
 )  # fmt: skip
-def test_rules_hold_beside_faults_in_their_own_table(load: Any, text: str, codes: set[str]) -> None:
+def test_rules_hold_beside_problems_in_their_own_table(load: Any, text: str, codes: set[str]) -> None:
     """What is sound of a table is judged, so that one round tells all."""
     with pytest.raises(ProfileProblems) as raised:
         load(text)
@@ -375,7 +375,7 @@ def test_no_rule_judges_by_a_value_that_is_wrong(load: Any, text: str) -> None:
     assert len(raised.value.problems) == 1
 
 
-def test_rules_hold_beside_faults_in_other_tables(load: Any) -> None:
+def test_rules_hold_beside_problems_in_other_tables(load: Any) -> None:
     """A mistyped key elsewhere does not hide a broken rule."""
     with pytest.raises(ProfileProblems) as raised:
         load(OPENAI + '[auth]\nkind = "entra"\n[run]\ngrace = 1\n')

@@ -13,7 +13,7 @@ from runner.profile import load_profile
 from runner.runs.face import Face, is_filter
 from runner.standard_streams import STDOUT
 from runner.terminal.screen import Screen
-from tests.helpers.terminal import ShownTerminal
+from tests.helpers.pseudo_terminal import ShownTerminal
 
 
 @pytest.mark.anyio

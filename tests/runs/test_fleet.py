@@ -174,7 +174,7 @@ def test_a_reader_that_leaves_ends_all(tmp_path: Path) -> None:
     assert [line["reason"] for line in closed(ended)] == ["output-closed"] * 4
 
 
-def test_faults_of_all_profiles_are_reported_at_once(tmp_path: Path) -> None:
+def test_problems_of_all_profiles_are_reported_at_once(tmp_path: Path) -> None:
     """Nothing connects, every profile's faults are told, and a flag's own fault is told once."""
     profile(tmp_path, '[endpoint]\nkind = "local"\nspeed = 1\n', name="one")
     profile(tmp_path, '[endpoint]\nkind = "nothing"\n', name="two")

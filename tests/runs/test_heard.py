@@ -14,7 +14,7 @@ import pytest
 
 from tests.helpers.command_process import LOCAL, Command, Ended, local, profile
 from tests.helpers.hearing_peers import RATE, recording, tone
-from tests.helpers.terminal import ShownTerminal
+from tests.helpers.pseudo_terminal import ShownTerminal
 
 BY_HAND = '[session.audio.input]\nturn_detection = "none"\n'
 EVENTS = '[[outputs]]\nkind = "events"\npath = "events.jsonl"\n'

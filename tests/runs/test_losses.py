@@ -78,7 +78,7 @@ MESSAGE = {
 
 @pytest.mark.parametrize("items", [[call()], [MESSAGE, call()], [call(1), call(2)]], ids=["only", "with words", "two"])
 @pytest.mark.parametrize("given", [{"kind": "stdin"}, {"kind": "none"}, {"kind": "file", "path": "a.wav"}])
-async def test_a_call_that_nothing_can_answer_is_the_profiles_fault(items: list[dict[str, Any]], given: Any) -> None:
+async def test_a_call_that_nothing_can_answer_is_the_profiles_problem(items: list[dict[str, Any]], given: Any) -> None:
     """Whatever else the response says."""
     async with session_with(calling(*items)) as (session, _, _):
         await session.say("Light, please.")

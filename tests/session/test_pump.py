@@ -56,7 +56,7 @@ async def refused_with(error: dict[str, Any]) -> RunnerError:
         ({"type": "x"}, SessionRefused),
     ],
 )
-async def test_a_refused_configuration_is_the_profiles_fault_unless_it_is_known(
+async def test_a_refused_configuration_is_the_profiles_problem_unless_it_is_known(
     error: dict[str, Any], expected: type[RunnerError]
 ) -> None:
     """What is temporary may be tried again; a profile must be mended."""

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.helpers.terminal import CTRL_C, CTRL_D, PASTE, ShownTerminal
+from tests.helpers.pseudo_terminal import CTRL_C, CTRL_D, PASTE, ShownTerminal
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGE = REPOSITORY / "docs" / "terminal.md"

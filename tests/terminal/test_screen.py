@@ -18,7 +18,7 @@ from runner.terminal import canvas
 from runner.terminal import screen as screen_module
 from runner.terminal.markdown_text import MarkdownText
 from runner.terminal.screen import Screen
-from tests.helpers.terminal import CTRL_D, ShownTerminal
+from tests.helpers.pseudo_terminal import CTRL_D, ShownTerminal
 
 pytestmark = pytest.mark.anyio
 
