@@ -42,12 +42,12 @@ script = [{ match = "order", calls = [{ name = "order", arguments = { order = "1
 
 
 @contextmanager
-def comparisons(_server_core: int | None) -> Iterator[list[Comparison]]:
-    """One comparison for each kind of tool, and one for a session with the local endpoint, which is another process."""
+def comparisons(server_core: int | None) -> Iterator[list[Comparison]]:
+    """One comparison for each kind of tool, and one for a session whose endpoint is another process."""
     with tempfile.TemporaryDirectory() as folder:
         profile = Path(folder) / "calling.toml"
         profile.write_text(_PROFILE)
-        with endpoint("--profile", str(profile)) as base_url:
+        with endpoint("--profile", str(profile), core=server_core) as base_url:
             yield [*_of_tools(), _of_a_session(base_url)]
 
 

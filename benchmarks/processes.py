@@ -14,12 +14,14 @@ def environment(more: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def endpoint(*arguments: str) -> Iterator[str]:
-    """The local endpoint as a process of its own, with more arguments; yields its base URL."""
+def endpoint(*arguments: str, core: int | None = None) -> Iterator[str]:
+    """The local endpoint as a process of its own, with more arguments and on this core; yields its base URL."""
     command = [sys.executable, "-m", "runner", "serve-local", "--listen", "127.0.0.1:0", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
         assert server.stdout
         try:
+            if core is not None:
+                os.sched_setaffinity(server.pid, {core})
             yield server.stdout.readline().strip()
         finally:
             server.terminate()

@@ -1,11 +1,11 @@
 """The conversation of a session, in text: the items that the endpoint holds, and a next connection has to get."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 from runner.protocol.effects import Effect, TurnEnded
 from runner.protocol.item import Item, SnapshotPieces, is_snapshots, read_item
 from runner.protocol.json_fields import BadField, JsonObject
-from runner.protocol.made_calls import made_calls
+from runner.protocol.made_calls import MadeCall, made_calls
 from runner.protocol.side_fields import SideFields
 
 MAX_ITEMS = 4096
@@ -82,11 +82,15 @@ class Conversation:
 
     def output_of(self, call: Item) -> Item | None:
         """The output that answers this call, None where there is none."""
-        return next((each.output for each in made_calls(self.items) if call in each.items), None)
+        return next((each.output for each in self._calls_named(call.call_id) if call in each.items), None)
 
     def call_of(self, output: Item) -> Item | None:
         """The call that this output answers, None where it is not known."""
-        return next((each.items[-1] for each in made_calls(self.items) if each.output is output), None)
+        return next((each.items[-1] for each in self._calls_named(output.call_id) if each.output is output), None)
+
+    def _calls_named(self, call_id: str) -> Iterator[MadeCall]:
+        """The calls that have this `call_id`: no other item says anything of them."""
+        return made_calls([item for item in self.items if item.call_id == call_id])
 
     def is_silent(self, response_id: str) -> bool:
         """Whether nothing has come yet of what a response says."""

@@ -37,7 +37,11 @@ class Sent:
             event = {**event, "item": {**item, "id": f"item_{token_hex(10)}"}}
         if isinstance(event.get("event_id"), str) and event["event_id"]:
             return event
-        return {**event, "event_id": f"event_{next(self.numbers):06d}"}
+        return {**event, "event_id": self.new_id()}
+
+    def new_id(self) -> str:
+        """An id that no event of the session has."""
+        return f"event_{next(self.numbers):06d}"
 
     def note(self, event: JsonObject) -> None:
         """The client sends an identified event."""

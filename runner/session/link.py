@@ -200,7 +200,7 @@ class Link:
 
     async def append_audio(self, audio: bytes | bytearray | memoryview) -> None:
         """Send audio for the endpoint's input buffer; raises as `send` does."""
-        event = self.state.identified({"type": self.state.append_type})
+        event = {"type": self.state.append_type, "event_id": self.state.sent.new_id()}
         await self._put([event], [append_message(event["event_id"], audio, event["type"])])
 
     async def _put(self, events: Sequence[JsonObject], messages: Sequence[str | bytes]) -> None:
