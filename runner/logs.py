@@ -21,9 +21,9 @@ from typing import Any, Final, Literal, TextIO
 
 import structlog
 
+from runner.log_lines import bound_line, calm_line, in_order, one_text
 from runner.log_repeats import LineRepeats
 from runner.log_writer import LenientStream, LogWriter, QueuedStream, StreamTarget
-from runner.redaction import excerpt
 from runner.standard_streams import STDERR, STDOUT, are_one_place, kept, turns
 
 Level = Literal["debug", "info", "warning", "error"]
@@ -32,37 +32,8 @@ Identify = Callable[[Mapping[str, Any]], Mapping[str, str]]
 """More keys of a line, given those that it has."""
 
 _NAME: Final = "rt_run"
-_CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
-
-_FIRST_KEYS = ("timestamp", "level", "event", "profile", "run_id", "session_id")
-"""The keys that a line begins with, as far as it has them; the others stand in the order in which they were given."""
-_LONGEST_TEXT = 1000
-_LONGEST_ID = 128
-_LONGEST_TRACE = 20_000
-_MOST_ENTRIES = 1000
 _FLUSH_S = 1.0
 """How long the end of the process waits for who reads the log, in seconds."""
-
-
-def _bounded(value: Any, longest: int = _LONGEST_TEXT) -> Any:
-    """A value without secrets, and cut where it is longer than a line may be."""
-    match value:
-        case str():
-            return excerpt(value, longest)
-        case bool() | int() | float() | None:
-            return value
-        case dict():
-            return {excerpt(str(key), _LONGEST_ID): _bounded(each) for key, each in [*value.items()][:_MOST_ENTRIES]}
-        case list() | tuple() | set() | frozenset():
-            return [_bounded(each) for each in [*value][:_MOST_ENTRIES]]
-        case _:
-            return excerpt(str(value), longest)
-
-
-def _longest(key: str) -> int:
-    if key == "exception":
-        return _LONGEST_TRACE
-    return _LONGEST_ID if key == "id" or key.endswith("_id") else _LONGEST_TEXT
 
 
 _context: ContextVar[Mapping[str, Any]] = ContextVar("rt_run_log_context", default=MappingProxyType({}))
@@ -113,19 +84,6 @@ def _add_context(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> 
     return {**line, **_identify(line)} if _identify else line
 
 
-def _calm_line(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """A line for people without the control characters that could rewrite their terminal."""
-    return {key: each.translate(_CONTROLS) if isinstance(each, str) else each for key, each in line.items()}
-
-
-def _bound_line(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    return {key: _bounded(value, _longest(key)) for key, value in line.items()}
-
-
-def _order(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    return {**{key: line[key] for key in _FIRST_KEYS if key in line}, **line}
-
-
 _repeats = LineRepeats()
 
 
@@ -147,18 +105,13 @@ def _handed_on() -> Any:
             _add_context,
             _count_repeats,
             structlog.processors.format_exc_info,
-            _bound_line,
-            _order,
-            _one_text,
+            bound_line,
+            in_order,
+            one_text,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET),
         context_class=dict,
     ).bind()
-
-
-def _one_text(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> str:
-    event, trace = line.pop("event"), line.pop("exception", "")
-    return " ".join([event, *(f"{key}={value!r}" for key, value in line.items())]) + (f"\n{trace}" if trace else "")
 
 
 _logger = _handed_on()
@@ -206,8 +159,8 @@ def configure(
         renderer = structlog.dev.ConsoleRenderer(colors=_colors(shown), sort_keys=False, pad_event_to=0)
     else:
         renderer = structlog.processors.JSONRenderer()
-    calm = [_calm_line] if people or journald else []
-    last = [structlog.processors.add_log_level, stamp, _order, *calm, renderer]
+    calm = [calm_line] if people or journald else []
+    last = [structlog.processors.add_log_level, stamp, in_order, *calm, renderer]
     _rendering = last
     if not is_queued:
         _writer = None
@@ -227,7 +180,7 @@ def configure(
             _add_context,
             _count_repeats,
             structlog.processors.format_exc_info,
-            _bound_line,
+            bound_line,
             *([narrator] if narrator else []),
             *last,
         ],
