@@ -16,9 +16,8 @@ from runner.outputs.writer import OutputClosed
 from runner.profile.filling import filled, path_values
 from runner.profile.session_source import SessionProfile
 from runner.protocol.session_update import session_update
-from runner.runs.budget import Budget
 from runner.runs.drain import drain
-from runner.runs.first_answer import FirstAnswer
+from runner.runs.early_end import EarlyEnd
 from runner.runs.life_cycle import LifeCycle, Phase, Report
 from runner.runs.live_line import LiveLine
 from runner.runs.losses import judged, losses
@@ -31,7 +30,6 @@ from runner.runs.whereabouts import Whereabouts
 from runner.session.opening import kept_session
 from runner.session.recorder import Recorder
 from runner.session.session import Session
-from runner.session.update import Update
 
 if TYPE_CHECKING:
     from runner.profile.load import LoadedProfile
@@ -85,9 +83,8 @@ class SessionRun:
         self.session: Session | None = None
         self.whereabouts = Whereabouts()
         self.readers: list[Reader] = []
-        self._budget: Budget | None = None
         self.started_s = anyio.current_time()
-        self._first = FirstAnswer(self._refuse_questions) if self.profile.run.until == "response-done" else None
+        self._early_end = EarlyEnd(self.profile.run, stop=self.stop, answered=self._refuse_questions)
         self._tasks: anyio.abc.TaskGroup
 
     async def execute(self) -> Outcome:
@@ -131,11 +128,8 @@ class SessionRun:
     def adopt(self, profile: "Profile") -> None:
         """Go by another profile from now on, which its session goes by already."""
         self.profile, self._life.grace_s = profile, profile.run.grace_s
-        if self._budget is not None:
-            self._budget.renew(profile.run.limits)
-        elif profile.run.limits.has_budget and self.session is not None:
-            self._budget = Budget(profile.run.limits, self.session.carriage, spent=self.stop, since_s=self.started_s)
-            self._tasks.start_soon(self._budget.watch)
+        if self.session is not None:
+            self._early_end.limit(self._tasks, self.session, profile.run.limits, since_s=self.started_s)
 
     def drain(self, number: signal.Signals) -> None:
         """End because of a signal: what is in flight may finish within the grace period."""
@@ -189,7 +183,7 @@ class SessionRun:
         self._note("session.started", **self.context, **facts_of(self.profile, self.names))
         async with kept_session(
             SessionProfile(self.profile, self.context["profile"], self._fallbacks, asked),
-            readers=[*self.readers, *self.outputs.readers, self._watch],
+            readers=[*self.readers, *self.outputs.readers, self._early_end.take],
             recorder=self._recorder,
             slots=self._shared.connecting,
             moved=self.whereabouts.take,
@@ -208,8 +202,7 @@ class SessionRun:
 
     def _begin(self, session: Session) -> None:
         self.outputs.begin(session)
-        if self._first and session.resumption:
-            self._first.ignore(session.resumption.asked_again)
+        self._early_end.begin(session)
 
     async def _live(self, session: Session) -> None:
         model = session.state.effective.get("model")
@@ -218,14 +211,10 @@ class SessionRun:
             async with anyio.create_task_group() as work:
                 work.start_soon(self._until_over, session)
                 work.start_soon(self._feed, session)
-                if self._first:
-                    work.start_soon(self._first.heard, self.outputs.playback, self.stop)
+                self._early_end.watch(work, session, self.profile.run.limits, self.outputs.playback)
                 if self._shared.face:
                     line = LiveLine(self._shared.face.screen, session, self.input, self.outputs.playback)
                     work.start_soon(line.run)
-                if self.profile.run.limits.has_budget:
-                    self._budget = Budget(self.profile.run.limits, session.carriage, spent=self.stop)
-                    work.start_soon(self._budget.watch)
 
     async def _feed(self, session: Session) -> None:
         playback = self.outputs.playback
@@ -239,14 +228,8 @@ class SessionRun:
                 self.stop("hung-up" if session.tools and session.tools.has_hung_up else reason)
         except RunnerError as error:
             # The session's own failure is reported by `_drain`, and a question that came too late is no failure.
-            if session.failure is None and not self._reason and not (self._first and self._first.is_there):
+            if session.failure is None and not self._reason and not self._early_end.is_answered:
                 self.stop("input-failed", error)
-
-    def _watch(self, update: Update) -> None:
-        if self._budget is not None:
-            self._budget.take(update)
-        if self._first is not None:
-            self._first.take(update)
 
     async def _until_over(self, session: Session) -> None:
         await session.wait_over()
