@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -85,10 +86,10 @@ def _input(run: ControllableRun) -> str | None:
     return switch.state if switch else None
 
 
-def _approvals(session: Session) -> list[dict[str, str]]:
+def _approvals(session: Session) -> list[dict[str, Any]]:
     """The calls that wait for somebody's approval."""
     waiting = session.tools.approvals.waiting.values() if session.tools else ()
-    return [{"id": each.id, "name": each.name, "arguments": each.arguments} for each in waiting]
+    return [asdict(each) for each in waiting]
 
 
 def _state(run: ControllableRun) -> str:

@@ -292,7 +292,7 @@ async def test_a_session_moves_on_request_and_its_calls_are_approved(tmp_path: P
             await runs.request("deny", call_id="call_1")
 
     assert (moved, len(peers)) == ({"connections": 2}, 2)
-    assert status["approvals"] == [{"id": "call_1", "name": "look_up", "arguments": "{}"}]
+    assert status["approvals"] == [{"id": "call_1", "name": "look_up", "arguments": "{}", "server": ""}]
     assert "42" in outputs(peers[1])[0]
     assert "Not now" in outputs(peers[1])[1]
 
