@@ -16,6 +16,7 @@ from runner.profile.session_source import SessionProfile
 from runner.protocol.state import SessionState
 from runner.session.carriage import Between, Carriage, Carried, Leaving, Over
 from runner.session.dialer import CONFIRMATION_S, Dialer
+from runner.session.forks import Forks
 from runner.session.keeper import Keeper
 from runner.session.link import Link
 from runner.session.outbox import Outbox
@@ -52,6 +53,9 @@ class Dials:
     opened: list[float] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
     takes_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.forks = Forks(self.carriage)
 
     async def open(self, lost: Callable[[Link], None]) -> Link:
         """Open the next connection."""
