@@ -36,7 +36,9 @@ def _started(state: SessionState, event: JsonObject) -> list[Effect]:
 
 def _heard(state: SessionState, event: JsonObject) -> list[Effect]:
     words = text(event, "delta")
-    effects = live_turns.speak(state, "user", _place(state, event))
+    place = _place(state, event)
+    effects = live_turns.speak(state, "user", place)
+    state.pending.heard_ms = max(state.pending.heard_ms, place.end_ms or 0)
     item_id, words = _add(state, state.live.items["user"], words)
     return [*state.side.report(event["type"]), *effects, TranscriptDelta(item_id, words)]
 
