@@ -10,7 +10,7 @@ from runner.profile.filling import session_filled
 from runner.protocol.bridge import CALLABLE, tools_of, with_tools
 from runner.protocol.session_format import DIRECTIONS, format_of
 from runner.protocol.session_update import session_update
-from runner.settings.input import StdinInput
+from runner.settings.input import QuestionInput, StdinInput
 from runner.settings.profile import LiveSettings, RealtimeSettings, SessionSettings
 
 if TYPE_CHECKING:
@@ -87,6 +87,12 @@ def _programs(own: Profile) -> Iterator[Unfit]:
         yield ("input", "format"), f"the client events that come in are those of a {own.session.type} session", ""
 
 
+def _hears(profile: Profile) -> bool:
+    """Whether a session may be spoken to, by its input or by a program."""
+    given = profile.input
+    return not isinstance(given, QuestionInput) and (not isinstance(given, StdinInput) or given.format == "audio")
+
+
 def _lacking(own: Profile, other: Profile) -> Iterator[tuple[Key, str]]:
     """What the other kind of session does not have, and ours goes on without."""
     ours, theirs = own.session, other.session
@@ -98,7 +104,7 @@ def _lacking(own: Profile, other: Profile) -> Iterator[tuple[Key, str]]:
         if getattr(ours, key):
             yield ("session", key), "a realtime session has none"
     heard = theirs.audio.input if theirs.audio else None
-    if heard is None or heard.transcription is None:
+    if _hears(own) and (heard is None or heard.transcription is None):
         where: Key = ("session", "audio", "input", "transcription")
         yield where, "what is said there is not written down, and unknown to the session that follows"
     if not isinstance(ours.delegation, ResponsesDelegation):
