@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from runner.protocol.unread_events import EventMalformed as EventMalformed, EventUnknown as EventUnknown
     from runner.protocol.usage import Usage as Usage
     from runner.protocol.user_effects import (
+        AnswerInterrupted as AnswerInterrupted,
         KeyPressed as KeyPressed,
         SegmentTranscribed as SegmentTranscribed,
         UserIdle as UserIdle,
@@ -97,7 +98,7 @@ _HOMES = {
     "runner.protocol.side_fields": ("FieldUnreadable",),
     "runner.protocol.unread_events": ("EventMalformed", "EventUnknown"),
     "runner.protocol.usage": ("Usage",),
-    "runner.protocol.user_effects": ("KeyPressed", "SegmentTranscribed", "UserIdle"),
+    "runner.protocol.user_effects": ("AnswerInterrupted", "KeyPressed", "SegmentTranscribed", "UserIdle"),
     "runner.session.approvals": ("ApprovalRequest",),
     "runner.session.opening": ("open_session",),
     "runner.session.pump": ("Reader",),

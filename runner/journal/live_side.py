@@ -10,6 +10,7 @@ from runner.journal.rows import Row, Rows
 from runner.protocol.json_fields import JsonObject, table
 from runner.protocol.live import Live
 from runner.protocol.side_fields import SideFields
+from runner.protocol.spoken_over import SpokenOver
 from runner.protocol.typed_text import typed_text
 from runner.protocol.voices import SpeechPlace, Voice
 
@@ -71,6 +72,8 @@ class TwoVoices:
         """A piece of what the user says."""
         self._say("user", event)
         self._asked_at_s = self._rows.now_s
+        if self._live.answer.is_interrupted:
+            self._judge_answer()
 
     def spoken(self, event: JsonObject) -> None:
         """A piece of what the model says."""
@@ -78,17 +81,35 @@ class TwoVoices:
         if self._asked_at_s is not None and not row.facts:
             row.facts["first_s"] = self._rows.since_s(self._asked_at_s)
             self.firsts_s.append(row.facts["first_s"])
-        row.facts["status"] = "completed"
+        self._live.answer.say(self._side.text(event, "delta"), self._place(event))
+        self._judge_answer()
         self._asked_at_s = None
 
+    def _judge_answer(self) -> None:
+        """Note of what the model says, or has said last, whether the user has spoken over it."""
+        facts, answer = self._turns["assistant"].facts, self._live.answer
+        facts.pop("heard_s", None)
+        facts["status"] = "interrupted" if answer.is_interrupted else "completed"
+        if answer.is_interrupted:
+            facts["heard_s"] = answer.said_ms / 1000
+
     def _say(self, voice: Voice, event: JsonObject) -> Row:
-        start_ms, end_ms = (self._side.whole(event, f"{edge}_ms") for edge in ("start", "end"))
-        if self._live.voices.add(voice, SpeechPlace(start_ms, end_ms, self._rows.now_s)) or voice not in self._turns:
+        place = self._place(event)
+        is_new = self._live.voices.add(voice, place)
+        if is_new or voice not in self._turns:
             self._turns[voice] = self._rows.add(voice, "")
+        if is_new and voice == "assistant":
+            self._live.answer = SpokenOver()
+        elif is_new and place.start_ms is not None:
+            self._live.answer.speak_up(place.start_ms)
         row = self._turns[voice]
         delta = self._side.text(event, "delta")
         row.text += delta if row.text else delta.lstrip()
         return row
+
+    def _place(self, event: JsonObject) -> SpeechPlace:
+        start_ms, end_ms = (self._side.whole(event, f"{edge}_ms") for edge in ("start", "end"))
+        return SpeechPlace(start_ms, end_ms, self._rows.now_s)
 
     def sounded(self, event: JsonObject) -> None:
         """A piece of the model's audio, which counts while it speaks: in between it is silence."""

@@ -15,6 +15,7 @@ from runner.protocol.effects import (
     TextDelta,
     TurnEnded,
 )
+from runner.protocol.user_effects import AnswerInterrupted
 from runner.session.carriage import Between, Carried
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ class RunMetrics:
                 self._text_since_s = self._audio_since_s = 0.0
                 if interrupts and self._is_answering:
                     self._instruments.interruptions.labels(*self._labels).inc()
+            case AnswerInterrupted():
+                self._instruments.interruptions.labels(*self._labels).inc()
             case SpeechStopped():
                 self._text_since_s = self._audio_since_s = at_s
             case TurnEnded(role=role):

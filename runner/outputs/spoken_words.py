@@ -19,6 +19,7 @@ from runner.protocol.effects import (
     Truncated,
     TurnEnded,
 )
+from runner.protocol.user_effects import AnswerInterrupted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -100,6 +101,8 @@ class SpokenWords:
             case Truncated(item_id=item_id, text=text):
                 self._sounding.discard(item_id)
                 yield from self._interrupt(item_id, text)
+            case AnswerInterrupted(item_id=item_id) if item_id in self._said:
+                yield from self._interrupt(item_id, self._said[item_id])
             case _:
                 pass
 

@@ -12,7 +12,9 @@ from runner.protocol.effects import (
     AudioDelta,
     Effect,
     FunctionAnswered,
+    Opened,
     Played,
+    ResponseStarted,
     SessionEnded,
     SpeechStarted,
     SpeechStopped,
@@ -22,7 +24,7 @@ from runner.protocol.effects import (
     TurnEnded,
 )
 from runner.protocol.json_text import dumps, dumps_strict, loads
-from runner.protocol.user_effects import KeyPressed, SegmentTranscribed, UserIdle
+from runner.protocol.user_effects import AnswerInterrupted, KeyPressed, SegmentTranscribed, UserIdle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +36,8 @@ MAX_TURNS = 1024
 
 _FINISHING = (FunctionAnswered, KeyPressed, Played, Truncated, TurnEnded, UserIdle)
 """Effects after which a turn may be written."""
+_FINISHING_LIVE = (*_FINISHING, ResponseStarted, SpeechStarted)
+"""Those of a Live session, whose answers wait for what is said next."""
 _NAMES = {"user": "User", "assistant": "Assistant", "system": "System"}
 
 
@@ -49,10 +53,16 @@ class _Turn:
     is_heard: bool = False
     heard_words: str | None = None
     """The words that were heard of an answer that the user interrupted."""
+    is_spoken_over: bool = False
+    """Whether the model of a Live session has stopped since the user spoke."""
+    is_followed: bool = False
+    """Whether something was said after it."""
 
 
 class Transcript:
     """Every finished turn, in the order of the conversation; an answer that is played, once it was heard.
+
+    An answer of a Live session waits for what is said next, since only that tells whether it was interrupted.
 
     Args:
         markdown: Whether it is for people; otherwise a line of JSON a turn.
@@ -62,6 +72,7 @@ class Transcript:
     def __init__(self, *, markdown: bool = False, is_played: bool = False) -> None:
         self._write: Callable[[_Turn, TurnEnded | FunctionAnswered], str] = _paragraph if markdown else _line
         self._is_played = is_played
+        self._is_live = False
         self._numbers = count(1)
         self._turns: dict[str, _Turn] = {}
         """The turns that are not written yet, in the order in which they began."""
@@ -76,7 +87,8 @@ class Transcript:
             if isinstance(effect, SessionEnded):
                 yield from self._written(everything=True)
                 self._turns.clear()
-        if len(self._turns) > MAX_TURNS or any(isinstance(each, _FINISHING) for each in update.effects):
+        finishing = _FINISHING_LIVE if self._is_live else _FINISHING
+        if len(self._turns) > MAX_TURNS or any(isinstance(each, finishing) for each in update.effects):
             # Turns that nobody ends, such as speech that is not transcribed, cost the other updates nothing.
             yield from self._written()
 
@@ -91,13 +103,9 @@ class Transcript:
                 self._turn(item_id).facts["start_ms"] = audio_ms
             case SpeechStopped(item_id=item_id, audio_ms=audio_ms):
                 self._turn(item_id).facts["end_ms"] = audio_ms
-            case Played(item_id=item_id, heard_ms=heard_ms, is_whole=is_whole) if item_id in self._turns:
-                turn = self._turns[item_id]
-                turn.is_heard, turn.facts["heard_ms"] = True, heard_ms
-                turn.heard_words = None if is_whole else turn.heard_words or ""
-                turn.ended_at_s = at_s
-            case Truncated(item_id=item_id, text=text) if item_id in self._turns:
-                self._turns[item_id].heard_words = text
+            case Played(item_id=item_id) | Truncated(item_id=item_id) | AnswerInterrupted(item_id=item_id):
+                if turn := self._turns.get(item_id):
+                    _note_heard(turn, effect, at_s)
             case TurnEnded(item_id=item_id) | FunctionAnswered(item_id=item_id):
                 turn = self._turn(item_id)
                 if turn.ended is not None:
@@ -108,6 +116,8 @@ class Transcript:
 
     def _note_user(self, effect: Effect, at_s: float) -> None:
         match effect:
+            case Opened(kind=kind):
+                self._is_live = kind == "live"
             case SegmentTranscribed(item_id=item_id, text=text, speaker=speaker):
                 segment = {"speaker": speaker, "text": text, "start_s": effect.start_s, "end_s": effect.end_s}
                 self._turn(item_id).facts.setdefault("segments", []).append(segment)
@@ -132,14 +142,23 @@ class Transcript:
         return turn
 
     def _turn(self, item_id: str) -> _Turn:
-        return self._turns.setdefault(item_id, _Turn())
+        if item_id not in self._turns:
+            if before := next(reversed(self._turns.values()), None):
+                before.is_followed = True
+            self._turns[item_id] = _Turn()
+        return self._turns[item_id]
 
     def _written(self, *, everything: bool = False) -> Iterator[str]:
         """The first turns that wait for nothing; a turn that has not ended holds up no turn after it."""
         for item_id, turn in list(self._turns.items()):
             if turn.ended is None and len(self._turns) <= MAX_TURNS:
                 continue
-            waits = turn.has_audio and not turn.is_heard
+            waits = (turn.has_audio and not turn.is_heard) or (
+                self._is_live
+                and not turn.is_followed
+                and isinstance(turn.ended, TurnEnded)
+                and turn.ended.role == "assistant"
+            )
             if waits and not everything and len(self._turns) <= MAX_TURNS:
                 return
             del self._turns[item_id]
@@ -147,11 +166,26 @@ class Transcript:
                 yield self._write(turn, turn.ended)
 
 
+def _note_heard(turn: _Turn, effect: Effect, at_s: float) -> None:
+    match effect:
+        case Truncated(text=text):
+            turn.heard_words = text
+        case AnswerInterrupted(heard_ms=heard_ms):
+            turn.is_spoken_over, turn.facts["heard_ms"] = True, heard_ms
+        case Played(heard_ms=heard_ms, is_whole=is_whole):
+            turn.is_heard, turn.ended_at_s = True, at_s
+            turn.heard_words = None if is_whole else turn.heard_words or ""
+            if not turn.is_spoken_over:
+                turn.facts["heard_ms"] = heard_ms
+        case _:
+            pass
+
+
 def _said(turn: _Turn, ended: TurnEnded) -> tuple[str, str]:
     """What was said, as far as it was heard, and how it ended."""
     if turn.heard_words is not None:
         return turn.heard_words, "interrupted"
-    return ended.text, ended.status
+    return ended.text, "interrupted" if turn.is_spoken_over else ended.status
 
 
 def _line(turn: _Turn, ended: TurnEnded | FunctionAnswered) -> str:

@@ -6,6 +6,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from runner.protocol.delegations import Delegations
+from runner.protocol.spoken_over import SpokenOver
 from runner.protocol.voices import PAUSE_S, Voices
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class Live:
         self.voices = Voices()
         self.items: dict[Voice, str] = {}
         self.last_voice: Voice | None = before.last_voice if before else None
+        self.answer = SpokenOver()
+        """What the model says or has said last, and whether the user spoke over it."""
         self.delegations = Delegations()
         """What is being done by another model."""
         self.has_unsaid_result = False

@@ -45,7 +45,9 @@ def _heard(state: SessionState, event: JsonObject) -> list[Effect]:
 
 def _spoken(state: SessionState, event: JsonObject) -> list[Effect]:
     words = text(event, "delta")
-    effects = live_turns.speak(state, "assistant", _place(state, event))
+    place = _place(state, event)
+    effects = live_turns.speak(state, "assistant", place)
+    state.live.answer.say(words, place)
     state.live.has_unsaid_result = False
     item_id, words = _add(state, state.live.items["assistant"], words)
     return [*state.side.report(event["type"]), *effects, TextDelta(item_id, item_id, words)]
@@ -68,13 +70,16 @@ def _audio(state: SessionState, event: JsonObject) -> list[Effect]:
     now_s = state.live.audio_at_s = state.clock()
     if state.live.plays_fixture:
         return [make(AudioDelta, ("", FIXTURE_ITEM, audio))]
-    effects = live_turns.sound(state, now_s) if _is_sound(state, audio) else []
+    is_sound = _is_sound(state, audio)
+    effects = live_turns.sound(state, now_s) if is_sound else []
     item = state.conversation.get(state.live.items.get("assistant", ""))
     if item is None:
         # The model is silent between two turns.
         state.live.silence_s += state.configuration.output_format.seconds(len(audio) * 3 // 4)
         return []
     item.audio_characters += len(audio)
+    if is_sound:
+        state.live.answer.sound_characters = item.audio_characters
     return [*effects, make(AudioDelta, (item.id, item.id, audio))]
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal
 
 from runner.protocol.effects import Effect, ResponseEnded, ResponseStarted, SpeechStarted
+from runner.protocol.spoken_over import SpokenOver
+from runner.protocol.user_effects import AnswerInterrupted
 from runner.protocol.voices import BREATH_S, Voices
 
 if TYPE_CHECKING:
@@ -24,7 +26,22 @@ _ANSWERED_WITHIN_S: Final = 15.0
 def speak(state: SessionState, voice: Voice, place: SpeechPlace) -> list[Effect]:
     """A voice says something; returns the end of its turn before and the beginning of a new one, if it has these."""
     is_new, state.live.last_at_s = state.live.voices.add(voice, place), place.at_s
-    return [*end_turn(state, voice), *_begin(state, voice, place.start_ms or 0)] if is_new else []
+    if not is_new:
+        return []
+    effects = [*end_turn(state, voice), *_begin(state, voice, place.start_ms or 0)]
+    if voice == "user" and place.start_ms is not None:
+        state.live.answer.speak_up(place.start_ms)
+    return [*effects, *_interruption(state)]
+
+
+def _interruption(state: SessionState) -> list[Effect]:
+    """The end of what the model has said last, if that has ended and the user is now known to have spoken over it."""
+    answer = state.live.answer
+    item = state.conversation.get(answer.item_id)
+    if item is None or "assistant" in state.live.items or not answer.is_news():
+        return []
+    sound_ms = state.configuration.output_format.ms(answer.sound_characters * 3 // 4)
+    return [AnswerInterrupted(item.id, round(sound_ms) or answer.said_ms)]
 
 
 def sound(state: SessionState, at_s: float) -> list[Effect]:
@@ -74,7 +91,8 @@ def end_turn(state: SessionState, voice: Voice, status: Status = "completed") ->
         state.pending.requests.insert(0, asked)
     state.usage.responses += not is_step
     request_id = asked.first_id if asked else ""
-    return [*state.conversation.end_turn(item), ResponseEnded(item.id, status, request_id=request_id, is_step=is_step)]
+    ended = ResponseEnded(item.id, status, request_id=request_id, is_step=is_step)
+    return [*_interruption(state), *state.conversation.end_turn(item), ended]
 
 
 def awaits_answer(state: SessionState) -> bool:
@@ -91,6 +109,7 @@ def _begin(state: SessionState, voice: Voice, start_ms: int) -> list[Effect]:
         state.pending.hear("speaking", start_ms)
         return [SpeechStarted(item_id, start_ms, interrupts=False)]
     item.response_id = item_id
+    state.live.answer = SpokenOver(item_id)
     state.pending.begin(item_id, {})
     asked = state.pending.request_of(item_id)
     if asked is None or not asked.first_id:

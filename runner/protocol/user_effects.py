@@ -36,4 +36,13 @@ class UserIdle:
     silent_ms: int
 
 
-UserEffect = SegmentTranscribed | KeyPressed | UserIdle
+@dataclass(frozen=True, slots=True)
+class AnswerInterrupted:
+    """The user has spoken over an answer of a Live session, and the model has stopped; it may have ended by then."""
+
+    item_id: str
+    heard_ms: int
+    """How long it has sounded."""
+
+
+UserEffect = SegmentTranscribed | KeyPressed | UserIdle | AnswerInterrupted

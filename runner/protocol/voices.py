@@ -1,7 +1,8 @@
 """Which turns the voices of a Live session make: the endpoint sends words on one timeline, and no turns.
 
-A voice's turn is over after a pause, or once the other voice has spoken after it: what then comes of it is another
-turn. Words may come late, so a turn ends where its voice stopped, not where its last words arrive.
+A voice's turn is over after a pause, a short one where the other voice has spoken over it, or once the other voice has
+spoken after it: what then comes of it is another turn. Words may come late, so a turn ends where its voice stopped,
+not where its last words arrive.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ class _VoiceTurn:
     """By the client's clock, until when it lasts at least, in seconds."""
     followed_ms: int | None = None
     """Where the other voice began after it; None while it has not."""
+    over_ms: int | None = None
+    """Where the other voice began since it began, be it over it; None while it has not."""
 
 
 class Voices:
@@ -73,14 +76,16 @@ class Voices:
         """Take in a piece of a voice; returns whether it belongs to a new turn, so that the one before has ended."""
         turn, other = self._turns.get(voice), self._turns.get(OTHER[voice])
         is_new = turn is None or _is_apart(turn, place)
+        is_first = turn is None or is_new or turn.end_ms is None
         if turn is None or is_new:
             turn = self._turns[voice] = _VoiceTurn(place.end_ms, place.at_s)
         turn.heard_s = max(turn.heard_s, place.at_s + place.duration_s)
         if place.end_ms is not None:
             turn.end_ms = max(turn.end_ms or 0, place.end_ms)
-        is_after = other is not None and place.start_ms is not None and (other.end_ms or 0) <= place.start_ms
-        if is_new and other is not None and is_after:
-            other.followed_ms = place.start_ms
+        if is_first and other is not None and place.start_ms is not None:
+            other.over_ms = place.start_ms
+            if (other.end_ms or 0) <= place.start_ms:
+                other.followed_ms = place.start_ms
         return is_new
 
     def sound(self, voice: Voice, at_s: float) -> bool:
@@ -115,4 +120,6 @@ def _is_apart(turn: _VoiceTurn, place: SpeechPlace) -> bool:
         return place.at_s - turn.heard_s >= PAUSE_S
     if turn.followed_ms is not None and place.start_ms >= turn.followed_ms:
         return True
-    return place.start_ms - turn.end_ms >= PAUSE_S * 1000
+    # Who was spoken over and stops, and then says something, says something else.
+    is_spoken_over = turn.over_ms is not None and place.start_ms >= turn.over_ms
+    return place.start_ms - turn.end_ms >= (BREATH_S if is_spoken_over else PAUSE_S) * 1000

@@ -20,6 +20,7 @@ from runner.protocol.effects import (
     TranscriptDelta,
     TurnEnded,
 )
+from runner.protocol.user_effects import AnswerInterrupted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,6 +120,8 @@ class Observations:
     def _take_trouble(self, effect: Effect) -> None:
         match effect:
             case SpeechStarted(interrupts=True) if self.is_heard():
+                self._note("interruption", "the user speaks over an answer")
+            case AnswerInterrupted():
                 self._note("interruption", "the user speaks over an answer")
             case ResponseEnded(status="cancelled"):
                 self._note("interruption", "an answer was cancelled")

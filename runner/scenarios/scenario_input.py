@@ -69,7 +69,7 @@ class ScenarioInput(SessionInput):
                     await session.wait_idle()
                     await self._quiet(session, playback if turn.is_voiced else None)
                 answers = seen.answers
-                await self._say(session, index, turn, playback, noted)
+                await self._say(session, index, turn, playback, noted, is_over_next=is_over_next)
                 if is_over_next:
                     await self._until(lambda before=answers: seen.answers > before)  # type: ignore[misc]  # mypy infers no type of a default
                 else:
@@ -83,11 +83,18 @@ class ScenarioInput(SessionInput):
         return "input-end"
 
     async def _say(
-        self, session: Session, index: int, turn: ScenarioTurn, playback: PlayingAnswers | None, noted: ObservedTurn
+        self,
+        session: Session,
+        index: int,
+        turn: ScenarioTurn,
+        playback: PlayingAnswers | None,
+        noted: ObservedTurn,
+        *,
+        is_over_next: bool,
     ) -> None:
-        """Say what the user says in a turn."""
+        """Say what the user says in a turn, over whose answer the next one may be said."""
         if turn.is_voiced:
-            await self._speak(session, index, noted)
+            await self._speak(session, index, noted, is_over_next=is_over_next)
             return
         if turn.over:
             await AnswerStop(session, playback).stop()
@@ -96,7 +103,7 @@ class ScenarioInput(SessionInput):
             await session.say(turn.user)
         noted.said_s = now_s
 
-    async def _speak(self, session: Session, index: int, noted: ObservedTurn) -> None:
+    async def _speak(self, session: Session, index: int, noted: ObservedTurn, *, is_over_next: bool) -> None:
         pcm, rate = self._sounds[index]
         pace = Pace()
         async with Sender(session, rate=rate, has_end=True) as sender:
@@ -106,6 +113,9 @@ class ScenarioInput(SessionInput):
                 await pace.due(sender.form.seconds(len(frame)))
                 await sender.send(frame)
             noted.said_s = anyio.current_time()
+            if session.state.kind == "live" and is_over_next:
+                # Its end would be that of the answer, and silence follows anyway.
+                return
             await sender.end(
                 pace,
                 trailing_silence_ms=_SILENCE_MS,

@@ -54,11 +54,10 @@ class Peer:
         return self.protocol.state is State.OPEN
 
     async def flush(self) -> None:
-        """Send what the protocol wants to send."""
+        """Send what the protocol wants to send, in one piece, so that nothing comes between."""
         async with self._sending:
-            for data in self.protocol.data_to_send():
-                if data:
-                    await self.stream.send(data)
+            if data := b"".join(self.protocol.data_to_send()):
+                await self.stream.send(data)
 
     async def event(self) -> dict[str, Any] | None:
         """The next client event, None at the end."""

@@ -65,3 +65,25 @@ def test_a_live_session_is_reported_in_turns() -> None:
         0.1,
         ['`session.instructions` is missing, asked for was "Be brief."'],
     )
+
+
+def test_an_answer_that_was_spoken_over_is_reported_as_interrupted() -> None:
+    """With how long it was heard; one that goes on, or that has ended its sentence, is completed."""
+    tape = Tape()
+    tape.went(0, "session.start", session={"model": "gpt-live-1.1"})
+    tape.came(0, "session.started", session=SESSION)
+    for voice, delta, start_ms, end_ms in (
+        ("output", "It will be", 0, 700),
+        ("input", "Stop", 650, 900),
+        ("output", "I", 1400, 1500),
+        ("input", "Mhm", 1450, 1600),
+        ("output", " stop.", 1500, 4000),
+        ("input", "Thanks", 3900, 4200),
+    ):
+        event = words(voice, delta, start_ms, end_ms)
+        tape.came(end_ms / 1000, event.pop("type"), **event)
+    report = report_of(tape.timeline())
+
+    answers = [(turn.text, turn.status, turn.heard_s) for turn in report.turns if turn.role == "assistant"]
+    assert answers == [("It will be", "interrupted", 0.7), ("I stop.", "completed", None)]
+    assert report.interruptions == 1

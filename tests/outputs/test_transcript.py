@@ -9,6 +9,7 @@ from runner.protocol.effects import (
     AudioDelta,
     Effect,
     FunctionAnswered,
+    Opened,
     Played,
     SessionEnded,
     SpeechStarted,
@@ -17,7 +18,7 @@ from runner.protocol.effects import (
     Truncated,
     TurnEnded,
 )
-from runner.protocol.user_effects import KeyPressed, SegmentTranscribed, UserIdle
+from runner.protocol.user_effects import AnswerInterrupted, KeyPressed, SegmentTranscribed, UserIdle
 from runner.session.update import Update
 
 
@@ -233,3 +234,18 @@ def test_a_call_of_a_function_stands_where_it_was_answered() -> None:
         '**Tool** `00:00:00`: order({"n":7}) → shipped\n\n'
         "**Tool** `00:00:00`: pay({}) → The call was denied. *(denied)*\n\n"
     )
+
+
+def test_an_answer_of_a_live_session_waits_for_what_is_said_next() -> None:
+    """Only that tells whether it was interrupted; how much has sounded counts, and not the silence behind it."""
+    transcript = Transcript(is_played=True)
+    ended = update(Opened("live_1", 0, "live"), *ANSWER)
+    assert not transcript.render([ended, update(Played("a", 2000, is_whole=True))])
+
+    begun = update(SpeechStarted("u", 700, interrupts=False), AnswerInterrupted("a", 900))
+    (line,) = lines(transcript.render([begun]))
+    assert (line["text"], line["status"], line["heard_ms"]) == ("All of it", "interrupted", 900)
+    last = [update(TurnEnded("user", "Hm", "u", "completed")), update(TurnEnded("assistant", "Yes.", "b", "completed"))]
+    assert [each["text"] for each in lines(transcript.render(last))] == ["Hm"]
+    (line,) = lines(transcript.render([update(SessionEnded())]))
+    assert (line["text"], line["status"]) == ("Yes.", "completed")

@@ -24,6 +24,7 @@ from runner.protocol.receive import receive
 from runner.protocol.state import SessionState
 from runner.protocol.typed_text import repeated_event, spoken_event, typed_event
 from runner.protocol.unread_events import EventMalformed, EventUnknown
+from runner.protocol.user_effects import AnswerInterrupted
 from tests.helpers.live_peer import LOUD, SILENT, confirmed, sound, words
 
 SESSION = {"id": "live_1", "expires_at": 7, "model": "m", "audio": {"format": {"type": "audio/pcm", "rate": 16000}}}
@@ -81,6 +82,29 @@ def test_two_voices_make_turns(state: SessionState, clock: Clock) -> None:
         ResponseEnded("turn_2", "completed"),
     ]
     assert (state.is_pending, state.usage.responses, state.quiet) == (False, 1, True)
+
+
+def test_an_answer_that_was_spoken_over_is_interrupted(state: SessionState, clock: Clock) -> None:
+    """Whether the user's words come before the pause that ends it or after it, it is known once, with what sounded."""
+    receive(state, words("output", "It will be", 0, 700))
+    for audio in (LOUD, LOUD, SILENT):
+        receive(state, sound(audio))
+    begun = receive(state, words("input", "Stop", 650, 900))
+    assert begun == [SpeechStarted("turn_2", 650, interrupts=False), TranscriptDelta("turn_2", "Stop")]
+    assert receive(state, words("output", "I stop", 1400, 1600)) == [
+        AnswerInterrupted("turn_1", 300),
+        TurnEnded("assistant", "It will be", "turn_1", "completed"),
+        ResponseEnded("turn_1", "completed"),
+        ResponseStarted("turn_3"),
+        TextDelta("turn_3", "turn_3", "I stop"),
+    ]
+    clock.now_s = 9.0
+    assert [type(each) for each in end_silent_turns(state)] == [TurnEnded, TurnEnded, ResponseEnded]
+    assert receive(state, words("input", "Well", 1500, 1900)) == [
+        SpeechStarted("turn_4", 1500, interrupts=False),
+        AnswerInterrupted("turn_3", 200),
+        TranscriptDelta("turn_4", "Well"),
+    ]
 
 
 def test_what_is_typed_is_a_question(state: SessionState, clock: Clock) -> None:

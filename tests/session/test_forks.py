@@ -41,17 +41,17 @@ class Door:
         return answer
 
 
-async def answered(peer: Peer, text: str, *, at_ms: int = 0) -> None:
+async def answered(peer: Peer, text: str, *, at_ms: int = 0, takes_ms: int = 50) -> None:
     """Answer what is typed next."""
     typed = await peer.until("session.instructions.append")
-    await peer.send(confirmed(typed), words("output", text, at_ms, at_ms + 50))
+    await peer.send(confirmed(typed), words("output", text, at_ms, at_ms + takes_ms))
 
 
 async def lost(peer: Peer, **session: Any) -> None:
     """Answer one question, and half of another one."""
     await start(peer, session_id="live_1", **session)
     await answered(peer, "Four.")
-    await answered(peer, "The half of", at_ms=3000)
+    await answered(peer, "The half of", at_ms=3000, takes_ms=20_000)
 
 
 async def test_it_is_forked_after_a_loss_and_at_a_rollover() -> None:

@@ -72,7 +72,7 @@ async def test_a_lost_session_goes_on_with_the_conversation() -> None:
         await start(peer)
         await answer(peer, "Four.")
         await peer.until("session.instructions.append")
-        await peer.send(words("output", "The half of", 2000, 2100))
+        await peer.send(words("output", "The half of", 2000, 22_000))
 
     async def next_one(peer: Peer) -> None:
         asked.update(await start(peer))

@@ -18,7 +18,7 @@ from runner.api.live_events import (
 from runner.local.session.api_error import ApiError
 from runner.local.session.fixture import PIECE_MS, Fixture
 from runner.local.session.identifiers import new_id
-from runner.local.session.input_buffer import Detection
+from runner.local.session.input_buffer import Detection, TurnAudio
 from runner.local.session.live_config import LiveConfig
 from runner.local.session.live_life import LiveLife
 from runner.local.session.local_session import LocalSession
@@ -244,8 +244,8 @@ class DuplexSession(LocalSession):
         if isinstance(detection, TurnStarted):
             self._life.speech.interrupt()
             return []
-        start_ms, end_ms = (at_ms + self._played_ms for at_ms in (detection.found.start_ms, detection.found.end_ms))
-        self._life.hearing.take(detection.audio, start_ms, end_ms - _TURNS.silence_ms)
+        end_ms = detection.found.end_ms - _TURNS.silence_ms
+        self._take_turn(self._life, detection.audio, end_ms + self._played_ms)
         return []
 
     def _follow(self, detections: Iterator[Detection]) -> list[ServerEvent]:
@@ -259,7 +259,11 @@ class DuplexSession(LocalSession):
     def _end_turn(self, life: LiveLife) -> None:
         """What the user is saying is heard no further."""
         if last := self._input_buffer.end_turn():
-            life.hearing.take(last, self._now_ms - last.audio_format.ms(len(last.data)), self._now_ms)
+            self._take_turn(life, last, self._now_ms)
+
+    def _take_turn(self, life: LiveLife, audio: TurnAudio, end_ms: float) -> None:
+        """Have what the user has said up to here written down, where it was said."""
+        life.hearing.take(audio, self._input_buffer.spoken_ms + self._played_ms, end_ms)
 
     def _close(self, life: LiveLife, close: ClientEventBase) -> list[ServerEvent]:
         self._closing = close

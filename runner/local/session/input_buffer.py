@@ -73,6 +73,11 @@ class InputBuffer:
         return self._turns.item_id if self._turns else ""
 
     @property
+    def spoken_ms(self) -> float:
+        """Where the speech of the latest turn began, without what is kept from before it."""
+        return self._turns.spoken_ms if self._turns else 0.0
+
+    @property
     def received_ms(self) -> float:
         """The length of all audio that the client has sent, in milliseconds."""
         return self._base_ms + self._audio_format.ms(len(self._audio))

@@ -85,14 +85,15 @@ class TurnDetection:
         settings: Its settings; `configure` replaces them.
         at_ms: The length of the audio up to the last frame, in milliseconds.
         item_id: The id of the item that the current turn will become; "" between turns.
-        start_ms: Where the current turn began.
+        start_ms: Where the current turn began, with what is kept from before it.
+        spoken_ms: Where the speech of the current turn began.
     """
 
     def __init__(self, settings: TurnSettings, at_ms: float = 0.0) -> None:
         self.settings = settings
         self.at_ms = at_ms
         self.item_id = ""
-        self.start_ms = at_ms
+        self.start_ms = self.spoken_ms = at_ms
         self._floor_ms = at_ms
         self._voiced_ms = 0.0
         self._silence_ms = 0.0
@@ -135,7 +136,8 @@ class TurnDetection:
         self._voiced_ms = self._voiced_ms + frame.duration_ms if is_voiced else 0.0
         if self._voiced_ms >= SHORTEST_SPEECH_MS:
             self.item_id = new_id("item")
-            self.start_ms = max(self._floor_ms, self.at_ms - self._voiced_ms - self.settings.prefix_ms)
+            self.spoken_ms = self.at_ms - self._voiced_ms
+            self.start_ms = max(self._floor_ms, self.spoken_ms - self.settings.prefix_ms)
             self._silence_ms = 0.0
             self._idle_since_ms = None
             return TurnStarted(self.item_id, self.start_ms)
