@@ -11,10 +11,9 @@ from runner.connect.network import (
     CONNECTION_ERRORS,
     TcpBackend,
     Transport,
-    environment_proxy,
     explain,
-    hide_proxy_passwords,
     place,
+    proxy_of,
 )
 from runner.connect.tls import tls_context
 from runner.errors import EndpointUnreachable
@@ -48,8 +47,7 @@ async def exchange(
         ProfileError: The proxy's address or a file for TLS cannot be used.
     """
     url = checked_url(address, network)
-    hide_proxy_passwords(network.proxy)
-    proxy = None if url.scheme == "http" else network.proxy or environment_proxy(url)
+    proxy = proxy_of(url, network.proxy)
     trust = tls_context(network.ca_file, network.client_certificate) if url.scheme == "https" else None
     headers = checked_headers(address) | ({} if content is None else {"content-type": "application/json"})
     method = "GET" if content is None else "POST"

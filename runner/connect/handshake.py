@@ -25,10 +25,9 @@ from runner.connect.network import (
     CONNECTION_ERRORS,
     TcpBackend,
     Transport,
-    environment_proxy,
     explain,
-    hide_proxy_passwords,
     place,
+    proxy_of,
 )
 from runner.connect.refused_handshake import BODY_LIMIT_BYTES, explanation, retry_after_s
 from runner.connect.tls import tls_context
@@ -105,8 +104,7 @@ async def open_websocket(
     """
     network = network or Network()
     url = checked_url(address, network, is_inside=backend is not None)
-    hide_proxy_passwords(network.proxy)
-    proxy = None if backend or url.scheme == "http" else network.proxy or environment_proxy(url)
+    proxy = None if backend else proxy_of(url, network.proxy)
     trust = tls_context(network.ca_file, network.client_certificate) if url.scheme == "https" else None
     with redaction.hidden(address.secrets()), anyio.move_on_after(network.connect_timeout_s) as limit:
         async with (

@@ -154,6 +154,17 @@ def _hide_password(proxy: str) -> None:
         redaction.hide(each)
 
 
+def proxy_of(url: httpx.URL, own: str | None = None) -> str | None:
+    """The proxy of a connection to this address, whose password is in no log line from now on; plain HTTP has none.
+
+    Args:
+        url: The address.
+        own: The proxy that its settings name; without it the environment's holds.
+    """
+    hide_proxy_passwords(own)
+    return None if url.scheme == "http" else own or environment_proxy(url)
+
+
 def environment_proxy(url: httpx.URL) -> str | None:
     """The proxy that `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` choose: httpx's rules, and networks in `NO_PROXY`."""
     proxies = urllib.request.getproxies()

@@ -17,10 +17,9 @@ from runner.connect.network import (
     CONNECTION_ERRORS,
     TcpBackend,
     Transport,
-    environment_proxy,
     explain,
-    hide_proxy_passwords,
     place,
+    proxy_of,
 )
 from runner.connect.secrets import resolve
 from runner.connect.tls import tls_context
@@ -78,8 +77,7 @@ class Webhook:
             "webhook-signature": signature(secret, report_id, timestamp, body),
         }
         is_clear = self._url.scheme == "http"
-        hide_proxy_passwords(None)
-        proxy = None if is_clear else environment_proxy(self._url)
+        proxy = proxy_of(self._url)
         request = httpx.Request("POST", self._url, headers=headers, content=body)
         async with TcpBackend() as wires:
             transport = Transport(self._url, wires, None if is_clear else tls_context(), proxy)

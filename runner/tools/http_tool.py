@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from runner import __version__, logs
-from runner.connect.network import CONNECTION_ERRORS, Transport, environment_proxy, explain, hide_proxy_passwords, place
+from runner.connect.network import CONNECTION_ERRORS, Transport, explain, place, proxy_of
 from runner.connect.tls import tls_context
 from runner.errors import ProfileError, SecretError
 from runner.protocol.json_text import dumps
@@ -75,9 +75,7 @@ class HttpTool:
 
     async def _exchange(self, name: str, arguments: JsonObject) -> CallAnswer:
         url, content, headers = self._request(arguments, await request_headers(self._run.headers))
-        is_clear = url.scheme == "http"
-        hide_proxy_passwords(self._run.proxy)
-        proxy = None if is_clear else self._run.proxy or environment_proxy(url)
+        proxy = proxy_of(url, self._run.proxy)
         # Without a client, which would look at where a redirect leads, and log the address with its query.
         request = httpx.Request(self._run.method, url, headers=headers, content=content)
         async with NamedHosts(is_proxied=proxy is not None) as wires:

@@ -14,7 +14,7 @@ import anyio.to_thread
 import httpx
 
 from runner import __version__
-from runner.connect.network import environment_proxy, hide_proxy_passwords
+from runner.connect.network import proxy_of
 from runner.connect.tls import tls_context
 from runner.errors import ProfileError
 from runner.installation import install_command
@@ -169,14 +169,13 @@ async def _http(run: HttpServer, on_status: Callable[[int], None]) -> AsyncItera
     async def note(response: httpx2.Response) -> None:
         on_status(response.status_code)
 
-    hide_proxy_passwords(run.proxy)
     url = httpx.URL(str(run.url))
     is_encrypted = url.scheme == "https"
     async with (
         httpx2.AsyncClient(
             headers={"user-agent": f"rt-run/{__version__}", **await request_headers(run.headers)},
             verify=tls_context(run.ca_file) if is_encrypted else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-            proxy=(run.proxy or environment_proxy(url)) if is_encrypted else None,
+            proxy=proxy_of(url, run.proxy),
             trust_env=False,
             event_hooks={"response": [note]},
             # The client bounds every request, and a stream of news is silent for as long as there are none.

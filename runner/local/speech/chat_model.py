@@ -11,7 +11,7 @@ import anyio
 import httpx
 
 from runner import __version__, logs
-from runner.connect.network import environment_proxy, explain, place
+from runner.connect.network import explain, place, proxy_of
 from runner.connect.refused_handshake import BODY_LIMIT_BYTES, explanation
 from runner.connect.tls import tls_context
 from runner.local.speech.chat_stream import ChatStream
@@ -49,7 +49,7 @@ class ChatModel:
         self._client = httpx.AsyncClient(
             # Without TLS the context is not used, and an empty one costs nothing.
             verify=tls_context() if is_encrypted else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-            proxy=environment_proxy(self._url) if is_encrypted else None,
+            proxy=proxy_of(self._url),
             trust_env=False,
             timeout=httpx.Timeout(settings.timeout_s, connect=_CONNECT_TIMEOUT_S),
             limits=httpx.Limits(keepalive_expiry=_KEPT_S),
