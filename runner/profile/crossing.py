@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runner.api.live_delegation import ResponsesDelegation
 from runner.profile.filling import session_filled
-from runner.protocol.bridge import CALLABLE, tools_of, with_tools
 from runner.protocol.session_format import DIRECTIONS, format_of
 from runner.protocol.session_update import session_update
+from runner.protocol.tool_place import CALLABLE, hosted_tools, tools_of, with_tools
 from runner.settings.input import QuestionInput, StdinInput
 from runner.settings.profile import LiveSettings, RealtimeSettings, SessionSettings
 
@@ -62,9 +62,8 @@ def _offering(asked: JsonObject, tools: list[JsonObject]) -> JsonObject:
     """A session object with our tools in place of its own; what only the Responses API has stays there."""
     if not isinstance(asked.get("delegation"), dict):
         asked = {key: value for key, value in asked.items() if key != "tools"}
-    elif own := tools_of(asked):
-        hosted = [each for each in own if each.get("type") not in CALLABLE]
-        backend = {**asked["delegation"]["responses"], "tools": hosted}
+    elif tools_of(asked):
+        backend = {**asked["delegation"]["responses"], "tools": hosted_tools(asked)}
         asked = {**asked, "delegation": {**asked["delegation"], "responses": backend}}
     return with_tools(asked, tools) if tools else asked
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from runner.protocol.request import RESPONSE, out_of_band
+from runner.protocol.tool_place import change_of_tools
 from runner.protocol.typed_text import (
     COMMENTARY,
     INSTRUCTIONS,
@@ -22,13 +23,10 @@ from runner.protocol.word_for_word import recital, recited
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from runner.api.session_types import SessionType
     from runner.protocol.json_fields import JsonObject
     from runner.protocol.request import Request
     from runner.protocol.state import SessionState
 
-CALLABLE: Final = frozenset({"function", "mcp"})
-"""The types of the tools that both kinds of sessions know."""
 _ITEM: Final = "conversation.item.create"
 _LIVE_REQUESTS: Final = frozenset({INSTRUCTIONS, COMMENTARY})
 _ROLES: Final = {"user": "The user has said", "assistant": "You have said", "system": "Know this"}
@@ -66,35 +64,6 @@ def bridged(events: Sequence[JsonObject], state: SessionState) -> list[JsonObjec
     What one has no need of there is left out: a mute, a commit, a setting.
     """
     return _for_live(events, state) if state.kind == "live" else _for_realtime(events, state)
-
-
-def tools_of(session: JsonObject) -> list[JsonObject]:
-    """The tools of a session object, of either kind."""
-    found = session.get("tools")
-    delegation = session.get("delegation")
-    if isinstance(delegation, dict) and isinstance(backend := delegation.get("responses"), dict):
-        found = backend.get("tools")
-    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
-
-
-def with_tools(asked: JsonObject, tools: Sequence[JsonObject]) -> JsonObject:
-    """A session object that also offers these tools; of a Live session, its backend does.
-
-    Tools that only the Responses API has stay there, and stand nowhere else.
-    """
-    delegation = asked.get("delegation")
-    if not isinstance(delegation, dict):
-        return {**asked, "tools": [each for each in tools if each.get("type") in CALLABLE]}
-    own = [each for each in tools_of(asked) if each.get("type") not in CALLABLE and each not in tools]
-    backend = {**delegation.get("responses", {}), "tools": [*own, *tools]}
-    return {**asked, "delegation": {**delegation, "responses": backend}}
-
-
-def change_of_tools(kind: SessionType, tools: Sequence[JsonObject]) -> JsonObject:
-    """The session object of the `session.update` that offers these tools."""
-    if kind == "live":
-        return {"delegation": {"type": "responses", "responses": {"tools": [*tools]}}}
-    return {"type": "realtime", "tools": [each for each in tools if each.get("type") in CALLABLE]}
 
 
 def _for_live(events: Sequence[JsonObject], state: SessionState) -> list[JsonObject]:

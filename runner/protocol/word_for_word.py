@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-from difflib import SequenceMatcher
 
 _TASK = (
     "Say exactly the text below, word for word and in its own language. "
@@ -26,6 +25,9 @@ def other_words(text: str, said: str) -> int:
     wanted, heard = _words(text), _words(said)
     if wanted == heard:
         return 0
+    # Who says all words right need not wait for its import.
+    from difflib import SequenceMatcher
+
     changes = SequenceMatcher(None, wanted, heard, autojunk=False).get_opcodes()
     return sum(max(end - start, to - at) for kind, start, end, at, to in changes if kind != "equal")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from runner.profile.keys import Key, dotted, leaves
-from runner.protocol.bridge import with_tools
 from runner.protocol.session_update import session_update
+from runner.protocol.tool_place import with_tools
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

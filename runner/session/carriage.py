@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from runner.connect.changes import Changes
 from runner.errors import IllegalEvent, ProtocolError, RunnerError
-from runner.protocol.bridge import bridge_retries
 from runner.protocol.effects import SessionEnded
 from runner.protocol.state import SessionState
 from runner.session.spending import Spending
@@ -215,6 +214,10 @@ class Carriage:
 
     def _bridge(self, link: Link) -> None:
         """Have what is to be retried asked in the words of a connection's kind of session, or given up."""
+        if not (link.state.pending.to_retry or link.state.rounds.open):
+            return
+        from runner.protocol.bridge import bridge_retries
+
         if bridge_retries(link.state):
             self.give_up(ProtocolError(f"a {link.state.kind} session cannot be asked for what another kind was"))
 

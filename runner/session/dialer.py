@@ -12,11 +12,11 @@ import anyio.abc
 from runner import logs
 from runner.connect.loop_clock import loop_clock
 from runner.errors import EndpointUnreachable, RunnerError, failed_attempt
-from runner.protocol.bridge import with_tools
 from runner.protocol.configuration import Configuration
 from runner.protocol.preview import from_preview, to_preview
 from runner.protocol.rate_limits import RateLimits
 from runner.protocol.state import SessionState
+from runner.protocol.tool_place import with_tools
 from runner.session.drift_report import DriftReport
 from runner.session.forks import Forks
 from runner.session.link import Link

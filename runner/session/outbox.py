@@ -10,7 +10,6 @@ import anyio.lowlevel
 from runner import logs
 from runner.api.session_types import TALKING
 from runner.errors import IllegalEvent
-from runner.protocol.bridge import bridged
 from runner.session.carriage import Between
 from runner.session.client_event import append_event, appended_audio, plain_event
 from runner.session.forks import AUDIO_AGE_S
@@ -220,6 +219,8 @@ async def _put(link: Link, events: Sequence[Mapping[str, Any] | ClientEventBase]
     """Send events that were made for one kind of session, in the words of the connection's kind."""
     if made_for == link.state.kind or link.state.kind not in TALKING:
         return await link.send(*events)
+    from runner.protocol.bridge import bridged
+
     plain = [link.state.identified(plain_event(each)) for each in events]
     others = bridged(plain, link.state)
     if others:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.protocol.bridge import tools_of, with_tools
+from runner.protocol.tool_place import tools_of, with_tools
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

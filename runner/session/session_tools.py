@@ -11,7 +11,7 @@ import anyio
 import anyio.abc
 
 from runner.errors import IllegalEvent, RunnerError
-from runner.protocol.bridge import change_of_tools
+from runner.protocol.tool_place import change_of_tools, hosted_tools
 from runner.session.approvals import Approvals
 from runner.session.offered_tools import can_call, has_tools, laid_over, named_by_hand
 
@@ -205,8 +205,14 @@ class SessionTools:
         """Wait until the endpoint has been told of every tool that is offered."""
         while self._toolbox is not None and (wanted := self.definitions()) != self._offered:
             self._offered = wanted
-            change = change_of_tools(self._carriage.state.kind, wanted)
+            change = change_of_tools(self._carriage.state.kind, [*self._hosted(wanted), *wanted])
             await self._outbox.send({"type": "session.update", "session": change})
+
+    def _hosted(self, known: list[JsonObject]) -> list[JsonObject]:
+        """What a Live session that has taken over offers beside: tools that its model's API brings itself."""
+        provider, asked = self._carriage.provider, self._carriage.state.configuration.wanted
+        hosted = hosted_tools(asked) if provider and provider.is_fallback else []
+        return [each for each in hosted if each not in known]
 
     def interrupt(self, responses: Collection[str] | None = None) -> None:
         """Withdraw the calls of these responses, or all, that have not begun; their turns do not go on."""

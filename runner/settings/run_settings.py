@@ -45,7 +45,8 @@ class RunSettings(Section):
     tools: ToolUse = Field(default_factory=ToolUse)
     """What holds for all tools."""
     fallback: Annotated[list[ProfileReference], Field(max_length=8)] = []
-    """Profiles, by name or by path, whose endpoint, auth, model and prices take over in this order where ours fail."""
+    """Profiles, by name or by path, whose endpoint, auth, model and prices take over in this order where ours fail, and
+    `[session]` where one is of the other kind, realtime or Live."""
     fallback_after_s: Annotated[float, Field(ge=1, le=3600)] = 10.0
     """The next of them takes over where no connection can be had for this long, in seconds."""
     fallback_cooldown_s: Annotated[float, Field(ge=1, le=86400)] = 300.0

@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 
 from runner.api.session_types import SessionType
-from runner.protocol.bridge import bridge_retries, bridged, with_tools
+from runner.protocol.bridge import bridge_retries, bridged
 from runner.protocol.connection_end import end_connection
 from runner.protocol.receive import receive
 from runner.protocol.request import RESPONSE, Request
 from runner.protocol.state import SessionState
+from runner.protocol.tool_place import with_tools
 from runner.protocol.typed_text import known_event, opening_event, repeated_event, spoken_event, told_event, typed_event
 from runner.protocol.word_for_word import recital
 
