@@ -144,6 +144,7 @@ def _checked(name: str, args: argparse.Namespace) -> Verdict:
         return Verdict(label, [Problem(label, 0, 0, "", error.message, error.hint, "not-found")])
     missing = missing_here(loaded)
     refused, odd = _ended(loaded)
+    odd += loaded.left_out
     errors = [*refused, *_distrusted(loaded, missing)]
     if args.connect:
         # It asks about this machine, where else another one may run the profile.

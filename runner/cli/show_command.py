@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     from runner.profile import load_profile
 
     loaded = load_profile(args.name, **given_values(args))
-    for warning in loaded.warnings:
+    for warning in [*loaded.warnings, *loaded.left_out]:
         write_plain(f"warning: {warning}\n", sys.stderr)
     text = (_request if args.request else _settings)(loaded, args.output)
     write_plain(text + "\n")

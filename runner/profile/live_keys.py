@@ -1,8 +1,11 @@
 """Keys of a realtime session that a Live session does not have, and what there is instead."""
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from runner.profile.keys import Key, at
+from runner.profile.layers import Layer
+from runner.profile.problems import Problem, problem_at
 
 _DECIDES = "the model decides by itself when to speak; remove it"
 _VOICE = "a Live session always speaks; remove it"
@@ -29,3 +32,31 @@ def live_hint(key: Key, tree: dict[str, Any]) -> str:
     if key[:1] != ("session",) or at(tree, ("session", "type")) != "live":
         return ""
     return _HINTS.get(key[1:], "")
+
+
+def becomes_live(under: dict[str, Any], over: dict[str, Any]) -> bool:
+    """Whether a layer makes a Live session of the realtime one that the layers below it say."""
+    return over.get("type") == "live" and under.get("type", "realtime") == "realtime"
+
+
+def without_realtime_keys(session: dict[str, Any]) -> dict[str, Any]:
+    """What a realtime session says, without what a Live session does not have."""
+    return _without(session, ())
+
+
+def _without(table: dict[str, Any], key: Key) -> dict[str, Any]:
+    kept = {name: value for name, value in table.items() if (*key, name) not in _HINTS}
+    return {name: _without(each, (*key, name)) if isinstance(each, dict) else each for name, each in kept.items()}
+
+
+def left_out(layers: Iterable[Layer]) -> list[Problem]:
+    """What the layers of a valid Live profile say that it does not have: each says it of a realtime session."""
+    found = []
+    for layer in layers:
+        for name, hint in _HINTS.items():
+            key = ("session", *name)
+            if at(layer.data, key) is not None:
+                problem = "left out, since a later layer has made a Live session of this one, which has none"
+                advice = hint.removesuffix("remove it").rstrip("; ")
+                found.append(problem_at(layer.place(key, "key"), key, problem, advice, code="left-out"))
+    return found

@@ -13,6 +13,7 @@ from runner.profile.fallbacks import FallbackReader, ReadProfile, without_settin
 from runner.profile.inherit import lineage
 from runner.profile.keys import Key, at, prefixes
 from runner.profile.layers import Layer
+from runner.profile.live_keys import left_out
 from runner.profile.locate import environment, locate
 from runner.profile.mcp_file import with_file_servers
 from runner.profile.merge import Owners, merged
@@ -49,6 +50,8 @@ class LoadedProfile:
     """What looks wrong and does not stop the profile."""
     fallbacks: "tuple[Fallback, ...]" = ()
     """The profiles that take over where its own endpoint fails, in this order."""
+    left_out: list[Problem] = field(default_factory=list)
+    """What its parents say of a realtime session, and a Live one does not have."""
 
 
 def load_profile(
@@ -98,7 +101,8 @@ def load_profile(
     profile, owners, judged = _validated(
         layers, files[-1], [*problems, *flag_problems], warnings, environ=environ, is_whole=is_whole, reader=reader
     )
-    return LoadedProfile(profile, path.stem, path, Origins(owners), judged, tuple(reader.fallbacks))
+    gone = left_out(layers) if profile.session.type == "live" else []
+    return LoadedProfile(profile, path.stem, path, Origins(owners), judged, tuple(reader.fallbacks), gone)
 
 
 def make_profile(**tables: Any) -> Profile:

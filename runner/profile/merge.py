@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from runner.profile.keys import Key
+from runner.profile.keys import Key, at
 from runner.profile.layers import Layer
+from runner.profile.live_keys import becomes_live, without_realtime_keys
 from runner.settings.secret import KINDS as SECRET_KINDS
 
 Owners = dict[Key, Layer]
@@ -13,6 +14,8 @@ Owners = dict[Key, Layer]
 
 def merged(layers: list[Layer]) -> tuple[dict[str, Any], Owners, list[tuple[Key, Layer]]]:
     """The layers as one tree: tables merge, arrays replace, a changed `kind` or `type` replaces its table.
+
+    A realtime session that becomes a Live one keeps what both have.
 
     Returns:
         The tree, who said what in it, and each element that a flag or variable means and no array has.
@@ -35,6 +38,10 @@ def _lay(under: dict[str, Any], over: dict[str, Any], key: Key, layer: Layer, ow
             continue
         if isinstance(below, dict) and isinstance(value, dict) and not _replaces(below, value, here):
             under[name] = below = dict(below)
+            if here == ("session",) and becomes_live(below, value):
+                under[name] = below = without_realtime_keys(below)
+                for gone in [each for each in owners if each[:1] == here and at(below, each[1:]) is None]:
+                    del owners[gone]
             owners[here] = layer
             yield from _lay(below, value, here, layer, owners)
         else:
@@ -81,4 +88,6 @@ def _replaces(under: dict[str, Any], over: dict[str, Any], key: Key) -> bool:
     if key[0] in ("auth", "report") and len(key) > 1:
         kinds = [each for each in SECRET_KINDS if each in over]
         return bool(kinds) and not any(each in under for each in kinds)
+    if key == ("session",) and becomes_live(under, over):
+        return False
     return any(name in under and name in over and under[name] != over[name] for name in ("kind", "type"))

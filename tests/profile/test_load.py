@@ -138,6 +138,30 @@ def test_a_changed_kind_or_type_replaces_its_table(write: Any) -> None:
     assert profile.session.audio.input.turn_detection.eagerness == "low"
 
 
+@pytest.mark.parametrize("said", ["", 'type = "realtime"\n'])
+def test_a_live_child_keeps_of_its_realtime_parent_what_both_have(write: Any, said: str) -> None:
+    """What a Live session lacks is left out, and named with its place; what the child itself says of it is wrong."""
+    write(
+        "parent.toml",
+        OPENAI
+        + f'[session]\n{said}instructions = "Be brief."\nmax_output_tokens = 9\n'
+        + '[session.audio.input]\nturn_detection = { type = "server_vad" }\n[session.audio.output]\nvoice = "marin"\n',
+    )
+    live = 'extends = "parent"\nmodel.name = "gpt-live-1.1"\n[session]\ntype = "live"\ndelegation.type = "client"\n'
+    write("child.toml", live)
+    loaded = load_profile("child.toml", environ={})
+
+    session = loaded.profile.session.model_dump(exclude_none=True)
+    assert (session["instructions"], session["audio"]) == ("Be brief.", {"output": {"voice": "marin"}})
+    assert [each.key for each in loaded.left_out] == ["session.max_output_tokens", "session.audio.input"]
+    assert {(each.file, each.code) for each in loaded.left_out} == {("parent.toml", "left-out")}
+    assert "session.audio.input" not in loaded.origins
+    assert not load_profile("parent.toml", environ={}).left_out
+    write("child.toml", live.replace('type = "live"', 'type = "live"\nmax_output_tokens = 9'))
+    with pytest.raises(ProfileProblems, match=r"child\.toml:5:1: session\.max_output_tokens: unknown key"):
+        load_profile("child.toml", environ={})
+
+
 def test_instructions_come_from_a_file_beside_the_profile_that_says_so(write: Any) -> None:
     """A parent's file is looked for beside the parent."""
     write("base/parent.toml", OPENAI + '[session]\ninstructions = { file = "text.md" }\n')
