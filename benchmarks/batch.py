@@ -46,7 +46,10 @@ turn_detection = "none"
 kind = "file"
 path = "short.wav"
 pace = "fast"
+[run]
+loop = "asyncio"
 """
+"""On the same event loop as the script."""
 
 Run = Callable[[str, int], None]
 """Runs so many rows of `short` or `long`."""
@@ -69,18 +72,19 @@ class BatchTrial:
         (folder / "transcribe.toml").write_text(_PROFILE.format(address=address))
         for name, duration_s in (("short", _SHORT_S), ("long", LONG_S)):
             _write_recording(folder / f"{name}.wav", duration_s)
-            rows = (json.dumps({"id": number, "input": {"file": f"{name}.wav"}}) for number in range(MANY))
-            (folder / f"{name}.jsonl").write_text("\n".join(rows))
+            for number in (FEW, MANY):
+                rows = (json.dumps({"id": each, "input": {"file": f"{name}.wav"}}) for each in range(number))
+                (folder / f"{name}-{number}.jsonl").write_text("\n".join(rows))
 
     def by_script(self, rows: str, number: int) -> None:
         """Run rows by the script."""
-        arguments = [f"{self._address}/v1", f"{rows}.jsonl", self._results(), str(number), str(CONCURRENCY)]
+        arguments = [f"{self._address}/v1", f"{rows}-{number}.jsonl", self._results(), str(CONCURRENCY)]
         self._run("benchmarks.transcribing_script", *arguments)
 
     def by_batch(self, rows: str, number: int, *, workers: int = 1) -> None:
         """Run rows as a batch."""
-        flags = ["--limit", str(number), "--concurrency", str(CONCURRENCY), "--workers", str(workers)]
-        files = ["./transcribe.toml", f"{rows}.jsonl", "--results", self._results()]
+        flags = ["--concurrency", str(CONCURRENCY), "--workers", str(workers)]
+        files = ["./transcribe.toml", f"{rows}-{number}.jsonl", "--results", self._results()]
         self._run("runner", "-q", "batch", *files, *flags)
 
     def times(self, workers: int) -> Mapping[str, float]:

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.transcribing_script BASE_URL ROWS RESULTS COUNT CONCURRENCY`: what a batch is compared with.
+"""`python -m benchmarks.transcribing_script BASE_URL ROWS RESULTS CONCURRENCY`: what a batch is compared with.
 
 The script that one writes by hand with openai-python: a session for each row, 200 ms of its recording an event, and a
 line of results. It has neither retries nor budgets, and begins anew when it is killed.
@@ -62,6 +62,6 @@ async def main(base_url: str, rows: list[dict[str, Any]], folder: Path, results:
 
 
 if __name__ == "__main__":
-    asked = [json.loads(line) for line in Path(sys.argv[2]).read_text().splitlines()[: int(sys.argv[4])]]
+    asked = [json.loads(line) for line in Path(sys.argv[2]).read_text().splitlines()]
     with Path(sys.argv[3]).open("a") as file:
-        asyncio.run(main(sys.argv[1], asked, Path(sys.argv[2]).parent, file, int(sys.argv[5])))
+        asyncio.run(main(sys.argv[1], asked, Path(sys.argv[2]).parent, file, int(sys.argv[4])))
