@@ -46,15 +46,6 @@ class RecordingFile:
         self.name = f"the recording {path}"
         self._lock = threading.Lock()
         self._is_closed = False
-        try:
-            with path.open("rb") as file:
-                is_empty = not file.read(1)
-        except OSError as error:
-            msg = f"{self.name} cannot be opened: {reason_of(error)}"
-            raise InputError(msg, hint="`input.path` names it, or --set input.path=…") from None
-        if is_empty:
-            msg = f"{self.name} is empty"
-            raise InputError(msg)
         self._reader: _Reader = _opened(path, self.name)
         if problem := self._problem():
             self._reader.close()
@@ -103,10 +94,15 @@ class RecordingFile:
 
 def _opened(path: Path, name: str) -> _Reader:
     try:
-        return open_wav(path, name) or _any(path, name)
+        if wav := open_wav(path, name):
+            return wav
+        if path.is_file() and not path.stat().st_size:
+            msg = f"{name} is empty"
+            raise InputError(msg)
+        return _any(path, name)
     except OSError as error:
-        msg = f"{name} cannot be read: {reason_of(error)}"
-        raise InputError(msg) from None
+        msg = f"{name} cannot be opened: {reason_of(error)}"
+        raise InputError(msg, hint="`input.path` names it, or --set input.path=…") from None
 
 
 def _any(path: Path, name: str) -> _Reader:

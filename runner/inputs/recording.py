@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from typing import TYPE_CHECKING
 
 import anyio
@@ -49,14 +49,17 @@ class RecordedInput(SessionInput):
         self._settings = settings
         self._progress: Progress | None = None
         self._file: RecordingFile | None = None
+        self._beginning = b"", False
+        """The first piece, and whether it is the last one."""
         self.switch: InputSwitch = InputSwitch()
 
     async def open(self, asked: JsonObject) -> None:
-        """Open the file, and check that its rate can be converted."""
+        """Open the file, check that its rate can be converted, and read its beginning, which is often all of it."""
 
         def open_file() -> None:
-            self._file = RecordingFile(self._settings.path)
-            Resampler(self._file.rate, format_of(asked, "input").rate)
+            file = self._file = RecordingFile(self._settings.path)
+            Resampler(file.rate, format_of(asked, "input").rate)
+            self._beginning = _piece(file, self._piece_s)
 
         await anyio.to_thread.run_sync(open_file, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1))
 
@@ -75,12 +78,10 @@ class RecordedInput(SessionInput):
         pace = Pace(in_real_time=in_real_time)
         async with Sender(session, rate=file.rate, has_end=True) as sender:
             size_bytes = sender.frame_bytes if in_real_time else sender.form.size_bytes(_FAST_MS)
-            async with (
-                read_ahead(
-                    _Encoded(file, sender, _READ_S if in_real_time else _READ_FAST_S).next, pieces=_AHEAD
-                ) as pieces,
-                aclosing(_frames(pieces, size_bytes)) as frames,
-            ):
+            encoded = _Encoded(file, sender, self._beginning, self._piece_s)
+            is_whole = self._beginning[1]
+            reading = nullcontext(_alone(encoded.next()[0])) if is_whole else read_ahead(encoded.next, pieces=_AHEAD)
+            async with reading as pieces, aclosing(_frames(pieces, size_bytes)) as frames:
                 progress = self._progress = Progress(self._settings.path.name, file.duration_s)
                 async for frame in frames:
                     if self.switch.is_stopped:
@@ -99,6 +100,10 @@ class RecordedInput(SessionInput):
                 hearing_timeout_s=self._settings.hearing_timeout_s,
             )
 
+    @property
+    def _piece_s(self) -> float:
+        return _READ_S if self._settings.pace == "real-time" else _READ_FAST_S
+
     def live_line(self, state: str) -> str:
         """How much was sent, and what the session does."""
         return "   ".join(each for each in (self._progress.text if self._progress else "", state) if each)
@@ -112,19 +117,33 @@ class RecordedInput(SessionInput):
 class _Encoded:
     """A recording in the session's format, piece by piece."""
 
-    def __init__(self, file: RecordingFile, sender: Sender, piece_s: float) -> None:
+    def __init__(self, file: RecordingFile, sender: Sender, beginning: tuple[bytes, bool], piece_s: float) -> None:
         self._file = file
         self._sender = sender
-        self._samples = max(1, round(file.rate * piece_s))
+        self._beginning: tuple[bytes, bool] | None = beginning
+        self._piece_s = piece_s
 
     def next(self) -> tuple[bytes, bool]:
         """The next piece, and whether it is the last one."""
-        pcm = more = self._file.read(self._samples)
-        if len(pcm) < self._samples * _SAMPLE_BYTES:
-            # Short of what was asked for: where nothing follows, the thread need not come back to find that out.
-            more = self._file.read(self._samples)
-            pcm += more
-        return self._sender.encoded(pcm, last=not more), not more
+        pcm, is_last = self._beginning or _piece(self._file, self._piece_s)
+        self._beginning = None
+        return self._sender.encoded(pcm, last=is_last), is_last
+
+
+def _piece(file: RecordingFile, piece_s: float) -> tuple[bytes, bool]:
+    """The next piece of a recording, and whether it is the last one."""
+    samples = max(1, round(file.rate * piece_s))
+    pcm = more = file.read(samples)
+    if len(pcm) < samples * _SAMPLE_BYTES:
+        # Short of what was asked for: where nothing follows, the thread need not come back to find that out.
+        more = file.read(samples)
+        pcm += more
+    return pcm, not more
+
+
+async def _alone(piece: bytes) -> AsyncGenerator[bytes, None]:
+    """The one piece of a recording that was read whole when it was opened."""
+    yield piece
 
 
 async def _frames(pieces: AsyncIterator[bytes], size_bytes: int) -> AsyncGenerator[bytes, None]:
