@@ -109,7 +109,7 @@ async def open_websocket(
     with redaction.hidden(address.secrets()), anyio.move_on_after(network.connect_timeout_s) as limit:
         async with (
             TcpBackend() if backend is None else contextlib.nullcontext(backend) as wires,
-            Transport(url, wires, trust, proxy) as transport,
+            Transport(url, wires, trust, proxy, is_handshake=True) as transport,
             _Handshake(address, network, transport, proxy) as websocket,
         ):
             limit.deadline = math.inf

@@ -85,6 +85,7 @@ class Transport(httpx.AsyncBaseTransport):
         backend: Opens the connection.
         ssl_context: The trust for `https://`.
         proxy: The proxy's address, None for none.
+        is_handshake: Whether there is one request, which needs no pool of connections.
     """
 
     def __init__(
@@ -93,14 +94,20 @@ class Transport(httpx.AsyncBaseTransport):
         backend: httpcore.AsyncNetworkBackend,
         ssl_context: ssl.SSLContext | None,
         proxy: str | None,
+        *,
+        is_handshake: bool = False,
     ) -> None:
         self._url = _core_url(url)
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=ssl_context,
-            proxy=core_proxy(proxy, ssl_context) if proxy else None,
-            max_connections=1,
-            network_backend=backend,
-        )
+        self._way: httpcore.AsyncConnectionInterface | httpcore.AsyncConnectionPool
+        if is_handshake and not proxy:
+            self._way = httpcore.AsyncHTTPConnection(self._url.origin, ssl_context, network_backend=backend)
+        else:
+            self._way = httpcore.AsyncConnectionPool(
+                ssl_context=ssl_context,
+                proxy=core_proxy(proxy, ssl_context) if proxy else None,
+                max_connections=1,
+                network_backend=backend,
+            )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request, as httpx asks."""
@@ -112,12 +119,12 @@ class Transport(httpx.AsyncBaseTransport):
             content=request.stream,
             extensions=request.extensions,
         )
-        answer = await self._pool.handle_async_request(asked)
+        answer = await self._way.handle_async_request(asked)
         return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer), extensions=answer.extensions)
 
     async def aclose(self) -> None:
         """Hang up."""
-        await self._pool.aclose()
+        await self._way.aclose()
 
 
 class _Body(httpx.AsyncByteStream):
