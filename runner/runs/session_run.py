@@ -207,14 +207,14 @@ class SessionRun:
     async def _live(self, session: Session) -> None:
         model = session.state.effective.get("model")
         logs.logger().info("session_opened", **self.whereabouts.told(self.profile), model=model)
-        with self._life.enter(Phase.LIVE):
+        with self._life.enter(Phase.LIVE), self.whereabouts.telling_of_end(self.stop):
             async with anyio.create_task_group() as work:
-                work.start_soon(self._until_over, session)
-                work.start_soon(self._feed, session)
                 self._early_end.watch(work, session, self.profile.run.limits, self.outputs.playback)
                 if self._shared.face:
                     line = LiveLine(self._shared.face.screen, session, self.input, self.outputs.playback)
                     work.start_soon(line.run)
+                await self._feed(session)
+                await anyio.sleep_forever()
 
     async def _feed(self, session: Session) -> None:
         playback = self.outputs.playback
@@ -230,10 +230,6 @@ class SessionRun:
             # The session's own failure is reported by `_drain`, and a question that came too late is no failure.
             if session.failure is None and not self._reason and not self._early_end.is_answered:
                 self.stop("input-failed", error)
-
-    async def _until_over(self, session: Session) -> None:
-        await session.wait_over()
-        self.stop("endpoint")
 
     def _refuse_questions(self) -> None:
         if self.session is not None:

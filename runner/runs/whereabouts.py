@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from runner.session.carriage import Between, Carried
+from runner.session.carriage import Between, Carried, Over
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from runner.session.carriage import Moved, Place
     from runner.session.link import Link
     from runner.session.provider import Provider
@@ -33,6 +36,21 @@ class Whereabouts:
         self._link = place.link if isinstance(place, Carried) else self._link
         for follow in self.followers:
             follow(place)
+
+    @contextmanager
+    def telling_of_end(self, end: Callable[[str], object]) -> Iterator[None]:
+        """Call `end` with "endpoint" once the session is over, if it is or ends while the context lasts."""
+
+        def follow(place: Place | None) -> None:
+            if isinstance(place, Over):
+                end("endpoint")
+
+        self.followers.append(follow)
+        follow(self.place)
+        try:
+            yield
+        finally:
+            self.followers.remove(follow)
 
     @property
     def is_between(self) -> bool:
