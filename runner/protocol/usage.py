@@ -67,14 +67,10 @@ class Usage:
         """Add the `usage` object of one transcription, in tokens or in seconds."""
         details = side.table(usage, "input_token_details")
         read = side.count(usage, "input_tokens")
-        self._add(
-            Usage(
-                transcription_input_tokens=read,
-                transcription_audio_tokens=side.count(details, "audio_tokens") if details else read,
-                transcription_output_tokens=side.count(usage, "output_tokens"),
-                transcription_s=side.number(usage, "seconds"),
-            )
-        )
+        self.transcription_input_tokens += read
+        self.transcription_audio_tokens += side.count(details, "audio_tokens") if details else read
+        self.transcription_output_tokens += side.count(usage, "output_tokens")
+        self.transcription_s += side.number(usage, "seconds")
 
     def __add__(self, other: "Usage") -> "Usage":
         """Both together."""
@@ -103,8 +99,7 @@ class Usage:
 
     def as_log(self) -> dict[str, int | float]:
         """What was used at all, by the names of the attributes; seconds to the millisecond."""
-        amounts = {name: getattr(self, name) for name in _AMOUNTS}
-        return {name: round(amount, 3) for name, amount in amounts.items() if amount}
+        return {name: round(amount, 3) for name in _AMOUNTS if (amount := getattr(self, name))}
 
     def _add(self, other: "Usage") -> None:
         for name in _AMOUNTS:
