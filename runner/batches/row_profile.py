@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.api.session_types import TALKING
@@ -37,9 +38,7 @@ def row_profile(loaded: LoadedProfile, row: BatchRow) -> LoadedProfile:
         ProfileProblems: The row gives a variable that there is not or a value that does not fit, or lacks one.
         InputError: The session does not take what the row says.
     """
-    profile = with_values(loaded.profile, row.variables) if row.variables else loaded.profile
-    if missing := missing_values(profile):
-        raise ProfileProblems(missing)
+    profile = _with_values_of(loaded, row)
     changed = lone_profile(
         profile,
         until="response-done" if profile.run.until == "response-done" else "input-end",
@@ -48,6 +47,13 @@ def row_profile(loaded: LoadedProfile, row: BatchRow) -> LoadedProfile:
         outputs=[each for each in profile.outputs if each.file_path],
     )
     return replace(loaded, profile=changed)
+
+
+def _with_values_of(loaded: LoadedProfile, row: BatchRow) -> Profile:
+    profile = with_values(loaded.profile, row.variables) if row.variables else loaded.profile
+    if missing := missing_values(profile):
+        raise ProfileProblems(missing)
+    return profile
 
 
 def shared_file_problems(loaded: LoadedProfile, *, repeat: int = 1) -> list[Problem]:
@@ -87,9 +93,10 @@ def _input(profile: Profile, row: BatchRow) -> QuestionInput | FileInput:
             raise InputError(msg, hint='"input": {"file": "…"}, and in CSV the column input_file')
         return QuestionInput(kind="question", question=row.text)
     if row.file is not None:
-        usual = profile.input
-        fixed = usual.model_dump(exclude_unset=True) if isinstance(usual, FileInput) else {"kind": "file"}
-        return FileInput.model_validate({**fixed, "path": row.file})
+        path = Path(row.file)
+        if isinstance(profile.input, FileInput):
+            return profile.input.model_copy(update={"path": path})
+        return FileInput(kind="file", path=path)
     if isinstance(profile.input, QuestionInput | FileInput):
         return profile.input
     msg = f"input is missing, and the profile's own is {profile.input.kind}"
@@ -99,7 +106,7 @@ def _input(profile: Profile, row: BatchRow) -> QuestionInput | FileInput:
 def row_problems(loaded: LoadedProfile, row: BatchRow) -> Iterator[tuple[str, str]]:
     """What keeps a row from being run, each with what to do about it."""
     try:
-        row_profile(loaded, row)
+        _input(_with_values_of(loaded, row), row)
     except ProfileProblems as error:
         for each in error.problems:
             yield f"{each.key}: {each.problem}" if each.key else each.problem, each.hint

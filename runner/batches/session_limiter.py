@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import anyio
 
+from runner.connect.changes import Changes
+
 if TYPE_CHECKING:
     from runner.settings.batch_settings import BatchSettings
 
@@ -82,19 +84,18 @@ class LocalLimiter:
 
     def __init__(self, settings: BatchSettings) -> None:
         self._rates = RateWindow(settings)
-        self._turn = anyio.Lock()
-        self._changed = anyio.Event()
+        self._turn = anyio.Lock(fast_acquire=True)
+        self._changes = Changes()
 
     async def begin(self) -> None:
         """Wait until one more session may begin, and count it; who came first begins first."""
         async with self._turn:
             while delay_s := self._rates.delay_s(anyio.current_time()):
                 with anyio.move_on_after(delay_s):
-                    await self._changed.wait()
+                    await self._changes.next()
             self._rates.begin(anyio.current_time())
 
     async def end(self, tokens: int) -> None:
         """A session is over, and has used so many tokens."""
         self._rates.end(anyio.current_time(), tokens)
-        self._changed.set()
-        self._changed = anyio.Event()
+        self._changes.notify()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import pickle
 import signal
 import socket
@@ -14,6 +13,7 @@ from pydantic_core import from_json
 
 from runner import logs
 from runner.batches.batch_row import BatchRow
+from runner.batches.collector import collect_rarely
 from runner.batches.line_channel import LineChannel
 from runner.batches.row_worker import LocalWorker
 from runner.batches.worker_process import SIZE_BYTES, WorkerTask
@@ -29,7 +29,7 @@ def main(descriptor: int) -> None:
     end.setblocking(True)
     task = _received_task(end)
     logs.configure(level=task.log_level, format=task.log_format)
-    gc.freeze()
+    collect_rarely()
     with printing_to_log():
         anyio.run(_serve, task, end, backend_options={"use_uvloop": task.uses_uvloop})
     logs.finish()

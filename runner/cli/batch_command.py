@@ -108,20 +108,20 @@ def run(options: argparse.Namespace) -> int:
 
 def _execute(batch: BatchRun, task: WorkerTask, options: argparse.Namespace) -> None:
     """Run the batch, and show how far it has come: to people on a row of their terminal, elsewhere in the log."""
-    import gc
     import sys
     from functools import partial
 
     import anyio
 
     from runner import logs
+    from runner.batches.collector import collect_rarely
     from runner.batches.crew import local_crew
     from runner.cli.batch_progress import draw_progress, log_progress, show_nothing
     from runner.cli.progress_bar import ProgressBar
     from runner.standard_streams import STDERR, turns
     from runner.tools.printed_lines import printing_to_log
 
-    gc.freeze()
+    collect_rarely()
     has_bar = sys.stderr.isatty() and logs.for_people(task.log_format) and not options.quiet
     has_crew: HasCrew = local_crew
     if options.on == "ray":
