@@ -14,7 +14,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
+COVERED = "TEST_FORKER_COVERED"
+"""The variable that says whether the forked processes may be measured."""
 _REQUEST_BYTES = 1 << 20
+_leave = os._exit
+"""Ends a process; coverage puts another function into its place, which saves what was measured first."""
 _FILES = 4
 
 
@@ -23,10 +27,10 @@ def serve(listener: socket.socket) -> None:
 
     Args:
         listener: Where those who make requests connect; the first has done so.
-    A request is a JSON object (`program`, `arguments`, `folder`, `environment`, `before`, `terminal`) with four files:
-    the standard streams, and a pipe that is told the process's id and how it ended.
+    A request is a JSON object (`program`, `arguments`, `folder`, `environment`, `before`, `terminal`, `is_covered`)
+    with four files: the standard streams, and a pipe that is told the process's id and how it ended.
     """
-    _import_all()
+    coverage = _prepare(is_covered=bool(os.environ.pop(COVERED, "")))
     # Nobody waits for those that wait for the command.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     channels = [listener.accept()[0]]
@@ -43,9 +47,38 @@ def serve(listener: socket.socket) -> None:
             if os.fork() == 0:
                 for each in (listener, *channels):
                     each.close()
-                _watch(json.loads(data), files)
+                _watch(json.loads(data), files, coverage)
             for file in files:
                 os.close(file)
+
+
+def _prepare(*, is_covered: bool) -> Any:
+    """Import all; returns coverage that a forked process need only start, or None."""
+    if not is_covered:
+        _import_all()
+        return None
+    imports = _coverage()
+    imports.start()
+    _import_all()
+    imports.stop()
+    imports.save()
+    os._exit = _leave  # or each forked process would save it once more
+    coverage = _coverage()
+    coverage.start()
+    coverage.stop()
+    return coverage
+
+
+def _coverage() -> Any:
+    """Coverage of the program in this process, which is written where pytest's own is."""
+    import coverage
+
+    measured = coverage.Coverage(data_suffix=True)
+    measured.set_option("run:source", None)  # it would look for what was not run, each time
+    measured.set_option("run:include", ["runner/*"])
+    measured.set_option("run:patch", ["_exit"])
+    measured.set_option("run:disable_warnings", ["no-data-collected"])
+    return measured
 
 
 def _import_all() -> None:
@@ -63,7 +96,7 @@ def _import_all() -> None:
             model.model_rebuild()
 
 
-def _watch(request: dict[str, Any], files: list[int]) -> None:
+def _watch(request: dict[str, Any], files: list[int], coverage: Any) -> None:
     """Start the command, tell its id, and its end as `waitpid` has it; never returns."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     *streams, report = files
@@ -72,17 +105,17 @@ def _watch(request: dict[str, Any], files: list[int]) -> None:
     pid = os.fork()
     if pid == 0:
         os.close(report)
-        _become(request, streams)
+        _become(request, streams, coverage)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     for stream in streams:
         os.close(stream)
     os.write(report, pid.to_bytes(4, "little"))
     _, status = os.waitpid(pid, 0)
     os.write(report, status.to_bytes(4, "little"))
-    os._exit(0)
+    _leave(0)
 
 
-def _become(request: dict[str, Any], streams: list[int]) -> None:
+def _become(request: dict[str, Any], streams: list[int], coverage: Any) -> None:
     from runner.__main__ import main
 
     for number, stream in enumerate(streams):
@@ -91,6 +124,8 @@ def _become(request: dict[str, Any], streams: list[int]) -> None:
     if request["terminal"]:
         os.login_tty(os.dup(sys.stdin.fileno()))
     os.chdir(request["folder"])
+    if request["is_covered"]:
+        coverage.start()
     os.environ.clear()
     os.environ.update(request["environment"])
     program = request["program"]
@@ -112,7 +147,7 @@ def _become(request: dict[str, Any], streams: list[int]) -> None:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(code)
+        (os._exit if request["is_covered"] else _leave)(code)
 
 
 if __name__ == "__main__":

@@ -15,9 +15,17 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
+from tests.helpers.command_forker import COVERED
+
 _ADDRESS = "TEST_FORKER"
+_COVERAGE = "COVERAGE_PROCESS_CONFIG"
+"""Where coverage says what is measured in the processes that are started."""
 _ENDED_BYTES = 8
 """A report's: the process's id, and its status as `waitpid` has it."""
+
+
+def _is_covered() -> bool:
+    return _COVERAGE in os.environ
 
 
 @cache
@@ -38,7 +46,11 @@ def forker() -> socket.socket:
         channel.connect(address)
         program = [sys.executable, "-m", "tests.helpers.command_forker", str(listener.fileno())]
         root = Path(__file__).resolve().parents[2]
-        process = subprocess.Popen(program, cwd=root, stdin=subprocess.DEVNULL, pass_fds=[listener.fileno()])
+        environment = {**os.environ, COVERED: "1" if _is_covered() else ""}
+        environment.pop(_COVERAGE, None)  # the forker measures itself, and what it forks
+        process = subprocess.Popen(
+            program, cwd=root, env=environment, stdin=subprocess.DEVNULL, pass_fds=[listener.fileno()]
+        )
     os.environ[_ADDRESS] = address
 
     def end() -> None:
@@ -92,6 +104,7 @@ class ForkedProcess:
             "environment": dict(environment),
             "before": before,
             "terminal": terminal is not None,
+            "is_covered": _is_covered(),
         }
         socket.send_fds(forker(), [json.dumps(request).encode()], [*given, told])
         for file in (*given, told):
