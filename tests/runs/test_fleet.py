@@ -85,15 +85,16 @@ def test_a_profile_that_fails_leaves_the_other_alone(tmp_path: Path) -> None:
 def test_a_bug_is_its_own_sessions_only(tmp_path: Path) -> None:
     """What nobody foresaw in one session is traced, counted as 70, and felt by no other session."""
     before = """
-from runner.runs.session_run import SessionRun
-watch = SessionRun._watch
+from runner import logs
+from runner.runs.early_end import EarlyEnd
+take = EarlyEnd.take
 
-def broken(run, update):
-    if run.context["session"] == 2:
+def broken(early_end, update):
+    if logs.context()["session"] == 2:
         raise ZeroDivisionError
-    watch(run, update)
+    take(early_end, update)
 
-SessionRun._watch = broken
+EarlyEnd.take = broken
 """
     command = Command("-p", local(tmp_path), *sessions(3), folder=tmp_path, before=before)
     stdout, stderr = command.process.communicate(b"Hello\n")
