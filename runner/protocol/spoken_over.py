@@ -18,6 +18,9 @@ _STOPS_WITHIN_MS: Final = 2_000
 _PRECISION_MS: Final = 300
 """So much before the user's first word the model's last one may end, though that has stopped it, in milliseconds."""
 _REMEMBERED: Final = 8
+"""So many beginnings of the user are remembered: words of the model that lie before the latest may come after it."""
+_LAST_LETTERS: Final = 8
+"""So many letters of an answer show whether it ends a sentence."""
 _END: Final = re.compile(r"""[.!?\u2026\u3002\uff01\uff1f]["'\u201d\u2019)\]]*\s*$""")
 """The end of a sentence."""
 
@@ -44,7 +47,7 @@ class SpokenOver:
 
     def say(self, words: str, place: SpeechPlace) -> None:
         """The model says something."""
-        self._words = f"{self._words}{words}"[-_REMEMBERED:]
+        self._words = f"{self._words}{words}"[-_LAST_LETTERS:]
         if place.start_ms is not None:
             self._start_ms = place.start_ms if self._start_ms is None else self._start_ms
             self._end_ms = max(self._end_ms, place.end_ms or place.start_ms)

@@ -19,6 +19,7 @@ from runner.settings.http import HttpSettings
 from runner.settings.profile import ModelSettings
 from tests.conftest import REPOSITORY
 from tests.helpers.endpoint_scripts import PATIENCE_S, in_turn, reached
+from tests.helpers.live_peer import close, start, words
 from tests.helpers.log_capture import captured_log
 from tests.helpers.peer import Peer, profile_for, refusal, serving
 
@@ -173,3 +174,19 @@ async def test_what_earlier_processes_have_used_is_theirs(tmp_path: Path) -> Non
         seen = await scrape()
 
     assert seen("rt_run_tokens_total", direction="input", modality="text") == 3
+
+
+async def test_an_answer_of_a_live_session_that_is_spoken_over_is_counted() -> None:
+    """No event of the endpoint tells of it."""
+
+    async def script(peer: Peer) -> None:
+        await start(peer)
+        over = words("input", "Stop", 650, 900)
+        await peer.send(words("output", "It will be", 0, 700), over, words("output", "I stop.", 1400, 1600))
+        await close(peer)
+
+    live = {"session": {"type": "live"}, "run": {"until": "signal"}}
+    async with serving(script) as (port, _), watched(port, **live) as (fleet, scrape):
+        run = fleet.runs[0]
+        await reached(lambda: run.session is not None and run.session.usage.responses == 1)
+        assert (await scrape())("rt_run_interruptions_total") == 1
