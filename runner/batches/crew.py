@@ -7,7 +7,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
-from runner.batches.row_worker import LocalWorker
 from runner.batches.session_limiter import LocalLimiter
 from runner.settings.batch_settings import BatchSettings
 
@@ -47,6 +46,11 @@ async def local_crew(task: WorkerTask, rows: int) -> AsyncIterator[Crew]:
     settings = task.loaded.profile.batch or BatchSettings()
     count, limiter = worker_count(settings, rows), LocalLimiter(settings)
     if count == 1:
+        from runner.batches.collector import collect_rarely
+        from runner.batches.local_worker import LocalWorker
+
+        # What runs sessions has come only now.
+        collect_rarely()
         yield Crew([LocalWorker(task.loaded)], limiter)
         return
     from runner.batches.worker_process import worker_processes

@@ -11,7 +11,7 @@ import anyio
 
 from runner import __version__, logs
 from runner.batches.batch_row import BatchRow
-from runner.batches.row_worker import LocalWorker
+from runner.batches.local_worker import LocalWorker
 from runner.batches.session_limiter import LocalLimiter
 from runner.errors import reason_of
 

@@ -15,7 +15,7 @@ from runner import logs
 from runner.batches.batch_row import BatchRow
 from runner.batches.collector import collect_rarely
 from runner.batches.line_channel import LineChannel
-from runner.batches.row_worker import LocalWorker
+from runner.batches.local_worker import LocalWorker
 from runner.batches.worker_process import SIZE_BYTES, WorkerTask
 from runner.tools.printed_lines import printing_to_log
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from runner.batches.batch_row import BatchRow
-from runner.batches.row_worker import LocalWorker
+from runner.batches.local_worker import LocalWorker
 from runner.local.speech.tones import SyntheticVoice
 from runner.profile import LoadedProfile, load_profile
 from tests.helpers.hearing_peers import recording
