@@ -154,8 +154,9 @@ async def kept_session(
             yield session
             await session.aclose()
         finally:
-            with anyio.move_on_after(_FAREWELL_S, shield=True):
-                await session.aclose()
+            if not session.is_over:
+                with anyio.move_on_after(_FAREWELL_S, shield=True):
+                    await session.aclose()
 
 
 def _followed(moved: Moved | None, keep_speaking: Callable[[], None]) -> Moved:
