@@ -1,5 +1,7 @@
 """A signal for tasks that wait for a condition."""
 
+import math
+
 import anyio
 
 
@@ -25,8 +27,12 @@ class Changes:
             self._event.set()
             self._event = None
 
-    async def next(self) -> None:
-        """Wait until something changes after this call."""
+    async def next(self, by_s: float = math.inf) -> None:
+        """Wait until something changes after this call, or until this moment of the event loop's clock, in seconds."""
         if self._event is None:
             self._event = anyio.Event()
-        await self._event.wait()
+        if by_s == math.inf:
+            await self._event.wait()
+            return
+        with anyio.CancelScope(deadline=by_s):
+            await self._event.wait()

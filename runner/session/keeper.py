@@ -94,8 +94,7 @@ class Keeper:
                 continue
             if now_s >= expiry.seek_s and await self._roll_over(link, expiry, now_s):
                 continue
-            with anyio.CancelScope(deadline=min(stall.next_s, retry.next_s, expiry.next_s(now_s), return_s)):
-                await carriage.changes.next()
+            await carriage.changes.next(by_s=min(stall.next_s, retry.next_s, expiry.next_s(now_s), return_s))
 
     async def _roll_over(self, link: Link, expiry: Expiry, now_s: float) -> bool:
         """Do what is due to replace a connection that will expire; returns whether to look at once what is due next."""
