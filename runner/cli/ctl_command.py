@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _COMMANDS = """\
 commands of a session, after its NAME:
-  status [--json]              its state, age, turns and cost
+  status [--json]              its state, age, turns, cost, and who carries it
   say TEXT [--no-response]     say something as the user
   respond [--instructions TEXT] [KEY=VALUE …]    ask for a response
   cancel                       cancel the answer in flight

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from runner.operations.control_client import ControlClient
 
-_HEAD = ("PROFILE", "SESSION", "STATE", "AGE", "TURNS", "COST")
+_HEAD = ("PROFILE", "SESSION", "STATE", "AGE", "TURNS", "COST", "PROVIDER")
 
 
 def list_sessions(socket: str | None, *, json: bool, environ: Mapping[str, str]) -> int:
@@ -66,6 +66,7 @@ def _row(session: Mapping[str, Any]) -> tuple[str, ...]:
         _age(session["age_s"]) if "age_s" in session else "-",
         session.get("turns", "-"),
         "-" if cost is None else f"{cost:.4f}",
+        session.get("provider", "-"),
     )
     return tuple(plain_line(str(each)) for each in cells)
 

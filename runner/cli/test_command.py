@@ -32,6 +32,23 @@ _WORDS: Final[tuple[tuple[VerdictKind, str], ...]] = (
     ("not-run", "not run"),
 )
 
+_OF_RUNS: Final[dict[str, tuple[str, object]]] = {
+    "paths": ("the scenarios", []),
+    "tested": ("--profile", None),
+    "word": ("-k", ""),
+    "repeat": ("--repeat", 1),
+    "jobs": ("--jobs", 1),
+    "junit": ("--junit", None),
+    "output": ("--output", "text"),
+    "endpoint": ("--endpoint", "local"),
+    "limits": ("--limits", False),
+    "judge": ("--judge", False),
+    "sets": ("--set", []),
+    "variables": ("--var", []),
+    "vars": ("--vars", None),
+}
+"""What says something of runs, by its name among the options: how people call it, and what it is by default."""
+
 
 def add_parser(subparsers: Any) -> None:
     """Add the command to the command line."""
@@ -137,8 +154,9 @@ def _print_recorded(options: argparse.Namespace) -> int:
     from runner.journal.timeline import timelines
     from runner.scenarios.recorded_scenario import recorded_scenario
 
-    if options.paths:
-        raise UsageError("--from: it prints a scenario, and runs none", hint="leave out the scenarios")
+    if given := [told for name, (told, usual) in _OF_RUNS.items() if getattr(options, name, usual) != usual]:
+        hint = f"leave out {' and '.join(given)}"
+        raise UsageError("--from: it prints a scenario, and runs none", hint=hint)
     path = Path(options.journal)
     found = [*timelines(read_journal(path, lambda each: write_plain(f"rt-run: {each}\n", sys.stderr)))]
     if not found:

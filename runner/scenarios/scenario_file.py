@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
+from runner.api.session_types import TALKING
 from runner.errors import UsageError
 from runner.profile.filling import missing_values
 from runner.profile.keys import Key, at, leaves
@@ -113,7 +114,11 @@ def load_scenario(path: Path, *, profile: str | None = None, values: Mapping[str
     variables = [*given, *values.pop("variables", ())]
     loaded = load_profile(profile or _place(scenario.profile, path), variables=variables, **values)
     folder = path.absolute().parent
-    problems = [*_absent_recordings(scenario, folder, layer), *_strange_tools(scenario, loaded, layer)]
+    problems = [
+        *_absent_recordings(scenario, folder, layer),
+        *_strange_tools(scenario, loaded, layer),
+        *_typed_turns(scenario, loaded, layer),
+    ]
     if problems := [*missing_values(loaded.profile, loaded.origins), *problems]:
         raise ProfileProblems(problems)
     turns = [
@@ -202,3 +207,17 @@ def _strange_tools(scenario: Scenario, loaded: LoadedProfile, layer: Layer) -> l
             problem = f"the profile {loaded.name} has no tool of this name"
             problems.append(problem_at(layer.place(key, "key"), key, problem, hint, code="unknown-tool"))
     return problems
+
+
+def _typed_turns(scenario: Scenario, loaded: LoadedProfile, layer: Layer) -> list[Problem]:
+    """A problem for each turn that is typed into a session that takes audio only."""
+    kind = loaded.profile.session.type
+    if kind in TALKING:
+        return []
+    problem, hint = f"a {kind} session takes audio, not text", "write spoken = true beside it, or audio in its place"
+    keys: list[Key] = [
+        ("turns", index, "user")
+        for index, turn in enumerate(scenario.turns)
+        if turn.user is not None and not turn.is_voiced
+    ]
+    return [problem_at(layer.place(key), key, problem, hint, code="typed-turn") for key in keys]

@@ -49,8 +49,8 @@ async def test_what_runs_is_listed_found_by_its_name_and_talked_to(
     told = capsys.readouterr().err
 
     assert (listed, status, said, absent, twice, nothing) == (0, 0, 0, 69, 2, 0)
-    assert table[0].split() == ["PROFILE", "SESSION", "STATE", "AGE", "TURNS", "COST"]
-    assert [line.split()[:3] for line in table[1:]] == [["support", "1", "open"]]
+    assert table[0].split() == ["PROFILE", "SESSION", "STATE", "AGE", "TURNS", "COST", "PROVIDER"]
+    assert [(*line.split()[:3], line.split()[-1]) for line in table[1:]] == [("support", "1", "open", "support")]
     assert (shown["profile"], shown["state"], shown["turns"]) == ("support", "open", 0)
     assert "running here: support" in hint
     assert "2 processes run support" in told

@@ -68,6 +68,13 @@ def test_verdicts_for_people_for_programs_and_for_ci(folder: Path) -> None:
         (["--repeat", "0"], "", 2, "must be a number from 1 to 1000"),
         (["--from", "absent.jsonl"], "", 74, "the journal absent.jsonl cannot be read"),
         (["profiles/scenarios", "--from", "x.jsonl"], "", 2, "--from: it prints a scenario, and runs none"),
+        (["--from", "x.jsonl", "--junit", "x.xml", "--repeat", "2"], "", 2, "hint: leave out --repeat and --junit"),
+        (
+            ["--profile", "transcribe"],
+            "",
+            78,
+            "one.toml:4:8: turns.0.user: a transcription session takes audio, not text; write spoken = true",
+        ),
         (
             [],
             'version = 1\nprofile = "echo"\n[[turns]]\naudio = "x.wav"\n',
