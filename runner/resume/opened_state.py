@@ -6,11 +6,10 @@ from hashlib import sha256
 from time import time
 from typing import TYPE_CHECKING, Final
 
-from pydantic import ValidationError
 from pydantic_core import from_json
 
 from runner.errors import InputError, ProfileError
-from runner.resume.saved_state import SavedState, first_line, laid_over
+from runner.resume.saved_state import SavedState, content_of, first_line, laid_over
 from runner.resume.state_file import StateFile
 from runner.resume.state_model import VERSION, StateChange, StateHeader
 
@@ -75,8 +74,8 @@ def _known(file: StateFile, data: bytes, header: StateHeader, *, is_fresh: bool)
     changes: list[StateChange] = []
     for number, each in enumerate(lines[1:], 2):
         try:
-            changes.append(StateChange.model_validate_json(each))
-        except ValidationError:
+            changes.append(StateChange.model_validate_json(content_of(each)))
+        except ValueError:
             if number < len(lines):
                 msg = f"{file.name} is damaged in line {number}"
                 raise InputError(msg, hint=_ANEW) from None
@@ -95,8 +94,8 @@ def _judge(file: StateFile, line: bytes, header: StateHeader) -> None:
         msg = f"{file.name} has the format {version}, and this rt-run reads {VERSION}"
         raise ProfileError(msg, hint=f"go on with the rt-run that has written it; {_ANEW}", code=_FOREIGN)
     try:
-        known = StateHeader.model_validate_json(line)
-    except ValidationError:
+        known = StateHeader.model_validate_json(content_of(line))
+    except ValueError:
         msg = f"{file.name} is damaged in line 1"
         raise InputError(msg, hint=_ANEW) from None
     if known.profile != header.profile:

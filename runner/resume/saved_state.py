@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from time import time
+from typing import Final
+from zlib import crc32
 
 from pydantic_core import PydanticSerializationError
 
@@ -17,6 +19,9 @@ from runner.resume.state_model import (
     StateRecord,
     readable,
 )
+
+_SUM: Final = b',"crc":"'
+"""What stands between all that a line says and its checksum."""
 
 
 @dataclass(slots=True)
@@ -78,7 +83,7 @@ class SavedState:
         What turns need that are not over stays: the calls that are to be answered, and the newest item.
         """
         needed = {call.call_id for each in self.work.rounds for call in each.calls}
-        sizes = {item_id: len(line(item)) for item_id, item in self.items.items()}
+        sizes = {item_id: len(_text(item)) + len(",") for item_id, item in self.items.items()}
         too_much = len(self.lines()) - most_bytes
         gone: list[str] = []
         for item_id in list(self.items)[:-1]:
@@ -93,16 +98,31 @@ class SavedState:
 
 def line(record: StateRecord) -> bytes:
     """A record as it stands in the file; what it does not say has its default."""
-    try:
-        text = record.model_dump_json(exclude_defaults=True)
-    except PydanticSerializationError:
-        text = dumps(readable(record.model_dump(exclude_defaults=True)))
-    return text.encode() + b"\n"
+    return summed(_text(record))
 
 
 def first_line(header: StateHeader) -> bytes:
     """A header as it stands in the file: whole, so that any version can read whose it is."""
-    return header.model_dump_json().encode() + b"\n"
+    return summed(header.model_dump_json().encode())
+
+
+def summed(text: bytes) -> bytes:
+    """A JSON object as a line of the file, with the checksum of all before it as its last key."""
+    said = text.removesuffix(b"}")
+    return b'%s%s%08x"}\n' % (said, _SUM, crc32(said))
+
+
+def content_of(line: bytes) -> bytes:
+    """The JSON object that a line says, without its checksum and its end.
+
+    Raises:
+        ValueError: It is not as it was written.
+    """
+    said, _, told = line.rpartition(_SUM)
+    if told != b'%08x"}' % crc32(said):
+        msg = "its checksum is another one"
+        raise ValueError(msg)
+    return said + b"}"
 
 
 def laid_over(header: StateHeader, changes: Iterable[StateChange]) -> SavedState:
@@ -111,3 +131,11 @@ def laid_over(header: StateHeader, changes: Iterable[StateChange]) -> SavedState
     for each in changes:
         state.take(each)
     return state
+
+
+def _text(record: StateRecord) -> bytes:
+    """A record as JSON, without what is its default."""
+    try:
+        return record.model_dump_json(exclude_defaults=True).encode()
+    except PydanticSerializationError:
+        return dumps(readable(record.model_dump(exclude_defaults=True))).encode()

@@ -1,4 +1,4 @@
-"""The format of a state file: a header, and changes, one JSON object a line."""
+"""The format of a state file: a header, and changes, one JSON object a line, each with a checksum."""
 
 from dataclasses import fields
 from typing import Any, Final, Literal, Self
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from runner.protocol.json_text import joined
 from runner.protocol.usage import Usage
 
-VERSION: Final = 1
+VERSION: Final = 2
 """The version of the format that this program writes, and the only one that it reads."""
 
 _AMOUNTS: Final = frozenset(each.name for each in fields(Usage))

@@ -6,7 +6,7 @@ import pytest
 
 from runner.errors import InputError, ProfileError, RunnerError
 from runner.resume.opened_state import header_of, open_state
-from runner.resume.saved_state import SavedState, first_line, line
+from runner.resume.saved_state import SavedState, first_line, line, summed
 from runner.resume.state_model import SavedItem, StateChange, StateHeader
 
 MINE = header_of("support", {"customer": "Ada"})
@@ -83,16 +83,22 @@ def test_changes_are_laid_over_each_other(tmp_path: Path) -> None:
             ProfileError,
             "variable customer has another value",
         ),
-        (b'{"format":"rt-run state","version":2,"new":true}\n', ProfileError, "the format 2, and this rt-run reads 1"),
-        (b'{"format":"rt-run state","version":1}\n', InputError, "damaged in line 1"),
+        (b'{"format":"rt-run state","version":1,"new":true}\n', ProfileError, "the format 1, and this rt-run reads 2"),
+        (summed(b'{"format":"rt-run state","version":2}'), InputError, "damaged in line 1"),
+        (first_line(MINE).replace(b"support", b"suppord"), InputError, "damaged in line 1"),
+        (
+            first_line(MINE) + line(said("a", "17")).replace(b"17", b"19") + line(said("b", "x")),
+            InputError,
+            "in line 2",
+        ),
         (first_line(MINE) + b"nonsense\n" + line(said("a", "x")), InputError, "damaged in line 2"),
         (
-            first_line(MINE) + b'{"at_s":1,"work":{"requests":[{"event":{"type":"response.kreate"}}]}}\n\n',
+            first_line(MINE) + summed(b'{"at_s":1,"work":{"requests":[{"event":{"type":"response.kreate"}}]}}') + b"\n",
             InputError,
             "damaged in line 2",
         ),
         (
-            first_line(MINE) + b'{"at_s":1,"usage":{"own":{"input_tukens":1}}}\n' + line(said("a", "x")),
+            first_line(MINE) + summed(b'{"at_s":1,"usage":{"own":{"input_tukens":1}}}') + line(said("a", "x")),
             InputError,
             "damaged in line 2",
         ),

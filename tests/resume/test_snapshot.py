@@ -12,7 +12,7 @@ from runner.protocol.receive import receive
 from runner.protocol.state import SessionState
 from runner.resume.opened_state import header_of
 from runner.resume.restoration import restore
-from runner.resume.saved_state import SavedState, line
+from runner.resume.saved_state import SavedState, content_of, line
 from runner.resume.snapshot import Snapshot
 from runner.resume.state_model import CallProgress, SavedWork, StateChange
 
@@ -45,8 +45,8 @@ class Written:
         if change is None:
             return {}
         data = line(change)
-        self.read.take(StateChange.model_validate_json(data))
-        return {key: value for key, value in json.loads(data).items() if key != "at_s"}
+        self.read.take(StateChange.model_validate_json(content_of(data.rstrip())))
+        return {key: value for key, value in json.loads(data).items() if key not in {"at_s", "crc"}}
 
     def hear(self, *events: dict[str, Any]) -> list[Effect]:
         """Take in events of the endpoint, and write after each."""
