@@ -20,6 +20,8 @@ from tests.helpers.command_forker import COVERED
 _ADDRESS = "TEST_FORKER"
 _COVERAGE = "COVERAGE_PROCESS_CONFIG"
 """Where coverage says what is measured in the processes that are started."""
+_held: list[object] = []
+"""What a process that is forked from this one must not finalize when it forgets our exit handlers."""
 _ENDED_BYTES = 8
 """A report's: the process's id, and its status as `waitpid` has it."""
 
@@ -52,6 +54,7 @@ def forker() -> socket.socket:
             program, cwd=root, env=environment, stdin=subprocess.DEVNULL, pass_fds=[listener.fileno()]
         )
     os.environ[_ADDRESS] = address
+    _held.extend([process, folder])
 
     def end() -> None:
         channel.close()
