@@ -22,7 +22,7 @@ class BatchSettings(Section):
     max_tokens_per_minute: Annotated[int, Field(gt=0)] | None = None
     """The most tokens that sessions use in a minute; a session begins where what is expected of it still fits."""
     max_cost: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    """The most money for all rows, earlier runs of the batch included, in the currency of `run.limits.prices`; rows
-    that have begun end."""
+    """The most money for all rows, in the currency of `run.limits.prices`; rows that have begun end. What earlier runs
+    of the batch have results of is included, and what rows had cost that were left is not."""
     max_consecutive_failures: Annotated[int, Field(ge=1, le=1_000_000)] = 20
     """So many rows that fail one after another end the batch: what fails them all is not the rows."""
