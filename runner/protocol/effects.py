@@ -25,7 +25,7 @@ ResponseStatus = Literal["completed", "cancelled", "failed", "incomplete", "refu
 @final
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The endpoint has greeted the client with `session.created`."""
+    """The endpoint has opened the session; or one of the other kind, realtime or Live, carries it from now on."""
 
     session_id: str
     expires_at: int

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from runner.connect.changes import Changes
 from runner.errors import IllegalEvent, ProtocolError, RunnerError
-from runner.protocol.effects import SessionEnded
+from runner.protocol.effects import Opened, SessionEnded
 from runner.protocol.state import SessionState
 from runner.session.spending import Spending
 from runner.session.update import Update
@@ -196,7 +196,7 @@ class Carriage:
         self._bridge(link)
         if self.state is not link.state:
             self.state.live.leave()
-        if self.provider and self.provider.kind != link.state.kind:
+        if is_crossed := self.provider is not None and self.provider.kind != link.state.kind:
             self.earlier[self.provider.kind] = self.state.configuration.wanted, self.provider
         self.state = link.state
         if link.provider is not None:
@@ -208,6 +208,8 @@ class Carriage:
         self.id = self.id or link.state.session_id
         self.epoch = link.epoch
         self._move(Carried(link))
+        if is_crossed:
+            self.publish([Opened(link.state.session_id, link.state.expires_at, link.state.kind)])
         link.read_by(self._readers)
         self.changes.notify()
         return True

@@ -1,10 +1,12 @@
 """A Live session that takes over from a realtime one, and the other way round: real sockets, and virtual time."""
 
+import json
 from typing import Any
 
 import anyio
 import pytest
 
+from runner.outputs.transcript import Transcript
 from runner.protocol import voices
 from tests.helpers import live_peer
 from tests.helpers.endpoint_scripts import asked, confirm, conversation, kinds, logged, told
@@ -179,3 +181,29 @@ async def test_a_call_that_a_takeover_overtakes_is_run_once_and_answered_there(i
             assert told_own[1] == ("developer", "order has answered, to {}: shipped")
         else:
             assert each.turns[-1] == ("assistant", "own shipped")
+
+
+class SpokenOver(LiveEndpoint):
+    """A Live endpoint whose answers the user speaks over, whose words come only after their end."""
+
+    async def _failed(self, peer: Peer, question: str, fault: str) -> bool:
+        await peer.send(live_peer.sound(), live_peer.words("output", f"{question} and", 0, 1000))
+        await anyio.sleep(1)
+        await peer.send(live_peer.words("input", "No", 900, 1200))
+        return False
+
+
+@pytest.mark.parametrize("is_live_first", [False, True])
+async def test_a_transcript_follows_the_kind_of_the_session_that_carries_it(is_live_first: bool) -> None:
+    """Answers of a Live session wait for what follows, and are interrupted; those of a realtime session are written."""
+    own: Endpoint = LiveEndpoint("own", {"q1": "closes"}) if is_live_first else Endpoint("own", {"q1": "closes"})
+    west: Endpoint = Endpoint("west") if is_live_first else SpokenOver("west")
+    transcript = Transcript()
+    lines: list[str] = []
+    async with kept(own, west, session=COMMON) as each:
+        each.session.carriage.add_reader(lambda update: lines.append(transcript.render([update])))
+        await each.ask("q1")
+        await anyio.sleep(2)
+        turns = [json.loads(line) for line in "".join(lines).splitlines()]
+    said = [(turn["text"], turn["status"]) for turn in turns if turn["role"] == "assistant"]
+    assert said[1:] == ([("west q1", "completed")] if is_live_first else [("q1 and", "interrupted")])
