@@ -12,7 +12,7 @@ from runner.protocol.live import Live
 from runner.protocol.side_fields import SideFields
 from runner.protocol.spoken_over import SpokenOver
 from runner.protocol.typed_text import typed_text
-from runner.protocol.voices import SpeechPlace, Voice
+from runner.protocol.voices import BREATH_S, SpeechPlace, Voice
 
 
 class TwoVoices:
@@ -58,9 +58,17 @@ class TwoVoices:
         """A session has started on the connection of the record in hand."""
         self._live.started_s = self._rows.now_s
 
-    def disconnected(self) -> None:
-        """The connection of the record in hand has ended, before the endpoint could say for how long."""
-        if self.is_live and self._live.started_s:
+    def disconnected(self, *, is_ours: bool) -> None:
+        """The connection of the record in hand has ended: what the model was saying on one that is lost is lost too.
+
+        Where the endpoint could not say for how long, it is billed until now.
+        """
+        if not self.is_live:
+            return
+        self._live.voices.fallen_silent(self._live.known_s(self._rows.now_s), BREATH_S)
+        if "assistant" in self._live.voices and not is_ours:
+            self._turns["assistant"].facts["status"] = "lost"
+        if self._live.started_s:
             self._answers.usage.live_s += self._live.bill(self._rows.now_s - self._live.started_s)
             self._live.started_s = 0.0
 
@@ -114,8 +122,11 @@ class TwoVoices:
     def sounded(self, event: JsonObject) -> None:
         """A piece of the model's audio, which counts while it speaks: in between it is silence."""
         self._live.voices.fallen_silent(self._rows.now_s)
-        if "assistant" in self._live.voices:
-            seconds = self.form.seconds(audio_bytes(event.get("delta")))
+        self._live.audio_at_s = self._rows.now_s
+        seconds = self.form.seconds(audio_bytes(event.get("delta")))
+        if "assistant" not in self._live.voices:
+            self._live.silence_s += seconds
+        else:
             facts = self._turns["assistant"].facts
             facts["audio_s"] = round(facts.get("audio_s", 0.0) + seconds, 3)
             self.spoken_s += seconds

@@ -163,7 +163,7 @@ class Timeline:
                 self._rows.add("connection", f"connection {self._rows.epoch} {how}", note=plain)
                 self._disconnect(note, is_ours=ours)
                 self._answers.abandon(self._rows.epoch)
-                self._live.disconnected()
+                self._live.disconnected(is_ours=ours)
             case "tool.ended":
                 self._answers.judged(note)
             case "state.resumed":

@@ -1,5 +1,7 @@
 """A Live session in a timeline and in a report."""
 
+import pytest
+
 from runner.journal.session_report import report_of
 from runner.settings.limits import Prices
 from tests.helpers.live_peer import words
@@ -87,3 +89,17 @@ def test_an_answer_that_was_spoken_over_is_reported_as_interrupted() -> None:
     answers = [(turn.text, turn.status, turn.heard_s) for turn in report.turns if turn.role == "assistant"]
     assert answers == [("It will be", "interrupted", 0.7), ("I stop.", "completed", None)]
     assert report.interruptions == 1
+
+
+@pytest.mark.parametrize(("is_silent", "status"), [(False, "completed"), (True, "lost")])
+def test_what_was_being_said_on_a_connection_that_is_lost_is_lost(is_silent: bool, status: str) -> None:
+    """An answer is whole after a breath; where silence comes all the time, only that tells of one."""
+    tape = Tape()
+    tape.went(0, "session.start", session={"model": "gpt-live-1.1"})
+    tape.came(0, "session.started", session=SESSION)
+    if is_silent:
+        tape.came(1, "session.output_audio.delta", delta={"bytes": 96_000, "sha256": "0"})
+    event = words("output", "The half of", 0, 700)
+    tape.came(2, event.pop("type"), **event)
+    tape.noted(5, "connection.closed", by="endpoint", code=1006)
+    assert [turn.status for turn in report_of(tape.timeline()).turns] == [status]
