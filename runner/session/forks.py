@@ -58,12 +58,13 @@ class Forks:
     def failed(self, error: RunnerError, provider: Provider) -> bool:
         """Note that an attempt has failed; returns whether one that forks nothing is to be made at once.
 
-        Whatever the endpoint answers but a session is a refusal. One that cannot be reached has refused nothing.
+        Whatever the endpoint answers but a session is a refusal. One that cannot be reached has refused nothing, unless
+        it breaks the connection off each time up to the last attempt.
         """
         asked, self._asked = self._asked, ""
         is_unreached = isinstance(error, EndpointUnreachable) and not (error.status or self._is_answered)
-        if not asked or is_unreached:
+        if not asked or (is_unreached and not provider.backoff.is_spent):
             return False
         self._refused = asked
         logs.logger().warning("fork_refused", endpoint_session_id=asked, **error.facts)
-        return provider.backoff.recovery_of(error) == "hopeless"
+        return True

@@ -117,12 +117,16 @@ async def test_it_is_forked_after_a_loss_and_at_a_rollover() -> None:
         ([refusal(503)], [NEW, FORK_1, NEW]),
         ([None], [NEW, FORK_1, NEW]),
         ([anyio.EndOfStream(), None], [NEW, FORK_1, FORK_1, NEW]),
+        ([anyio.EndOfStream()], [NEW, FORK_1, NEW]),
     ],
-    ids=["refused", "busy", "refused at its start", "unreachable at first"],
+    ids=["refused", "busy", "refused at its start", "unreachable at first", "broken off each time"],
 )
 async def test_where_a_fork_is_refused_history_takes_its_place(answers: list[Any], paths: list[str]) -> None:
-    """It is asked for once, whatever the endpoint answers; a network that is away has refused nothing."""
-    door = Door(*answers)
+    """It is asked for once, whatever the endpoint answers; a network that is away has refused nothing.
+
+    A refusal costs none of the attempts that are allowed, which are as few here as they can be.
+    """
+    door, few = Door(*answers), {"max_attempts": len(paths) - 2}
 
     async def next_one(peer: Peer) -> None:
         if None in answers and door.paths[-1] == FORK_1:
@@ -135,7 +139,7 @@ async def test_where_a_fork_is_refused_history_takes_its_place(answers: list[Any
         await close(peer)
 
     told: list[list[str]] = []
-    async with session_with(lost, next_one, door=door, session=STORED) as (session, _, lines):
+    async with session_with(lost, next_one, door=door, session=STORED, reconnect=few) as (session, _, lines):
         assert await session.ask("Two and two?") == "Four."
         assert await session.ask("And then?") == "All of it."
         await session.aclose()
