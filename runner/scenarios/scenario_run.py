@@ -54,7 +54,7 @@ class ScenarioVerdict:
     problems: list[str] = field(default_factory=list)
     """What is wrong, of the first run that has not passed; and of all runs together."""
     transcript: list[str] = field(default_factory=list)
-    """What was said and called in that run, a line each."""
+    """What was said and called in that run, or in the slowest where all together are too late, a line each."""
     journal: str = ""
     """The journal of that run."""
     duration_s: float = 0.0
@@ -143,6 +143,9 @@ class ScenarioRuns:
         if counts_limits and (late := too_late(each.scenario, first_audio_s)):
             verdict.verdict = "failed"
             verdict.problems = [*verdict.problems, *late]
+            if bad is None:
+                slowest = max(runs, key=lambda run: max(run.first_audio_s, default=0.0))
+                verdict.transcript, verdict.journal = transcript(slowest.seen), slowest.journal
         return verdict
 
     async def _run(self, each: LoadedScenario, number: int) -> _Run:
@@ -157,7 +160,8 @@ class ScenarioRuns:
         kept = self.folder / f"{file_name(each.name)}-{number}"
         try:
             run = await self._session(each, work)
-            if run.verdict != "passed":
+            # All runs together may be too late where one of them is.
+            if run.verdict != "passed" or (self.counts_limits and too_late(each.scenario, run.first_audio_s)):
                 await anyio.to_thread.run_sync(_keep, run, work, kept)
         finally:
             with anyio.CancelScope(shield=True):

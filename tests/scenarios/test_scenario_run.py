@@ -206,6 +206,11 @@ async def test_limits_count_where_they_are_asked_for(scenario: Path, tmp_path: P
     assert "limits.cost: it cost" in cost
     assert audio == "limits.first_audio_p95_ms: no answer had any audio"
 
+    change(scenario, ", within_ms = 1 }]\n[end]", " }]\n[limits]\nfirst_audio_p95_ms = 1\n[end]")
+    (slow,) = await verdicts(tmp_path, scenario, sets=sets, counts_limits=True)
+    assert (slow.problems, names(Path(slow.journal).parent)) == ([audio], ["session.jsonl"])
+    assert slow.transcript[1] == "user: Where is order 17?"
+
 
 async def test_what_cannot_run_is_neither_passed_nor_failed(
     scenario: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
