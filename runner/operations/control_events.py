@@ -18,7 +18,7 @@ from runner.operations.control_requests import (
     UpdateRequest,
     problems_of,
 )
-from runner.protocol.typed_text import THINKING, typed_event
+from runner.protocol.typed_text import THINKING, opening_event, typed_event
 from runner.session.client_event import user_message
 
 if TYPE_CHECKING:
@@ -52,8 +52,20 @@ def asked_events(request: AnyRequest, kind: SessionType) -> AskedEvents | None:
     if kind == "live" and isinstance(request, SayRequest):
         typed = typed_event(request.text)
         return AskedEvents([typed if request.respond else {**typed, "type": THINKING}], in_turn=request.respond)
+    if kind == "live" and isinstance(request, RespondRequest):
+        return AskedEvents([_live_opening(request.response)], in_turn=True)
     make = _MAKERS.get(type(request))
     return make(request) if make else None
+
+
+def _live_opening(response: JsonObject) -> JsonObject:
+    """The client event by which a Live session speaks first; its own `response.create` is for the model behind it."""
+    match response:
+        case {"instructions": str() as instructions, **others} if instructions and not others:
+            return opening_event(instructions, "")
+        case _:
+            hint = "it answers by itself; `respond --instructions TEXT` has it speak first, and `say` asks it something"
+            raise RequestRefused("refused", "a Live session is asked for no response but by `instructions`", hint)
 
 
 def _say(request: SayRequest) -> AskedEvents:

@@ -9,6 +9,7 @@ import pytest
 
 from runner.errors import CommandRefused, SessionAbsent, UsageError
 from runner.session import confirmation
+from tests.helpers import live_peer
 from tests.helpers.controlled_runs import answers, controlled_runs, for_ever, in_thread, obliging
 from tests.helpers.endpoint_scripts import confirm, in_turn, reached
 from tests.helpers.peer import Peer, serving
@@ -301,3 +302,22 @@ def outputs(peer: Peer) -> list[str]:
     """What the functions have given that the endpoint called."""
     items = [each["item"] for each in peer.received if each["type"] == "conversation.item.create"]
     return [each["output"] for each in items if each["type"] == "function_call_output"]
+
+
+async def test_a_live_session_speaks_first_by_instructions_alone(tmp_path: Path) -> None:
+    """The `response.create` of the Live API is for the model behind it, and nothing would answer it."""
+
+    async def answering(peer: Peer) -> None:
+        await live_peer.start(peer)
+        asked.append(event := await peer.until("session.instructions.append"))
+        await peer.send(live_peer.confirmed(event), live_peer.words("output", "La.", 0, 100))
+        await live_peer.close(peer)
+
+    asked: list[dict[str, Any]] = []
+    session = {"type": "live"}
+    async with serving(answering) as (port, _), controlled_runs(tmp_path, for_ever(port, session=session)) as runs:
+        for response in ({}, {"conversation": "none", "instructions": "Sing."}):
+            with pytest.raises(CommandRefused, match="but by `instructions`"):
+                await runs.request("respond", response=response)
+        await runs.request("respond", response={"instructions": "Sing."})
+    assert asked[0]["content"].endswith("\n\nSing.")
