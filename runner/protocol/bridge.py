@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from runner.protocol.live_history import known_events
 from runner.protocol.request import RESPONSE, out_of_band
 from runner.protocol.tool_place import change_of_tools
 from runner.protocol.typed_text import (
     COMMENTARY,
     INSTRUCTIONS,
-    known_event,
     opening_event,
     opening_prompt,
     repeated_event,
@@ -76,14 +76,14 @@ def _for_live(events: Sequence[JsonObject], state: SessionState) -> list[JsonObj
                 texts = []
             case {"type": "response.create"} if event := _request(each, state):
                 found.append({**event, **_id_of(each)})
-            case {"type": "conversation.item.create", "item": {"type": "message", "role": role}} if role in _ROLES:
+            case {"type": "conversation.item.create", "item": {"type": "message", "role": role}} if role in [*_ROLES]:
                 is_asked = role == "user" and any(one.get("type") == "response.create" for one in events)
                 if not is_asked and (text := _message(each, role)):
-                    found.append(known_event(f"{_ROLES[role]}: {text}"))
+                    found += known_events(f"{_ROLES[role]}: {text}")
             case {"type": "conversation.item.create", "item": {"type": "function_call_output", "output": output}}:
-                found.append(known_event(f"A function has answered: {output}"))
-            case {"type": "session.update", "session": {"tools": tools}}:
-                found.append({**each, "session": change_of_tools("live", tools)})
+                found.append(next(known_events(f"A function has answered: {output}")))
+            case {"type": "session.update", "session": {"tools": list() as tools}}:
+                found.append({**each, "session": change_of_tools("live", _tools(tools))})
             case _:
                 pass
     return found
@@ -101,8 +101,8 @@ def _for_realtime(events: Sequence[JsonObject], state: SessionState) -> list[Jso
                 found.append(_item("system", content))
             case {"type": kind} if kind in _LIVE_REQUESTS and (event := _request(each, state)):
                 found.append({**event, **_id_of(each)})
-            case {"type": "session.update", "session": {"delegation": {"responses": {"tools": tools}}}}:
-                found.append({**each, "session": change_of_tools("realtime", tools)})
+            case {"type": "session.update", "session": {"delegation": {"responses": {"tools": list() as tools}}}}:
+                found.append({**each, "session": change_of_tools("realtime", _tools(tools))})
             case _:
                 pass
     return found
@@ -152,6 +152,10 @@ def _message(event: JsonObject, role: str) -> str:
 def _item(role: str, text: str) -> JsonObject:
     content = [{"type": "input_text", "text": text}]
     return {"type": _ITEM, "item": {"type": "message", "role": role, "content": content}}
+
+
+def _tools(tools: list[object]) -> list[JsonObject]:
+    return [each for each in tools if isinstance(each, dict)]
 
 
 def _id_of(event: JsonObject) -> JsonObject:

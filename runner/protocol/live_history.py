@@ -82,6 +82,12 @@ def start_bounds(bounds: History, first: Sequence[JsonObject]) -> History:
     )
 
 
+def known_events(text: str) -> Iterator[JsonObject]:
+    """The client events that let a running session know a text, a piece at a time."""
+    for start in range(0, len(text), _LONGEST_CONTENT):
+        yield known_event(text[start : start + _LONGEST_CONTENT])
+
+
 def meanwhile_events(told: Sequence[Told], known: Container[Item]) -> Iterator[JsonObject]:
     """The client events that tell a running session, silently, of messages that it does not know."""
     lines = [f"{_NAMES[each.message['role']]}: {each.text}\n" for each in told if each.item not in known]

@@ -51,10 +51,18 @@ def response(**fields: Any) -> dict[str, Any]:
             [item("system", "Rain."), item("user", "Hi")],
             [known_event("Know this: Rain."), known_event("The user has said: Hi")],
         ),
+        ("live", [item("system", "x" * 2000)], [known_event(f"Know this: {'x' * 1489}"), known_event("x" * 511)]),
+        ("live", [{"type": "conversation.item.create", "item": {"type": "message", "role": ["user"]}}], []),
+        ("live", [{"type": "session.update", "session": {"tools": "none"}}], []),
         ("live", [COMMIT, RESPONSE], [repeated_event("Why?")]),
         ("live", [response(conversation="none")], []),
         ("live", [{**response(instructions=recital("Bye.")), "event_id": "e1"}], [spoken_event("Bye.", "e1")]),
         ("live", [{"type": "session.update", "session": {"type": "realtime", "audio": {}}}], []),
+        (
+            "realtime",
+            [{"type": "session.update", "session": {"delegation": {"responses": {"tools": [1]}}}}],
+            [{"type": "session.update", "session": {"type": "realtime", "tools": []}}],
+        ),
         ("realtime", [typed_event("Hi", "e1")], [item("user", "Hi"), {**RESPONSE, "event_id": "e1"}]),
         (
             "realtime",
