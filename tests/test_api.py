@@ -13,6 +13,7 @@ from tests.helpers.peer import Peer, profile_for, serving
 def test_the_public_names_are_these() -> None:
     """A change here is a change for users."""
     assert runner.__all__ == [
+        "AnswerInterrupted",
         "ApprovalAsked",
         "ApprovalRequest",
         "AudioDelta",

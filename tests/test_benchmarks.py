@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 import pytest
 
-from benchmarks import calls, observation, resume
+from benchmarks import batch, calls, observation, resume
 from benchmarks.__main__ import MODULES
 from benchmarks.answers import SAID
 from benchmarks.batch import BatchTrial
@@ -74,16 +74,17 @@ def test_a_session_that_is_watched_is_measured(monkeypatch: pytest.MonkeyPatch) 
     assert figures.keys() == {part.name for part in comparison.parts}
 
 
-def test_a_batch_and_its_script_write_the_same_words(tmp_path: Path) -> None:
+def test_a_batch_and_its_script_write_the_same_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One line a row, each with what the server says."""
+    monkeypatch.setattr(batch, "FEW", 2)
     with server_process(None) as (pid, (address,)):
         trial = BatchTrial(tmp_path, address, pid)
-        trial.by_batch("short", 2)
-        trial.by_script("long", 2)
+        trial.by_batch("short", batch.FEW)
+        trial.by_script("long", batch.FEW)
 
     for number in range(2):
         lines = (tmp_path / f"results-{number}.jsonl").read_text().splitlines()
-        assert [json.loads(line)["text"] for line in lines] == [SAID] * 2
+        assert [json.loads(line)["text"] for line in lines] == [SAID] * batch.FEW
 
 
 def test_a_fallback_is_measured() -> None:

@@ -181,8 +181,8 @@ async def test_each_kind_of_expectation_fails_when_it_should(scenario: Path, tmp
         (verdict,) = await verdicts(tmp_path, scenario, sets=sets)
 
         assert verdict.verdict == "failed", name
-        # An error of the endpoint fails the run as well.
-        found = [message in each for each in verdict.problems]
+        # An error of the endpoint fails the run as well; a busy machine may not be over with a turn within a second.
+        found = [message in each for each in verdict.problems if "it was not over after 1 s" not in each]
         assert found == ([True, False] if name == "error" else [True]), (name, verdict.problems)
         assert verdict.transcript[1] == "user: Where is order 17?"
         assert names(Path(verdict.journal).parent) == ["session.jsonl"]

@@ -211,8 +211,9 @@ async def test_audio_is_steady_and_not_ahead_of_its_time() -> None:
     assert not logged(lines, "last_words_missing")
 
 
-async def test_the_local_endpoint_answers_and_delegates() -> None:
+async def test_the_local_endpoint_answers_and_delegates(monkeypatch: pytest.MonkeyPatch) -> None:
     """The real one: what is typed, a function of the program, and the end in order."""
+    monkeypatch.setattr(voices, "PAUSE_S", 1.0)  # between its words, as it speaks them
     script = [
         {"match": "order", "reply": "One moment.", "calls": [{"name": "order"}]},
         {"output": "(.+)", "reply": "\\1"},
