@@ -55,7 +55,8 @@ def cross(own: Profile, other: Profile, *, name: str) -> Crossing:
         unfit.append((("session", "tools"), "a Live model calls no tools itself", hint))
     else:
         asked = _offering(asked, tools)
-    return Crossing(type(session).model_validate({**asked, "type": session.type}), list(_lacking(own, other)), unfit)
+    left_out = [*_lacking(own, other), *_unpriced(own, other)]
+    return Crossing(type(session).model_validate({**asked, "type": session.type}), left_out, unfit)
 
 
 def _offering(asked: JsonObject, tools: list[JsonObject]) -> JsonObject:
@@ -90,6 +91,15 @@ def _hears(profile: Profile) -> bool:
     """Whether a session may be spoken to, by its input or by a program."""
     given = profile.input
     return not isinstance(given, QuestionInput) and (not isinstance(given, StdinInput) or given.format == "audio")
+
+
+def _unpriced(own: Profile, other: Profile) -> Iterator[tuple[Key, str]]:
+    """What the other kind of session costs, and our limit on money does not count."""
+    prices = other.run.limits.prices
+    if own.run.limits.max_cost is None or prices is None or not isinstance(other.session, LiveSettings):
+        return
+    if not prices.live_minute:
+        yield ("run", "limits", "prices", "live_minute"), "its minutes have no price, and max_cost leaves them out"
 
 
 def _lacking(own: Profile, other: Profile) -> Iterator[tuple[Key, str]]:

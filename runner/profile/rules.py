@@ -36,6 +36,7 @@
 | `question-unasked` | a question after a document where no document is read |
 | `no-first-response` | (warning) `until = "response-done"` where no response ever comes |
 | `cost-without-prices` | `max_cost` where nothing has a price |
+| `minutes-without-price` | (warning) `max_cost` of a Live session whose minutes have no price |
 | `control-path` | a control socket whose path has more than 107 bytes |
 | `sessions-share-file` | several sessions and a file with neither `{session}` nor `{run_id}` in its path |
 | `reconnect-delays` | a first wait that is longer than the longest |
@@ -112,6 +113,7 @@ WARNINGS = frozenset(
         "example-address",
         "insecure",
         "mcp-server-limits",
+        "minutes-without-price",
         "model-ended",
         "model-ending",
         "no-credential",
@@ -197,6 +199,7 @@ RULES = (
     Rule("question-unasked", rules_session.question_unasked),
     Rule("no-first-response", rules_session.no_first_response),
     Rule("cost-without-prices", rules_run.cost_without_prices),
+    Rule("minutes-without-price", rules_run.minutes_without_price),
     Rule("control-path", rules_run.control_path),
     Rule("sessions-share-file", rules_run.sessions_share_file),
     Rule("reconnect-delays", rules_run.reconnect_delays),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from runner.profile.keys import Key, at
 from runner.profile.tables import Finding, Tables
 from runner.settings.control import LONGEST_SOCKET_BYTES
+from runner.settings.profile import LiveSettings
 
 _PLACEHOLDER = re.compile(r"\{\w*\}")
 _RUN_ID_BYTES = 12
@@ -17,13 +18,27 @@ def cost_without_prices(tables: Tables) -> Iterator[Finding]:
     """A limit on money where nothing costs any."""
     limits = tables.run.limits if tables.run else None
     prices = limits.prices if limits else None
-    if prices is not None and any(getattr(prices, name) for name in type(prices).model_fields):
+    # Only a Live session is billed by its minutes.
+    unused = {"live_minute"} if tables.session and not isinstance(tables.session, LiveSettings) else set()
+    if prices is not None and any(getattr(prices, name) for name in type(prices).model_fields.keys() - unused):
         return
     hint = "write what tokens cost in [run.limits.prices], or remove it"
     if limits and limits.max_cost is not None:
         yield ("run", "limits", "max_cost"), "can never be reached: nothing has a price", hint, "key"
     if tables.batch and tables.batch.max_cost is not None and "run" not in tables.invalid:
         yield ("batch", "max_cost"), "can never be reached: nothing has a price", hint, "key"
+
+
+def minutes_without_price(tables: Tables) -> Iterator[Finding]:
+    """A limit on money in a Live session whose minutes cost none, though something else does."""
+    limits = tables.run.limits if tables.run else None
+    prices = limits.prices if limits else None
+    if not isinstance(tables.session, LiveSettings) or limits is None or limits.max_cost is None or prices is None:
+        return
+    if not prices.live_minute and any(getattr(prices, name) for name in type(prices).model_fields):
+        problem = "leaves out the minutes of the Live session, which have no price"
+        hint = "write live_minute = …, what a minute costs, in [run.limits.prices]"
+        yield ("run", "limits", "max_cost"), problem, hint, "key"
 
 
 def sessions_share_file(tables: Tables) -> Iterator[Finding]:

@@ -168,6 +168,13 @@ def test_a_limit_on_money_takes_prices_of_all(write: Write, problems_of: Problem
     assert "west cannot take over: run.limits.max_cost: can never be reached: nothing has a price" in problem
 
 
+def test_a_limit_on_money_warns_of_minutes_without_a_price(write: Write, load: Load) -> None:
+    """A Live session is billed by the minute, beside the tokens of the model behind it."""
+    write("live.toml", BACKEND.replace("{{what}}", "it") + "[run.limits]\nprices = { input_text = 1 }\n")
+    loaded = load(falls_back_on("live", table="[run.limits]\nmax_cost = 1\nprices = { input_text = 1 }\n"))
+    assert "live does without run.limits.prices.live_minute" in loaded.warnings[-1].problem
+
+
 def test_what_another_model_cannot_do_is_warned_of_and_left_out(write: Write, load: Load) -> None:
     """Reasoning, a voice of the account, and what a model for transcription does not take; all else is asked for."""
     write(

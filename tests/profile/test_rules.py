@@ -22,6 +22,7 @@ CHAT = 'version = 1\n[endpoint]\nkind = "local"\nbrain = { kind = "chat", model 
 TRANSLATION = '[session]\ntype = "translation"\n'
 LIVE = '[session]\ntype = "live"\n'
 INTERPRETER = OPENAI.replace("realtime-2", "realtime-translate") + TRANSLATION
+DECIDES = '[session.delegation]\ntype = "responses"\nresponses = { model = "m" }\n[run.limits]\nmax_cost = 1\n'
 FILE = '[input]\nkind = "file"\npath = "talk.wav"\n'
 BY_HAND = NO_MODEL + TRANSCRIPTION + FILE
 MICROPHONE = '[input]\nkind = "microphone"\n'
@@ -106,6 +107,7 @@ BROKEN = [
     (OPENAI + "[run.limits]\nmax_cost = 1\n", "cost-without-prices"),
     (OPENAI + "[batch]\nmax_cost = 1\n", "cost-without-prices"),
     (OPENAI + "[run.limits]\nmax_cost = 1\nprices = { input_text = 0 }\n", "cost-without-prices"),
+    (OPENAI + "[run.limits]\nmax_cost = 1\nprices = { live_minute = 1 }\n", "cost-without-prices"),
     (OPENAI + OUTPUT % "a.jsonl" + OUTPUT % "./a.jsonl", "outputs-share-file"),
     (OPENAI + OUTPUT % "x/{session}.jsonl" + OUTPUT % "x//{session}.jsonl", "outputs-share-file"),
     (OPENAI + TRANSCRIPT + OUTPUT % "said.jsonl", "outputs-share-file"),
@@ -152,6 +154,8 @@ BROKEN = [
     (NO_MODEL.replace('"openai"', '"openai"\ncall_id = "rtc_1"') + TRANSLATION + FILE, "translation-unsupported"),
     (NO_MODEL + LIVE + FILE, "model-missing"),
     (OPENAI.replace("gpt-realtime-2", "gpt-live-1.1") + LIVE + FILE, "delegation-unanswered"),
+    (OPENAI.replace("gpt-realtime-2", "gpt-live-1.1") + LIVE + FILE + DECIDES + "prices = { input_text = 1 }\n",
+     "minutes-without-price"),
     (OPENAI + '[delegate]\nrun = { kind = "command", argv = ["true"] }\n', "delegate-unsupported"),
     (NO_MODEL.replace('"openai"', '"openai"\ncall_id = "rtc_1"') + LIVE + FILE, "live-unsupported"),
     (OPENAI.replace("gpt-realtime-2", "gpt-live-1.1") + LIVE + "[run.tools]\nhang_up = true\n", "tools-unsupported"),
