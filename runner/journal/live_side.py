@@ -11,7 +11,7 @@ from runner.protocol.json_fields import JsonObject, table
 from runner.protocol.live import Live
 from runner.protocol.side_fields import SideFields
 from runner.protocol.spoken_over import SpokenOver
-from runner.protocol.typed_text import typed_text
+from runner.protocol.typed_text import typed_text, unanswered_words
 from runner.protocol.voices import BREATH_S, SpeechPlace, Voice
 
 
@@ -167,9 +167,12 @@ class TwoVoices:
         self.heard_s += self.form.seconds(audio_bytes(event.get("audio")))
 
     def written(self, event: JsonObject) -> None:
-        """The client has sent text: what the user has typed, or something that only the model is told."""
+        """The client has sent text: what the user has typed, now or before a loss, or what only the model is told."""
         if typed := typed_text(event):
             self._rows.add("user", typed)
+            self._asked_at_s = self._rows.now_s
+        elif repeated := unanswered_words(self._side.text(event, "content")):
+            self._rows.add("session", "asked again", words=repeated)
             self._asked_at_s = self._rows.now_s
         else:
             kind = event["type"].removeprefix("session.").removesuffix(".append")

@@ -3,6 +3,7 @@
 import pytest
 
 from runner.journal.session_report import report_of
+from runner.protocol.typed_text import repeated_event
 from runner.settings.limits import Prices
 from tests.helpers.live_peer import words
 from tests.journal.test_timeline import Tape
@@ -102,4 +103,7 @@ def test_what_was_being_said_on_a_connection_that_is_lost_is_lost(is_silent: boo
     event = words("output", "The half of", 0, 700)
     tape.came(2, event.pop("type"), **event)
     tape.noted(5, "connection.closed", by="endpoint", code=1006)
-    assert [turn.status for turn in report_of(tape.timeline()).turns] == [status]
+    tape.went(6, "session.instructions.append", content=repeated_event("Why?")["content"])
+    turns = report_of(tape.timeline()).turns
+    assert [(turn.role, turn.status) for turn in turns] == [("assistant", status)]
+    assert [row.facts for row in tape.timeline().rows if row.text == "asked again"] == [{"words": "Why?"}]
