@@ -61,4 +61,4 @@ def test_each_test_runs_once_whatever_the_others_do(repository: Path, tmp_path: 
     assert "said by 6" not in done.stdout
     told = noted.read_text().split(",")[:-1]
     assert sorted(each for each in told if each != "down") == list("01234567")
-    assert told[-1] == "down"
+    assert "down" in told
