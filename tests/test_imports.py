@@ -1,5 +1,6 @@
 """What each command imports: a start is fast because of what it leaves out."""
 
+import gc
 import json
 import os
 import subprocess
@@ -7,6 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from runner.cli.main import run
+from runner.errors import ProfileError
 
 _DUMP = """
 import atexit, json, os, sys
@@ -142,3 +146,9 @@ def test_the_package_itself_imports_nothing(folder: Path) -> None:
     done = subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=True)
 
     assert done.stdout == "['runner']\n"
+
+
+def test_a_profile_that_is_refused_leaves_the_collector_on(folder: Path) -> None:
+    """It is off while a run is imported and its profile is read, and only then."""
+    assert run(["--profile", "nowhere", "--profiles-dir", str(folder)]) == ProfileError.exit_code
+    assert gc.isenabled()

@@ -1,6 +1,7 @@
 """The command line: arguments in, exit code out. Each command imports what it needs when it runs."""
 
 import argparse
+import gc
 import sys
 from collections.abc import Sequence
 
@@ -79,9 +80,14 @@ def _carry_out(options: argparse.Namespace) -> int:
         _refuse_flags(options, "which profile it is for is not said", "rt-run --profile NAME {}")
         sys.stderr.write(_beginning())
         return 2
-    from runner.cli.run_command import run as run_profiles
+    # What is imported and read until the sessions begin stays to the end: no collection shall walk through it.
+    gc.disable()
+    try:
+        from runner.cli.run_command import run as run_profiles
 
-    return run_profiles(options)
+        return run_profiles(options)
+    finally:
+        gc.enable()
 
 
 def _beginning() -> str:

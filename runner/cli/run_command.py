@@ -168,6 +168,7 @@ def _run(profiles: Sequence[LoadedProfile], form: logs.Format, face: Face | None
         faulthandler.enable()
     # All that is imported stays to the end: no collection in the middle of an answer shall walk through it.
     gc.freeze()
+    gc.enable()
     try:
         with _tools_print(profiles, face):
             outcomes = anyio.run(_run_on_asyncio, profiles, face, options, backend_options={"use_uvloop": has_uvloop})
