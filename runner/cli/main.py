@@ -39,15 +39,26 @@ def run(arguments: Sequence[str]) -> int:
     Returns:
         The exit code of the process.
     """
-    parser = _parser()
     try:
-        options = parser.parse_args(arguments)
+        options = _parsed(arguments)
         if options.version:
             # argparse's own action says nothing where its output cannot be written.
             options.run = _print_version
         return _carry_out(options)
     except Exception as error:  # noqa: BLE001  # whatever it is, a person has to read it
         return _reported(error)
+
+
+def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    if any(each.startswith(("-p", "--profile")) for each in arguments):
+        from runner.errors import UsageError
+
+        try:
+            # A run starts often, and needs no command: they are not even imported.
+            return _flags(add_help=False).parse_args(arguments)
+        except UsageError:
+            pass  # a command, a question for help, or what the whole parser explains
+    return _parser().parse_args(arguments)
 
 
 def _reported(error: Exception) -> int:
@@ -162,6 +173,31 @@ def _parser() -> argparse.ArgumentParser:
         test_command,
         tools_command,
     )
+
+    parser = _flags(add_help=True)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for command in (
+        check_command,
+        show_command,
+        list_command,
+        init_command,
+        schema_command,
+        devices_command,
+        serve_local_command,
+        replay_command,
+        report_command,
+        tools_command,
+        test_command,
+        batch_command,
+        ctl_command,
+    ):
+        command.add_parser(commands)
+    completion_command.add_parser(commands, parser)
+    return parser
+
+
+def _flags(*, add_help: bool) -> argparse.ArgumentParser:
+    """The flags of a run, which stand before a command or without one."""
     from runner.cli.arguments import takes_file, takes_folder, takes_profile
     from runner.cli.command_parser import CommandParser
 
@@ -170,6 +206,7 @@ def _parser() -> argparse.ArgumentParser:
         description=_DESCRIPTION,
         epilog=_EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=add_help,
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     takes_profile(
@@ -207,22 +244,4 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="log at level debug")
     parser.add_argument("-q", "--quiet", action="store_true", help="log warnings and errors only")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for command in (
-        check_command,
-        show_command,
-        list_command,
-        init_command,
-        schema_command,
-        devices_command,
-        serve_local_command,
-        replay_command,
-        report_command,
-        tools_command,
-        test_command,
-        batch_command,
-        ctl_command,
-    ):
-        command.add_parser(commands)
-    completion_command.add_parser(commands, parser)
     return parser
