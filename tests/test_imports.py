@@ -18,7 +18,7 @@ before = set(sys.modules)
 
 def dump():
     with open(os.environ["IMPORTED"], "w") as file:
-        json.dump(sorted({name.partition(".")[0] for name in set(sys.modules) - before}), file)
+        json.dump(sorted(set(sys.modules) - before), file)
 
 atexit.register(dump)
 from runner.__main__ import main
@@ -66,8 +66,35 @@ NETWORK = {"asyncio", "http", "ssl"}
 """What the standard library has for connections."""
 
 
-def imported(folder: Path, *arguments: str) -> set[str]:
-    """The top-level packages that a command imports by its end."""
+UNUSED = (
+    "runner.audio.devices",
+    "runner.batches",
+    "runner.child_process",
+    "runner.cli.batch_command",
+    "runner.cli.check_command",
+    "runner.journal",
+    "runner.local.session.chat_messages",
+    "runner.local.session.live_config",
+    "runner.local.session.spoken_text",
+    "runner.local.session.written_answer",
+    "runner.operations",
+    "runner.profile.validation_errors",
+    "runner.resume",
+    "runner.scenarios",
+    "runner.session.call_ledger",
+    "runner.session.tool_loop",
+    "runner.terminal.markdown_text",
+    "runner.terminal.screen",
+    "runner.tools.profile_tools",
+    "runner.tools.toolbox",
+)
+"""What a session of plain text, from standard input and with an endpoint of its own, never needs."""
+MOST_MODULES = 330
+"""So many modules of rt-run such a session imports at most: each costs a start a third of a millisecond or more."""
+
+
+def imported(folder: Path, *arguments: str) -> frozenset[str]:
+    """The modules that a command imports by its end."""
     found = folder / "imported.json"
     done = subprocess.run(
         [sys.executable, "-c", _DUMP, *arguments],
@@ -79,11 +106,12 @@ def imported(folder: Path, *arguments: str) -> set[str]:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return set(json.loads(found.read_text()))
+    return frozenset(json.loads(found.read_text()))
 
 
-def packages(names: set[str]) -> set[str]:
-    """Those that come neither with Python nor along with a package of the same distribution."""
+def packages(modules: frozenset[str]) -> set[str]:
+    """The packages of modules that come neither with Python nor along with a package of the same distribution."""
+    names = {name.partition(".")[0] for name in modules}
     # tomli is compiled by mypyc, whose shared module has a hash for a name; sysconfig's data is named for the platform.
     apart = {name for name in names if name.endswith("__mypyc") or name.startswith("_sysconfigdata_")}
     return names - apart - set(sys.stdlib_module_names)
@@ -102,6 +130,15 @@ def folder(tmp_path: Path) -> Path:
 def test_a_command_imports_what_is_listed_here(folder: Path, command: str) -> None:
     """Nothing more, so that a new import shows; and nothing less, so that the list stays true."""
     assert packages(imported(folder, *command.split())) - TOLERATED.keys() == ALLOWED[command]
+
+
+def test_a_session_of_plain_text_imports_what_it_uses(folder: Path) -> None:
+    """A profile pays for what it asks for, and many small modules are a slow start."""
+    modules = imported(folder, "--profile", "local")
+
+    own = [name for name in modules if name.startswith("runner.")]
+    assert [name for name in own if f"{name}.".startswith(tuple(f"{each}." for each in UNUSED))] == []
+    assert len(own) <= MOST_MODULES
 
 
 @pytest.mark.parametrize("argument", ["--version", "--help"])

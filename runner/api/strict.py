@@ -4,7 +4,10 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Section(BaseModel):
-    """A table of the profile: unknown keys are errors, values never change, inputs never appear in messages."""
+    """A table of the profile: unknown keys are errors, values never change, inputs never appear in messages.
+
+    Its validator is built when it is first used. A default is made by `model_construct`, which needs none of its own.
+    """
 
     model_config = ConfigDict(
         extra="forbid",

@@ -102,7 +102,7 @@ async def open_websocket(
         ProtocolError: The endpoint answered, but not as a WebSocket server does.
         ProfileError: The proxy's address or a file for TLS cannot be used.
     """
-    network = network or Network()
+    network = network or Network.model_construct()
     url = checked_url(address, network, is_inside=backend is not None)
     proxy = None if backend else proxy_of(url, network.proxy)
     trust = tls_context(network.ca_file, network.client_certificate) if url.scheme == "https" else None

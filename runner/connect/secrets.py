@@ -8,7 +8,6 @@ import anyio
 import anyio.to_thread
 
 from runner import redaction
-from runner.child_process import run_program
 from runner.errors import SecretError, reason_of
 from runner.profile.keys import is_key_shaped
 from runner.settings.secret import CommandSecret, CredentialSecret, EnvSecret, FileSecret, SecretRef
@@ -111,6 +110,8 @@ async def _from_credential(name: str) -> str:
 
 
 async def _from_command(reference: CommandSecret) -> str:
+    from runner.child_process import run_program
+
     program = reference.command[0]
     try:
         with anyio.fail_after(reference.timeout_s):

@@ -11,14 +11,11 @@ from typing import TYPE_CHECKING, Any, Self
 import structlog
 
 from runner import logs
-from runner.inputs.usage_line import usage_line
 from runner.runs.log_words import words_of
 from runner.settings.endpoint import LocalEndpoint
 from runner.settings.input import FileInput, MicrophoneInput, QuestionInput, StdinInput
 from runner.settings.output import StdoutOutput
 from runner.standard_streams import STDERR, STDOUT, are_one_place
-from runner.terminal.markdown_text import MarkdownText
-from runner.terminal.screen import Screen
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping, Sequence
@@ -29,6 +26,7 @@ if TYPE_CHECKING:
     from runner.errors import RunnerError
     from runner.profile.load import LoadedProfile
     from runner.session.session import Session
+    from runner.terminal.screen import Screen
 
 _DUMB = {"dumb", "unknown"}
 
@@ -93,6 +91,8 @@ class Face:
         """Sum up what there was."""
         self.screen.show_live("")
         if not self._is_quiet and (error is None or session.usage.responses):
+            from runner.inputs.usage_line import usage_line
+
             self.screen.say(usage_line(session.usage, session.carriage.cost(), duration_s))
 
     def _count_down(self, line: MutableMapping[str, Any]) -> None:
@@ -141,6 +141,11 @@ def _is_alone(profiles: Sequence[LoadedProfile]) -> bool:
 def _screen(loaded: LoadedProfile, *, renders: bool) -> Screen | None:
     """The terminal of a run, if it has one and something to show there."""
     shown = STDOUT if sys.stdout.isatty() else STDERR if sys.stderr.isatty() else None
+    if shown is None:
+        return None
+    from runner.terminal.markdown_text import MarkdownText
+    from runner.terminal.screen import Screen
+
     match loaded.profile.input:
         case StdinInput(format="text") as settings if shown == STDOUT and sys.stdin.isatty() and not _is_data(loaded):
             history = partial(_history, loaded.name if settings.history else "")
@@ -148,9 +153,9 @@ def _screen(loaded: LoadedProfile, *, renders: bool) -> Screen | None:
                 isinstance(each, StdoutOutput) and each.markdown for each in loaded.profile.outputs
             )
             return Screen(STDOUT, "lines", history, MarkdownText() if renders else None)
-        case MicrophoneInput() if shown is not None:
+        case MicrophoneInput():
             return Screen(shown, "keys" if sys.stdin.isatty() else "")
-        case FileInput() if shown is not None:
+        case FileInput():
             return Screen(shown, "")
         case _:
             return None

@@ -162,7 +162,7 @@ class LocalEndpoint(Section):
     """The Realtime server built into rt-run: no key, no network, answers by rules."""
 
     kind: Literal["local"]
-    brain: Brain = RulesBrain(kind="rules")
+    brain: Brain = RulesBrain.model_construct(kind="rules")
     """What answers; the script comes first."""
     speech: Literal["simulated", "models"] = "simulated"
     """`simulated`: turns are found by loudness, and the voice is a pattern of tones, the only one that is understood;

@@ -118,7 +118,7 @@ class Profile(Section):
     """What goes in."""
     outputs: list[OutputSettings] = Field(default_factory=_standard_output)
     """What comes out, and where to."""
-    run: RunSettings = Field(default_factory=RunSettings)
+    run: RunSettings = Field(default_factory=RunSettings.model_construct)
     """How long it runs and how it ends."""
     journal: JournalSettings | None = None
     """A record of every event in both directions."""
@@ -132,7 +132,7 @@ class Profile(Section):
     """How `rt-run batch` goes through its rows."""
     report: ReportSettings | None = None
     """What is told of each session when it has ended."""
-    logging: LoggingSettings = Field(default_factory=LoggingSettings)
+    logging: LoggingSettings = Field(default_factory=LoggingSettings.model_construct)
     """What is logged."""
 
     @model_validator(mode="before")

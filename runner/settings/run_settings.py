@@ -32,17 +32,17 @@ class RunSettings(Section):
     """The connection counts as lost where an answer is pending and nothing comes for this long, in seconds."""
     max_response_retries: Annotated[int, Field(ge=0, le=100)] = 2
     """How often a response that failed for a temporary reason, or was lost with its connection, is retried."""
-    reconnect: Reconnect = Field(default_factory=Reconnect)
+    reconnect: Reconnect = Field(default_factory=Reconnect.model_construct)
     """What happens when a connection fails."""
-    rollover: Rollover = Field(default_factory=Rollover)
+    rollover: Rollover = Field(default_factory=Rollover.model_construct)
     """When a connection is replaced before it expires."""
-    history: History = Field(default_factory=History)
+    history: History = Field(default_factory=History.model_construct)
     """How much of the conversation is replayed on a new connection."""
     resume: ResumeSettings | None = None
     """Where the session is written down, so that another process can go on with it."""
-    limits: Limits = Field(default_factory=Limits)
+    limits: Limits = Field(default_factory=Limits.model_construct)
     """What the session may spend."""
-    tools: ToolUse = Field(default_factory=ToolUse)
+    tools: ToolUse = Field(default_factory=ToolUse.model_construct)
     """What holds for all tools."""
     fallback: Annotated[list[ProfileReference], Field(max_length=8)] = []
     """Profiles, by name or by path, whose endpoint, auth, model and prices take over in this order where ours fail, and

@@ -1,21 +1,24 @@
 """The responses of a session: they are answered by the rules or the model, spoken, and counted."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from runner import logs
 from runner.local.session.jobs import Job, ModelJob, Settle
 from runner.local.session.prompts import prompt_of
 from runner.local.session.response import Response
 from runner.local.session.server_event import ServerEvent, server_event
-from runner.local.session.spoken_text import SpokenText
 from runner.local.session.transcription import Transcriptions
-from runner.local.session.written_answer import WrittenAnswer, model_request
 from runner.local.speech.engines import Engines
 from runner.local.speech.language_model import NoAnswer
 from runner.local.speech.replies import BrainAnswer, Call
 from runner.protocol.word_for_word import recited
+
+if TYPE_CHECKING:
+    from runner.local.session.spoken_text import SpokenText
 
 _TOKEN_LIMIT: Final = 1_000_000
 
@@ -97,6 +100,9 @@ class Responses:
 
     def _ask(self, response: Response) -> None:
         """Have the language model write the answer."""
+        from runner.local.session.spoken_text import SpokenText
+        from runner.local.session.written_answer import WrittenAnswer, model_request
+
         request, speech = response.request, self._engines.speech
         # The notice is for users; a small model would only repeat it.
         instructions = "" if request.instructions == self._engines.notice else request.instructions
@@ -159,12 +165,14 @@ class Responses:
     ) -> list[ServerEvent]:
         if response.is_done:
             return []
-        if piece is None and isinstance(pieces, SpokenText) and (response.is_open_ended or pieces.has_sentence):
-            pieces.is_being_spoken = False
-            if pieces.has_sentence:
-                self._speak_on(response, pieces)
-            return []
         if piece is None:
+            from runner.local.session.spoken_text import SpokenText
+
+            if isinstance(pieces, SpokenText) and (response.is_open_ended or pieces.has_sentence):
+                pieces.is_being_spoken = False
+                if pieces.has_sentence:
+                    self._speak_on(response, pieces)
+                return []
             # What is called goes on by itself, to the end of the response.
             return response.stream(None, calls)
         events = self._settle(response, response.add_piece(*piece))

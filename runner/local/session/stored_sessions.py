@@ -1,9 +1,12 @@
 """The Live sessions that were stored, so that they can be forked."""
 
-from dataclasses import dataclass
-from typing import Final, Protocol
+from __future__ import annotations
 
-from runner.local.session.live_config import LiveConfig
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from runner.local.session.live_config import LiveConfig
 
 _MOST: Final = 256
 
