@@ -399,7 +399,7 @@ async def test_a_body_that_never_ends_does_not_hide_its_status(beginning: str) -
         await anyio.sleep_forever()
 
     async with listening(handle) as port:
-        error = await refusal(f"http://127.0.0.1:{port}/", Network(connect_timeout_s=0.5))
+        error = await refusal(f"http://127.0.0.1:{port}/", Network(connect_timeout_s=2.5))
 
     assert isinstance(error, SessionRefused)
     assert error.message.endswith(f"HTTP 404: {beginning or 'Reason'}")
