@@ -22,7 +22,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 TESTS = REPOSITORY / "tests"
 WAITING = frozenset({"connect", "deploy", "endurance", "inputs", "local", "outputs", "runs", "session"})
 """The rooms whose tests wait more than they compute; in the others a worker takes longer to start than it saves."""
-WORKERS_A_CORE = 4
+WORKERS_A_CORE = 3
 MOST_WORKERS = 12
 SHARED_BEDS = frozenset(
     {"tests/deploy/test_systemd.py", "tests/session/test_connection_check.py", "tests/test_distribution.py"}
