@@ -45,7 +45,7 @@ async def listen(seconds: float, lost_s: float, settings: MicrophoneInput) -> di
                 except* RunnerError as errors:
                     report["error"] = str(errors.exceptions[0])
         report["log"] = [each["event"] for each in lines if each["log_level"] != "debug"]
-    pcm = np.frombuffer(heard(peers[0]), dtype="<i2")
+    pcm: Any = np.frombuffer(heard(peers[0]), dtype="<i2")
     return {**report, "heard_s": len(pcm) / PCM.rate, **_offsets(noise, pcm)}
 
 
