@@ -1,6 +1,5 @@
 """What outputs show of a session: its text or its events."""
 
-import dataclasses
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -159,7 +158,7 @@ def _lines(update: Update) -> Iterator[str]:
     yield update.line()
     for effect in update.effects:
         if type(effect) is FunctionAnswered:
-            yield dumps({"type": FUNCTION_ANSWERED, **dataclasses.asdict(effect)})
+            yield dumps({"type": FUNCTION_ANSWERED, **effect._asdict()})
 
 
 def shown(text: str, *, terminal: bool) -> str:

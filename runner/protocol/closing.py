@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import NamedTuple, final
 
 
 @dataclass(slots=True)
@@ -22,8 +22,7 @@ class Closing:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Concluded:
+class Concluded(NamedTuple):
     """The endpoint has ended a translation or a Live session with `session.closed`."""
 
     was_asked: bool

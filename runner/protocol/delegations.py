@@ -1,15 +1,14 @@
 """What the model of a Live session has delegated to a Responses model, which calls functions that the client runs."""
 
 from dataclasses import dataclass
-from typing import Final, final
+from typing import Final, NamedTuple, final
 
 _MOST: Final = 256
 """So many delegations are followed at once; the oldest is forgotten first."""
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class TaskDelegated:
+class TaskDelegated(NamedTuple):
     """The model of a Live session has delegated a task."""
 
     delegation_id: str

@@ -1,6 +1,5 @@
 """What the endpoint's rate limits leave, and when that is little."""
 
-from dataclasses import dataclass
 from typing import NamedTuple, final
 
 from runner.protocol.json_fields import BadField, JsonObject, count, text
@@ -17,8 +16,7 @@ _LONGEST_NAME = 128
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class RateLimitCrossed:
+class RateLimitCrossed(NamedTuple):
     """Little or nothing is left of a rate limit, or enough again."""
 
     name: str

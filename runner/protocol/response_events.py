@@ -1,7 +1,6 @@
 """Server events of responses: how they change a session, pieces of answers first of all."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from runner.protocol.conversation import Conversation
 from runner.protocol.conversation_events import finished
@@ -196,10 +195,10 @@ def _response_done(state: SessionState, event: JsonObject) -> list[Effect]:
     called, goes_on = _called(state, response_id, request_id, status) if in_conversation else ([], False)
     ending = ending_of(response_id, status, response.get("status_details"), request_id)
     if in_conversation and request_id:
-        ending = replace(ending, loss=loss_of(state, ending))
+        ending = ending._replace(loss=loss_of(state, ending))
     is_filler = asked is not None and asked.is_filler
     if goes_on or is_filler:
-        ending = replace(ending, is_step=True)
+        ending = ending._replace(is_step=True)
     if asked and not is_filler and ending.error and (again := asked_again(state, asked, ending.error)):
         state.pending.repeat(again)
         return [*effects, *called, ResponseRetried(response_id, ending.error, request_id)]

@@ -1,12 +1,10 @@
 """What the endpoint has done with MCP servers."""
 
-from dataclasses import dataclass
-from typing import final
+from typing import NamedTuple, final
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class ServerListed:
+class ServerListed(NamedTuple):
     """The endpoint has listed the tools of an MCP server, or failed to."""
 
     server: str
@@ -17,8 +15,7 @@ class ServerListed:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class ServerCalled:
+class ServerCalled(NamedTuple):
     """The endpoint has called a tool of an MCP server."""
 
     item_id: str

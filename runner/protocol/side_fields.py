@@ -5,8 +5,7 @@ with an unreadable side field means what it would mean without the field.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final, TypeVar, final
+from typing import Final, NamedTuple, TypeVar, final
 
 from runner.protocol import json_fields
 from runner.protocol.json_fields import BadField, JsonObject
@@ -17,8 +16,7 @@ _REMEMBERED: Final = 256
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class FieldUnreadable:
+class FieldUnreadable(NamedTuple):
     """A side field of a known event cannot be read and counts as absent; the event means what it would without it."""
 
     type: str

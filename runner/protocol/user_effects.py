@@ -1,12 +1,10 @@
 """What the endpoint has heard of the user beside words: who spoke, keys, and silence."""
 
-from dataclasses import dataclass
-from typing import final
+from typing import NamedTuple, final
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class SegmentTranscribed:
+class SegmentTranscribed(NamedTuple):
     """A part of what the user said is written down, with who said it; the `TurnEnded` of the whole item follows."""
 
     item_id: str
@@ -19,16 +17,14 @@ class SegmentTranscribed:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class KeyPressed:
+class KeyPressed(NamedTuple):
     """The user has pressed a key of the telephone."""
 
     key: str
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class UserIdle:
+class UserIdle(NamedTuple):
     """The user has said nothing for as long as `idle_timeout_ms` of turn detection says; the endpoint speaks up."""
 
     item_id: str
@@ -36,8 +32,7 @@ class UserIdle:
     silent_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerInterrupted:
+class AnswerInterrupted(NamedTuple):
     """The user has spoken over an answer of a Live session, and the model has stopped; it may have ended by then."""
 
     item_id: str
