@@ -19,7 +19,7 @@ from benchmarks.hotpath import TASKS
 from benchmarks.server import server_process, serving
 from benchmarks.voice.words import errors
 
-pytestmark = pytest.mark.no_cover
+pytestmark = pytest.mark.no_cover  # it measures
 
 
 def printed(repository: Path, module: str, *arguments: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.no_cover
+pytestmark = pytest.mark.no_cover  # it runs other programs
 
 pytest.importorskip("hatch_vcs", reason="the build's version comes from git by hatch-vcs")
 

@@ -14,7 +14,7 @@ import pytest
 
 from runner.cli.main import _parser
 
-pytestmark = pytest.mark.no_cover
+pytestmark = pytest.mark.no_cover  # it runs checkers
 
 
 def _check(repository: Path, *command: str) -> None:

@@ -104,7 +104,7 @@ def test_other_files_are_for_other_readers(tmp_path: Path, data: bytes) -> None:
 
 def test_damage_is_an_error_of_the_input_or_none(tmp_path: Path) -> None:
     """Whatever is wrong in the file, nothing else is raised and reading ends."""
-    chance = random.Random(1)  # noqa: S311
+    chance = random.Random(1)  # noqa: S311  # the same in each run
     for _ in range(500):
         data = bytearray(chance.choice(list(WHOLE.values()))[:2000])
         for _ in range(chance.randrange(1, 6)):

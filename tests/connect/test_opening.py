@@ -586,7 +586,7 @@ async def test_what_a_connection_refuses_the_profile_refuses(endpoint: dict[str,
     endpoint = {"kind": "custom", "base_url": "https://gw.test/v1", **endpoint}
     unjudged = Profile.model_validate({"version": 1, "endpoint": endpoint})
     with pytest.raises((SessionRefused, ProfileError)):
-        async with open_websocket(address_of(unjudged, {}), unjudged.endpoint):  # type: ignore[arg-type]
+        async with open_websocket(address_of(unjudged, {}), unjudged.endpoint):  # type: ignore[arg-type]  # not judged
             pass
 
     with pytest.raises(ProfileProblems):

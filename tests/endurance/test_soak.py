@@ -5,7 +5,7 @@ import pytest
 
 from tests.endurance.soak import soaked
 
-pytestmark = pytest.mark.no_cover
+pytestmark = pytest.mark.no_cover  # it counts memory
 
 
 @pytest.mark.long

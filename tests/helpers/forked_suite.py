@@ -164,7 +164,7 @@ def _separate(config: pytest.Config, name: str) -> None:
     if capture := manager.getplugin("capturemanager"):
         capture.stop_global_capturing()
         capture.start_global_capturing()
-    folders: Any = config._tmp_path_factory  # type: ignore[attr-defined]
+    folders: Any = config._tmp_path_factory  # type: ignore[attr-defined]  # pytest has no other
     folders._basetemp = folders.getbasetemp() / name
     folders._basetemp.mkdir()
     if (plugin := manager.getplugin("_cov")) and plugin.cov_controller:

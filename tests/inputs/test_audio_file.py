@@ -201,7 +201,7 @@ def test_an_mp3_that_does_not_say_how_long_it_is_is_read_whole_or_refused(
     try:
         file = RecordingFile(path)
     except InputError as error:
-        assert re.search(r"lasts 10\.\d s, of which \d\.\d s can be read", error.message)  # noqa: PT017
+        assert re.search(r"lasts 10\.\d s, of which \d\.\d s can be read", error.message)  # noqa: PT017  # its figures
     else:
         assert len(whole(file)) / 48000 == pytest.approx(10, abs=0.25)
 
@@ -231,7 +231,7 @@ def test_a_rate_that_no_recording_has_is_refused(tmp_path: Path, rate: int) -> N
 
 def test_damage_is_reported_as_an_error_of_the_input(tmp_path: Path) -> None:
     """Whatever is wrong in a file, and whoever reads it."""
-    chance = random.Random(1)  # noqa: S311
+    chance = random.Random(1)  # noqa: S311  # the same in each run
     originals = []
     for form in ("wav", "mp3", "ogg", "flac"):
         soundfile.write(tmp_path / f"o.{form}", np.sin(np.arange(2400) / 5) / 3, 24000)

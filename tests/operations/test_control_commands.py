@@ -138,7 +138,7 @@ async def test_a_session_is_listed_cancelled_followed_and_closed(tmp_path: Path)
             said = await runs.request("say", text="Go on", session=1, profile="support")
             (during,) = (await runs.request("status"))["sessions"]
             cancelled = await runs.request("cancel")
-            await reached(lambda: not runs.fleet.runs[0].session.state.busy)  # type: ignore[union-attr]
+            await reached(lambda: not runs.fleet.runs[0].session.state.busy)  # type: ignore[union-attr]  # it is open
             closed = await runs.request("close")
             await reached(lambda: runs.fleet.runs[0].phase == "ended")
             followed = await in_thread(answers, follower, 3)

@@ -21,7 +21,7 @@ def test_each_is_found_in_an_empty_folder(name: str) -> None:
 
 def test_what_one_reads_is_where_the_user_is() -> None:
     """The folder that rt-run is installed in is nobody's."""
-    assert load_profile("transcribe", environ={}).profile.input.path == Path.cwd() / "talk.wav"  # type: ignore[union-attr]
+    assert load_profile("transcribe", environ={}).profile.input.path == Path.cwd() / "talk.wav"  # type: ignore[union-attr]  # a file
 
 
 def test_a_file_takes_the_place_of_one(write: Any) -> None:

@@ -22,7 +22,7 @@ from runner.session.update import Update
 from tests.helpers.log_capture import log_restored
 from tests.helpers.peer import Peer, profile_for, serving
 
-pytestmark = pytest.mark.no_cover
+pytestmark = pytest.mark.no_cover  # its lines are those of other tests, and tracing doubles its time
 
 STREAMS = [*(("asyncio", range(first, first + 125)) for first in range(0, 500, 125)), ("trio", range(500, 560))]
 AT_ONCE = 8
