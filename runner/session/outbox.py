@@ -9,7 +9,8 @@ import anyio.lowlevel
 
 from runner import logs
 from runner.api.session_types import TALKING
-from runner.errors import IllegalEvent
+from runner.errors import IllegalEvent, ProtocolError
+from runner.protocol.request import FILLER, RESPONSE
 from runner.session.carriage import Between
 from runner.session.client_event import append_event, appended_audio, plain_event
 from runner.session.forks import AUDIO_AGE_S
@@ -108,7 +109,7 @@ class Outbox:
                     await self._carriage.changes.next()
             elif is_wanted():
                 try:
-                    await _put(link, [event], made_for)
+                    await self._put(link, [event], made_for)
                 except NotSent:
                     await self._replaced(link)
                 except IllegalEvent:
@@ -180,7 +181,7 @@ class Outbox:
         while True:
             link = await self._free_link() if when_free else await self.any_link()
             try:
-                return await _put(link, events, made_for)
+                return await self._put(link, events, made_for)
             except NotSent:
                 await self._replaced(link)
 
@@ -214,17 +215,22 @@ class Outbox:
             else:
                 return link
 
+    async def _put(
+        self, link: Link, events: Sequence[Mapping[str, Any] | ClientEventBase], made_for: SessionType
+    ) -> list[str]:
+        """Send events that were made for one kind of session, in the words of the connection's kind."""
+        kind = link.state.kind
+        if made_for == kind or kind not in TALKING:
+            return await link.send(*events)
+        from runner.protocol.bridge import bridged
 
-async def _put(link: Link, events: Sequence[Mapping[str, Any] | ClientEventBase], made_for: SessionType) -> list[str]:
-    """Send events that were made for one kind of session, in the words of the connection's kind."""
-    if made_for == link.state.kind or link.state.kind not in TALKING:
-        return await link.send(*events)
-    from runner.protocol.bridge import bridged
-
-    plain = [link.state.identified(plain_event(each)) for each in events]
-    others = bridged(plain, link.state)
-    if others:
-        await link.send(*others)
-    else:
-        logs.logger().info("event_left_out", types=[each["type"] for each in plain], session_type=link.state.kind)
-    return [each["event_id"] for each in plain]
+        plain = [link.state.identified(plain_event(each)) for each in events]
+        others = bridged(plain, link.state)
+        if others:
+            await link.send(*others)
+        else:
+            logs.logger().info("event_left_out", types=[each["type"] for each in plain], session_type=kind)
+            # A filler is for a session that does not speak by itself.
+            if any(each["type"] == RESPONSE["type"] and not each["event_id"].startswith(FILLER) for each in plain):
+                self._carriage.give_up(ProtocolError(f"a {kind} session cannot be asked for what another kind was"))
+        return [each["event_id"] for each in plain]

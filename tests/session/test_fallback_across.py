@@ -183,6 +183,20 @@ async def test_a_call_that_a_takeover_overtakes_is_run_once_and_answered_there(i
             assert each.turns[-1] == ("assistant", "own shipped")
 
 
+async def test_what_waited_and_cannot_be_asked_of_a_live_session_is_unanswered() -> None:
+    """A request out of band that was sent while there was no connection; the question itself goes on."""
+    own, west = Endpoint("own", {"q1": "closes"}), LiveEndpoint("west")
+    async with kept(own, west, session=COMMON) as each:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(each.session.ask, "q1")
+            while each.session.carriage.epoch < 1 or each.session.carriage.link is not None:
+                await each.session.changes.next()
+            await each.session.send({"type": "response.create", "response": {"conversation": "none"}})
+        assert "cannot be asked for" in str(each.session.first_unanswered)
+        assert each.turns[-1] == ("assistant", "west q1")
+    assert logged(each.lines, "event_left_out")
+
+
 class SpokenOver(LiveEndpoint):
     """A Live endpoint whose answers the user speaks over, whose words come only after their end."""
 
