@@ -96,7 +96,7 @@ class ControlConnection:
 
     def _told(self, line: bytes) -> bytes | None:
         """The answer to what is one whole line and only asks for the state, None for anything else."""
-        if line == self._asked and self._state is not None and self._state.holds():
+        if self._is_known(line):
             return self._answered
         if line.find(b"\n") != len(line) - 1 or b'"status"' not in line:
             return None
@@ -106,8 +106,13 @@ class ControlConnection:
             return None
         return self._look(line, request) if request.command == "status" else None
 
+    def _is_known(self, line: bytes) -> bool:
+        return line == self._asked and self._state is not None and self._state.holds()
+
     def _look(self, line: bytes, request: AnyRequest) -> bytes:
         """The answer to a request for the state."""
+        if self._is_known(line):
+            return self._answered
         self._asked, self._state = line, KnownState(meant_runs(self._fleet, request))
         self._answered = b'{"id":%b,"ok":true,"result":%b}\n' % (dumps(request.id).encode(), self._state.json)
         return self._answered

@@ -101,8 +101,14 @@ class Peer:
             pass
 
     async def send(self, *events: Any) -> None:
-        """Send events as JSON text messages; strings and bytes go as they are."""
+        """Send events as JSON text messages; strings and bytes go as they are.
+
+        Raises:
+            anyio.ClosedResourceError: The client has closed; a script may leave that to `serving`.
+        """
         for event in events:
+            if self.close_code is not None:
+                raise anyio.ClosedResourceError
             text = event if isinstance(event, str) else json.dumps(event)
             self.protocol.send_text(text.encode(errors="surrogatepass"))
         await self.flush()

@@ -75,14 +75,24 @@ async def test_a_state_that_is_known_holds_until_something_happens(
         return answer["result"]["sessions"][0]
 
     async with serving(obliging) as (port, _), controlled_runs(tmp_path, for_ever(port)) as runs:
+        run = runs.fleet.runs[0]
         with await runs.connected() as connection:
-            first, second = [await in_thread(ask, connection) for _ in range(2)]
+            await reached(lambda: run.session)
+            session = run.session
+            assert session
+            while True:
+                count = session.carriage.changes.count
+                first = await in_thread(ask, connection)
+                run.started_s -= 1000.0
+                second = await in_thread(ask, connection)
+                if count == session.carriage.changes.count:  # the opening may still go on
+                    break
             await runs.request("say", text="Hello")
-            session = runs.fleet.runs[0].session
-            await reached(lambda: session and session.usage.responses)
+            await reached(lambda: session.usage.responses)
             third = await in_thread(ask, connection)
 
     assert first == second
+    assert third["age_s"] >= first["age_s"] + 1000
     assert (first["turns"], third["turns"]) == (0, 1)
 
 

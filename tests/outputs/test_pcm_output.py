@@ -12,7 +12,6 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 import pytest
-from websockets.exceptions import InvalidState
 
 from tests.helpers.command_process import Command, profile
 from tests.helpers.endpoint_scripts import PATIENCE_S
@@ -136,7 +135,7 @@ async def test_a_reader_that_has_gone_ends_the_run(tmp_path: Path) -> None:
     """As with text: the run ends without an error."""
 
     async def go_on(peer: Peer) -> None:
-        with suppress(InvalidState):
+        with suppress(anyio.ClosedResourceError):
             await speak(peer, ramp(20_000), "hm", pace=1.0)
 
     async def script(peer: Peer) -> None:
