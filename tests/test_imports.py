@@ -67,6 +67,9 @@ NETWORK = {"asyncio", "http", "ssl"}
 
 
 UNUSED = (
+    "runner.api.live_decisions",
+    "runner.api.live_delegation",
+    "runner.api.live_session",
     "runner.audio.devices",
     "runner.batches",
     "runner.child_process",
@@ -85,6 +88,10 @@ UNUSED = (
     "runner.session.tool_loop",
     "runner.terminal.markdown_text",
     "runner.terminal.screen",
+    "runner.settings.delegate",
+    "runner.settings.idle",
+    "runner.settings.journal",
+    "runner.settings.mcp_server",
     "runner.tools.profile_tools",
     "runner.tools.toolbox",
 )

@@ -64,7 +64,7 @@ def _mode_or_object(value: Any) -> str:
 
 
 AnyBackendToolChoice = Annotated[
-    Annotated[Literal["auto", "none", "required"], Tag("mode")] | Annotated[BackendToolChoice, Tag("object")],
+    Annotated[Literal["none", "auto", "required"], Tag("mode")] | Annotated[BackendToolChoice, Tag("object")],
     Discriminator(_mode_or_object),
 ]
 

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 from runner.api.session_types import SessionType
 from runner.connect.handshake import Address
 from runner.settings.endpoint import AzureEndpoint, CustomEndpoint, LocalEndpoint, OpenAIEndpoint, RemoteEndpoint
-from runner.settings.profile import LiveSettings, Profile, RealtimeSettings, TranscriptionSettings
+from runner.settings.profile import Profile, RealtimeSettings, TranscriptionSettings, is_live
 
 _PATHS: Mapping[SessionType, str] = {"translation": "/realtime/translations", "live": "/live/sessions"}
 """Where the kinds of sessions are that are not at `/realtime`."""
@@ -57,7 +57,8 @@ def model_name(profile: Profile) -> str | None:
     """The model, or on Azure the deployment, that a session connects with."""
     if profile.model:
         return profile.model.name
-    return profile.session.model if isinstance(profile.session, RealtimeSettings | LiveSettings) else None
+    session = profile.session
+    return session.model if isinstance(session, RealtimeSettings) or is_live(session) else None
 
 
 def _base(endpoint: RemoteEndpoint) -> str:
@@ -90,12 +91,12 @@ def _subject(profile: Profile) -> dict[str, str]:
     if isinstance(profile.session, TranscriptionSettings):
         return {"intent": "transcription"}
     # A Live session names its model in its first event.
-    name = model_name(profile) if not isinstance(profile.session, LiveSettings) else None
+    name = model_name(profile) if not is_live(profile.session) else None
     return {"model": name} if name else {}
 
 
 def _local_subject(profile: Profile) -> dict[str, str]:
-    return {} if isinstance(profile.session, LiveSettings) else {"model": "local"}
+    return {} if is_live(profile.session) else {"model": "local"}
 
 
 def _transcription_deployment(profile: Profile) -> str | None:

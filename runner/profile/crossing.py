@@ -11,7 +11,7 @@ from runner.protocol.session_format import DIRECTIONS, format_of
 from runner.protocol.session_update import session_update
 from runner.protocol.tool_place import CALLABLE, hosted_tools, tools_of, with_tools
 from runner.settings.input import QuestionInput, StdinInput
-from runner.settings.profile import LiveSettings, RealtimeSettings, SessionSettings
+from runner.settings.profile import RealtimeSettings, SessionSettings, is_live
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +50,7 @@ def cross(own: Profile, other: Profile, *, name: str) -> Crossing:
         asked["instructions"] = instructions
     tools = tools_of(own.session.model_dump(mode="json", exclude_unset=True))
     unfit = [*_formats(own, other), *_programs(own)]
-    if tools and isinstance(session, LiveSettings) and not isinstance(session.delegation, ResponsesDelegation):
+    if tools and is_live(session) and not isinstance(session.delegation, ResponsesDelegation):
         hint = 'write [session.delegation] with type = "responses" and responses = { model = "…" } there'
         unfit.append((("session", "tools"), "a Live model calls no tools itself", hint))
     else:
@@ -96,7 +96,7 @@ def _hears(profile: Profile) -> bool:
 def _unpriced(own: Profile, other: Profile) -> Iterator[tuple[Key, str]]:
     """What the other kind of session costs, and our limit on money does not count."""
     prices = other.run.limits.prices
-    if own.run.limits.max_cost is None or prices is None or not isinstance(other.session, LiveSettings):
+    if own.run.limits.max_cost is None or prices is None or not is_live(other.session):
         return
     if not prices.live_minute:
         yield ("run", "limits", "prices", "live_minute"), "its minutes have no price, and max_cost leaves them out"
@@ -107,7 +107,7 @@ def _lacking(own: Profile, other: Profile) -> Iterator[tuple[Key, str]]:
     ours, theirs = own.session, other.session
     if isinstance(ours, RealtimeSettings) and ours.prompt is not None:
         yield ("session", "prompt"), "a Live session has none"
-    if not isinstance(ours, LiveSettings) or not isinstance(theirs, RealtimeSettings):
+    if not is_live(ours) or not isinstance(theirs, RealtimeSettings):
         return
     for key in ("input", "triggers"):
         if getattr(ours, key):

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from runner.profile.descriptions import describe
+from runner.settings.on_demand import OnDemandJsonSchema
 from runner.settings.profile import Profile
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -57,7 +58,7 @@ def _text(schema: dict[str, Any]) -> str:
 
 
 def _schema(model: type[BaseModel] = Profile) -> dict[str, Any]:
-    schema = model.model_json_schema()
+    schema = model.model_json_schema(schema_generator=OnDemandJsonSchema)
     describe(schema, model)
     for table in _tables(schema):
         _drop_null(table)

@@ -14,6 +14,7 @@ from typing_extensions import TypeAliasType
 
 from runner.api.api_object import NoneInSchema
 from runner.profile.keys import Key
+from runner.settings.on_demand import OnDemand
 from runner.settings.profile import Profile
 
 _TEXT = (str, Path, HttpUrl)
@@ -23,11 +24,17 @@ _TEXT = (str, Path, HttpUrl)
 class Slot:
     """What may stand in one place of a profile: one or more alternatives, each with its discriminator's tag."""
 
-    alternatives: tuple[tuple[str, Any], ...]
+    offered: tuple[tuple[str, Any], ...]
+    """The alternatives; one that is imported on demand may stand for itself."""
     settled: bool = False
     """Whether pydantic has already named the alternative that it means."""
     clearable: bool = False
     """Whether `"none"` may stand here instead, for the API's null."""
+
+    @property
+    def alternatives(self) -> tuple[tuple[str, Any], ...]:
+        """The alternatives as types."""
+        return tuple((tag, kind.type if isinstance(kind, OnDemand) else kind) for tag, kind in self.offered)
 
     @property
     def models(self) -> tuple[type[BaseModel], ...]:
@@ -63,7 +70,7 @@ class Slot:
         """The alternatives that a table means, going by its `kind`, `type` or, for secrets, its only key."""
         if not isinstance(value, Mapping):
             return self
-        meant = tuple((tag, kind) for tag, kind in self.alternatives if _is_model(kind) and _fits(tag, kind, value))
+        meant = tuple((tag, kind) for tag, kind in self.offered if _fits(tag, kind, value))
         return Slot(meant) if meant else self
 
     def labelled_as(self, label: str) -> "Slot":
@@ -126,12 +133,12 @@ def _below(here: Slot, part: str | int) -> Slot | None:
         elif _is_model(kind):
             if part in kind.model_fields:
                 below = _field(kind, str(part))
-                found.extend(below.alternatives)
+                found.extend(below.offered)
                 clearable = clearable or below.clearable
         elif origin is list and (isinstance(part, int) or part.isdecimal()):
-            found.extend(slot(arguments[0]).alternatives)
+            found.extend(slot(arguments[0]).offered)
         elif origin is dict:
-            found.extend(slot(arguments[1]).alternatives)
+            found.extend(slot(arguments[1]).offered)
     return Slot(tuple(dict.fromkeys(found)), clearable=clearable) if found else None
 
 
@@ -151,7 +158,12 @@ def _alternatives(annotation: Any, tag: str) -> Iterator[tuple[str, Any]]:
         yield tag, Any  # the only alias in use is JsonValue
     elif origin is Annotated:
         kind, *metadata = typing.get_args(annotation)
-        yield from _alternatives(kind, next((each.tag for each in metadata if isinstance(each, Tag)), tag))
+        tag = next((each.tag for each in metadata if isinstance(each, Tag)), tag)
+        late = next((each for each in metadata if isinstance(each, OnDemand)), None)
+        if late and tag:
+            yield tag, late  # a table that does not say its tag means another
+        else:
+            yield from _alternatives(late.type if late else kind, tag)
     elif origin is typing.Union or origin is UnionType:
         for each in typing.get_args(annotation):
             yield from _alternatives(each, tag)
@@ -163,7 +175,11 @@ def _own_tag(kind: Any) -> str:
     return _discriminator(kind)[1] if _is_model(kind) else ""
 
 
-def _fits(tag: str, kind: type[BaseModel], value: Mapping[str, Any]) -> bool:
+def _fits(tag: str, kind: Any, value: Mapping[str, Any]) -> bool:
+    if isinstance(kind, OnDemand):
+        return tag in (value.get("kind"), value.get("type"))
+    if not _is_model(kind):
+        return False
     name, own_tag, default = _discriminator(kind)
     return bool(value.get(name, default) in (tag, own_tag)) if name else tag in value
 

@@ -6,14 +6,14 @@ from runner.profile.keys import at
 from runner.profile.tables import Finding, Tables
 from runner.settings.input import Input, MicrophoneInput, NoInput, StdinInput, is_text
 from runner.settings.output import SpeakerOutput, StdoutOutput
-from runner.settings.profile import LiveSettings, RealtimeSettings, TranscriptionSettings
+from runner.settings.profile import RealtimeSettings, TranscriptionSettings, is_live
 
 _OF_AUDIO = ("rate", "trailing_silence_ms", "hearing_timeout_s", "mute_while_playing")
 
 
 def text_into_audio(tables: Tables) -> Iterator[Finding]:
     """Lines of text for a session that only listens."""
-    talks = isinstance(tables.session, RealtimeSettings | LiveSettings)
+    talks = isinstance(tables.session, RealtimeSettings) or is_live(tables.session)
     if tables.session and not talks and is_text(tables.input):
         hint = 'write input.kind = "file", or "microphone", or stdin with format = "audio"'
         problem = f"a {tables.session.type} session takes audio, not the text of [input]"

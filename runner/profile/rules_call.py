@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from runner.profile.keys import at
 from runner.profile.tables import Finding, Tables
 from runner.settings.input import MicrophoneInput, StdinInput
-from runner.settings.profile import LiveSettings, RealtimeSettings
+from runner.settings.profile import RealtimeSettings, is_live
 
 
 def greeting_words(tables: Tables) -> Iterator[Finding]:
@@ -28,7 +28,7 @@ def greeting_unsupported(tables: Tables) -> Iterator[Finding]:
     session = tables.session
     if not tables.greeting or not session:
         return
-    if not isinstance(session, RealtimeSettings | LiveSettings):
+    if not (isinstance(session, RealtimeSettings) or is_live(session)):
         yield ("greeting",), f"a {session.type} session has nothing to say", "remove it", "table"
     elif (
         tables.greeting.audio is not None
@@ -41,7 +41,7 @@ def greeting_unsupported(tables: Tables) -> Iterator[Finding]:
 
 def greeting_after(tables: Tables) -> Iterator[Finding]:
     """A greeting that waits for speech which nothing hears."""
-    if tables.greeting and tables.greeting.after != "ready" and isinstance(tables.session, LiveSettings):
+    if tables.greeting and tables.greeting.after != "ready" and is_live(tables.session):
         problem = "a Live model answers the first words itself"
         yield ("greeting", "after"), problem, 'write after = "ready"', "value"
     if not tables.greeting or tables.greeting.after == "ready" or not isinstance(tables.session, RealtimeSettings):
@@ -60,7 +60,7 @@ def greeting_after(tables: Tables) -> Iterator[Finding]:
 def idle_unsupported(tables: Tables) -> Iterator[Finding]:
     """Check-ins of a session that says nothing."""
     session = tables.session
-    if tables.idle and session and not isinstance(session, RealtimeSettings | LiveSettings):
+    if tables.idle and session and not (isinstance(session, RealtimeSettings) or is_live(session)):
         hint = "remove it, or write run.limits.max_idle_s"
         yield ("idle",), f"a {session.type} session has nothing to say", hint, "table"
 

@@ -7,7 +7,7 @@ from runner.profile.tables import Finding, Tables, is_hosted, speaks_preview
 from runner.settings.auth import EntraAuth, NoAuth
 from runner.settings.endpoint import AzureEndpoint, LocalEndpoint, OpenAIEndpoint
 from runner.settings.hosts import is_loopback
-from runner.settings.profile import LiveSettings, RealtimeSettings, TranscriptionSettings, TranslationSettings
+from runner.settings.profile import RealtimeSettings, TranscriptionSettings, TranslationSettings, is_live
 
 _CLIENT_SECRET_FIELDS = ("tenant_id", "client_id", "client_secret")
 _CERTIFICATE_FIELDS = ("tenant_id", "client_id", "certificate_file")
@@ -21,15 +21,15 @@ def _joins_call(tables: Tables) -> bool:
 
 def model_missing(tables: Tables) -> Iterator[Finding]:
     """A conversation or a translation on a hosted endpoint without a model; a Live session always names one."""
-    is_live = isinstance(tables.session, LiveSettings) and not isinstance(tables.endpoint, LocalEndpoint | None)
+    names_model = is_live(tables.session) and not isinstance(tables.endpoint, LocalEndpoint | None)
     if (
-        ((is_hosted(tables) and isinstance(tables.session, RealtimeSettings | TranslationSettings)) or is_live)
+        ((is_hosted(tables) and isinstance(tables.session, RealtimeSettings | TranslationSettings)) or names_model)
         and tables.model is None
-        and not (isinstance(tables.session, RealtimeSettings | LiveSettings) and tables.session.model)
+        and not ((isinstance(tables.session, RealtimeSettings) or is_live(tables.session)) and tables.session.model)
         and "model" not in tables.invalid
         and not _joins_call(tables)
     ):
-        known = '"gpt-live-1.1"' if is_live else '"gpt-realtime-2"'
+        known = '"gpt-live-1.1"' if names_model else '"gpt-realtime-2"'
         example = known if isinstance(tables.endpoint, OpenAIEndpoint) else "the name of a deployment"
         yield ("model",), "is missing", f"add [model] with name = {example}", "table"
 
@@ -63,7 +63,7 @@ def translation_unsupported(tables: Tables) -> Iterator[Finding]:
 
 def live_unsupported(tables: Tables) -> Iterator[Finding]:
     """A Live session where there is none: in a call of the Realtime API, and by the preview protocol."""
-    if not isinstance(tables.session, LiveSettings):
+    if not is_live(tables.session):
         return
     if _joins_call(tables):
         problem = "a call is a conversation of the Realtime API"
@@ -75,7 +75,8 @@ def live_unsupported(tables: Tables) -> Iterator[Finding]:
 
 def model_twice(tables: Tables) -> Iterator[Finding]:
     """Two models that differ."""
-    inner = tables.session.model if isinstance(tables.session, RealtimeSettings | LiveSettings) else None
+    session = tables.session
+    inner = session.model if isinstance(session, RealtimeSettings) or is_live(session) else None
     if inner and tables.model and inner != tables.model.name:
         yield ("session", "model"), "differs from model.name", "write the model in [model] only", "value"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from runner.profile.keys import Key, at
 from runner.profile.tables import Finding, Tables
 from runner.settings.control import LONGEST_SOCKET_BYTES
-from runner.settings.profile import LiveSettings
+from runner.settings.profile import is_live
 
 _PLACEHOLDER = re.compile(r"\{\w*\}")
 _RUN_ID_BYTES = 12
@@ -19,7 +19,7 @@ def cost_without_prices(tables: Tables) -> Iterator[Finding]:
     limits = tables.run.limits if tables.run else None
     prices = limits.prices if limits else None
     # Only a Live session is billed by its minutes.
-    unused = {"live_minute"} if tables.session and not isinstance(tables.session, LiveSettings) else set()
+    unused = {"live_minute"} if tables.session and not is_live(tables.session) else set()
     if prices is not None and any(getattr(prices, name) for name in type(prices).model_fields.keys() - unused):
         return
     hint = "write what tokens cost in [run.limits.prices], or remove it"
@@ -33,7 +33,7 @@ def minutes_without_price(tables: Tables) -> Iterator[Finding]:
     """A limit on money in a Live session whose minutes cost none, though something else does."""
     limits = tables.run.limits if tables.run else None
     prices = limits.prices if limits else None
-    if not isinstance(tables.session, LiveSettings) or limits is None or limits.max_cost is None or prices is None:
+    if not is_live(tables.session) or limits is None or limits.max_cost is None or prices is None:
         return
     if not prices.live_minute and any(getattr(prices, name) for name in type(prices).model_fields):
         problem = "leaves out the minutes of the Live session, which have no price"

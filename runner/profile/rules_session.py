@@ -12,7 +12,7 @@ from runner.profile.live_keys import live_hint
 from runner.profile.tables import Finding, Tables, is_hosted, speaks_preview
 from runner.profile.tool_keys import tools_of
 from runner.settings.input import StdinInput, answers_calls
-from runner.settings.profile import LiveSettings, RealtimeSettings, TranscriptionSettings, TranslationSettings
+from runner.settings.profile import RealtimeSettings, TranscriptionSettings, TranslationSettings, is_live
 
 _NO_REASONING = re.compile(r"gpt-realtime(-1\.5|-mini)?(-\d{4}-\d{2}-\d{2})?|gpt-4o(-mini)?-realtime.*")
 
@@ -98,15 +98,15 @@ def both_modalities(tables: Tables) -> Iterator[Finding]:
 
 def turn_detection_unsupported(tables: Tables) -> Iterator[Finding]:
     """Turn detection with a transcription model that refuses it."""
-    if isinstance(tables.session, TranslationSettings | LiveSettings):
+    if isinstance(tables.session, TranslationSettings) or is_live(tables.session):
         return
     audio = tables.session.audio if tables.session else None
     if not audio or not audio.input or not audio.input.transcription:
         return
     model = audio.input.transcription.model or ""
     is_whisper = model.startswith("gpt-realtime-whisper")
-    is_live = model == "gpt-live-transcribe" and isinstance(tables.session, TranscriptionSettings)
-    if is_whisper or is_live:
+    hears_live = model == "gpt-live-transcribe" and isinstance(tables.session, TranscriptionSettings)
+    if is_whisper or hears_live:
         key = ("session", "audio", "input", "turn_detection")
         unset = "turn_detection" not in audio.input.model_fields_set
         refused = unset and is_whisper and isinstance(tables.session, TranscriptionSettings)

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from runner.api.live_delegation import ResponsesDelegation
 from runner.profile.keys import Key, at, leaves
 from runner.profile.suggestion import nearest
 from runner.profile.tables import Finding, Tables
@@ -12,7 +11,7 @@ from runner.profile.tool_keys import given_texts, tool_schemas, tools_of
 from runner.settings.headers import request_header_problem
 from runner.settings.hosts import is_loopback
 from runner.settings.input import StdinInput, answers_calls
-from runner.settings.profile import LiveSettings
+from runner.settings.profile import is_live
 from runner.settings.tool import END_SESSION
 
 _TYPES = ["array", "boolean", "integer", "null", "number", "object", "string"]
@@ -48,15 +47,15 @@ def tools_unsupported(tables: Tables) -> Iterator[Finding]:
     if not tables.session or tables.session.type == "realtime":
         return
     problem, hint = f"a {tables.session.type} session calls no tools", "remove them"
-    if isinstance(tables.session, LiveSettings):
-        if isinstance(tables.session.delegation, ResponsesDelegation):
+    if is_live(tables.session):
+        if tables.session.delegation and tables.session.delegation.type == "responses":
             return
         problem = "a Live model calls no tools itself"
         hint = 'write [session.delegation] with type = "responses" and responses = { model = "…" }, which calls them'
     for name in ("tools", "mcp_servers"):
         if tables.tree.get(name):
             yield (name,), problem, hint, "key"
-    if isinstance(tables.session, LiveSettings) and at(tables.tree, ("run", "tools", "hang_up")) is True:
+    if is_live(tables.session) and at(tables.tree, ("run", "tools", "hang_up")) is True:
         yield ("run", "tools", "hang_up"), problem, hint, "key"
 
 
@@ -64,7 +63,7 @@ def delegate_unsupported(tables: Tables) -> Iterator[Finding]:
     """Somebody who does what no model delegates to the client."""
     session = tables.session
     if "delegate" in tables.tree and session:
-        if not isinstance(session, LiveSettings):
+        if not is_live(session):
             yield ("delegate",), f"a {session.type} session delegates nothing", "write [[tools]]", "table"
         elif session.delegation is not None and session.delegation.type != "client":
             problem = f"the model delegates to {session.delegation.type}, not to the client"
@@ -74,7 +73,7 @@ def delegate_unsupported(tables: Tables) -> Iterator[Finding]:
 def delegation_unanswered(tables: Tables) -> Iterator[Finding]:
     """A Live model that delegates to a client who does nothing."""
     session = tables.session
-    if not isinstance(session, LiveSettings) or "delegate" in tables.tree or tables.input is None:
+    if not is_live(session) or "delegate" in tables.tree or tables.input is None:
         return
     is_client = session.delegation is None or session.delegation.type == "client"
     if is_client and not answers_calls(tables.input):

@@ -2,22 +2,24 @@
 
 from collections.abc import Collection
 from functools import cache
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from runner.profile.keys import Key, at
 from runner.settings.auth import Auth
-from runner.settings.batch_settings import BatchSettings
 from runner.settings.endpoint import AzureEndpoint, Endpoint, OpenAIEndpoint
-from runner.settings.greeting import Greeting
-from runner.settings.idle import Idle
 from runner.settings.input import Input
 from runner.settings.output import OutputSection, OutputSettings
 from runner.settings.profile import ModelSettings, Profile, SessionSettings
-from runner.settings.report_settings import ReportSettings
 from runner.settings.run_settings import RunSettings
 from runner.settings.variable import Variable
+
+if TYPE_CHECKING:
+    from runner.settings.batch_settings import BatchSettings
+    from runner.settings.greeting import Greeting
+    from runner.settings.idle import Idle
+    from runner.settings.report_settings import ReportSettings
 
 Part = Literal["key", "value", "table"]
 Finding = tuple[Key, str, str, Part]
@@ -40,10 +42,10 @@ class Tables(NamedTuple):
     """One that is wrong in itself is a `BrokenOutput` here, which has its place and nothing else."""
     run: RunSettings | None = None
     variables: dict[str, Variable] | None = None
-    greeting: Greeting | None = None
-    idle: Idle | None = None
-    report: ReportSettings | None = None
-    batch: BatchSettings | None = None
+    greeting: "Greeting | None" = None
+    idle: "Idle | None" = None
+    report: "ReportSettings | None" = None
+    batch: "BatchSettings | None" = None
 
 
 NAMES = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner.api.session_types import LIVE_START
-from runner.settings.profile import LiveSettings
+from runner.settings.profile import is_live
 
 if TYPE_CHECKING:
     from runner.protocol.json_fields import JsonObject
@@ -33,7 +33,7 @@ def session_update(profile: Profile) -> JsonObject:
     if profile.session.type in {"translation", "live"}:
         # The address says it, and the API knows no such field.
         asked.pop("type")
-    if isinstance(profile.session, LiveSettings):
+    if is_live(profile.session):
         name = profile.model.name if profile.model else profile.session.model
         return {"type": LIVE_START, "session": {"model": name or LOCAL_MODEL, **asked}}
     return {"type": "session.update", "session": asked}

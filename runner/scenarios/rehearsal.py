@@ -11,7 +11,7 @@ from runner.settings.endpoint import LocalEndpoint
 from runner.settings.input import NoInput
 from runner.settings.journal import JournalSettings
 from runner.settings.output import AudioOutput
-from runner.settings.profile import LiveSettings, RealtimeSettings
+from runner.settings.profile import RealtimeSettings, is_live
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,6 +59,6 @@ def _endpoint(profile: Profile, scenario: Scenario) -> LocalEndpoint:
 
 def _speaks(profile: Profile) -> bool:
     session = profile.session
-    if isinstance(session, LiveSettings):
+    if is_live(session):
         return True
     return isinstance(session, RealtimeSettings) and session.output_modalities != ["text"]

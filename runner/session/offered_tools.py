@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.api.live_delegation import ResponsesDelegation
 from runner.api.tools import McpTool
-from runner.settings.profile import LiveSettings, RealtimeSettings
+from runner.settings.profile import RealtimeSettings, is_live
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runner.api.api_object import ApiObject
+    from runner.api.live_delegation import Backend
     from runner.protocol.json_fields import JsonObject
+    from runner.settings.live_settings import LiveSettings
     from runner.settings.profile import Profile
 
 
 def can_call(profile: Profile) -> bool:
     """Whether a profile's session has a model that calls tools."""
     session = profile.session
-    is_delegating = isinstance(session, LiveSettings) and isinstance(session.delegation, ResponsesDelegation)
-    return is_delegating or isinstance(session, RealtimeSettings)
+    return isinstance(session, RealtimeSettings) or (is_live(session) and _backend(session) is not None)
 
 
 def has_tools(profile: Profile) -> bool:
@@ -47,6 +47,11 @@ def _in_session(profile: Profile) -> Sequence[ApiObject]:
     session = profile.session
     if isinstance(session, RealtimeSettings):
         return session.tools or ()
-    if isinstance(session, LiveSettings) and isinstance(session.delegation, ResponsesDelegation):
-        return session.delegation.responses.tools or ()
-    return ()
+    backend = _backend(session) if is_live(session) else None
+    return (backend.tools if backend else None) or ()
+
+
+def _backend(session: LiveSettings) -> Backend | None:
+    """The model of the Responses API to which a Live session delegates."""
+    delegation = session.delegation
+    return delegation.responses if delegation and delegation.type == "responses" else None

@@ -2,15 +2,20 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, HttpUrl, JsonValue, model_validator
 
 from runner.api.strict import Section
 from runner.settings.base_url import BaseUrl
 from runner.settings.brain import Brain, RulesBrain
-from runner.settings.faults import Fault
+from runner.settings.on_demand import on_demand
 from runner.settings.proxy_address import proxy_problem
+
+if TYPE_CHECKING:
+    from runner.settings.faults import Fault
+else:
+    Fault = on_demand("runner.settings.faults.Fault")
 
 
 def _proxy(address: str) -> str:

@@ -1,29 +1,46 @@
 """A whole profile: what one TOML file, its parents, the environment and the command line say together."""
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, JsonValue, Tag, model_validator
+from typing_extensions import TypeIs
 
-from runner.api.live_session import LiveSession
 from runner.api.session_config import RealtimeSession, TranscriptionSession, TranslationSession
 from runner.api.strict import Section
 from runner.settings.auth import Auth, default_auth
-from runner.settings.batch_settings import BatchSettings
-from runner.settings.control import ControlSettings
-from runner.settings.delegate import DelegateSettings
 from runner.settings.endpoint import Endpoint
-from runner.settings.greeting import Greeting
-from runner.settings.http import HttpSettings
-from runner.settings.idle import Idle
 from runner.settings.input import Input, StdinInput
-from runner.settings.journal import JournalSettings
-from runner.settings.mcp_server import McpServerSettings
+from runner.settings.on_demand import on_demand
 from runner.settings.output import OutputSettings, StdoutOutput
-from runner.settings.report_settings import ReportSettings
 from runner.settings.run_settings import LoggingSettings, RunSettings
-from runner.settings.tool import ToolSettings
-from runner.settings.trace_settings import TracesSettings
 from runner.settings.variable import Variable, VariableName
+
+if TYPE_CHECKING:
+    from runner.settings.batch_settings import BatchSettings
+    from runner.settings.control import ControlSettings
+    from runner.settings.delegate import DelegateSettings
+    from runner.settings.greeting import Greeting
+    from runner.settings.http import HttpSettings
+    from runner.settings.idle import Idle
+    from runner.settings.journal import JournalSettings
+    from runner.settings.live_settings import LiveSettings
+    from runner.settings.mcp_server import McpServerSettings
+    from runner.settings.report_settings import ReportSettings
+    from runner.settings.tool import ToolSettings
+    from runner.settings.trace_settings import TracesSettings
+else:
+    BatchSettings = on_demand("runner.settings.batch_settings.BatchSettings")
+    ControlSettings = on_demand("runner.settings.control.ControlSettings")
+    DelegateSettings = on_demand("runner.settings.delegate.DelegateSettings")
+    Greeting = on_demand("runner.settings.greeting.Greeting")
+    HttpSettings = on_demand("runner.settings.http.HttpSettings")
+    Idle = on_demand("runner.settings.idle.Idle")
+    JournalSettings = on_demand("runner.settings.journal.JournalSettings")
+    LiveSettings = on_demand("runner.settings.live_settings.LiveSettings")
+    McpServerSettings = on_demand("runner.settings.mcp_server.McpServerSettings")
+    ReportSettings = on_demand("runner.settings.report_settings.ReportSettings")
+    ToolSettings = on_demand("runner.settings.tool.ToolSettings")
+    TracesSettings = on_demand("runner.settings.trace_settings.TracesSettings")
 
 
 class ModelSettings(Section):
@@ -54,15 +71,6 @@ class TranslationSettings(TranslationSession):
     """Fields of the API that rt-run does not know yet; merged into `session.update` as they are."""
 
 
-class LiveSettings(LiveSession):
-    """The API's Live session object; all fields but `type` are the API's own."""
-
-    type: Literal["live"] = "live"
-    """The kind of the session; never sent, since the address says it."""
-    extra: dict[str, JsonValue] = {}
-    """Fields of the API that rt-run does not know yet; merged into `session.start` as they are."""
-
-
 def _session_type(value: Any) -> str:
     kind = value.get("type", "realtime") if isinstance(value, dict) else getattr(value, "type", "realtime")
     return kind if isinstance(kind, str) else ""
@@ -79,6 +87,11 @@ SessionSettings = Annotated[
         custom_error_message='`type` is "realtime", "transcription", "translation" or "live"',
     ),
 ]
+
+
+def is_live(session: SessionSettings | None) -> TypeIs[LiveSettings]:
+    """Whether a session is a Live one; its model is imported only where a profile has such a session."""
+    return session is not None and session.type == "live"
 
 
 def _standard_output() -> list[OutputSettings]:
