@@ -3,16 +3,26 @@
 `to_wire()` gives an event's exact JSON object: what was not set is absent, and `type` is always there.
 """
 
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import Field
 
 from runner.api.api_object import ApiObject, Clearable
-from runner.api.audio_config import ResponseAudio
-from runner.api.items import ConversationItem, InputItem
+from runner.api.on_demand import on_demand
 from runner.api.session_config import AnySession, MaxOutputTokens, Modalities, Prompt, Reasoning, TranslationSession
 from runner.api.session_types import MAX_APPEND_BYTES
-from runner.api.tools import Tool, ToolChoice
+
+if TYPE_CHECKING:
+    from runner.api.audio_config import ResponseAudio
+    from runner.api.items import ConversationItem, InputItem
+    from runner.api.tools import Tool, ToolChoice
+else:
+    ResponseAudio = on_demand("runner.api.audio_config.ResponseAudio")
+    ConversationItem, InputItem = (
+        on_demand("runner.api.items.ConversationItem"),
+        on_demand("runner.api.items.InputItem"),
+    )
+    Tool, ToolChoice = on_demand("runner.api.tools.Tool"), on_demand("runner.api.tools.ToolChoice")
 
 MAX_EVENT_ID_CHARACTERS: Final = 512
 

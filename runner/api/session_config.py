@@ -1,12 +1,20 @@
 """The API's session objects: field for field what `session.update` takes."""
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
 from runner.api.api_object import ApiObject, Clearable
-from runner.api.audio_config import SessionAudio, TranscriptionAudio, TranslationAudio
-from runner.api.tools import Tool, ToolChoice
+from runner.api.on_demand import on_demand
+
+if TYPE_CHECKING:
+    from runner.api.audio_config import SessionAudio, TranscriptionAudio, TranslationAudio
+    from runner.api.tools import Tool, ToolChoice
+else:
+    SessionAudio = on_demand("runner.api.audio_config.SessionAudio")
+    TranscriptionAudio = on_demand("runner.api.audio_config.TranscriptionAudio")
+    TranslationAudio = on_demand("runner.api.audio_config.TranslationAudio")
+    Tool, ToolChoice = on_demand("runner.api.tools.Tool"), on_demand("runner.api.tools.ToolChoice")
 
 RealtimeModel = Annotated[str, Field(min_length=1)]
 """Known: gpt-realtime-2.1, gpt-realtime-2.1-mini, gpt-realtime-2, gpt-realtime-1.5, gpt-audio-1.5, gpt-audio-mini, and

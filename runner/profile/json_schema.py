@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from runner.api.on_demand import OnDemandJsonSchema
 from runner.profile.descriptions import describe
-from runner.settings.on_demand import OnDemandJsonSchema
 from runner.settings.profile import Profile
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"

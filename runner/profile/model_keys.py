@@ -13,8 +13,8 @@ from pydantic.fields import FieldInfo
 from typing_extensions import TypeAliasType
 
 from runner.api.api_object import NoneInSchema
+from runner.api.on_demand import OnDemand
 from runner.profile.keys import Key
-from runner.settings.on_demand import OnDemand
 from runner.settings.profile import Profile
 
 _TEXT = (str, Path, HttpUrl)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.api.tools import McpTool
 from runner.settings.profile import RealtimeSettings, is_live
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ def has_tools(profile: Profile) -> bool:
     """Whether anything of a profile is run or approved of here."""
     if not can_call(profile):
         return False
-    asks = any(isinstance(each, McpTool) for each in _in_session(profile))
+    asks = any(getattr(each, "type", "") == "mcp" for each in _in_session(profile))
     return bool(asks or profile.tools or profile.mcp_servers or profile.run.tools.hang_up)
 
 

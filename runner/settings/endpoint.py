@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, HttpUrl, JsonValue, model_validator
 
+from runner.api.on_demand import on_demand
 from runner.api.strict import Section
 from runner.settings.base_url import BaseUrl
 from runner.settings.brain import Brain, RulesBrain
-from runner.settings.on_demand import on_demand
 from runner.settings.proxy_address import proxy_problem
 
 if TYPE_CHECKING:

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Discriminator, Field, JsonValue, Tag, model_validator
 from typing_extensions import TypeIs
 
+from runner.api.on_demand import on_demand
 from runner.api.session_config import RealtimeSession, TranscriptionSession, TranslationSession
 from runner.api.strict import Section
 from runner.settings.auth import Auth, default_auth
 from runner.settings.endpoint import Endpoint
 from runner.settings.input import Input, StdinInput
-from runner.settings.on_demand import on_demand
 from runner.settings.output import OutputSettings, StdoutOutput
 from runner.settings.run_settings import LoggingSettings, RunSettings
 from runner.settings.variable import Variable, VariableName

@@ -10,11 +10,13 @@ A start pays a fifth of a millisecond for each model that is made, and as much f
 
 from functools import cache
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter, ValidationInfo
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
+
+_MARK: Final = "rt_run_on_demand"
 
 
 class OnDemand:
@@ -30,23 +32,29 @@ class OnDemand:
         return getattr(import_module(module), name)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.with_info_plain_validator_function(self._validated)
+        lax, strict = map(core_schema.with_info_plain_validator_function, (self._validated, self._validated_strictly))
+        return core_schema.lax_or_strict_schema(lax, strict, metadata={_MARK: self})
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         # Within others it is a definition of its own, as it would be if it stood in the annotation.
         return handler(core_schema.definitions_schema(_adapter(self).core_schema, []))
 
+    # What is wrong with a value is reported at its place in the whole.
+
     def _validated(self, value: Any, info: ValidationInfo) -> Any:
-        # What is wrong with it is reported at its place in the whole.
         return _adapter(self).validate_python(value, context=info.context)
+
+    def _validated_strictly(self, value: Any, info: ValidationInfo) -> Any:
+        return _adapter(self).validate_python(value, strict=True, context=info.context)
 
 
 class OnDemandJsonSchema(GenerateJsonSchema):
     """Makes the JSON Schema that there would be if all types stood in the annotations themselves."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
-        """Give no title of its own to a field whose table has one."""
-        return schema.get("type") != "function-plain" and super().field_title_should_be_set(schema)
+        """Give a field a title where one of the type itself would have it."""
+        wanted = schema.get("metadata", {}).get(_MARK)
+        return super().field_title_should_be_set(_adapter(wanted).core_schema if wanted else schema)
 
 
 @cache

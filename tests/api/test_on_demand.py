@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, Field, ValidationError
 
+from runner.api.on_demand import OnDemandJsonSchema, on_demand
 from runner.settings.idle import Idle
-from runner.settings.on_demand import OnDemandJsonSchema, on_demand
 from runner.settings.tool import ToolSettings
 
 LateIdle: Any = on_demand("runner.settings.idle.Idle")
@@ -38,21 +38,20 @@ def test_a_value_is_of_the_type_and_written_as_it() -> None:
     assert late.model_dump(mode="json") == Early.model_validate(asked).model_dump(mode="json")
 
 
-def test_what_is_wrong_has_the_same_place_and_words() -> None:
-    """Every problem of every value, below the key that holds it."""
-    wrong = {"idle": {"after_s": -1, "text": "?"}, "tools": [{"name": "weather", "run": {"kind": "http", "url": 3}}]}
+@pytest.mark.parametrize("strict", [False, True])
+def test_what_is_wrong_has_the_same_place_and_words(strict: bool) -> None:
+    """Every problem of every value, below the key that holds it, as strictly as the whole is judged."""
+    run = {"kind": "command", "argv": ["weather"], "pass_env": "?"}
+    wrong = {"idle": {"after_s": "3", "text": "?"}, "tools": [{"name": "weather", "run": run}]}
     found = []
     for model in (Early, Late):
         with pytest.raises(ValidationError) as refused:
-            model.model_validate(wrong)
+            model.model_validate(wrong, strict=strict)
         found.append(refused.value.errors())
 
+    places = [each["loc"] for each in found[1]]
     assert found[0] == found[1]
-    assert [each["loc"] for each in found[1]] == [
-        ("idle", "after_s"),
-        ("idle", "text"),
-        ("tools", 0, "run", "http", "url"),
-    ]
+    assert places == [("idle", "after_s")] * strict + [("idle", "text"), ("tools", 0, "run", "command", "pass_env")]
 
 
 def test_the_json_schema_is_the_same() -> None:
