@@ -1,7 +1,7 @@
 """The local endpoint as an ASGI application, for rt-run's own server and for any other."""
 
 import time
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import anyio
 from anyio.to_thread import run_sync
@@ -21,7 +21,9 @@ from runner.local.session.server_event import text_of
 from runner.local.session.stored_sessions import StoredSessions
 from runner.local.speech.engines import Engines, engines_for
 from runner.settings.endpoint import LocalEndpoint
-from runner.settings.faults import DelayedFault, ExpireFault, RefuseFault
+
+if TYPE_CHECKING:
+    from runner.settings.faults import RefuseFault
 
 _BETA_SHAPE: Final = "The beta shape of the Realtime API is switched off: connect without the OpenAI-Beta header."
 
@@ -99,9 +101,9 @@ class LocalApp:
         if problem := self._unforkable(requested.forked_id):
             return await deny(scope, send, *problem)
         faults = self._plan.next_connection()
-        if delayed := faults.claim(DelayedFault):
+        if delayed := faults.claim("delay"):
             await anyio.sleep(delayed.delay_s)
-        if refused := faults.claim(RefuseFault):
+        if refused := faults.claim("refuse"):
             return await _refuse(scope, send, refused)
         try:
             engines = await self.load()
@@ -132,7 +134,7 @@ class LocalApp:
         requested: RequestedSession,
     ) -> None:
         limit_s = self._settings.session_limit_s
-        if expire := faults.claim(ExpireFault):
+        if expire := faults.claim("expire"):
             limit_s = min(limit_s, expire.after_s)
         # Whole seconds, rounded down: the client never sees a time after the end.
         expires_at = int(time.time() + limit_s)
@@ -204,7 +206,7 @@ async def _serve_lifespan(receive: Receive, send: Send) -> None:
             return
 
 
-async def _refuse(scope: Scope, send: Send, fault: RefuseFault) -> None:
+async def _refuse(scope: Scope, send: Send, fault: "RefuseFault") -> None:
     headers = [] if fault.retry_after_s is None else [(b"retry-after", str(fault.retry_after_s).encode())]
     kind = "server_error" if fault.status >= 500 else "invalid_request_error"
     await deny(scope, send, fault.status, error_body(fault.message, fault.code, kind=kind), headers)

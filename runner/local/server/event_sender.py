@@ -1,7 +1,9 @@
 """The sending side of one connection: the session's events, and the faults that are injected among them."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import anyio
 
@@ -12,21 +14,17 @@ from runner.local.server.faulty_stream import FaultyStream
 from runner.local.session.fault_plan import ConnectionFaults
 from runner.local.session.local_session import LocalSession
 from runner.local.session.server_event import ServerEvent, text_of
-from runner.settings.faults import (
-    AnySessionFault,
-    CloseFault,
-    DeafFault,
-    DropFault,
-    DuplicateFault,
-    EndFault,
-    ErrorEventFault,
-    GarbageFault,
-    NoPongFault,
-    NotUtf8Fault,
-    SilentFault,
-    SlowFault,
-    StallFault,
-)
+
+if TYPE_CHECKING:
+    from runner.settings.faults import (
+        AnySessionFault,
+        DeafFault,
+        DropFault,
+        GarbageFault,
+        NoPongFault,
+        NotUtf8Fault,
+        SlowFault,
+    )
 
 _NORMAL: Final = 1000
 _SERVER_ERROR: Final = 1011
@@ -64,9 +62,9 @@ class EventSender:
 
     async def open(self) -> None:
         """Inject the faults that are due before the first event."""
-        if slow := self._faults.claim(SlowFault):
+        if slow := self._faults.claim("slow"):
             await self._inject_into_stream(slow)
-        self._muted = self._faults.claim(SilentFault) is not None
+        self._muted = self._faults.claim("silent") is not None
         await self._inject_due()
 
     async def send(self, event: ServerEvent) -> None:
@@ -99,20 +97,20 @@ class EventSender:
                 return  # the faults after it stay for the next connection
 
     async def _inject(self, fault: AnySessionFault) -> None:
-        match fault:
-            case CloseFault():
+        match fault.kind:
+            case "close":
                 await self.close(fault.code, fault.reason)
-            case EndFault():
+            case "end":
                 for event in self._session.end(fault.reason):
                     await self._send_message(text_of(event))
                 await self.close(_NORMAL, "")
-            case ErrorEventFault():
+            case "error":
                 await self._send_message(text_of(self._session.error_event(fault.type, fault.code, fault.message)))
-            case StallFault():
+            case "stall":
                 self._muted = True
-            case DuplicateFault():
+            case "duplicate":
                 await self._send_message(self._latest)
-            case DropFault() | NoPongFault() | DeafFault() | NotUtf8Fault() | GarbageFault():
+            case "drop" | "no-pong" | "deaf" | "not-utf8" | "garbage":
                 await self._inject_into_stream(fault)
             case _:
                 await self._send_message(bad_message(fault))
@@ -123,20 +121,20 @@ class EventSender:
         if self._stream is None:
             logs.logger().error("fault_impossible", kind=fault.kind, reason="it needs rt-run's own server")
             return await self.close(_SERVER_ERROR, f"The fault {fault.kind} needs rt-run's own server.")
-        match fault:
-            case DropFault():
+        match fault.kind:
+            case "drop":
                 self._closed = True
                 await self._stream.cut()
                 self._end()
-            case NoPongFault():
+            case "no-pong":
                 self._stream.stop_sending()
-            case DeafFault():
+            case "deaf":
                 self._stream.stop_reading()
-            case NotUtf8Fault():
+            case "not-utf8":
                 await self._stream.send(NOT_UTF8)
-            case GarbageFault():
+            case "garbage":
                 await self._stream.send(GARBAGE)
-            case SlowFault():
+            case "slow":
                 self._stream.drip(fault.bytes_per_s)
         return None
 

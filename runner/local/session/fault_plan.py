@@ -1,15 +1,30 @@
 """The plan of the faults: which of them are injected into which connection, and when."""
 
+from __future__ import annotations
+
 import math
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from typing_extensions import TypeIs
 
 from runner import logs
-from runner.settings.faults import AnyFault, AnySessionFault, ConnectionFault, ResponseFailedFault, SessionFault
 
-F = TypeVar("F", bound=ConnectionFault)
+if TYPE_CHECKING:
+    from runner.settings.faults import (
+        AnyFault,
+        AnySessionFault,
+        DelayedFault,
+        DriftFault,
+        ExpireFault,
+        RefuseFault,
+        RefuseUpdateFault,
+        ResponseFailedFault,
+        SilentFault,
+        SlowFault,
+    )
 
 
 @dataclass(eq=False)
@@ -33,7 +48,7 @@ class FaultPlan:
         self._random = random.Random(seed)  # noqa: S311  # which test goes wrong is no secret
         self._connections = 0
 
-    def next_connection(self) -> "ConnectionFaults":
+    def next_connection(self) -> ConnectionFaults:
         """A connection has begun; returns the faults that are planned for it."""
         self._connections += 1
         likely = [each for each in self._planned if self._random.random() < each.fault.chance]
@@ -55,19 +70,35 @@ class ConnectionFaults:
         self._injected: list[AnyFault] = []
         self._failures = 0
 
-    def claim(self, kind: type[F]) -> F | None:
+    @overload
+    def claim(self, kind: Literal["delay"]) -> DelayedFault | None: ...
+    @overload
+    def claim(self, kind: Literal["drift"]) -> DriftFault | None: ...
+    @overload
+    def claim(self, kind: Literal["expire"]) -> ExpireFault | None: ...
+    @overload
+    def claim(self, kind: Literal["refuse"]) -> RefuseFault | None: ...
+    @overload
+    def claim(self, kind: Literal["refuse-update"]) -> RefuseUpdateFault | None: ...
+    @overload
+    def claim(self, kind: Literal["response-failed"]) -> ResponseFailedFault | None: ...
+    @overload
+    def claim(self, kind: Literal["silent"]) -> SilentFault | None: ...
+    @overload
+    def claim(self, kind: Literal["slow"]) -> SlowFault | None: ...
+    def claim(self, kind: str) -> Any:
         """The fault of a kind that is injected into this connection; each call returns the same one."""
         for fault in self._injected:
-            if isinstance(fault, kind):
+            if fault.kind == kind:
                 return fault
         for each in self._possible:
-            if isinstance(each.fault, kind) and self._inject(each):
+            if each.fault.kind == kind and self._inject(each):
                 return each.fault
         return None
 
     def next_failure(self) -> ResponseFailedFault | None:
         """The fault of the next response, if it has one."""
-        fault = self.claim(ResponseFailedFault)
+        fault = self.claim("response-failed")
         if fault is None or (fault.responses and self._failures >= fault.responses):
             return None
         self._failures += 1
@@ -81,13 +112,13 @@ class ConnectionFaults:
             age_s: The time since the handshake, in seconds.
         """
         for each in tuple(self._possible):
-            if isinstance(each.fault, SessionFault) and _is_due(each.fault, events, age_s) and self._inject(each):
+            if _is_within(each.fault) and _is_due(each.fault, events, age_s) and self._inject(each):
                 yield each.fault
 
     def due_times_s(self) -> list[float]:
         """The times at which faults may be due, in seconds after the handshake, the earliest first."""
         faults = (each.fault for each in self._possible)
-        return sorted({fault.after_s for fault in faults if isinstance(fault, SessionFault) and fault.after_s})
+        return sorted({fault.after_s for fault in faults if _is_within(fault) and fault.after_s})
 
     def _inject(self, planned: PlannedFault) -> bool:
         if not planned.left or planned not in self._possible:
@@ -97,6 +128,11 @@ class ConnectionFaults:
         self._injected.append(planned.fault)
         logs.logger().info("fault_injected", kind=planned.fault.kind, connection=self.number, simulated=True)
         return True
+
+
+def _is_within(fault: AnyFault) -> TypeIs[AnySessionFault]:
+    """Whether a fault has its moment in the middle of a session."""
+    return hasattr(fault, "moment_events")
 
 
 def _is_due(fault: AnySessionFault, events: int, age_s: float) -> bool:

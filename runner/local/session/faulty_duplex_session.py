@@ -10,7 +10,7 @@ from runner.local.session.faulty_session import drifted
 from runner.local.session.server_event import ServerEvent
 from runner.local.session.stored_sessions import StoredSession
 from runner.local.speech.engines import Engines
-from runner.settings.faults import DriftFault, RefuseUpdateFault, ResponseFailedFault
+from runner.settings.faults import ResponseFailedFault
 
 _CONFIGURING = ("session.start", "session.update")
 
@@ -41,10 +41,10 @@ class FaultyDuplexSession(DuplexSession):
     def _carry_out(self, name: str, client_event: ClientEventBase) -> list[ServerEvent]:
         if name not in _CONFIGURING:
             return super()._carry_out(name, client_event)
-        if refused := self._faults.claim(RefuseUpdateFault):
+        if refused := self._faults.claim("refuse-update"):
             raise ApiError(refused.message, code=refused.code, param=refused.param)
         events = super()._carry_out(name, client_event)
-        if drift := self._faults.claim(DriftFault):
+        if drift := self._faults.claim("drift"):
             for each in events:
                 each["session"] = drifted(each["session"], drift.settings)
         return events

@@ -1,6 +1,6 @@
 """A session of the local endpoint into which faults are injected."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runner.api.client_events import SessionUpdate
 from runner.local.session.api_error import ApiError
@@ -12,7 +12,9 @@ from runner.local.session.response import Response
 from runner.local.session.response_request import ResponseRequest
 from runner.local.session.server_event import ServerEvent, server_event
 from runner.local.speech.engines import Engines
-from runner.settings.faults import DriftFault, RefuseUpdateFault, ResponseFailedFault
+
+if TYPE_CHECKING:
+    from runner.settings.faults import ResponseFailedFault
 
 
 class FaultySession(LocalRealtimeSession):
@@ -41,10 +43,10 @@ class FaultySession(LocalRealtimeSession):
         self._faults = faults
 
     def _update(self, update: SessionUpdate) -> list[ServerEvent]:
-        if refused := self._faults.claim(RefuseUpdateFault):
+        if refused := self._faults.claim("refuse-update"):
             raise ApiError(refused.message, code=refused.code, param=refused.param)
         events = super()._update(update)
-        if drift := self._faults.claim(DriftFault):
+        if drift := self._faults.claim("drift"):
             for each in events:
                 each["session"] = drifted(each["session"], drift.settings)
         return events
@@ -58,7 +60,7 @@ class FaultySession(LocalRealtimeSession):
 class _FailingResponse(Response):
     """A response that fails after it is created, before it has an item."""
 
-    def __init__(self, request: ResponseRequest, conversation: ItemStore | None, fault: ResponseFailedFault) -> None:
+    def __init__(self, request: ResponseRequest, conversation: ItemStore | None, fault: "ResponseFailedFault") -> None:
         super().__init__(request, conversation)
         self.can_advance = True
         self._error = {"type": fault.type, "code": fault.code, "message": fault.message}

@@ -25,7 +25,7 @@ from runner.local.server.inprocess import InProcessBackend
 from runner.local.session.fault_plan import ConnectionFaults, FaultPlan
 from runner.profile import load_profile
 from runner.settings.endpoint import LocalEndpoint
-from runner.settings.faults import CloseFault, DropFault, RefuseFault
+from runner.settings.faults import CloseFault, DropFault
 from tests.helpers.local_client import (
     PATIENCE_S,
     dial,
@@ -560,7 +560,7 @@ def test_a_fault_is_spent_when_it_happens() -> None:
 def test_faults_of_a_kind_take_turns() -> None:
     """One claims the first connections, the other those after it."""
     planned = plan({"kind": "refuse", "status": 503, "times": 2}, {"kind": "refuse", "status": 429})
-    claims = [planned.next_connection().claim(RefuseFault) for _ in range(4)]
+    claims = [planned.next_connection().claim("refuse") for _ in range(4)]
 
     assert [claim and claim.status for claim in claims] == [503, 503, 429, None]
 
@@ -570,8 +570,8 @@ def test_a_connection_keeps_its_fault() -> None:
     planned = plan({"kind": "refuse"})
     connection = planned.next_connection()
 
-    assert connection.claim(RefuseFault) is connection.claim(RefuseFault)
-    assert planned.next_connection().claim(RefuseFault) is None
+    assert connection.claim("refuse") is connection.claim("refuse")
+    assert planned.next_connection().claim("refuse") is None
 
 
 def test_connections_at_once_share_what_is_left() -> None:
