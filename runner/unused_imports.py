@@ -8,7 +8,9 @@ from typing import Final
 _ABSENT: Final = {
     "httpcore._async.http2": ("httpcore._async",),  # HTTP/2
     "httpcore._backends.trio": ("httpcore",),  # sockets on trio, found when they are used
+    "httpcore._async.socks_proxy": ("httpcore._async",),  # SOCKS, found when a proxy speaks it
     "httpcore._sync.http2": ("httpcore._sync",),
+    "httpcore._sync.socks_proxy": ("httpcore._sync",),
     "httpx._main": ("httpx",),  # a command of its own, with click and Rich
     "rich": ("structlog.dev", "structlog.tracebacks"),  # tracebacks, which a log line has as text
 }

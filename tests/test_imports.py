@@ -37,7 +37,6 @@ CONNECTION = {
     "httpx_ws",
     "idna",
     "pybase64",
-    "socksio",
     "wsproto",
 }
 """What opens a WebSocket and speaks over it."""
@@ -67,9 +66,11 @@ NETWORK = {"asyncio", "http", "ssl"}
 
 
 UNUSED = (
+    "runner.api.audio_config",
     "runner.api.live_decisions",
     "runner.api.live_delegation",
     "runner.api.live_session",
+    "runner.api.tools",
     "runner.audio.devices",
     "runner.batches",
     "runner.child_process",
@@ -86,12 +87,13 @@ UNUSED = (
     "runner.scenarios",
     "runner.session.call_ledger",
     "runner.session.tool_loop",
-    "runner.terminal.markdown_text",
-    "runner.terminal.screen",
     "runner.settings.delegate",
+    "runner.settings.faults",
     "runner.settings.idle",
     "runner.settings.journal",
     "runner.settings.mcp_server",
+    "runner.terminal.markdown_text",
+    "runner.terminal.screen",
     "runner.tools.profile_tools",
     "runner.tools.toolbox",
 )
@@ -161,12 +163,12 @@ def test_what_is_offline_imports_no_network(folder: Path, arguments: list[str]) 
 
 
 def test_a_run_leaves_out_what_other_libraries_import_and_nobody_uses(folder: Path) -> None:
-    """Whoever asks for it in the process has it all the same: HTTP/2, trio and what is written with Rich."""
+    """Whoever asks for it in the process has it all the same: HTTP/2, SOCKS, trio and what is written with Rich."""
     script = """
 import runner.__main__, runner.cli.main, sys
 def run(arguments):
     import httpcore, httpx, structlog
-    print([name for name in ("httpx._main", "rich", "h2", "outcome") if name in sys.modules], flush=True)
+    print([name for name in ("httpx._main", "rich", "h2", "outcome", "socksio") if name in sys.modules], flush=True)
     import rich.text, trio
     async def read():
         lock = httpcore._synchronization.AsyncLock()
@@ -174,6 +176,8 @@ def run(arguments):
             return await httpcore._backends.auto.AutoBackend().sleep(0)
     trio.run(read)
     httpx.Client(http2=True).close()
+    socks = httpcore.ConnectionPool(proxy=httpcore.Proxy("socks5://localhost"))
+    print(type(socks.create_connection(httpcore.URL("https://example.com").origin)).__name__)
     print(rich.text.Text("rich"), httpcore._backends.trio.TrioBackend.__module__)
     return 0
 runner.cli.main.run = run
@@ -181,7 +185,7 @@ runner.__main__.main()
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=False)
 
-    assert (done.stdout, done.stderr) == ("[]\nrich httpcore._backends.trio\n", "")
+    assert (done.stdout, done.stderr) == ("[]\nSocks5Connection\nrich httpcore._backends.trio\n", "")
 
 
 def test_the_package_itself_imports_nothing(folder: Path) -> None:

@@ -14,7 +14,6 @@ from urllib.parse import unquote
 import anyio
 import httpcore
 import httpx
-import socksio
 
 from runner import redaction
 from runner.errors import ProfileError
@@ -30,8 +29,6 @@ CONNECTION_ERRORS = (
     anyio.BrokenResourceError,
     anyio.ClosedResourceError,
     anyio.EndOfStream,
-    socksio.SOCKSError,
-    AssertionError,  # httpcore's answer to a SOCKS proxy that talks nonsense
     OSError,
 )
 """All that opening a connection, or using one, may raise."""
@@ -98,6 +95,7 @@ class Transport(httpx.AsyncBaseTransport):
         is_handshake: bool = False,
     ) -> None:
         self._url = _core_url(url)
+        self._nonsense = _socks_errors() if proxy and proxy.startswith("socks") else ()
         self._way: httpcore.AsyncConnectionInterface | httpcore.AsyncConnectionPool
         if is_handshake and not proxy:
             self._way = httpcore.AsyncHTTPConnection(self._url.origin, ssl_context, network_backend=backend)
@@ -119,7 +117,11 @@ class Transport(httpx.AsyncBaseTransport):
             content=request.stream,
             extensions=request.extensions,
         )
-        answer = await self._way.handle_async_request(asked)
+        try:
+            answer = await self._way.handle_async_request(asked)
+        except self._nonsense as error:
+            msg = "the proxy does not speak SOCKS5"
+            raise httpcore.ProtocolError(msg) from error
         return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer), extensions=answer.extensions)
 
     async def aclose(self) -> None:
@@ -137,6 +139,13 @@ class _Body(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         await self._answer.aclose()
+
+
+def _socks_errors() -> tuple[type[Exception], ...]:
+    """What httpcore raises where a SOCKS proxy talks nonsense."""
+    import socksio
+
+    return (socksio.SOCKSError, AssertionError)
 
 
 def _is_asyncio() -> bool:
