@@ -230,6 +230,11 @@ class SessionState:
                 not have, or anything after the end.
         """
         event = self.identified(event)
+        self.note_sent(event, at_s)
+        return event
+
+    def note_sent(self, event: JsonObject, at_s: float) -> None:
+        """Note what a client event that is identified will change; raises as `send` does."""
         self.check(event)
         kind = event["type"]
         aside = kind == "response.create" and out_of_band(event)
@@ -238,7 +243,6 @@ class SessionState:
             self.pending.uncommitted = True
         elif kind != self.append_type:
             self._note(kind, event, "out_of_band" if aside else "response", at_s)
-        return event
 
     def check(self, event: JsonObject) -> None:
         """Raise `IllegalEvent` where `send` would, and note nothing."""

@@ -231,7 +231,7 @@ class Link:
             for event in events:
                 self.state.check(event)
         for event, message in zip(events, messages, strict=True):
-            self.state.send(event, time())
+            self.state.note_sent(event, time())
             if self._recorder:
                 # Appended audio is noted without its bytes, which only the message has.
                 whole = from_json(message) if event["type"] == self.state.append_type else event
