@@ -1,5 +1,6 @@
 """What libraries import wherever it is installed and no command uses: left out, or every start would pay for it."""
 
+import os
 import sys
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
@@ -17,6 +18,10 @@ _ABSENT: Final = {
 """What is not found, as though it were not installed, by these who import it; everybody else finds it."""
 _LATE: Final = {"trio": ("httpcore._synchronization",)}
 """What these import when they use something of it, which a tool of the user may have them do."""
+_PLUGINS: Final = "PYDANTIC_DISABLE_PLUGINS"
+"""The variable that keeps pydantic from going through all that is installed before it makes its first model."""
+_set_here: set[str] = set()
+"""The variables that the environment did not have."""
 
 
 class UnusedImports:
@@ -37,6 +42,16 @@ class UnusedImports:
 def leave_out() -> None:
     """Leave out, in this process and from now on, what no command uses."""
     sys.meta_path.insert(0, UnusedImports())
+    if _PLUGINS not in os.environ:
+        os.environ[_PLUGINS] = "__all__"
+        _set_here.add(_PLUGINS)
+
+
+def take_plugins() -> None:
+    """Have pydantic take its plugins from now on, for models that are not ours."""
+    if _PLUGINS in _set_here:
+        _set_here.remove(_PLUGINS)
+        os.environ.pop(_PLUGINS, None)
 
 
 def _importer() -> str:

@@ -188,6 +188,28 @@ runner.__main__.main()
     assert (done.stdout, done.stderr) == ("[]\nSocks5Connection\nrich httpcore._backends.trio\n", "")
 
 
+def test_pydantic_looks_for_plugins_where_models_of_the_user_are_made(folder: Path) -> None:
+    """Looking for them goes through all that is installed, and our own models have no use for any."""
+    script = """
+import os
+from runner.unused_imports import leave_out, take_plugins
+leave_out()
+from runner.settings.idle import Idle
+Idle(after_s=1)
+from pydantic import create_model
+from pydantic.plugin import _loader
+print(_loader._plugins, end=" ")
+take_plugins()
+create_model("Own", x=(int, 1))
+print(_loader._plugins, os.environ.get("PYDANTIC_DISABLE_PLUGINS"))
+"""
+    for given, shown in (({}, "None {} None\n"), ({"PYDANTIC_DISABLE_PLUGINS": "1"}, "None None 1\n")):
+        environ = {"PATH": os.environ["PATH"], **given}
+        done = subprocess.run([sys.executable, "-c", script], env=environ, capture_output=True, text=True, check=True)
+
+        assert done.stdout == shown
+
+
 def test_the_package_itself_imports_nothing(folder: Path) -> None:
     """`import runner` is cheap; its names are imported when they are used."""
     script = "import sys, runner; print(sorted(name for name in sys.modules if name.startswith('runner')))"

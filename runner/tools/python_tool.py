@@ -23,6 +23,7 @@ from runner.tools.output_text import text_of
 from runner.tools.tool_error import ToolError
 from runner.tools.tool_opening import opening
 from runner.tools.tool_source import CallAnswer, OfferedTool
+from runner.unused_imports import take_plugins
 
 if TYPE_CHECKING:
     from runner.settings.tool import CallSettings, PythonRun, ToolSettings
@@ -138,6 +139,7 @@ def _imported(run: PythonRun) -> Callable[..., Any]:
     if run.path is not None and str(run.path) not in sys.path:
         # Last: whatever is called as a module of Python or of rt-run is not taken from there.
         sys.path.append(str(run.path))
+    take_plugins()
     try:
         found: Any = import_module(module_name)
     except (Exception, SystemExit) as error:
