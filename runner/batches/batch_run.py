@@ -109,6 +109,10 @@ class BatchRun:
             return LEFT_CODE
         return 1 if self.totals.failed else 0
 
+    def close(self) -> None:
+        """Close the file of results, in a process that does not run the batch."""
+        self._results.close()
+
     async def execute(self, task: WorkerTask, has_crew: HasCrew, observe: Observe) -> None:
         """Run the rows that have no result.
 

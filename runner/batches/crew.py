@@ -13,11 +13,14 @@ from runner.settings.batch_settings import BatchSettings
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
+    from runner.batches.begun_worker import BegunWorker
     from runner.batches.row_worker import RowWorker
     from runner.batches.session_limiter import SessionLimiter
     from runner.batches.worker_process import WorkerTask
 
 _SESSIONS_A_WORKER: Final = 16
+_ROWS_A_WORKER: Final = 50
+"""So many rows are worth a worker."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,14 @@ class HasCrew(Protocol):
 
 
 @asynccontextmanager
-async def local_crew(task: WorkerTask, rows: int) -> AsyncIterator[Crew]:
-    """Have workers on this machine: this process where it is one, and processes of their own else."""
+async def local_crew(task: WorkerTask, rows: int, *, begun: Sequence[BegunWorker] = ()) -> AsyncIterator[Crew]:
+    """Have workers on this machine: this process where it is one, and processes of their own else.
+
+    Args:
+        task: What the workers are told.
+        rows: How many rows there are to run.
+        begun: The workers that run already.
+    """
     settings = task.loaded.profile.batch or BatchSettings()
     count, limiter = worker_count(settings, rows), LocalLimiter(settings)
     if count == 1:
@@ -55,12 +64,12 @@ async def local_crew(task: WorkerTask, rows: int) -> AsyncIterator[Crew]:
         return
     from runner.batches.worker_process import worker_processes
 
-    async with worker_processes(count, task) as workers:
+    async with worker_processes(count, task, begun) as workers:
         yield Crew(workers, limiter)
 
 
 def worker_count(settings: BatchSettings, rows: int) -> int:
     """How many processes of this machine run so many rows."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    usual = min(cores, -(-settings.concurrency // _SESSIONS_A_WORKER))
+    usual = min(cores, -(-settings.concurrency // _SESSIONS_A_WORKER), -(-rows // _ROWS_A_WORKER))
     return max(1, min(settings.workers or usual, rows))

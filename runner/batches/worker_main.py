@@ -21,13 +21,17 @@ from runner.tools.printed_lines import printing_to_log
 
 
 def main(descriptor: int) -> None:
+    """Be told what to do over this socket, and run rows until its other end is closed."""
+    end = socket.socket(fileno=descriptor)
+    end.setblocking(True)
+    work(_received_task(end), end)
+
+
+def work(task: WorkerTask, end: socket.socket) -> None:
     """Run rows until the other end of this socket is closed."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # Whoever hands the rows out decides; a handler, unlike SIG_IGN, is not inherited by programs.
         signal.signal(number, _ignore)
-    end = socket.socket(fileno=descriptor)
-    end.setblocking(True)
-    task = _received_task(end)
     logs.configure(level=task.log_level, format=task.log_format)
     collect_rarely()
     with printing_to_log():

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pickle
 import socket
 import sys
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from subprocess import DEVNULL
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import anyio
 import anyio.abc
@@ -24,9 +24,10 @@ from runner.standard_streams import STDERR
 from runner.task_groups import body_task_group
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from runner.batches.batch_row import BatchRow, RowKey
+    from runner.batches.begun_worker import BegunWorker
     from runner.profile.load import LoadedProfile
 
 SIZE_BYTES: Final = 8
@@ -53,14 +54,28 @@ class _Waiting:
     result: BatchResult | None = None
 
 
+class _Process(Protocol):
+    @property
+    def returncode(self) -> int | None: ...
+
+    async def wait(self) -> int: ...
+
+    def kill(self) -> None: ...
+
+
 class WorkerProcess:
     """Runs rows in another process, which is started anew where it dies; `worker_processes` makes some.
+
+    Args:
+        task: What it is told.
+        tasks: Where its results are awaited.
+        begun: The worker that runs already, None where it is to be started for its first row.
 
     Attributes:
         pid: The id of the process, 0 while there is none.
     """
 
-    def __init__(self, task: WorkerTask, tasks: anyio.abc.TaskGroup) -> None:
+    def __init__(self, task: WorkerTask, tasks: anyio.abc.TaskGroup, begun: BegunWorker | None = None) -> None:
         self._task = task
         self._tasks = tasks
         self._starting = anyio.Lock()
@@ -68,6 +83,8 @@ class WorkerProcess:
         self._waiting: dict[RowKey, _Waiting] = {}
         self._death = ""
         self.pid = 0
+        if begun:
+            self._have(begun.process, begun.process.pid, begun.end)
 
     async def run(self, row: BatchRow) -> BatchResult:
         """Run one row there.
@@ -102,15 +119,19 @@ class WorkerProcess:
                 start_new_session=True,
                 pass_fds=[theirs.fileno()],
             )
-        channel, self.pid = LineChannel(ours), process.pid
-        self._channel = channel
-        self._tasks.start_soon(self._serve, process, channel)
+        channel = self._have(process, process.pid, ours)
         with suppress(OSError):
             told = pickle.dumps(self._task)
             await channel.send(len(told).to_bytes(SIZE_BYTES) + told)
         return channel
 
-    async def _serve(self, process: anyio.abc.Process, channel: LineChannel) -> None:
+    def _have(self, process: _Process, pid: int, end: socket.socket) -> LineChannel:
+        channel = self._channel = LineChannel(end)
+        self.pid = pid
+        self._tasks.start_soon(self._serve, process, channel)
+        return channel
+
+    async def _serve(self, process: _Process, channel: LineChannel) -> None:
         """Take results, until the process ends or is no longer needed; it is gone then."""
         try:
             async for line in channel.lines():
@@ -133,19 +154,20 @@ class WorkerProcess:
 
 
 @asynccontextmanager
-async def worker_processes(count: int, task: WorkerTask) -> AsyncIterator[list[WorkerProcess]]:
-    """Have so many worker processes; they end with the block."""
+async def worker_processes(
+    count: int, task: WorkerTask, begun: Sequence[BegunWorker] = ()
+) -> AsyncIterator[list[WorkerProcess]]:
+    """Have so many worker processes, those first that run already; they end with the block."""
+    first = [*begun, *[None] * count][:count]
     async with body_task_group() as tasks:
-        yield [WorkerProcess(task, tasks) for _ in range(count)]
+        yield [WorkerProcess(task, tasks, each) for each in first]
 
 
-async def _end(process: anyio.abc.Process) -> None:
+async def _end(process: _Process) -> None:
     """Wait for a process whose channel is closed, and kill it where it stays."""
-    async with AsyncExitStack() as stack:
-        stack.push_async_callback(process.aclose)
-        with anyio.move_on_after(_LEAVE_S):
-            await process.wait()
-            return
-        with suppress(ProcessLookupError):
-            process.kill()
+    with anyio.move_on_after(_LEAVE_S):
         await process.wait()
+        return
+    with suppress(ProcessLookupError):
+        process.kill()
+    await process.wait()

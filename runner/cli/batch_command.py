@@ -16,7 +16,10 @@ from runner.cli.arguments import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from runner.batches.batch_run import BatchRun
+    from runner.batches.begun_worker import BegunWorker
     from runner.batches.crew import HasCrew
     from runner.batches.worker_process import WorkerTask
     from runner.profile.load import LoadedProfile
@@ -123,11 +126,13 @@ def _execute(batch: BatchRun, task: WorkerTask, options: argparse.Namespace) -> 
 
     collect_rarely()
     has_bar = sys.stderr.isatty() and logs.for_people(task.log_format) and not options.quiet
-    has_crew: HasCrew = local_crew
+    has_crew: HasCrew
     if options.on == "ray":
         from runner.batches.ray_workers import ray_crew
 
         has_crew = partial(ray_crew, address=options.address)
+    else:
+        has_crew = partial(local_crew, begun=_begun_workers(batch, task))
     bar = ProgressBar(batch.name) if has_bar else None
     observe = partial(draw_progress, bar=bar) if bar else show_nothing if options.quiet else log_progress
     turns(STDERR).lead(bar)
@@ -138,6 +143,19 @@ def _execute(batch: BatchRun, task: WorkerTask, options: argparse.Namespace) -> 
         turns(STDERR).lead(None)
         if bar:
             bar.remove()
+
+
+def _begun_workers(batch: BatchRun, task: WorkerTask) -> Sequence[BegunWorker]:
+    """The worker processes of a batch that has several, as long as this process may fork."""
+    from runner.batches.crew import worker_count
+    from runner.settings.batch_settings import BatchSettings
+
+    count = worker_count(task.loaded.profile.batch or BatchSettings(), batch.totals.left)
+    if count == 1:
+        return []
+    from runner.batches.worker_fork import forked_workers
+
+    return forked_workers(count, task, give_up=batch.close)
 
 
 def _conclude(batch: BatchRun, options: argparse.Namespace) -> None:

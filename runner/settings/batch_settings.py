@@ -13,8 +13,8 @@ class BatchSettings(Section):
     concurrency: Annotated[int, Field(ge=1, le=10_000)] = 8
     """How many sessions there are at once, in all workers together."""
     workers: Annotated[int, Field(ge=1, le=256)] | None = None
-    """How many processes run them; by default one for every sixteen sessions at once, and no more than there are
-    cores."""
+    """How many processes run them; by default one for every sixteen sessions at once and every fifty rows, and no more
+    than there are cores."""
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 1
     """How often a row is tried whose session fails for a reason that may pass; 1 pays for no session twice."""
     max_sessions_per_minute: Annotated[float, Field(gt=0, le=1_000_000)] | None = None

@@ -1,7 +1,9 @@
 """`rt-run batch` as a command: killed, drained and gone on with; its exit codes, and what it tells."""
 
 import json
+import os
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -46,8 +48,8 @@ def wait_for_results(folder: Path, count: int) -> None:
 
 def test_a_batch_that_is_killed_three_times_has_every_result_once(folder: Path) -> None:
     """SIGKILL in the middle, again and again: each start goes on with what is missing, a torn line included."""
-    for count in (5, 10, 15):
-        command = batch(folder)
+    for count, workers in ((5, "2"), (10, "1"), (15, "2")):
+        command = batch(folder, "--workers", workers)
         wait_for_results(folder, count)
         command.process.kill()
         command.process.wait()
@@ -85,6 +87,30 @@ def test_a_signal_drains_and_the_rest_is_left(folder: Path) -> None:
     assert "a signal has ended the batch: the same command again goes on with the rest" in drained.stdout
     assert (ended.code, len(results(folder))) == (0, ROWS)
     assert f"{ROWS} rows: {ROWS} succeeded" in ended.stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only")
+def test_a_forked_worker_that_dies_is_replaced(folder: Path) -> None:
+    """Its rows are tried again where they may be; the file of results stays the command's alone."""
+    tried = "[batch]\nconcurrency = 4\nmax_attempts = 9\n[run.reconnect]\ninitial_delay_s = 0.01\n"
+    local(folder, interval_ms=5, more=tried)
+    command = batch(folder, "--workers", "2")
+    wait_for_results(folder, 3)
+    first, second = (int(each) for each in _children(command.process.pid))
+    opened = {str(each.readlink()) for each in Path(f"/proc/{first}/fd").iterdir()}
+    os.kill(first, signal.SIGKILL)
+
+    ended = command.end()
+
+    assert ended.code == 0, ended.stderr
+    assert (ended.logged("worker_died")["pid"], ended.logged("worker_died")["exit_code"]) == (first, -9)
+    assert len({each["id"] for each in results(folder)}) == len(results(folder)) == ROWS
+    assert str(folder / "results.jsonl") not in opened
+    assert not Path(f"/proc/{second}").exists()
+
+
+def _children(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
 
 def test_an_address_is_that_of_a_ray_cluster(folder: Path) -> None:
