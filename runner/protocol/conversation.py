@@ -81,7 +81,13 @@ class Conversation:
         return [each for each in open_calls if each.status == "completed" and (each.response_id or each.is_announced)]
 
     def output_of(self, call: Item) -> Item | None:
-        """The output that answers this call, None where there is none."""
+        """The output that answers this call, None where there is none; it stands behind the call."""
+        for name in reversed(self._order):
+            item = self.by_id[name]
+            if item is call:
+                return None
+            if item.type == "function_call_output" and item.call_id == call.call_id:
+                break
         return next((each.output for each in self._calls_named(call.call_id) if call in each.items), None)
 
     def call_of(self, output: Item) -> Item | None:

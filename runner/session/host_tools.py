@@ -26,6 +26,7 @@ class HostTools:
     def __init__(self, declared: Sequence[ToolSettings]) -> None:
         self._declared = {each.name: each for each in declared if isinstance(each.run, ClientRun)}
         self._tools: dict[str, CallableTool] = {}
+        self._offered: list[OfferedTool] = []
 
     def add(self, function: Callable[..., Any], settings: dict[str, Any]) -> None:
         """Offer a function, in the place of an earlier one of its name.
@@ -47,6 +48,7 @@ class HostTools:
         self._tools[name] = CallableTool(
             function, name, limits, description=limits.description, parameters=limits.parameters
         )
+        self._offered = [each.offered for each in self._tools.values()]
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
@@ -55,7 +57,7 @@ class HostTools:
 
     def tools(self) -> Sequence[OfferedTool]:
         """All of them."""
-        return [each.offered for each in self._tools.values()]
+        return self._offered
 
     async def call(self, name: str, arguments: JsonObject) -> CallAnswer:
         """Call one of them."""

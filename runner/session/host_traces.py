@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import runner
@@ -11,6 +12,8 @@ from runner.installation import install_command
 from runner.session.genai_names import PROFILE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from opentelemetry.context import Context
 
     from runner.protocol.json_fields import JsonObject
@@ -48,7 +51,7 @@ class HostTraces:
         if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
             hint = "call opentelemetry.trace.set_tracer_provider, or start the program with opentelemetry-instrument"
             logs.logger().warning("traces_unheard", problem="the program has no TracerProvider", hint=hint)
-        self._current, self._attach = context.get_current, context.attach
+        self._context = context
         self._has_failed = False
         self._opened_in = context.get_current()
         self._asked_in: dict[str, Context] = {}
@@ -70,15 +73,18 @@ class HostTraces:
         """Take in where the session is."""
         self._spans.follow(place)
 
-    def enter_call(self, call_id: str) -> None:
-        """Let what this task does from now on, which is a call, stand below the call's span."""
+    def enter_call(self, call_id: str) -> Callable[[], object]:
+        """Let what this task does from now on, which is a call, stand below the call's span, until it is over.
+
+        Returns:
+            What is called then: what comes after stands where it would without the call, whatever that has left behind.
+        """
+        inside: Context | None = None
         try:
             inside = None if self._has_failed else self._spans.calls.begin(call_id)
         except Exception as error:  # noqa: BLE001  # likewise
             self._fail(error)
-        else:
-            if inside:
-                self._attach(inside)
+        return partial(self._context.detach, self._context.attach(inside or self._context.get_current()))
 
     def sent(self, event: JsonObject, *, epoch: int) -> None:
         """A client event goes out, in the context of whoever sends it."""
@@ -86,7 +92,7 @@ class HostTraces:
         if event["type"] in _REQUESTS:
             while len(self._asked_in) >= _MOST_REQUESTS:
                 del self._asked_in[next(iter(self._asked_in))]
-            self._asked_in[event["event_id"]] = self._current()
+            self._asked_in[event["event_id"]] = self._context.get_current()
 
     def received(self, event: JsonObject, *, epoch: int, at_s: float, size_bytes: int) -> None:
         """Spans are made of effects, not of events."""

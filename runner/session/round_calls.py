@@ -35,7 +35,7 @@ _INTERRUPTED = "The call was not run, because its turn was interrupted."
 
 
 class RoundCalls:
-    """Answers calls, and the endpoint's questions for approval, one at a time or beside each other.
+    """Answers the calls of rounds, and the endpoint's questions for approval.
 
     Args:
         toolbox: Runs the calls.
@@ -43,7 +43,8 @@ class RoundCalls:
         outbox: What goes out of it.
         delegated: Gives outputs to the model behind a Live session.
         approvals: Whoever approves of calls.
-        called: Called with the id of each call when it begins to run, in its own task.
+        called: Called with the id of each call when it begins to run; what it returns is called, in the same task,
+            when it has run.
         ledger: Knows of calls what other processes have to know.
     """
 
@@ -55,7 +56,7 @@ class RoundCalls:
         delegated: DelegatedRounds,
         *,
         approvals: Approvals,
-        called: Callable[[str], object],
+        called: Callable[[str], Callable[[], object]],
         ledger: CallLedger,
     ) -> None:
         self._toolbox = toolbox
@@ -71,7 +72,19 @@ class RoundCalls:
         """Withdraw the calls of interrupted turns that have not begun."""
         self._withdrawals.look()
 
-    async def answer(self, round_: Round, call: FunctionCalled) -> None:
+    async def answer(self, round_: Round) -> None:
+        """Answer everything that a response has called and asked, beside each other."""
+        if len(round_.calls) == 1 and not round_.approvals:
+            # What nothing runs beside needs no task, which would have to wait for its turn.
+            await self._answer(round_, round_.calls[0])
+            return
+        async with anyio.create_task_group() as calls:
+            for each in round_.calls:
+                calls.start_soon(self._answer, round_, each)
+            for asked in round_.approvals:
+                calls.start_soon(self._approve, round_, asked)
+
+    async def _answer(self, round_: Round, call: FunctionCalled) -> None:
         """Run one call, and give its output to the conversation; one that is answered elsewhere is waited for."""
         if self._has_output(call):
             return
@@ -101,7 +114,7 @@ class RoundCalls:
         else:
             await self._outbox.send({"type": "conversation.item.create", "item": item})
 
-    async def approve(self, round_: Round, asked: ApprovalAsked) -> None:
+    async def _approve(self, round_: Round, asked: ApprovalAsked) -> None:
         """Answer whether the endpoint may call a server; a next connection would know nothing of the question."""
         epoch, answer = self._carriage.epoch, ApprovalAnswer(False, _INTERRUPTED)
         with self._withdrawals.withdrawable(round_):
@@ -121,17 +134,22 @@ class RoundCalls:
         if not round_.goes_on:
             return self._refused(call, _INTERRUPTED, "cancelled")
         results: list[ToolResult] = []
+        leave: Callable[[], object] = bool
         with self._withdrawals.withdrawable(round_) as settle:
 
             async def began() -> None:
+                nonlocal leave
                 settle()
                 await self._ledger.begin(call)
-                self._called(call.call_id)
+                leave = self._called(call.call_id)
 
             denied = partial(self._denied, call)
-            results.append(
-                await self._toolbox.call(call.name, call.arguments, call.call_id, denied=denied, began=began)
-            )
+            try:
+                results.append(
+                    await self._toolbox.call(call.name, call.arguments, call.call_id, denied=denied, began=began)
+                )
+            finally:
+                leave()
         return results[0] if results else self._refused(call, _INTERRUPTED, "cancelled")
 
     async def _denied(self, call: FunctionCalled, tool: OfferedTool) -> ToolResult | None:

@@ -45,7 +45,8 @@ class SessionTools:
     Attributes:
         approvals: The calls that wait for somebody's approval.
         dropped: Called with the requests of turns that do not go on.
-        called: Called with the id of each call when it begins to run, in its own task.
+        called: Called with the id of each call when it begins to run; what it returns is called, in the same task,
+            when it has run.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class SessionTools:
     ) -> None:
         self.approvals = Approvals(profile.run.tools.approval_timeout_s, carriage.changes)
         self.dropped: Callable[[Sequence[str]], object] = bool
-        self.called: Callable[[str], object] = bool
+        self.called: Callable[[str], Callable[[], object]] = lambda _call_id: bool
         self._profile = profile
         self._carriage = carriage
         self._outbox = outbox

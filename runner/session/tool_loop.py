@@ -16,6 +16,7 @@ from runner.session.delegated_rounds import DelegatedRounds
 from runner.session.filler import filler_of
 from runner.session.round_calls import RoundCalls
 from runner.session.turn_continuation import TurnContinuation
+from runner.task_groups import body_task_group
 
 if TYPE_CHECKING:
     from runner.protocol.effects import Effect
@@ -35,6 +36,24 @@ OFFERED_S = 5.0
 _LANDMARKS = frozenset({ResponseStarted, ResponseEnded, SpeechStarted})
 
 
+class _IdleTask:
+    """A task that waits for a round to serve."""
+
+    def __init__(self) -> None:
+        self._has_come = anyio.Event()
+        self._round: Round
+
+    def take(self, round_: Round) -> None:
+        """Have it served."""
+        self._round = round_
+        self._has_come.set()
+
+    async def round(self) -> Round:
+        """Wait for it."""
+        await self._has_come.wait()
+        return self._round
+
+
 class ToolLoop:
     """The rounds of one session: calls run beside each other, and once all have an output, one response is asked for.
 
@@ -51,7 +70,8 @@ class ToolLoop:
         filler: Says something while calls take long.
         hang_up: The model's wish to end the session.
         refresh: Called when a response is over: has the endpoint told of tools that have come or gone.
-        called: Called with the id of each call when it begins to run, in its own task.
+        called: Called with the id of each call when it begins to run; what it returns is called, in the same task,
+            when it has run.
         ledger: Knows of calls what other processes have to know.
     """
 
@@ -66,7 +86,7 @@ class ToolLoop:
         filler: Filler,
         hang_up: HangUp,
         refresh: Callable[[], object],
-        called: Callable[[str], object],
+        called: Callable[[str], Callable[[], object]],
         ledger: CallLedger,
     ) -> None:
         self._settings = settings
@@ -84,6 +104,8 @@ class ToolLoop:
         """Whether a response is over since the tools were last looked at."""
         self._tasks: anyio.abc.TaskGroup | None = None
         """Where rounds are served, while they are."""
+        self._idle: _IdleTask | None = None
+        """The task that waits for a round."""
         self._context = copy_context()
         """What holds where they are, whoever brings them."""
 
@@ -125,6 +147,7 @@ class ToolLoop:
             for each in rounds.begin():
                 tasks.start_soon(self._resume, each)
             self._tasks, self._context = tasks, copy_context()
+            tasks.start_soon(self._serve_one)
             try:
                 while not self._carriage.is_over:
                     # Most have begun in the callback that brought them; others have come while nobody read.
@@ -141,7 +164,25 @@ class ToolLoop:
         """Serve the rounds that have not begun."""
         if self._tasks is not None:
             for each in self._carriage.state.rounds.begin():
-                self._tasks.start_soon(self._serve, each)
+                if self._idle is None:
+                    self._tasks.start_soon(self._serve, each)
+                else:
+                    self._idle.take(each)
+                    self._idle = None
+
+    async def _serve_one(self) -> None:
+        """Wait for a round and serve it: to wake a task takes less than to start one, and the model waits for that."""
+        round_ = await self._next_round()
+        try:
+            await self._serve(round_)
+        finally:
+            if self._tasks is not None and self._idle is None:
+                # Nothing that this round has left in its context is there in the next.
+                self._context.run(self._tasks.start_soon, self._serve_one)
+
+    async def _next_round(self) -> Round:
+        idle = self._idle = _IdleTask()
+        return await idle.round()
 
     async def _resume(self, round_: Round) -> None:
         """Go on with a round of an earlier process, once the host program has had time to offer its functions."""
@@ -157,15 +198,12 @@ class ToolLoop:
         self._delegated.begin(round_)
         try:
             after_ms, words = self._filler_of(round_)
-            async with anyio.create_task_group() as meanwhile:
-                if self._filler.is_due(round_) and after_ms is not None:
+            if self._filler.is_due(round_) and after_ms is not None:
+                async with body_task_group() as meanwhile:
                     meanwhile.start_soon(self._filler.wait, round_, after_ms, words)
-                async with anyio.create_task_group() as calls:
-                    for each in round_.calls:
-                        calls.start_soon(self._calls.answer, round_, each)
-                    for asked in round_.approvals:
-                        calls.start_soon(self._calls.approve, round_, asked)
-                meanwhile.cancel_scope.cancel()
+                    await self._calls.answer(round_)
+            else:
+                await self._calls.answer(round_)
             await self._go_on(round_)
         except* RunnerError as raised:
             # The session has ended, and says why itself.

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _LONGEST_CHARACTERS = 256 * 1024
 _MOST_PROBLEMS = 5
 _LONGEST_PROBLEM = 300
+_TYPE_ALONE = frozenset({"type", "title", "description", "default", "examples"})
+"""The keywords of a schema by which nothing but the type of a value is judged."""
 
 
 class UnfitArguments(Exception):
@@ -88,7 +90,21 @@ class ArgumentSchema:
 def _kind(dialect: Any) -> Any:
     """The validators of a dialect of JSON Schema, which judge everything in bounds; to make them takes long."""
     extended: Callable[..., Any] = extend
-    return extended(dialect, {"uniqueItems": _unique_items})
+    return extended(dialect, {"uniqueItems": _unique_items, "properties": _properties})
+
+
+def _properties(validator: Any, properties: Any, instance: Any, _schema: Any) -> Iterator[ValidationError]:
+    """Judge `properties`; jsonschema makes a validator for each, also for one that needs only to be of its type."""
+    if validator.is_type(instance, "object"):
+        for name, schema in properties.items():
+            if name in instance and not _is_of_its_type(validator, instance[name], schema):
+                yield from validator.descend(instance[name], schema, path=name, schema_path=name)
+
+
+def _is_of_its_type(validator: Any, value: Any, schema: Any) -> bool:
+    """Whether a schema asks for nothing but a type, and this value has it."""
+    kind = schema.get("type") if isinstance(schema, dict) and schema.keys() <= _TYPE_ALONE else None
+    return isinstance(kind, str) and bool(validator.is_type(value, kind))
 
 
 def _unique_items(_validator: Any, is_wanted: Any, items: Any, _schema: Any) -> Iterator[ValidationError]:

@@ -5,10 +5,9 @@ import os
 import threading
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import anyio
-import anyio.from_thread
 import anyio.lowlevel
 
 T = TypeVar("T")
@@ -68,7 +67,7 @@ async def run_in_thread(function: Callable[[], T], finished: Callable[[], None] 
         finished: Called in the thread when the function has ended, whether or not anybody still waits for it.
     """
     outcome = _Finished[T]()
-    token = anyio.lowlevel.current_token()
+    call_soon = _call_soon()
     context = contextvars.copy_context()
 
     def run() -> None:
@@ -80,7 +79,7 @@ async def run_in_thread(function: Callable[[], T], finished: Callable[[], None] 
             if finished:
                 finished()
         try:
-            anyio.from_thread.run_sync(outcome.event.set, token=token)
+            call_soon(outcome.event.set)
         except RuntimeError:
             return  # the loop is gone, and with it whoever waited
 
@@ -93,3 +92,10 @@ async def run_in_thread(function: Callable[[], T], finished: Callable[[], None] 
     if outcome.error is not None:
         raise outcome.error
     return outcome.result[0]
+
+
+def _call_soon() -> Callable[[Callable[[], object]], object]:
+    """What has this event loop call something, from any thread, which does not wait for it as anyio's own way does."""
+    loop: Any = anyio.lowlevel.current_token().native_token
+    found: Callable[[Callable[[], object]], object] = getattr(loop, "call_soon_threadsafe", None) or loop.run_sync_soon
+    return found

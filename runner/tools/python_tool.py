@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import sys
 import threading
@@ -86,6 +87,11 @@ class CallableTool:
             return CallAnswer(_text(result))
         except UnfitArguments:
             raise
+        except asyncio.CancelledError:
+            if _is_being_cancelled():
+                raise
+            # Nobody has cancelled the call, but something that the function has waited for.
+            return CallAnswer("The tool was cancelled.", is_failed=True, may_pass=True)
         except ToolError as error:
             return CallAnswer(str(error), is_failed=True)
         except PydanticSerializationError as error:
@@ -166,6 +172,11 @@ def _hint(run: PythonRun) -> str:
 
 def _is_below(file: str | None, folder: Path) -> bool:
     return file is not None and Path(file).resolve().is_relative_to(folder.resolve())
+
+
+def _is_being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 def _text(result: Any) -> str:

@@ -116,8 +116,11 @@ class Toolbox:
         return found[0] if found else None
 
     def _found(self, name: str) -> tuple[OfferedTool, ServedSource] | None:
-        offered = ((tool, served) for served in self._served for tool in served.source.tools())
-        return next((each for each in offered if each[0].name == name), None)
+        for served in self._served:
+            for tool in served.source.tools():
+                if tool.name == name:
+                    return tool, served
+        return None
 
     async def call(
         self,
@@ -139,8 +142,7 @@ class Toolbox:
             denied: Asked before it runs, unless the tool is unknown.
             began: Called when the call's turn has come; the call runs when it has returned.
         """
-        began_s = anyio.current_time()
-        found = self._found(name)
+        found, began_s = self._found(name), anyio.current_time()
         if found is None or found[0].is_client:
             result = ToolResult(self._unknown(name), "unknown", attempts=0)
         else:

@@ -9,13 +9,14 @@ import pytest
 from runner import make_profile, open_session
 from runner.errors import ProfileError
 from runner.protocol.effects import TurnEnded
+from runner.session.host_traces import HostTraces
 from tests.helpers.endpoint_scripts import PATIENCE_S, asked, confirm
 from tests.helpers.log_capture import captured_log
 from tests.helpers.peer import Peer, profile_for, serving
 
 pytest.importorskip("opentelemetry.sdk.trace", reason="needs the extra `otel`")
 
-from opentelemetry import trace
+from opentelemetry import context, trace
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 
 pytestmark = pytest.mark.anyio
@@ -83,7 +84,7 @@ async def converse(tracer: trace.Tracer, *, traces: dict[str, Any] | None) -> st
             effects = session.effects()
 
             @session.tool
-            def look_up() -> str:
+            async def look_up() -> str:
                 """Look up an order."""
                 with tracer.start_as_current_span("query"):
                     return "found"
@@ -112,6 +113,17 @@ async def test_spans_stand_in_the_contexts_of_the_program(kept: Kept) -> None:
     assert {name: kept.parent(name) for name in kept.spans} == expected
     assert {each.context.trace_id for each in kept.spans.values()} == {kept.spans["call"].context.trace_id}
     assert "shipped" not in str([each.to_json() for each in kept.spans.values()])
+
+
+async def test_what_a_call_leaves_behind_is_over_with_it(kept: Kept) -> None:
+    """Such as a context that its function attaches and never detaches."""
+    del kept
+    traces = HostTraces(make_profile(endpoint={"kind": "local"}, traces={}), "", has_content=False)
+    before = context.get_current()
+    leave = traces.enter_call("c1")
+    context.attach(context.set_value("left", True))
+    leave()
+    assert context.get_current() == before
 
 
 async def test_only_a_profile_with_traces_makes_any(kept: Kept) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -108,14 +109,20 @@ async def test_every_call_is_answered_and_then_one_response_is_asked_for() -> No
 
 
 async def test_calls_run_beside_each_other_within_bounds_and_for_ever_never() -> None:
-    """Fifty calls of one response run as many at a time as the tool allows; a turn ends after its rounds."""
+    """Fifty calls of one response run as many at a time as the tool allows; a turn ends after its rounds.
+
+    Nothing that a call leaves in its context is there in the next round.
+    """
     running, most, ran = 0, 0, 0
+    left = ContextVar("left", default=0)
     async with locally(local(tools={"max_rounds": 3})) as (session, updates):
 
         @session.tool(concurrency=7)
         async def order(number: str) -> str:
             nonlocal running, most, ran
             running, ran = running + 1, ran + 1
+            assert left.get() == 0
+            left.set(ran)
             most = max(most, running)
             await anyio.lowlevel.checkpoint()
             running -= 1

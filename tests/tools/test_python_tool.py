@@ -45,6 +45,11 @@ def told():
 def broken():
     raise KeyError("postgres://user:password@host")
 
+async def cut_off():
+    task = asyncio.ensure_future(asyncio.sleep(9))
+    task.cancel()
+    await task
+
 def leave():
     sys.exit(3)
 
@@ -104,6 +109,7 @@ def function(folder: Path, name: str, **settings: Any) -> dict[str, Any]:
         ("raw", {}, "ok", "a\ufffd"),
         ("told", {}, "failed", "There is no such order."),
         ("broken", {}, "failed", "The tool failed with KeyError."),
+        ("cut_off", {}, "failed", "The tool was cancelled."),
         ("leave", {}, "failed", "The tool failed with SystemExit."),
         ("odd", {}, "failed", "The tool returned something that is no JSON."),
     ],
