@@ -148,7 +148,7 @@ def test_a_crowd_is_drained(repository: Path, base_url: str) -> None:
         assert process.stdout
         assert process.stdout.readline() == "ready\n"
         process.terminate()
-        said, _ = process.communicate(timeout=30)
+        said, _ = process.communicate(timeout=150)
 
     assert json.loads(said)["closed_percent"] == 100
 

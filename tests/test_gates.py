@@ -34,7 +34,7 @@ def _check(repository: Path, *command: str) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_types(repository: Path) -> None:
     """Types are strict over everything: the program, its tests, its benchmarks."""
     _check(repository, "mypy")

@@ -265,7 +265,7 @@ def test_every_kind_of_reference_is_hidden(run_both: Runs, tmp_path: Path, kind:
     reference = {
         "file": '{ file = "key" }',
         "credential": '{ credential = "key" }',
-        "command": '{ command = ["cat", "key"] }',
+        "command": '{ command = ["cat", "key"], timeout_s = 120 }',
     }[kind]
     auth = f'kind = "api-key"\napi_key = {reference}'
     with in_background(lambda: serving(_fatal)) as port:

@@ -159,9 +159,9 @@ def test_faults_of_the_command_line_happen(tmp_path: Path) -> None:
     codes = []
     for _ in range(2):
         with dial(port) as socket:
-            socket.recv(timeout=5)
+            socket.recv(timeout=PATIENCE_S)
             with pytest.raises(ConnectionClosed) as caught:
-                socket.recv(timeout=5)
+                socket.recv(timeout=PATIENCE_S)
             assert caught.value.rcvd
             codes.append(caught.value.rcvd.code)
     server.send_signal(signal.SIGTERM)

@@ -32,7 +32,7 @@ path = "said.jsonl"
 [run]
 until = "signal"
 """
-TIMEOUT_S = 55.0
+TIMEOUT_S = 150.0
 """When a process that should have ended is killed, which no exit code in these tests is."""
 
 

@@ -29,7 +29,7 @@ BEDS = Path(os.environ.get("TEST_BEDS", REPOSITORY.parent / "shared" / "tools"))
 """Where scripts that provide a systemd of their own may be."""
 WORST_EXPOSURE = 15
 """What `systemd-analyze security` may say at most, in tenths: 0 is no exposure at all, 100 all there is."""
-WAIT_S = 30.0
+WAIT_S = 150.0
 
 CUSTOM = """
 version = 1

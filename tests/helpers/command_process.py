@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.helpers.forked_process import ForkedProcess
 
-TIMEOUT_S = 55.0
+TIMEOUT_S = 150.0
 
 
 class Command:

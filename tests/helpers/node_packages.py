@@ -38,7 +38,7 @@ def _node(name: str) -> str:
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         pytest.skip(f"{name} needs Node.js and npm, and one of them is not installed")
-    version = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    version = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=60, check=True).stdout.strip()
     if int(version.removeprefix("v").partition(".")[0]) < OLDEST_NODE:
         pytest.skip(f"{name} needs Node.js {OLDEST_NODE} or later, and {version} is installed")
     return node

@@ -16,7 +16,7 @@ from tests.helpers.forked_process import ForkedProcess
 CTRL_C, CTRL_D, UP = "\x03", "\x04", "\x1b[A"
 PASTE = "\x1b[200~{}\x1b[201~"
 """What a terminal sends where text is pasted."""
-WITHIN_S = 30.0
+WITHIN_S = 150.0
 
 
 class ShownTerminal:

@@ -4,7 +4,7 @@ import re
 import socket
 import time
 
-WAIT_S = 50.0
+WAIT_S = 150.0
 
 
 class ServiceManager:

@@ -26,7 +26,7 @@ from websockets.streams import StreamReader
 from runner.connect.frames import not_utf8
 from runner.connect.websocket import WebSocket
 
-LIMIT_S = 60
+LIMIT_S = 150
 """Nothing here takes as long, on whatever machine."""
 PROMPT_S = 15
 """Much longer than what is bounded takes on a busy machine, and shorter than what ends it where no bound holds."""

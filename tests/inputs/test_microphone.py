@@ -54,7 +54,7 @@ def in_box(folder: Path, *command: str) -> str:
     for attempt in range(2):
         bed = [str(BED), "run", str(folder / str(attempt)), *started, *command]
         (folder / str(attempt)).mkdir(parents=True)
-        done = subprocess.run(bed, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=25)
+        done = subprocess.run(bed, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=150)
         if done.returncode != _NOT_UP:
             break
     else:

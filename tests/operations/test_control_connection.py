@@ -191,7 +191,7 @@ async def test_only_so_many_are_served_at_a_time(tmp_path: Path) -> None:
             told = await in_thread(everything, surplus)
         for each in clients:
             each.close()
-        with anyio.fail_after(30):
+        with anyio.fail_after(PATIENCE_S):
             while "protocol" not in (await in_thread(greeted, tmp_path)):  # noqa: ASYNC110  # only asking tells
                 await anyio.sleep(0.01)
 

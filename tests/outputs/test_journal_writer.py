@@ -24,7 +24,7 @@ from runner.outputs.journal_writer import JournalWriter
 from runner.settings.journal import JournalSettings
 
 pytestmark = pytest.mark.anyio
-WAIT_S = 20.0
+WAIT_S = 150.0
 
 
 def journal(path: Path, fail: Callable[[RunnerError], None], **settings: Any) -> JournalWriter:

@@ -35,7 +35,7 @@ def in_box(folder: Path, backend: str, *arguments: str, **settings: Any) -> dict
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
-        timeout=40,
+        timeout=150,
         check=False,
     )
     assert done.returncode == 0, done.stderr

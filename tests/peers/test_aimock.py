@@ -24,8 +24,8 @@ from tests.helpers.local_client import asked_by_voice, said, silence
 from tests.helpers.node_packages import installed
 
 HERE = Path(__file__).parent
-INSTALL_TIMEOUT_S = 50
-START_TIMEOUT_S = 15
+INSTALL_TIMEOUT_S = 150
+START_TIMEOUT_S = 150
 KEY = "sk-made-up-for-aimock"
 LONG = "one two three four five six seven eight nine ten"
 FIXTURES: list[dict[str, Any]] = [

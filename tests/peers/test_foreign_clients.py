@@ -27,8 +27,8 @@ pytestmark = pytest.mark.filterwarnings(
     r"ignore:connect\(\) must be used as a context manager"
 )  # openai-python's own, yet
 AGENTS = Path(__file__).parent / "agents"
-INSTALL_TIMEOUT_S = 60
-TURN_TIMEOUT_S = 60
+INSTALL_TIMEOUT_S = 150
+TURN_TIMEOUT_S = 150
 QUESTION = "What time is it?"
 CALLING = """
 [endpoint]

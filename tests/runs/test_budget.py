@@ -19,6 +19,7 @@ from runner.session.providers import Providers
 from runner.session.update import Update
 from runner.settings.limits import Limits, Prices
 from runner.settings.profile import Profile
+from tests.helpers.endpoint_scripts import PATIENCE_S
 from tests.helpers.log_capture import captured_log
 
 BUSY = EndpointBusy("too many requests")
@@ -69,7 +70,7 @@ class Spending:
 
     async def end(self) -> None:
         """Wait for the next limit that is spent."""
-        with anyio.fail_after(20):
+        with anyio.fail_after(PATIENCE_S):
             await self._ended.wait()
         self._ended = anyio.Event()
 
@@ -253,7 +254,7 @@ async def test_both_clocks_run_and_each_is_reported_once() -> None:
 async def test_a_budget_without_clocks_sleeps_until_it_is_cancelled() -> None:
     """And goes at once."""
     spending = Spending(max_turns=1)
-    with anyio.fail_after(5):
+    with anyio.fail_after(PATIENCE_S):
         async with spending.watching():
             spending.budget.take(update(COMPLETED))
 

@@ -7,6 +7,7 @@ import pytest
 
 from runner.errors import ProfileError
 from runner.runs.reload_requests import ReloadRequests
+from tests.helpers.endpoint_scripts import PATIENCE_S
 from tests.helpers.log_capture import captured_log
 
 pytestmark = pytest.mark.anyio
@@ -36,7 +37,7 @@ async def test_each_request_is_answered_unless_nobody_waits_for_it_when_its_turn
             answers[number] = str(error)
 
     requests = ReloadRequests(carry_out)
-    with anyio.fail_after(10), captured_log() as lines:
+    with anyio.fail_after(PATIENCE_S), captured_log() as lines:
         async with anyio.create_task_group() as asking:
             async with anyio.create_task_group() as process:
                 process.start_soon(requests.run)

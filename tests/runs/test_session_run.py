@@ -145,7 +145,7 @@ def test_a_signal_in_mid_answer_drains(tmp_path: Path, number: signal.Signals) -
 
 def test_an_answer_longer_than_the_grace_period_is_cancelled(tmp_path: Path) -> None:
     """What was said until then is kept, marked as incomplete, and the end is still a clean one."""
-    name = local(tmp_path, interval_ms=1000, more=TRANSCRIPT + "[run]\ngrace_s = 1\n")
+    name = local(tmp_path, interval_ms=1000, more=TRANSCRIPT + "[run]\ngrace_s = 4\n")
     command = Command("--profile", name, folder=tmp_path)
     command.write(QUESTION)
     begun = command.read(3)

@@ -5,6 +5,7 @@ import pytest
 
 from runner.connect.changes import Changes
 from runner.session.approvals import ApprovalAnswer, ApprovalRequest, Approvals
+from tests.helpers.endpoint_scripts import PATIENCE_S
 
 pytestmark = pytest.mark.anyio
 
@@ -17,7 +18,7 @@ async def test_calls_that_share_an_id_are_asked_about_one_after_the_other() -> N
     async def decide(name: str) -> None:
         answers[name] = await approvals.decide(ApprovalRequest("call", name, "{}"), "always")
 
-    with anyio.fail_after(10):
+    with anyio.fail_after(PATIENCE_S):
         async with anyio.create_task_group() as tasks:
             for name in ("first", "second"):
                 tasks.start_soon(decide, name)

@@ -15,6 +15,7 @@ from runner.session.link import Link
 from runner.session.providers import Providers
 from runner.settings.profile import Profile
 from runner.task_groups import body_task_group
+from tests.helpers.endpoint_scripts import PATIENCE_S
 from tests.helpers.peer import profile_for
 
 pytestmark = pytest.mark.anyio
@@ -67,7 +68,7 @@ async def test_a_released_connection_is_closed() -> None:
     async with dialing(local()) as (dialer, _):
         link = await dialer.open(lambda _link: over.set())
         link.release()
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE_S):
             await over.wait()
 
         assert link.pump.is_over

@@ -15,6 +15,7 @@ from runner import logs
 from runner.errors import AccessRefused, EndpointBusy, EndpointUnreachable, ProtocolError, RunnerError, SessionRefused
 from runner.session.opening import open_session
 from runner.session.pump import MAX_MALFORMED_MESSAGES
+from tests.helpers.endpoint_scripts import PATIENCE_S
 from tests.helpers.log_capture import log_restored
 from tests.helpers.peer import Peer, profile_for, serving
 
@@ -141,7 +142,7 @@ async def test_what_cannot_be_read_is_logged_once(log: io.StringIO) -> None:
         await peer.to_the_end()
 
     async with serving(script) as (port, _), open_session(profile_for(port)) as session:
-        with anyio.fail_after(20):
+        with anyio.fail_after(PATIENCE_S):
             await session.say("Hello")
             await session.wait_answered()
             assert isinstance(session.first_unanswered, ProtocolError)

@@ -9,6 +9,7 @@ import pytest
 
 from runner.tools import daemon_thread
 from runner.tools.daemon_thread import run_in_thread
+from tests.helpers.endpoint_scripts import PATIENCE_S
 
 pytestmark = pytest.mark.anyio
 
@@ -28,7 +29,7 @@ async def idle() -> daemon_thread._DaemonThread:
 
 async def test_calls_after_each_other_share_a_thread_and_others_do_not() -> None:
     """What one of them raises is its caller's, and changes nothing for the next."""
-    meeting = threading.Barrier(2, timeout=10)
+    meeting = threading.Barrier(2, timeout=PATIENCE_S)
 
     def meet() -> int:
         meeting.wait()
@@ -38,7 +39,7 @@ async def test_calls_after_each_other_share_a_thread_and_others_do_not() -> None
         together.append(await run_in_thread(meet))
 
     together: list[int] = []
-    with anyio.fail_after(10):
+    with anyio.fail_after(PATIENCE_S):
         first = await run_in_thread(threading.get_ident)
         await idle()
         with pytest.raises(ZeroDivisionError):
@@ -56,7 +57,7 @@ async def test_calls_after_each_other_share_a_thread_and_others_do_not() -> None
 async def test_a_thread_without_calls_ends_unless_one_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that was taken at the last moment still runs what it was taken for; a child process takes none of them."""
     monkeypatch.setattr(daemon_thread, "_IDLE_S", 0.05)
-    with anyio.fail_after(10):
+    with anyio.fail_after(PATIENCE_S):
         await run_in_thread(bool)
         taken = await idle()
         daemon_thread._DaemonThread.idle.remove(taken)

@@ -53,7 +53,7 @@ server.run("stdio")
 def plain(*arguments: str, **settings: Any) -> dict[str, Any]:
     """A server of the older protocol."""
     run = {"kind": "stdio", "argv": [sys.executable, str(PLAIN), *arguments], **settings.pop("run", {})}
-    return {"name": "plain", "run": run, **settings}
+    return {"name": "plain", "run": run, "connect_timeout_s": LIMIT_S, **settings}
 
 
 @asynccontextmanager
@@ -123,9 +123,10 @@ async def test_a_server_that_dies_comes_back_and_its_tools_stay(monkeypatch: pyt
     assert ("mcp_server_stderr", None) in events
 
 
+@pytest.mark.long
 async def test_a_call_that_is_never_answered_ends_alone() -> None:
     """The model is told in time, and the server goes on with others; what it refuses is told in its words."""
-    async with opened(plain(timeout_s=5, concurrency=100)) as toolbox:
+    async with opened(plain(timeout_s=20, concurrency=100)) as toolbox:
         never = await called(toolbox, "never")
         after = await called(toolbox, "echo", text="still here")
         many: list[str] = []
@@ -142,7 +143,7 @@ async def test_a_call_that_is_never_answered_ends_alone() -> None:
             while toolbox.find("new") is None:  # noqa: ASYNC110  # a process of others has no event
                 await anyio.sleep(0.01)
 
-    assert never == ("timed-out", "The tool gave no result within 5 s and was stopped.")
+    assert never == ("timed-out", "The tool gave no result within 20 s and was stopped.")
     assert after == ("ok", "still here")
     assert sorted(map(int, many)) == list(range(100))
     assert refused == ("failed", "The tool failed: not today")

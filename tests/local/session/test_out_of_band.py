@@ -9,6 +9,7 @@ from runner.protocol.effects import TurnEnded
 from runner.session.opening import open_session
 from runner.session.update import Update
 from runner.settings.profile import Profile
+from tests.helpers.endpoint_scripts import PATIENCE_S
 
 PROFILE: dict[str, Any] = {
     "version": 1,
@@ -27,7 +28,7 @@ async def test_an_aside_runs_beside_a_turn(aside_first: bool) -> None:
     aside = {"conversation": "none", "input": [{"type": "message", "role": "user", "content": content}]}
 
     async with open_session(Profile.model_validate(PROFILE), readers=[updates.append]) as session:
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE_S):
             if aside_first:
                 await session.respond(**aside)
             await session.say("Hello")

@@ -13,6 +13,7 @@ from runner.session.opening import open_session
 from runner.session.session import Session
 from runner.session.update import Update
 from runner.settings.profile import Profile
+from tests.helpers.endpoint_scripts import PATIENCE_S
 from tests.helpers.local_client import said, silence
 
 E = TypeVar("E")
@@ -59,7 +60,7 @@ class Witness:
 
     async def until(self, is_so: Callable[[], bool]) -> None:
         """Wait for something that an update brings about."""
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE_S):
             while not is_so():
                 self._came = anyio.Event()
                 await self._came.wait()

@@ -11,7 +11,18 @@ from runner.audio.format import PCM
 from runner.local.session.translating_session import TranslatingSession
 from runner.local.speech.engines import engines_for
 from runner.local.speech.tones import ToneTranscriber
-from tests.helpers.local_client import AnyWire, dial, in_thread, listening, said, settings, silence, told, translated
+from tests.helpers.local_client import (
+    PATIENCE_S,
+    AnyWire,
+    dial,
+    in_thread,
+    listening,
+    said,
+    settings,
+    silence,
+    told,
+    translated,
+)
 
 pytestmark = pytest.mark.anyio
 APPEND = "session.input_audio_buffer.append"
@@ -130,9 +141,9 @@ async def test_it_has_an_address_of_its_own_and_closes_itself() -> None:
                     told(socket, APPEND, audio=base64.b64encode(each).decode())
                 told(socket, "session.close")
                 while not events or events[-1]["type"] != "session.closed":
-                    events.append(translated(json.loads(socket.recv(timeout=5))))
+                    events.append(translated(json.loads(socket.recv(timeout=PATIENCE_S))))
                 with pytest.raises(ConnectionClosed) as caught:
-                    socket.recv(timeout=5)
+                    socket.recv(timeout=PATIENCE_S)
             assert caught.value.rcvd
             return events, caught.value.rcvd.code
 
