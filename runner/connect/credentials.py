@@ -11,10 +11,8 @@ import anyio
 import anyio.to_thread
 
 from runner import redaction
-from runner.connect import secrets
 from runner.connect.network import hide_proxy_passwords
 from runner.errors import AccessRefused, EndpointUnreachable, ProfileError, reason_of
-from runner.installation import install_command
 from runner.settings.auth import ApiKeyAuth, EntraAuth, NoAuth
 from runner.settings.endpoint import AzureEndpoint, Endpoint, LocalEndpoint
 
@@ -22,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runner.settings.profile import Profile
+    from runner.settings.secret import SecretRef
 
 
 async def credential_headers(profile: Profile, *, is_fresh: bool = False) -> dict[str, str]:
@@ -43,9 +42,15 @@ async def credential_headers(profile: Profile, *, is_fresh: bool = False) -> dic
         case EntraAuth() as auth:
             return {"Authorization": f"Bearer {await _token(auth, profile.endpoint, is_fresh=is_fresh)}"}
         case ApiKeyAuth(api_key=reference):
-            key = await secrets.resolve(reference)
+            key = await _resolved(reference)
             name = credential_header(profile)
             return {name: key if name == "api-key" else f"Bearer {key}"}
+
+
+async def _resolved(reference: SecretRef) -> str:
+    from runner.connect.secrets import resolve
+
+    return await resolve(reference)
 
 
 def credential_header(profile: Profile) -> str:
@@ -69,9 +74,11 @@ async def _token(auth: EntraAuth, endpoint: Endpoint, *, is_fresh: bool) -> str:
             ServiceResponseError,
         )
     except ImportError:
+        from runner.installation import install_command
+
         msg = '`auth.kind` is "entra", but azure-identity is not installed'
         raise ProfileError(msg, hint=install_command("azure")) from None
-    secret = await secrets.resolve(auth.client_secret) if auth.client_secret else None
+    secret = await _resolved(auth.client_secret) if auth.client_secret else None
     auth = auth.model_copy(update={"client_secret": None})
     network = (None, None) if isinstance(endpoint, LocalEndpoint) else (endpoint.ca_file, endpoint.proxy)
     hide_proxy_passwords(network[1])

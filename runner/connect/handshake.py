@@ -29,8 +29,6 @@ from runner.connect.network import (
     place,
     proxy_of,
 )
-from runner.connect.refused_handshake import BODY_LIMIT_BYTES, explanation, retry_after_s
-from runner.connect.tls import tls_context
 from runner.connect.websocket import WebSocket
 from runner.errors import EndpointBusy, EndpointUnreachable, ProtocolError, RunnerError, SessionRefused
 from runner.protocol.severity import error_for_status
@@ -105,7 +103,11 @@ async def open_websocket(
     network = network or Network.model_construct()
     url = checked_url(address, network, is_inside=backend is not None)
     proxy = None if backend else proxy_of(url, network.proxy)
-    trust = tls_context(network.ca_file, network.client_certificate) if url.scheme == "https" else None
+    trust = None
+    if url.scheme == "https":
+        from runner.connect.tls import tls_context
+
+        trust = tls_context(network.ca_file, network.client_certificate)
     with redaction.hidden(address.secrets()), anyio.move_on_after(network.connect_timeout_s) as limit:
         async with (
             TcpBackend() if backend is None else contextlib.nullcontext(backend) as wires,
@@ -257,6 +259,8 @@ async def _check(response: httpx.Response) -> None:
 
 
 async def _refusal(response: httpx.Response, where: str) -> RunnerError:
+    from runner.connect.refused_handshake import explanation, retry_after_s
+
     status = response.status_code
     if response.is_success:
         msg = f"{where} answered the WebSocket handshake with HTTP {status}"
@@ -277,6 +281,8 @@ async def _refusal(response: httpx.Response, where: str) -> RunnerError:
 
 async def _body(response: httpx.Response) -> bytes:
     """The body of a refusal, as far as it comes before anybody's patience ends."""
+    from runner.connect.refused_handshake import BODY_LIMIT_BYTES
+
     body = bytearray()
     # Half of what is left of the handshake's time, so that the status is known before that is over.
     left_s = (anyio.current_effective_deadline() - anyio.current_time()) / 2

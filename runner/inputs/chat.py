@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from typing import TYPE_CHECKING
 
 import anyio
@@ -25,11 +24,6 @@ if TYPE_CHECKING:
 
 _STOPPING_S = 1.0
 """How long an answer that the user stops may take to end before Ctrl-C ends the run, in seconds."""
-
-
-def at_terminal() -> bool:
-    """Whether both standard input and standard output are a terminal."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 class Chat(SessionInput):

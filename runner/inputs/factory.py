@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from runner.settings.input import FileInput, MicrophoneInput, NoInput, QuestionInput, StdinInput
@@ -11,6 +12,11 @@ if TYPE_CHECKING:
     from runner.inputs.session_input import SessionInput
     from runner.settings.profile import Profile
     from runner.terminal.screen import Screen
+
+
+def at_terminal() -> bool:
+    """Whether both standard input and standard output are a terminal."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def make_input(
@@ -44,15 +50,18 @@ def make_input(
 
             return MessageInput(question)
         case StdinInput() as settings:
-            from runner.inputs.chat import Chat, at_terminal
-            from runner.inputs.line_input import LineInput
-            from runner.inputs.plain_chat import PlainChat
-
             if settings.format == "text" and screen is not None:
+                from runner.inputs.chat import Chat
+
                 return Chat(screen, save_as=save_as)
             lines = stdin.listen(max_line_bytes=settings.max_line_bytes)
-            is_chat = settings.format == "text" and is_alone and at_terminal()
-            return PlainChat(lines) if is_chat else LineInput(settings, lines)
+            if settings.format == "text" and is_alone and at_terminal():
+                from runner.inputs.plain_chat import PlainChat
+
+                return PlainChat(lines)
+            from runner.inputs.line_input import LineInput
+
+            return LineInput(settings, lines)
         case FileInput() as settings:
             from runner.inputs.recording import RecordedInput
 

@@ -16,7 +16,6 @@ import anyio.to_thread
 from runner.outputs.outputs import Outputs
 from runner.outputs.sink import Sink, file_sink, stdout_sink, words_sink
 from runner.outputs.text import EventLines
-from runner.outputs.transcript import Transcript
 from runner.protocol.session_format import format_of
 from runner.settings.output import AudioOutput, EventsOutput, SpeakerOutput, StdoutOutput, TranscriptOutput
 
@@ -87,7 +86,7 @@ class _Given(NamedTuple):
 
 
 def _opened(settings: OutputSettings, given: _Given) -> Output:
-    """Open one output; what only sound needs is imported where there is some."""
+    """Open one output, and import what only it needs."""
     match settings:
         case StdoutOutput(plays_answers=True):
             from runner.outputs.pcm_output import PcmOutput
@@ -98,6 +97,8 @@ def _opened(settings: OutputSettings, given: _Given) -> Output:
         case EventsOutput(path=path, max_queue_bytes=most):
             return file_sink(given.path(path), EventLines(), max_queue_bytes=most, fail=given.fail)
         case TranscriptOutput(path=path, max_queue_bytes=most):
+            from runner.outputs.transcript import Transcript
+
             lines = Transcript(markdown=settings.format == "markdown", is_played=given.is_played)
             return file_sink(given.path(path), lines, max_queue_bytes=most, fail=given.fail, notes_playback=True)
         case AudioOutput(path=path):

@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from runner.profile.builtin_profiles import is_builtin
 from runner.profile.keys import Key
-from runner.profile.positions import Positions
 from runner.profile.problems import Place
+
+if TYPE_CHECKING:
+    from runner.profile.positions import Positions
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,10 @@ class Layer:
         return shown(self.path) if self.path else self.kind
 
     @cached_property
-    def positions(self) -> Positions:
+    def positions(self) -> "Positions":
         """Where everything stands; read on demand, because a profile without problems needs no places."""
+        from runner.profile.positions import Positions
+
         return Positions(self.text)
 
     def place(self, key: Key, part: Literal["key", "value", "table"] = "value") -> Place:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.runs.budget import Budget
-from runner.runs.first_answer import FirstAnswer
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -14,6 +11,8 @@ if TYPE_CHECKING:
 
     from runner.errors import RunnerError
     from runner.outputs.playback import Playback
+    from runner.runs.budget import Budget
+    from runner.runs.first_answer import FirstAnswer
     from runner.session.session import Session
     from runner.session.update import Update
     from runner.settings.limits import Limits
@@ -38,7 +37,11 @@ class EarlyEnd:
     ) -> None:
         self._stop = stop
         self._budget: Budget | None = None
-        self._first = FirstAnswer(answered) if settings.until == "response-done" else None
+        self._first: FirstAnswer | None = None
+        if settings.until == "response-done":
+            from runner.runs.first_answer import FirstAnswer
+
+            self._first = FirstAnswer(answered)
 
     @property
     def is_answered(self) -> bool:
@@ -71,6 +74,8 @@ class EarlyEnd:
         if self._budget is not None:
             self._budget.renew(limits)
         elif limits.has_budget:
+            from runner.runs.budget import Budget
+
             self._budget = Budget(limits, session.carriage, spent=self._stop, since_s=since_s)
             tasks.start_soon(self._budget.watch)
 

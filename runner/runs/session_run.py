@@ -19,7 +19,6 @@ from runner.protocol.session_update import session_update
 from runner.runs.drain import drain
 from runner.runs.early_end import EarlyEnd
 from runner.runs.life_cycle import LifeCycle, Phase, Report
-from runner.runs.live_line import LiveLine
 from runner.runs.losses import judged, losses
 from runner.runs.outcome import Outcome
 from runner.runs.run_facts import facts_of, reporter_of
@@ -211,6 +210,8 @@ class SessionRun:
             async with anyio.create_task_group() as work:
                 self._early_end.watch(work, session, self.profile.run.limits, self.outputs.playback)
                 if self._shared.face:
+                    from runner.runs.live_line import LiveLine
+
                     line = LiveLine(self._shared.face.screen, session, self.input, self.outputs.playback)
                     work.start_soon(line.run)
                 await self._feed(session)

@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 import pytest
 
-from runner.inputs import chat
+from runner.inputs import factory
 from runner.inputs.broadcast import Broadcast
 from runner.inputs.factory import make_input
 from runner.inputs.line_input import LineInput
@@ -58,7 +58,7 @@ def test_text_at_a_terminal_is_a_chat_for_one_run_alone(
     monkeypatch: pytest.MonkeyPatch, form: str, is_alone: bool, kind: type[SessionInput]
 ) -> None:
     """Several runs share what is typed, line by line."""
-    monkeypatch.setattr(chat, "at_terminal", lambda: True)
+    monkeypatch.setattr(factory, "at_terminal", lambda: True)
 
     assert type(made(profile_with({"kind": "stdin", "format": form}), is_alone=is_alone)) is kind
 
