@@ -1,13 +1,11 @@
 """The formats of audio on the wire: how bytes, samples and milliseconds belong together."""
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 Encoding = Literal["audio/pcm", "audio/pcmu", "audio/pcma"]
 
 
-@dataclass(frozen=True, slots=True)
-class AudioFormat:
+class AudioFormat(NamedTuple):
     """One format; always a single channel."""
 
     encoding: Encoding

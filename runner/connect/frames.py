@@ -2,7 +2,7 @@
 
 import codecs
 import os
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from runner.connect.masks import masked
 from runner.errors import BrokenWire
@@ -24,30 +24,26 @@ class BrokenFrames(BrokenWire):
         self.close_code = close_code
 
 
-@dataclass(frozen=True, slots=True)
-class Ping:
+class Ping(NamedTuple):
     """The peer asks for a pong with the same payload."""
 
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Pong:
+class Pong(NamedTuple):
     """The peer answers a ping, or just shows that it lives."""
 
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Close:
+class Close(NamedTuple):
     """The peer ends the connection; 1005 stands for a close frame without a code."""
 
     code: int
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Binary:
+class Binary(NamedTuple):
     """A whole binary message."""
 
     payload: bytes

@@ -2,11 +2,10 @@
 
 import typing
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, HttpUrl, Tag
 from pydantic.fields import FieldInfo
@@ -20,8 +19,7 @@ from runner.settings.profile import Profile
 _TEXT = (str, Path, HttpUrl)
 
 
-@dataclass(frozen=True)
-class Slot:
+class Slot(NamedTuple):
     """What may stand in one place of a profile: one or more alternatives, each with its discriminator's tag."""
 
     offered: tuple[tuple[str, Any], ...]

@@ -1,13 +1,12 @@
 """The ends of runs, and the exit code that follows from them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from runner.errors import RunnerError
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """How a run ended."""
 
     profile: str

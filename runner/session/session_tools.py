@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import anyio
 import anyio.abc
@@ -273,8 +272,7 @@ class SessionTools:
         return self._toolbox.find(name) is not None or name not in named_by_hand(self._profile)
 
 
-@dataclass(frozen=True, slots=True)
-class ToolRenewal:
+class ToolRenewal(NamedTuple):
     """The tools of another profile, open beside those that a session offers."""
 
     declared: DeclaredSources

@@ -1,8 +1,7 @@
 """Which session a client asks for, by the address and the headers of its WebSocket."""
 
 import re
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 from urllib.parse import parse_qsl
 
 from runner.local.server.asgi import Scope
@@ -14,8 +13,7 @@ _DEFAULT_MODEL: Final = "gpt-realtime-2.1"
 _FORK: Final = re.compile(r"/live/sessions/(?P<id>[^/]+)/fork$")
 
 
-@dataclass(frozen=True)
-class RequestedSession:
+class RequestedSession(NamedTuple):
     """The session that a client asks for.
 
     Args:

@@ -1,8 +1,7 @@
 """The slow work of a session: somebody else does it, and the session takes its outcome over."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from runner.local.session.server_event import ServerEvent
 from runner.local.speech.language_model import ModelRequest
@@ -14,8 +13,7 @@ Settle = Callable[[], list[ServerEvent]]
 Engine = Literal["detector", "transcriber", "voice"]
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(NamedTuple):
     """Slow work of one engine.
 
     Args:
@@ -27,8 +25,7 @@ class Job:
     work: Callable[[], Settle]
 
 
-@dataclass(frozen=True)
-class ModelJob:
+class ModelJob(NamedTuple):
     """An answer that the language model writes, part by part; a task waits for it.
 
     Args:

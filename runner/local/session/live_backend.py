@@ -1,7 +1,7 @@
 """The Responses model behind a Live session: it does what the Live model delegates, with the client's functions."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from runner.api.live_events import BackendMessage, BackendOutput
@@ -119,7 +119,7 @@ class LiveBackend:
         for call_id, call in task.calls.items():
             self._conversation.note_call(call_id, call.name, call.arguments, task.outputs[call_id])
         outputs = (*task.served, *(task.outputs[call_id] for call_id in task.calls))
-        return _Task(task.delegation_id, replace(task.prompt, outputs=outputs))
+        return _Task(task.delegation_id, task.prompt._replace(outputs=outputs))
 
     def _respond(self, task: _Task) -> list[ServerEvent]:
         response = BackendResponse(self._settings(), task.delegation_id)
@@ -157,7 +157,7 @@ class LiveBackend:
             self._tasks = [*self._tasks[1 - _MAX_TASKS :], task]
         elif served:
             # Servers answer at once, and the response goes on; what it says now is the end of it.
-            text = self._replies.answer(replace(task.prompt, outputs=task.served)).text
+            text = self._replies.answer(task.prompt._replace(outputs=task.served)).text
             events += response.write(text)
             self._say(text)
         return [*events, *response.end(len(task.prompt.text) + sum(map(len, task.prompt.outputs)))]

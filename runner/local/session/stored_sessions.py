@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from runner.local.session.live_config import LiveConfig
@@ -11,8 +10,7 @@ if TYPE_CHECKING:
 _MOST: Final = 256
 
 
-@dataclass(frozen=True)
-class StoredSession:
+class StoredSession(NamedTuple):
     """A session that is over.
 
     Args:

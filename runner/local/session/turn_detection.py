@@ -1,7 +1,6 @@
 """Turn detection: from frames of audio to the beginnings and ends of turns."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from runner.local.session.identifiers import new_id
@@ -14,8 +13,7 @@ _SEMANTIC_SILENCE_MS: Final = {"high": 500, "auto": 800, "medium": 800, "low": 1
 """The endpoint does not judge whether a sentence is complete: less eagerness is a longer silence."""
 
 
-@dataclass(frozen=True)
-class TurnSettings:
+class TurnSettings(NamedTuple):
     """The settings of turn detection.
 
     Args:

@@ -62,8 +62,7 @@ class Offer:
 _NO_OFFER: Final = Offer()
 
 
-@dataclass(frozen=True)
-class PromptSummary:
+class PromptSummary(NamedTuple):
     """What a response answers to, as far as the rules read it.
 
     Args:
