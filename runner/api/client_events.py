@@ -9,20 +9,22 @@ from pydantic import Field
 
 from runner.api.api_object import ApiObject, Clearable
 from runner.api.on_demand import on_demand
-from runner.api.session_config import AnySession, MaxOutputTokens, Modalities, Prompt, Reasoning, TranslationSession
+from runner.api.session_config import AnySession, MaxOutputTokens, Modalities, TranslationSession
 from runner.api.session_types import MAX_APPEND_BYTES
 
 if TYPE_CHECKING:
     from runner.api.audio_config import ResponseAudio
     from runner.api.items import ConversationItem, InputItem
+    from runner.api.session_options import Prompt, Reasoning
     from runner.api.tools import Tool, ToolChoice
 else:
     ResponseAudio = on_demand("runner.api.audio_config.ResponseAudio")
-    ConversationItem, InputItem = (
-        on_demand("runner.api.items.ConversationItem"),
-        on_demand("runner.api.items.InputItem"),
-    )
-    Tool, ToolChoice = on_demand("runner.api.tools.Tool"), on_demand("runner.api.tools.ToolChoice")
+    ConversationItem = on_demand("runner.api.items.ConversationItem")
+    InputItem = on_demand("runner.api.items.InputItem")
+    Prompt = on_demand("runner.api.session_options.Prompt")
+    Reasoning = on_demand("runner.api.session_options.Reasoning")
+    Tool = on_demand("runner.api.tools.Tool")
+    ToolChoice = on_demand("runner.api.tools.ToolChoice")
 
 MAX_EVENT_ID_CHARACTERS: Final = 512
 

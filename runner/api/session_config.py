@@ -9,12 +9,18 @@ from runner.api.on_demand import on_demand
 
 if TYPE_CHECKING:
     from runner.api.audio_config import SessionAudio, TranscriptionAudio, TranslationAudio
+    from runner.api.session_options import Prompt, Reasoning, Tracing, Truncation
     from runner.api.tools import Tool, ToolChoice
 else:
     SessionAudio = on_demand("runner.api.audio_config.SessionAudio")
     TranscriptionAudio = on_demand("runner.api.audio_config.TranscriptionAudio")
     TranslationAudio = on_demand("runner.api.audio_config.TranslationAudio")
-    Tool, ToolChoice = on_demand("runner.api.tools.Tool"), on_demand("runner.api.tools.ToolChoice")
+    Prompt = on_demand("runner.api.session_options.Prompt")
+    Reasoning = on_demand("runner.api.session_options.Reasoning")
+    Tracing = on_demand("runner.api.session_options.Tracing")
+    Truncation = on_demand("runner.api.session_options.Truncation")
+    Tool = on_demand("runner.api.tools.Tool")
+    ToolChoice = on_demand("runner.api.tools.ToolChoice")
 
 RealtimeModel = Annotated[str, Field(min_length=1)]
 """Known: gpt-realtime-2.1, gpt-realtime-2.1-mini, gpt-realtime-2, gpt-realtime-1.5, gpt-audio-1.5, gpt-audio-mini, and
@@ -32,69 +38,6 @@ MaxOutputTokens = Annotated[
     Annotated[int, Field(ge=1, le=4096), Tag("count")] | Annotated[Literal["inf"], Tag("word")],
     Discriminator(_token_tag),
 ]
-
-
-class TracingConfiguration(ApiObject):
-    """A trace with names of its own."""
-
-    workflow_name: str | None = None
-    """The workflow's name in the dashboard."""
-    group_id: str | None = None
-    """Joins several traces."""
-    metadata: dict[str, Any] | None = None
-    """Anything to filter by."""
-
-
-def _word_or_object(value: Any) -> str:
-    return "word" if isinstance(value, str) else "object"
-
-
-Tracing = Annotated[
-    Annotated[Literal["auto"], Tag("word")] | Annotated[TracingConfiguration, Tag("object")],
-    Discriminator(_word_or_object),
-]
-
-
-class TokenLimits(ApiObject):
-    """Limits within which truncation keeps the conversation."""
-
-    post_instructions: Annotated[int, Field(ge=0)] | None = None
-    """The most tokens after the instructions, tools included."""
-
-
-class RetentionTruncation(ApiObject):
-    """Cut more than needed, so that the next turns find their cache again."""
-
-    type: Literal["retention_ratio"] = "retention_ratio"
-    """The kind of truncation."""
-    retention_ratio: Annotated[float, Field(ge=0, le=1)]
-    """The share of the conversation that is kept when it grows too long, 0 to 1."""
-    token_limits: TokenLimits | None = None
-    """Limits below the model's own."""
-
-
-Truncation = Annotated[
-    Annotated[Literal["auto", "disabled"], Tag("word")] | Annotated[RetentionTruncation, Tag("object")],
-    Discriminator(_word_or_object),
-]
-
-
-class Reasoning(ApiObject):
-    """How reasoning models think."""
-
-    effort: Literal["minimal", "low", "medium", "high", "xhigh"] | None = None
-    """How much they think before they speak."""
-
-
-class Prompt(ApiObject):
-    """A stored prompt template and its values."""
-
-    id: Annotated[str, Field(min_length=1)]
-    """The template."""
-    version: str | None = None
-    """Its version."""
-    variables: dict[str, str | dict[str, Any]] | None = None
-    """A text, or an `input_text`, `input_image` or `input_file` object, for each variable."""
 
 
 class RealtimeSession(ApiObject):

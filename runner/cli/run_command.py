@@ -28,7 +28,6 @@ from runner.runs.notify import watchdog_s
 from runner.runs.outcome import Outcome, exit_code
 from runner.settings.input import StdinInput, is_text
 from runner.settings.profile import Profile
-from runner.settings.tool import PythonRun
 from runner.tools.printed_lines import printing_to_log
 
 _REPORTED_FAILURES = 5
@@ -183,7 +182,7 @@ def _run(profiles: Sequence[LoadedProfile], form: logs.Format, face: Face | None
 
 def _tools_print(profiles: Sequence[LoadedProfile], face: Face | None) -> AbstractContextManager[None]:
     """Where what functions print goes: standard output is the sessions', who write to its descriptor."""
-    calls_functions = any(isinstance(tool.run, PythonRun) for each in profiles for tool in each.profile.tools)
+    calls_functions = any(tool.run.kind == "python" for each in profiles for tool in each.profile.tools)
     return printing_to_log() if calls_functions or face is None else nullcontext()
 
 

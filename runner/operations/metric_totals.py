@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from runner.operations.observed import ObservedFleet, ObservedRun
     from runner.session.session import Session
-    from runner.settings.limits import Prices
+    from runner.settings.prices import Prices
     from runner.settings.profile import Profile
 
 LABELS: Final = ("profile", "model")

@@ -6,10 +6,8 @@ from typing import Any, Final
 from runner.profile.keys import Key, at
 from runner.profile.tables import Finding, Tables
 from runner.profile.tool_keys import tools_of
-from runner.settings.tool import CallSettings
 
 _OF_HOSTED: Final = frozenset({"approval"})
-_OURS: Final = (frozenset(CallSettings.model_fields) | {"connect_timeout_s", "shared"}) - _OF_HOSTED
 
 
 def mcp_server_unnamed(tables: Tables) -> Iterator[Finding]:
@@ -38,7 +36,10 @@ def mcp_server_limits(tables: Tables) -> Iterator[Finding]:
     """Limits of calls that the endpoint makes, which it does not know."""
     for key, server in _servers(tables):
         if at(server, ("run", "kind")) == "hosted":
-            for name in _OURS & server.keys():
+            from runner.settings.tool import CallSettings
+
+            ours = {*CallSettings.model_fields, "connect_timeout_s", "shared"} - _OF_HOSTED
+            for name in ours & server.keys():
                 yield (*key, name), "means nothing where the endpoint calls the server", "remove it", "key"
 
 

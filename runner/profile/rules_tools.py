@@ -12,7 +12,7 @@ from runner.settings.headers import request_header_problem
 from runner.settings.hosts import is_loopback
 from runner.settings.input import StdinInput, answers_calls
 from runner.settings.profile import is_live
-from runner.settings.tool import END_SESSION
+from runner.settings.tool_use import END_SESSION
 
 _TYPES = ["array", "boolean", "integer", "null", "number", "object", "string"]
 

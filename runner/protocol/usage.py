@@ -1,10 +1,13 @@
 """What a session has used, added up from every `response.done` and every finished transcription."""
 
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 from runner.protocol.json_fields import JsonObject
 from runner.protocol.side_fields import SideFields
-from runner.settings.limits import Prices
+
+if TYPE_CHECKING:
+    from runner.settings.prices import Prices
 
 
 @dataclass(slots=True)
@@ -80,7 +83,7 @@ class Usage:
         """What was used since then."""
         return Usage(**{name: getattr(self, name) - getattr(earlier, name) for name in _AMOUNTS})
 
-    def cost(self, prices: Prices) -> float:
+    def cost(self, prices: "Prices") -> float:
         """What all of it costs, in the currency of the prices."""
         tokens = (
             max(0, self.input_text_tokens - self.cached_text_tokens) * prices.input_text

@@ -7,8 +7,8 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Discriminator, Field, JsonValue, Tag, model_validator
 
 from runner.api.strict import Section
-from runner.settings.endpoint import ScriptedReply
 from runner.settings.faults import Fault
+from runner.settings.script import ScriptedReply
 
 Word = Annotated[str, Field(min_length=1)]
 Absence = Literal["answer", "call", "interruption", "error"]

@@ -10,11 +10,10 @@ import anyio
 
 from runner import logs
 from runner.errors import IllegalEvent
-from runner.settings.tool import ApprovalCommand
 
 if TYPE_CHECKING:
     from runner.connect.changes import Changes
-    from runner.settings.tool import CallApproval
+    from runner.settings.tool import ApprovalCommand, CallApproval
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ class Approvals:
         logs.logger().info("approval_asked", tool=request.name, call_id=request.id)
         answer = ApprovalAnswer(False, f"Nobody has approved of the call within {self.timeout_s:g} s.")
         with anyio.move_on_after(self.timeout_s):
-            if isinstance(how, ApprovalCommand):
+            if not isinstance(how, str):
                 answer = await _decided_by(how, request)
             else:
                 answer = await self._answered(request)

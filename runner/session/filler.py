@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from runner.protocol.rounds import Round
     from runner.session.carriage import Carriage
     from runner.session.outbox import Outbox
-    from runner.settings.tool import CallSettings, ToolUse
+    from runner.settings.tool import CallSettings
+    from runner.settings.tool_use import ToolUse
 
 _LOOK_S = 0.1
 """How often it is looked whether something is still being heard, in seconds: time alone changes that."""

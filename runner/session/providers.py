@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from runner.errors import RunnerError
     from runner.profile.session_source import Fallback
     from runner.session.link import Link
-    from runner.settings.limits import Prices
+    from runner.settings.prices import Prices
     from runner.settings.profile import Profile
     from runner.settings.run_settings import RunSettings
 

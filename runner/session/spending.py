@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from runner.protocol.usage import Usage
 
 if TYPE_CHECKING:
-    from runner.settings.limits import Prices
+    from runner.settings.prices import Prices
 
 
 class Spending:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from runner.session.hang_up import HangUp
     from runner.session.outbox import Outbox
     from runner.session.update import Update
-    from runner.settings.tool import ToolUse
+    from runner.settings.tool_use import ToolUse
     from runner.tools.toolbox import Toolbox
 
 OFFERED_S = 5.0

@@ -8,7 +8,7 @@ from runner.api.strict import Section
 from runner.settings.continuity import History, Reconnect, Rollover
 from runner.settings.limits import Limits
 from runner.settings.resume_settings import ResumeSettings
-from runner.settings.tool import ToolUse
+from runner.settings.tool_use import ToolUse
 
 ProfileReference = Annotated[str, Field(min_length=1, max_length=1024)]
 

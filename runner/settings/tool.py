@@ -1,7 +1,7 @@
 """What the model may call: the tools of a profile, and within which limits their calls run."""
 
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
@@ -9,9 +9,7 @@ from runner.api.strict import Section
 from runner.settings.base_url import WebUrl
 from runner.settings.endpoint import HeaderName, HttpProxy
 from runner.settings.secret import SecretRef
-
-END_SESSION: Final = "end_session"
-"""The built-in tool with which the model ends the session."""
+from runner.settings.tool_use import Instruction, SayAfter
 
 CalledName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 """The name under which the API takes a tool."""
@@ -20,8 +18,6 @@ EnvironmentName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Program = Annotated[list[Annotated[str, Field(min_length=1, pattern=r"^[^\x00]*$")]], Field(min_length=1)]
 """A program and its arguments; no shell is involved."""
 CallTimeout = Annotated[float, Field(gt=0, le=3600)]
-SayAfter = Annotated[int, Field(ge=0, le=60_000)]
-Instruction = Annotated[str, Field(min_length=1)]
 
 
 def _text_or_reference(value: Any) -> str:
@@ -143,19 +139,3 @@ class ToolSettings(CallSettings):
     for others no arguments."""
     run: ToolRun
     """How it is run."""
-
-
-class ToolUse(Section):
-    """What holds for all tools of a session."""
-
-    say_after_ms: SayAfter | None = None
-    """When the agent says `say`, in milliseconds after a call was made; without it 1500 where the session speaks,
-    and never where it writes."""
-    say: Instruction = "Say in a few words, in the language of the conversation, that you are looking it up."
-    """What the agent is told to say while a call takes long."""
-    max_rounds: Annotated[int, Field(ge=1, le=1000)] = 8
-    """How often in one turn the model may be given results and asked to go on."""
-    approval_timeout_s: Annotated[float, Field(gt=0, le=86400)] = 60.0
-    """A call that nobody has approved by then is denied, in seconds."""
-    hang_up: bool = False
-    """Offer the tool `end_session`, with which the model ends the session after it has said good-bye."""

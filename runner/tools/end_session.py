@@ -1,6 +1,7 @@
 """The tool that is built in: with it, the model ends the session."""
 
-from runner.settings.tool import END_SESSION, CallSettings
+from runner.settings.tool import CallSettings
+from runner.settings.tool_use import END_SESSION
 from runner.tools.tool_source import NO_ARGUMENTS, OfferedTool
 
 _DESCRIPTION = (

@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
 from runner.settings.mcp_server import HostedServer
-from runner.settings.tool import END_SESSION, ClientRun, CommandRun, HttpRun, PythonRun, ToolSettings
+from runner.settings.tool import ClientRun, CommandRun, HttpRun, PythonRun, ToolSettings
+from runner.settings.tool_use import END_SESSION
 from runner.tools.tool_source import CallAnswer, OfferedTool
 
 if TYPE_CHECKING:

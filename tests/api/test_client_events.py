@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 from openai.types.realtime import RealtimeClientEvent
 from pydantic import TypeAdapter, ValidationError
 
-from runner.api import api_object, audio_config, items, session_config, tools
+from runner.api import api_object, audio_config, items, session_config, session_options, tools
 from runner.api import client_events as events
 from runner.api.session_types import MAX_APPEND_BYTES
 from runner.profile.descriptions import describe
@@ -31,7 +31,7 @@ FULL_SESSION = session_config.RealtimeSession(
         ),
     ),
     include=["item.input_audio_transcription.logprobs"],
-    tracing=session_config.TracingConfiguration(workflow_name="w", metadata={"k": 1}),
+    tracing=session_options.TracingConfiguration(workflow_name="w", metadata={"k": 1}),
     tools=[
         tools.FunctionTool(name="f", parameters={"type": "object"}),
         tools.McpTool(
@@ -44,12 +44,12 @@ FULL_SESSION = session_config.RealtimeSession(
     ],
     tool_choice=tools.ToolChoiceMcp(server_label="s"),
     parallel_tool_calls=True,
-    reasoning=session_config.Reasoning(effort="low"),
+    reasoning=session_options.Reasoning(effort="low"),
     max_output_tokens="inf",
-    truncation=session_config.RetentionTruncation(
-        retention_ratio=0.8, token_limits=session_config.TokenLimits(post_instructions=8000)
+    truncation=session_options.RetentionTruncation(
+        retention_ratio=0.8, token_limits=session_options.TokenLimits(post_instructions=8000)
     ),
-    prompt=session_config.Prompt(id="pmpt_1", version="2", variables={"name": "Ada"}),
+    prompt=session_options.Prompt(id="pmpt_1", version="2", variables={"name": "Ada"}),
 )
 SAMPLES: list[tuple[events.ClientEventBase, dict[str, Any]]] = [
     (

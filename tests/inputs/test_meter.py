@@ -6,7 +6,7 @@ from runner.inputs.meter import LevelMeter, bar
 from runner.inputs.progress import Progress
 from runner.inputs.usage_line import usage_line
 from runner.protocol.usage import Usage
-from runner.settings.limits import Prices
+from runner.settings.prices import Prices
 from tests.helpers.hearing_peers import tone
 
 FULL = bar(1.0, cells=1)

@@ -4,7 +4,7 @@ import pytest
 
 from runner.journal.session_report import report_of
 from runner.protocol.typed_text import repeated_event
-from runner.settings.limits import Prices
+from runner.settings.prices import Prices
 from tests.helpers.live_peer import words
 from tests.journal.test_timeline import Tape
 

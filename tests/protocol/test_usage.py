@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from runner.protocol.side_fields import SideFields
 from runner.protocol.usage import Usage
-from runner.settings.limits import Prices
+from runner.settings.prices import Prices
 
 FULL = {
     "total_tokens": 150,

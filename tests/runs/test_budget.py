@@ -17,7 +17,8 @@ from runner.runs.budget import Budget
 from runner.session.carriage import Carriage
 from runner.session.providers import Providers
 from runner.session.update import Update
-from runner.settings.limits import Limits, Prices
+from runner.settings.limits import Limits
+from runner.settings.prices import Prices
 from runner.settings.profile import Profile
 from tests.helpers.endpoint_scripts import PATIENCE_S
 from tests.helpers.log_capture import captured_log

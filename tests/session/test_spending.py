@@ -2,7 +2,7 @@
 
 from runner.protocol.usage import Usage
 from runner.session.spending import Spending
-from runner.settings.limits import Prices
+from runner.settings.prices import Prices
 
 
 def test_what_a_provider_cost_that_is_gone_is_not_forgotten() -> None:

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from runner.settings.limits import Limits, Prices
+from runner.settings.limits import Limits
+from runner.settings.prices import Prices
 from tests.settings.conftest import Refused
 
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from runner.settings.tool import CallSettings, HttpRun, ToolSettings, ToolUse
+from runner.settings.tool import CallSettings, HttpRun, ToolSettings
+from runner.settings.tool_use import ToolUse
 from tests.settings.conftest import Refused
 
 CLIENT = {"kind": "client"}

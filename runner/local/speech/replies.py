@@ -3,13 +3,15 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from pydantic import JsonValue
 
 from runner.local.speech.sample_arguments import sample_arguments
 from runner.protocol.json_text import dumps
-from runner.settings.endpoint import ScriptedCall, ScriptedReply
+
+if TYPE_CHECKING:
+    from runner.settings.script import ScriptedCall, ScriptedReply
 
 
 class Call(NamedTuple):
@@ -87,7 +89,7 @@ class PromptSummary(NamedTuple):
 class Replies:
     """Answers by rules: the same prompt always gets the same answer."""
 
-    def __init__(self, script: Sequence[ScriptedReply]) -> None:
+    def __init__(self, script: "Sequence[ScriptedReply]") -> None:
         self._for_texts = [(re.compile(row.match, re.IGNORECASE), row) for row in script if row.match]
         self._for_instructions = [
             (re.compile(row.instructions, re.IGNORECASE), row) for row in script if row.instructions
@@ -145,7 +147,7 @@ class Replies:
         return None if answer and answer.calls and prompt.outputs else answer
 
 
-def _first(rules: Sequence[tuple[re.Pattern[str], ScriptedReply]], text: str) -> BrainAnswer | None:
+def _first(rules: "Sequence[tuple[re.Pattern[str], ScriptedReply]]", text: str) -> BrainAnswer | None:
     for pattern, row in rules:
         if found := pattern.search(text):
             reply = _expand(found, row.reply)
@@ -167,7 +169,7 @@ def _echo(prompt: PromptSummary) -> str:
     return "Hello! I am the local endpoint of rt-run, and I answer by rules."
 
 
-def _call(found: re.Match[str], scripted: ScriptedCall) -> Call:
+def _call(found: re.Match[str], scripted: "ScriptedCall") -> Call:
     arguments = scripted.arguments
     text = arguments if isinstance(arguments, str) else dumps(_filled(found, arguments))
     return Call(scripted.name, text, scripted.server, _expand(found, scripted.output), scripted.fails)

@@ -3,7 +3,7 @@
 import pytest
 
 from runner.local.speech.replies import BrainAnswer, Call, Offer, PromptSummary, Replies
-from runner.settings.endpoint import ScriptedReply
+from runner.settings.script import ScriptedReply
 
 SCRIPT = [
     ScriptedReply(match=r"my name is (?P<name>\w+)", reply=r"Hello, \g<name>!"),
