@@ -15,7 +15,6 @@ from runner.profile.keys import Key, at, prefixes
 from runner.profile.layers import Layer
 from runner.profile.live_keys import left_out
 from runner.profile.locate import environment, locate
-from runner.profile.mcp_file import with_file_servers
 from runner.profile.merge import Owners, merged
 from runner.profile.origins import Origins
 from runner.profile.overrides import override_layer
@@ -196,10 +195,14 @@ def _validated(
     for each in said:
         secret += literal_secrets(each)
         layer, wrong = resolved(each, environ)
-        layer, unfit, odd = with_file_servers(layer)
+        problems += wrong
+        if "mcp_servers" in layer.data:
+            from runner.profile.mcp_file import with_file_servers
+
+            layer, unfit, odd = with_file_servers(layer)
+            problems += unfit
+            warnings += odd
         layers.append(layer)
-        problems += [*wrong, *unfit]
-        warnings += odd
     problems += [problem for _, problem in secret]
     tree, owners, absent = _with_defaults(layers, file)
     problems += [problem_at(each.place(key), key, "there is no such element", code="index") for key, each in absent]

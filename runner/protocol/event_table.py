@@ -6,13 +6,11 @@ from runner.api.session_types import SessionType
 from runner.protocol.conversation_events import CONVERSATION_ROUTES
 from runner.protocol.effects import Effect
 from runner.protocol.json_fields import JsonObject
-from runner.protocol.live_server_events import LIVE_ROUTES, LIVE_TYPES
 from runner.protocol.preview import PREVIEW_NAMES
 from runner.protocol.response_events import RESPONSE_ROUTES
 from runner.protocol.server_events import ITEM_EVENTS, SERVER_ROUTES, following
 from runner.protocol.session_events import SESSION_ROUTES
 from runner.protocol.state import SessionState
-from runner.protocol.translation_events import TRANSLATION_ROUTES
 
 Route = Callable[[SessionState, JsonObject], list[Effect]]
 
@@ -72,26 +70,37 @@ KNOWN_TYPES = frozenset(ROUTES) | {
 }
 """All 46 server events of the current protocol; any other is passed on, and named once in the log."""
 
-_WORDS = frozenset(
-    kind
-    for kind in (*ROUTES, *TRANSLATION_ROUTES, *LIVE_ROUTES)
-    if kind.startswith("response.") or kind.endswith((".delta", ".input_audio_transcription.completed"))
-)
-BRINGS_WORDS = _WORDS | {old for old, name in PREVIEW_NAMES.items() if name in _WORDS}
-"""The events whose meaning is what somebody says; where it cannot be read, something is lost."""
-
 _KNOWN_NAMES = KNOWN_TYPES | PREVIEW_NAMES.keys()
-_TRANSLATION = _table(SESSION_ROUTES, TRANSLATION_ROUTES)
-_TABLES: dict[SessionType, dict[str, Route]] = {"translation": _TRANSLATION, "live": _table(LIVE_ROUTES)}
-"""The tables of the kinds whose events no other has."""
-_TYPES: dict[SessionType, Collection[str]] = {"translation": _TRANSLATION, "live": LIVE_TYPES}
+_TABLES: dict[SessionType, dict[str, Route]] = dict.fromkeys(("realtime", "transcription"), _ROUTES_OF_ALL_NAMES)
+"""The tables of the kinds; that of a kind whose events no other has is added by the first session of it."""
+_TYPES: dict[SessionType, Collection[str]] = dict.fromkeys(_TABLES, _KNOWN_NAMES)
 
 
 def routes_of(kind: SessionType) -> dict[str, Route]:
     """The events that change the state of a session of this kind."""
-    return _TABLES.get(kind, _ROUTES_OF_ALL_NAMES)
+    return _TABLES.get(kind) or _added(kind)
 
 
 def known_types(kind: SessionType) -> Collection[str]:
     """The server events of a session of this kind."""
-    return _TYPES.get(kind, _KNOWN_NAMES)
+    routes = routes_of(kind)
+    return _TYPES.get(kind, routes)
+
+
+def brings_words(kind: str) -> bool:
+    """Whether what such an event means is what somebody says: where it cannot be read, something is lost."""
+    name = PREVIEW_NAMES.get(kind, kind)
+    return name.startswith("response.") or name.endswith((".delta", ".input_audio_transcription.completed"))
+
+
+def _added(kind: SessionType) -> dict[str, Route]:
+    if kind == "live":
+        from runner.protocol.live_server_events import LIVE_ROUTES, LIVE_TYPES
+
+        _TYPES[kind] = LIVE_TYPES
+        _TABLES[kind] = _table(LIVE_ROUTES)
+    else:
+        from runner.protocol.translation_events import TRANSLATION_ROUTES
+
+        _TABLES[kind] = _table(SESSION_ROUTES, TRANSLATION_ROUTES)
+    return _TABLES[kind]

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Self
 import structlog
 
 from runner import logs
-from runner.runs.log_words import words_of
 from runner.settings.endpoint import LocalEndpoint
 from runner.settings.input import FileInput, MicrophoneInput, QuestionInput, StdinInput
 from runner.settings.output import StdoutOutput
@@ -79,6 +78,8 @@ class Face:
                 self._obstacle = str(line.get("error"))
             case "connecting_given_up" | "session_opened" | "session_resumed" | "session_closed":
                 self._obstacle = ""
+        from runner.runs.log_words import words_of
+
         words = words_of(level, line)
         if words:
             # What is told before or after its time is not for it.

@@ -26,7 +26,7 @@ from runner.protocol.effects import (
     TranscriptionEnded,
     make,
 )
-from runner.protocol.event_table import BRINGS_WORDS
+from runner.protocol.event_table import brings_words
 from runner.protocol.json_fields import JsonObject
 from runner.protocol.json_text import repaired
 from runner.protocol.live_turns import end_silent_turns
@@ -210,7 +210,7 @@ class Pump:
                 self.first_unanswered = self.first_unanswered or error
             case TranscriptionEnded(error=RunnerError() as error) if self._state.kind == "transcription":
                 self.first_unanswered = self.first_unanswered or error
-            case EventMalformed(type=kind, problem=problem) if kind in BRINGS_WORDS:
+            case EventMalformed(type=kind, problem=problem) if brings_words(kind):
                 msg = f"an event of type {kind} cannot be read, and what it says is lost: {problem}"
                 self.first_unanswered = self.first_unanswered or ProtocolError(msg)
             case Concluded(was_asked=True):
