@@ -37,6 +37,7 @@ WAIT_S: Final = 600.0
 """How long a batch that has no worker waits for the cluster to give it one, in seconds."""
 _AGAIN_S: Final = 1.0
 _LONGEST_REASON: Final = 400
+_COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 _CAUSE: Final = re.compile(r"The actor (?:died|is dead) because (.*)")
 
 
@@ -206,6 +207,6 @@ async def ray_crew(task: WorkerTask, rows: int, *, address: str | None) -> Async
 
 def _reason(error: BaseException) -> str:
     """Why an actor is gone, in Ray's words and on one line, without the ids before them."""
-    text = " ".join(str(error).split())
+    text = " ".join(_COLOUR.sub("", str(error)).split())
     cause = _CAUSE.search(text)
     return excerpt((cause[1] if cause else text) or type(error).__name__, _LONGEST_REASON)

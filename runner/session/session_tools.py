@@ -114,7 +114,8 @@ class SessionTools:
 
     async def first_definitions(self) -> list[JsonObject]:
         """The tools that the first connection is told of, once they are open; nothing where rt-run runs none."""
-        await self._opened.wait()
+        if not self._opened.is_set():
+            await self._opened.wait()
         self._offered = self.definitions()
         return self._offered
 

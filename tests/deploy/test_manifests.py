@@ -1,6 +1,7 @@
 """What is shipped for Kubernetes and Compose fits their schemas and each other."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -37,6 +38,35 @@ def test_a_manifest_fits_the_schema_of_kubernetes(path: Path) -> None:
     for document in yaml.safe_load_all(path.read_text()):
         for each in _pods(document) if document["kind"] == "RayJob" else [document]:
             checker.validate(each, checker.latest_version(), strict=True)
+
+
+def test_a_ray_job_says_what_kuberay_knows() -> None:
+    """The keys are those of `ray.io/v1`, as far as they are used; the command is one that rt-run takes."""
+    yaml: Any = pytest.importorskip("yaml", reason="needs the group deploy")
+    from runner.cli.main import _parser
+
+    job = yaml.safe_load((DEPLOY / "kubernetes" / "batch-rayjob.yaml").read_text())
+    spec = job["spec"]
+    cluster = spec["rayClusterSpec"]
+    (workers,) = cluster["workerGroupSpecs"]
+    program, *arguments = shlex.split(spec["entrypoint"])
+    options = _parser().parse_args(arguments)
+
+    assert job["apiVersion"] == "ray.io/v1"
+    assert {*spec} == {
+        "entrypoint",
+        "submissionMode",
+        "backoffLimit",
+        "shutdownAfterJobFinishes",
+        "ttlSecondsAfterFinished",
+        "rayClusterSpec",
+    }
+    assert (spec["submissionMode"], spec["shutdownAfterJobFinishes"]) == ("HTTPMode", True)
+    assert {*cluster} == {"rayVersion", "headGroupSpec", "workerGroupSpecs"}
+    assert {*cluster["headGroupSpec"]} == {"rayStartParams", "template"}
+    assert {*workers} == {"groupName", "replicas", "minReplicas", "maxReplicas", "rayStartParams", "template"}
+    assert workers["minReplicas"] <= workers["replicas"] <= workers["maxReplicas"]
+    assert (program, options.name, options.on) == ("rt-run", "transcribe", "ray")
 
 
 @pytest.mark.parametrize("path", [*MANIFESTS, DEPLOY / "compose.yaml"], ids=lambda path: path.stem)
