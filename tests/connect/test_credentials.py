@@ -27,6 +27,7 @@ from runner.errors import AccessRefused, EndpointUnreachable, ProfileError, Runn
 from runner.installation import install_command
 from runner.session.opening import open_session
 from runner.settings.profile import Profile
+from tests.helpers.endpoint_scripts import PATIENCE_S
 from tests.helpers.peer import Peer, profile_for, refusal, serving
 from tests.helpers.transport_peers import PROMPT_S, Proxy, answering, listening
 
@@ -179,7 +180,8 @@ async def test_a_client_secret_buys_a_token(entra: Entra, kind: str, tmp_path: P
         "file": tmp_path / "secret",
         "command": ["cat", str(tmp_path / "secret")],
     }
-    wanted = entra.profile(credential="client-secret", client_secret={kind: reference[kind]})
+    patience = {"timeout_s": PATIENCE_S} if kind == "command" else {}
+    wanted = entra.profile(credential="client-secret", client_secret={kind: reference[kind], **patience})
 
     headers = await credential_headers(wanted)
 

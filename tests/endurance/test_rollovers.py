@@ -17,6 +17,7 @@ SPEECH = " ".join(f"This is sentence number {number} of a rather long answer." f
 
 
 @pytest.mark.long
+@pytest.mark.timeout(600)
 def test_a_conversation_outlives_its_connections() -> None:
     """Each connection expires within seconds; every turn stands once and in order, here and at the endpoint."""
     found = anyio.run(lived, 3)

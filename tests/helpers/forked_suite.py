@@ -7,7 +7,9 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
+from math import inf
 from multiprocessing.connection import Connection, wait
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,16 +22,23 @@ if TYPE_CHECKING:
 _FORK = multiprocessing.get_context("fork")
 END_S = 10.0
 """How long a process may take to end when it is told to."""
+_LOOK_S = 1.0
+"""How often to look for an item that its own process cannot end in time."""
 
 
 @dataclass
 class _Worker:
-    """A process, and the indexes of the items that it was given and has not reported, the first of which it runs."""
+    """A process, and the indexes of the items that it was given and has not reported, the first of which it runs.
+
+    Attributes:
+        heard_s: When it began to run that one, on the clock of this process, in seconds.
+    """
 
     process: ForkProcess
     connection: Connection
     given: deque[int] = field(default_factory=deque)
     is_complete: bool = False
+    heard_s: float = field(default_factory=monotonic)
 
 
 class ForkedSuite:
@@ -58,9 +67,12 @@ class ForkedSuite:
             while self._shares and len(self._workers) < self._size:
                 self._fork()
             while self._workers:
-                ready = wait([worker.connection for worker in self._workers])
+                ready = wait([worker.connection for worker in self._workers], _LOOK_S)
                 for worker in [each for each in self._workers if each.connection in ready]:
                     self._hear(worker)
+                for worker in self._workers:
+                    if worker.given and monotonic() - worker.heard_s > self._longest_s(worker.given[0]):
+                        worker.process.kill()
         finally:
             for worker in self._workers:
                 worker.process.terminate()
@@ -85,12 +97,20 @@ class ForkedSuite:
                 worker.is_complete = not share
                 worker.connection.send(share)
 
+    def _longest_s(self, index: int) -> float:
+        """How long an item may take: its time limit, and as much again for what its process makes of that itself."""
+        item = self._session.items[index]
+        marker = item.get_closest_marker("timeout")
+        limit_s = marker.args[0] if marker else self._session.config.getini("timeout")
+        return 2 * float(limit_s or inf)
+
     def _hear(self, worker: _Worker) -> None:
         try:
             reports = worker.connection.recv()
         except (EOFError, ConnectionResetError):
             self._bury(worker)
             return
+        worker.heard_s = monotonic()
         config = self._session.config
         restore = config.hook.pytest_report_from_serializable
         self._report(worker.given.popleft(), [restore(config=config, data=each) for each in reports])
