@@ -6,6 +6,7 @@ import errno
 import ipaddress
 import socket
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, cast
 
 import anyio
@@ -188,6 +189,7 @@ async def _first_connected(host: str, port: int, local_address: str | None) -> s
         raise OSError(errno.EHOSTUNREACH, str(error)) from error
 
 
+@lru_cache(maxsize=64)
 def _is_address(host: str) -> bool:
     try:
         ipaddress.ip_address(host)

@@ -66,12 +66,7 @@ class Address:
 
     def shown_url(self) -> str:
         """The URL for people: its query is masked, except what says where the session goes."""
-        parts = urlsplit(self.url)
-        query = [
-            (name, value if name in OPEN_PARAMETERS else redaction.MASK)
-            for name, value in parse_qsl(parts.query, keep_blank_values=True)
-        ]
-        return urlunsplit(parts._replace(query=urlencode(query, quote_via=quote, safe="[]")))
+        return _shown(self.url)
 
     def secrets(self) -> set[str]:
         """What may be secret: words of headers and of the query, except those that say where the session goes."""
@@ -81,6 +76,16 @@ class Address:
         known = " ".join([url.host, url.path, *(value for name, value in query if name in OPEN_PARAMETERS)])
         words = {word for value in values for word in (value, *value.split()) if len(word) >= _SHORTEST_SECRET}
         return {word for word in words if word not in known}
+
+
+@lru_cache(maxsize=64)
+def _shown(url: str) -> str:
+    parts = urlsplit(url)
+    query = [
+        (name, value if name in OPEN_PARAMETERS else redaction.MASK)
+        for name, value in parse_qsl(parts.query, keep_blank_values=True)
+    ]
+    return urlunsplit(parts._replace(query=urlencode(query, quote_via=quote, safe="[]")))
 
 
 @contextlib.asynccontextmanager

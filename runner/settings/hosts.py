@@ -1,12 +1,14 @@
 """Which hosts are this machine."""
 
 import unicodedata
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, ip_address
 
 _LOOPBACK_V4 = IPv4Network("127.0.0.0/8")
 _LOOPBACK_V6 = IPv6Address("::1")
 
 
+@lru_cache(maxsize=64)
 def is_loopback(host: str) -> bool:
     """Whether nothing that is sent to this host leaves the machine: `localhost`, `*.localhost`, 127.0.0.0/8, `::1`.
 
