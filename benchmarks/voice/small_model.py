@@ -10,6 +10,7 @@ its output keeps the model from writing JSON where it answers.
 """
 
 import argparse
+import signal
 import sys
 import time
 from importlib import import_module
@@ -55,11 +56,14 @@ def _served(port: int) -> Any:
 
 
 def main() -> int:
-    """Serve until it is interrupted; returns the exit code."""
+    """Serve until it is interrupted or terminated; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.voice.small_model", description=__doc__)
     parser.add_argument("--port", type=int, default=8080, help="where, on 127.0.0.1 (default 8080)")
     options = parser.parse_args()
     server = _served(options.port)
+    for each in (signal.SIGINT, signal.SIGTERM):
+        # The library takes both to end its server, and the process would stay.
+        signal.signal(each, signal.default_int_handler)
     print(f"--brain {server.listening_address}/v1", flush=True)
     try:
         while True:
