@@ -1,15 +1,13 @@
 """What the model is answered, and how a call has ended."""
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Outcome = Literal["ok", "failed", "timed-out", "invalid", "unknown", "busy", "denied", "cancelled", "interrupted"]
 """How a call has ended: `invalid` arguments, an `unknown` tool, `busy` where its turn did not come in time; `denied`
 and `cancelled` are said by who has not let it begin, `interrupted` where the process that ran it has ended."""
 
 
-@dataclass(frozen=True, slots=True)
-class ToolResult:
+class ToolResult(NamedTuple):
     """The result of one call."""
 
     output: str

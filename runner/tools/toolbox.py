@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -153,7 +152,7 @@ class Toolbox:
                     return answer
                 began_s = anyio.current_time()
                 result = await self._run(tool, served.source, slots, arguments_text, began)
-        result = dataclasses.replace(result, duration_s=anyio.current_time() - began_s)
+        result = result._replace(duration_s=anyio.current_time() - began_s)
         _log(found[0] if found else None, name, arguments_text, call_id, result)
         return result
 
