@@ -43,9 +43,11 @@ def has_terminal() -> bool:
 
 def _ignore_interrupts() -> None:
     """Replace Python's own handler of SIGINT, which can raise anywhere, here too until it is replaced."""
-    while signal.getsignal(signal.SIGINT) is not _ignore:
+    is_replaced = False
+    while not is_replaced:
         with contextlib.suppress(KeyboardInterrupt):
             signal.signal(signal.SIGINT, _ignore)
+            is_replaced = True
 
 
 def _ignore(_number: int, _frame: object) -> None:

@@ -7,6 +7,7 @@ import select
 import struct
 import termios
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pyte
@@ -83,6 +84,12 @@ class ShownTerminal:
         if self.descriptor >= 0:
             self.hangs_up()
 
+    def _read_rest(self) -> None:
+        """Take what a program that has ended has left."""
+        with suppress(OSError):
+            while select.select([self.descriptor], [], [], 0)[0] and (data := os.read(self.descriptor, 65536)):
+                self._stream.feed(data)
+
     def _read(self, timeout_s: float) -> None:
         if select.select([self.descriptor], [], [], timeout_s)[0]:
             try:
@@ -124,6 +131,7 @@ class Terminal(ShownTerminal):
             self._read(0.05)
             code = self.process.poll()
             if code is not None:
+                self._read_rest()
                 return code
         msg = f"it did not leave:\n{self.shown}"
         raise AssertionError(msg)
