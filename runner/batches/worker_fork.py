@@ -36,7 +36,7 @@ def forked_workers(count: int, task: WorkerTask, *, give_up: Callable[[], None])
     __import__("anyio._backends._asyncio")
     if task.uses_uvloop:
         __import__("uvloop")
-    import runner.batches.worker_main  # noqa: F401
+    import runner.batches.worker_main  # noqa: F401  # the workers use it
     from runner.batches.collector import collect_rarely
 
     collect_rarely()
