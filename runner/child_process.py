@@ -10,6 +10,8 @@ from pathlib import Path
 import anyio
 import anyio.abc
 
+from runner.unused_imports import inherited_environment
+
 _PART_BYTES = 64 * 1024
 _MOST_ERROR_BYTES = 16 * 1024 * 1024
 """A program that writes more to standard error is ended, in bytes."""
@@ -70,7 +72,13 @@ async def run_program(
             # Given up in the middle of its start, only the program would be killed, and not what it has started itself.
             with anyio.CancelScope(shield=True):
                 process = await anyio.open_process(
-                    argv, stdin=stdin, stdout=stdout, stderr=stderr, cwd=cwd, env=env, start_new_session=True
+                    argv,
+                    stdin=stdin,
+                    stdout=stdout,
+                    stderr=stderr,
+                    cwd=cwd,
+                    env=inherited_environment() if env is None else env,
+                    start_new_session=True,
                 )
         try:
             async with anyio.create_task_group() as tasks:

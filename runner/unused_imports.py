@@ -54,6 +54,11 @@ def take_plugins() -> None:
         os.environ.pop(_PLUGINS, None)
 
 
+def inherited_environment() -> dict[str, str] | None:
+    """What the programs that this process starts inherit, without what was set here; None where that is nothing."""
+    return {name: value for name, value in os.environ.items() if name not in _set_here} if _set_here else None
+
+
 def _importer() -> str:
     frame = sys._getframe(2)  # noqa: SLF001  # nothing else tells who imports
     while frame.f_code.co_filename.startswith("<frozen importlib") and frame.f_back:

@@ -22,6 +22,7 @@ from runner.batches.row_worker import WorkerLost
 from runner.protocol.json_text import dumps
 from runner.standard_streams import STDERR
 from runner.task_groups import body_task_group
+from runner.unused_imports import inherited_environment
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -115,6 +116,7 @@ class WorkerProcess:
                 stdin=DEVNULL,
                 stdout=STDERR,
                 stderr=STDERR,
+                env=inherited_environment(),
                 # A signal of the terminal is for the process that hands the rows out.
                 start_new_session=True,
                 pass_fds=[theirs.fileno()],
