@@ -7,15 +7,9 @@ import httpx
 
 from runner import redaction
 from runner.connect.handshake import Address, checked_headers, checked_url
-from runner.connect.network import (
-    CONNECTION_ERRORS,
-    TcpBackend,
-    Transport,
-    explain,
-    place,
-    proxy_of,
-)
+from runner.connect.network import CONNECTION_ERRORS, TcpBackend, explain, place, proxy_of
 from runner.connect.tls import tls_context
+from runner.connect.transport import Transport
 from runner.errors import EndpointUnreachable
 from runner.settings.endpoint import Network
 
@@ -54,9 +48,8 @@ async def exchange(
     with redaction.hidden(address.secrets()), anyio.move_on_after(timeout_s):
         try:
             async with (
-                TcpBackend() as wires,
                 httpx.AsyncClient(
-                    transport=Transport(url, wires, trust, proxy),
+                    transport=Transport(url, TcpBackend(), trust, proxy),
                     trust_env=False,
                     timeout=None,  # noqa: S113  # one limit holds for all of it
                 ) as client,

@@ -21,14 +21,8 @@ import httpx_ws
 
 from runner import __version__, logs, redaction
 from runner.connect import steps
-from runner.connect.network import (
-    CONNECTION_ERRORS,
-    TcpBackend,
-    Transport,
-    explain,
-    place,
-    proxy_of,
-)
+from runner.connect.network import CONNECTION_ERRORS, TcpBackend, explain, place, proxy_of
+from runner.connect.transport import HandshakeTransport, Transport
 from runner.connect.websocket import WebSocket
 from runner.errors import EndpointBusy, EndpointUnreachable, ProtocolError, RunnerError, SessionRefused
 from runner.protocol.severity import error_for_status
@@ -113,12 +107,10 @@ async def open_websocket(
         from runner.connect.tls import tls_context
 
         trust = tls_context(network.ca_file, network.client_certificate)
+    wires = TcpBackend()
+    transport = Transport(url, wires, trust, proxy) if proxy else HandshakeTransport(url, backend or wires, trust)
     with redaction.hidden(address.secrets()), anyio.move_on_after(network.connect_timeout_s) as limit:
-        async with (
-            TcpBackend() if backend is None else contextlib.nullcontext(backend) as wires,
-            Transport(url, wires, trust, proxy, is_handshake=True) as transport,
-            _Handshake(address, network, transport, proxy) as websocket,
-        ):
+        async with transport, _Handshake(address, network, transport, proxy) as websocket:
             limit.deadline = math.inf
             if limit.cancel_called:
                 await anyio.lowlevel.checkpoint()
@@ -137,20 +129,19 @@ class _Handshake:
         self,
         address: Address,
         network: Network,
-        transport: Transport,
+        transport: httpx.AsyncBaseTransport,
         proxy: str | None,
     ) -> None:
         self._url, self._proxy = parsed_url(address.url), proxy
-        self._opening = httpx_ws.aconnect_ws(
-            address.shown_url(),
+        client = httpx_ws.AsyncWebSocketClient(
             cast("httpx.AsyncClient", _HandshakeClient(transport)),
             session_class=WebSocket,
             max_message_size_bytes=network.max_message_bytes,
             keepalive_ping_interval_seconds=network.ping_interval_s,
             keepalive_ping_timeout_seconds=network.ping_timeout_s,
-            headers=checked_headers(address),
-            extensions=steps.extensions(has_proxy=proxy is not None),
         )
+        extensions = steps.extensions(has_proxy=proxy is not None)
+        self._opening = client.connect(address.shown_url(), headers=checked_headers(address), extensions=extensions)
 
     async def __aenter__(self) -> WebSocket:
         try:
@@ -175,7 +166,7 @@ class _HandshakeClient:
 
     __slots__ = ("_transport",)
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
         self._transport = transport
 
     @contextlib.asynccontextmanager

@@ -6,9 +6,7 @@ import os
 import socket
 import ssl
 import urllib.request
-from collections.abc import AsyncIterator, Iterable, Iterator
-from types import TracebackType
-from typing import Self
+from collections.abc import Iterable, Iterator
 from urllib.parse import unquote
 
 import anyio
@@ -37,7 +35,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 
 
 class TcpBackend(httpcore.AnyIOBackend):
-    """Opens TCP connections on asyncio and trio, and releases on exit whatever a failed handshake left open."""
+    """Opens TCP connections on asyncio and trio, and releases also those that a failed handshake left open."""
 
     def __init__(self) -> None:
         self._opened: list[httpcore.AsyncNetworkStream] = []
@@ -62,90 +60,11 @@ class TcpBackend(httpcore.AnyIOBackend):
         self._opened.append(stream)
         return stream
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def release(self) -> None:
+        """Hang up all that was opened."""
         with anyio.CancelScope(shield=True):
             for stream in self._opened:
                 await stream.aclose()
-
-
-class Transport(httpx.AsyncBaseTransport):
-    """One connection of httpcore behind httpx's interface; httpcore's errors pass through it.
-
-    Args:
-        url: Where every request goes, whatever httpx believes: httpx logs the address that it is given, and the query
-            of this one may hold secrets.
-        backend: Opens the connection.
-        ssl_context: The trust for `https://`.
-        proxy: The proxy's address, None for none.
-        is_handshake: Whether there is one request, which needs no pool of connections.
-    """
-
-    def __init__(
-        self,
-        url: httpx.URL,
-        backend: httpcore.AsyncNetworkBackend,
-        ssl_context: ssl.SSLContext | None,
-        proxy: str | None,
-        *,
-        is_handshake: bool = False,
-    ) -> None:
-        self._url = _core_url(url)
-        self._nonsense = _socks_errors() if proxy and proxy.startswith("socks") else ()
-        self._way: httpcore.AsyncConnectionInterface | httpcore.AsyncConnectionPool
-        if is_handshake and not proxy:
-            self._way = httpcore.AsyncHTTPConnection(self._url.origin, ssl_context, network_backend=backend)
-        else:
-            self._way = httpcore.AsyncConnectionPool(
-                ssl_context=ssl_context,
-                proxy=core_proxy(proxy, ssl_context) if proxy else None,
-                max_connections=1,
-                network_backend=backend,
-            )
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request, as httpx asks."""
-        assert isinstance(request.stream, httpx.AsyncByteStream)  # noqa: S101  # an asynchronous client makes no other
-        asked = httpcore.Request(
-            request.method,
-            self._url,
-            headers=request.headers.raw,
-            content=request.stream,
-            extensions=request.extensions,
-        )
-        try:
-            answer = await self._way.handle_async_request(asked)
-        except self._nonsense as error:
-            msg = "the proxy does not speak SOCKS5"
-            raise httpcore.ProtocolError(msg) from error
-        return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer), extensions=answer.extensions)
-
-    async def aclose(self) -> None:
-        """Hang up."""
-        await self._way.aclose()
-
-
-class _Body(httpx.AsyncByteStream):
-    def __init__(self, answer: httpcore.Response) -> None:
-        self._answer = answer
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for part in self._answer.aiter_stream():
-            yield part
-
-    async def aclose(self) -> None:
-        await self._answer.aclose()
-
-
-def _socks_errors() -> tuple[type[Exception], ...]:
-    """What httpcore raises where a SOCKS proxy talks nonsense."""
-    import socksio
-
-    return (socksio.SOCKSError, AssertionError)
 
 
 def _is_asyncio() -> bool:
@@ -171,14 +90,16 @@ def _hide_password(proxy: str) -> None:
 
 
 def proxy_of(url: httpx.URL, own: str | None = None) -> str | None:
-    """The proxy of a connection to this address, whose password is in no log line from now on; plain HTTP has none.
+    """The proxy of a connection to this address, whose password is in no log line from now on; None for plain HTTP.
 
     Args:
         url: The address.
         own: The proxy that its settings name; without it the environment's holds.
     """
+    if url.scheme == "http":
+        return None
     hide_proxy_passwords(own)
-    return None if url.scheme == "http" else own or environment_proxy(url)
+    return own or environment_proxy(url)
 
 
 def environment_proxy(url: httpx.URL) -> str | None:
@@ -228,10 +149,11 @@ def core_proxy(address: str, ssl_context: ssl.SSLContext | None) -> httpcore.Pro
         msg = f"the address of the proxy {problem}"
         raise ProfileError(msg, hint="check `endpoint.proxy`, HTTPS_PROXY and ALL_PROXY")
     tls = ssl_context if proxy.url.scheme == "https" else None
-    return httpcore.Proxy(_core_url(proxy.url), auth=proxy.raw_auth, headers=proxy.headers.raw, ssl_context=tls)
+    return httpcore.Proxy(core_url(proxy.url), auth=proxy.raw_auth, headers=proxy.headers.raw, ssl_context=tls)
 
 
-def _core_url(url: httpx.URL) -> httpcore.URL:
+def core_url(url: httpx.URL) -> httpcore.URL:
+    """The same address, as httpcore wants it."""
     return httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
 
 

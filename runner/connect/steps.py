@@ -47,6 +47,17 @@ def see(seen: str) -> None:
         watch.see(seen)
 
 
+def see_tls(tls: Any) -> None:
+    """Say which version of TLS is spoken, and until when the peer's certificate holds.
+
+    Args:
+        tls: The `SSLObject`, None where the stream has none.
+    """
+    if tls is not None and _watch.get():
+        until = (tls.getpeercert() or {}).get("notAfter")
+        see(", ".join([str(tls.version()), *([f"certificate valid until {until}"] if until else [])]))
+
+
 def extensions(*, has_proxy: bool) -> dict[str, Any]:
     """What httpcore needs to have a request followed: nothing where nobody watches.
 
@@ -70,15 +81,8 @@ class _Trace:
                 if stage == "started":
                     enter("proxy" if is_proxy else "tls")
                 elif stage == "complete" and not is_proxy:
-                    see(_tls_of(details["return_value"].get_extra_info("ssl_object")))
+                    see_tls(details["return_value"].get_extra_info("ssl_object"))
             case [_, "setup_socks5_connection", "started"]:
                 enter("proxy")
             case [_, "send_request_headers", "started"]:
                 enter("proxy" if details["request"].method == b"CONNECT" else "handshake")
-
-
-def _tls_of(tls: Any) -> str:
-    if tls is None:
-        return ""
-    until = (tls.getpeercert() or {}).get("notAfter")
-    return ", ".join([str(tls.version()), *([f"certificate valid until {until}"] if until else [])])

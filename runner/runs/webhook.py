@@ -16,13 +16,13 @@ from runner import __version__
 from runner.connect.network import (
     CONNECTION_ERRORS,
     TcpBackend,
-    Transport,
     explain,
     place,
     proxy_of,
 )
 from runner.connect.secrets import resolve
 from runner.connect.tls import tls_context
+from runner.connect.transport import Transport
 from runner.errors import RunnerError, reason_of
 
 if TYPE_CHECKING:
@@ -79,14 +79,10 @@ class Webhook:
         is_clear = self._url.scheme == "http"
         proxy = proxy_of(self._url)
         request = httpx.Request("POST", self._url, headers=headers, content=body)
-        async with TcpBackend() as wires:
-            transport = Transport(self._url, wires, None if is_clear else tls_context(), proxy)
-            try:
-                response = await transport.handle_async_request(request)
-                await response.aclose()
-            finally:
-                with anyio.CancelScope(shield=True):
-                    await transport.aclose()
+        trust = None if is_clear else tls_context()
+        async with Transport(self._url, TcpBackend(), trust, proxy) as transport:
+            response = await transport.handle_async_request(request)
+            await response.aclose()
         return response.status_code
 
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from runner import __version__, logs
-from runner.connect.network import CONNECTION_ERRORS, Transport, explain, place, proxy_of
+from runner.connect.network import CONNECTION_ERRORS, explain, place, proxy_of
 from runner.connect.tls import tls_context
+from runner.connect.transport import Transport
 from runner.errors import ProfileError, SecretError
 from runner.protocol.json_text import dumps
 from runner.tools.given_texts import request_headers
@@ -78,13 +79,9 @@ class HttpTool:
         proxy = proxy_of(url, self._run.proxy)
         # Without a client, which would look at where a redirect leads, and log the address with its query.
         request = httpx.Request(self._run.method, url, headers=headers, content=content)
-        async with NamedHosts(is_proxied=proxy is not None) as wires:
-            transport = Transport(url, wires, self._trust(), proxy)
-            try:
-                response = await transport.handle_async_request(request)
-                body, is_cut = await self._body(response)
-            finally:
-                await transport.aclose()
+        async with Transport(url, NamedHosts(is_proxied=proxy is not None), self._trust(), proxy) as transport:
+            response = await transport.handle_async_request(request)
+            body, is_cut = await self._body(response)
         return self._answer(name, response, body, is_cut=is_cut)
 
     def _trust(self) -> ssl.SSLContext | None:

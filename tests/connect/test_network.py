@@ -161,8 +161,10 @@ async def test_names_below_localhost_are_this_machine() -> None:
     async def script(peer: Peer) -> None:
         await peer.hang_up()
 
-    async with listening(websocket(script)) as port, TcpBackend() as backend:
+    async with listening(websocket(script)) as port:
+        backend = TcpBackend()
         stream = await backend.connect_tcp("no-name-server-knows-it.localhost", port, timeout=5)
+        await backend.release()
 
     assert stream is not None
 

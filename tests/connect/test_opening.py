@@ -484,6 +484,7 @@ async def test_redirects_are_not_followed() -> None:
     [
         (status(200, "welcome"), "answered the WebSocket handshake with HTTP 200"),
         (b"-ERR unknown command\r\n\r\n", "does not speak HTTP"),
+        (b"HTTP/1.1 101 Switching Protocols\r\nX: " + b"x" * 200_000, "does not speak HTTP"),
     ],
 )
 async def test_an_answer_that_is_no_websocket(answer: bytes, words: str) -> None:
@@ -493,6 +494,19 @@ async def test_an_answer_that_is_no_websocket(answer: bytes, words: str) -> None
 
     assert isinstance(error, ProtocolError)
     assert words in str(error)
+
+
+async def test_interim_answers_are_passed_over_and_nothing_behind_the_head_is_lost() -> None:
+    """A gateway may send hints first, and an endpoint its first message in the segment that opens the WebSocket."""
+
+    async def handle(stream: anyio.abc.ByteStream) -> None:
+        request = await head(stream)
+        early = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
+        await stream.send(early + upgrade(request) + b"\x81\x05hello")
+        await Peer(stream, request).close()
+
+    async with listening(handle) as port:
+        assert await hello(f"http://127.0.0.1:{port}/") == "hello"
 
 
 @pytest.mark.parametrize(
