@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import anyio
 
 from runner import logs
 from runner.batches.batch_result import WORKER_LOST, BatchResult
 from runner.batches.row_worker import WorkerLost, row_error
+from runner.connect.changes import Changes
 from runner.errors import AccessRefused, OutputError, RunnerError, SessionRefused
 from runner.session.backoff import bound_s
 from runner.settings.batch_settings import BatchSettings
+from runner.task_groups import body_task_group
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,6 +26,11 @@ if TYPE_CHECKING:
     from runner.batches.row_worker import RowWorker
     from runner.batches.session_limiter import SessionLimiter
     from runner.profile.load import LoadedProfile
+
+_TOGETHER_S: Final = 0.05
+"""How long a result waits for others, so that one fsync is for all of them: a kill costs no more than that."""
+_MOST_WAITING: Final = 64
+"""How many results may wait for the disk; no row begins where more do."""
 
 StopReason = Literal["signal", "max_cost", "max_consecutive_failures", "failed"]
 
@@ -68,6 +75,8 @@ class BatchDriver:
         self._settings = loaded.profile.batch or BatchSettings()
         self._delays = loaded.profile.run.reconnect
         self._failures_in_row = 0
+        self._changes = Changes()
+        """Notified where a result waits for the disk, and where some have come to it."""
         self._all = anyio.CancelScope()
         self._idle: set[anyio.CancelScope] = set()
         """The scopes of those who wait before a session begins: there is nothing in them that has to end."""
@@ -75,15 +84,18 @@ class BatchDriver:
     async def execute(self) -> None:
         """Run the rows; it returns when nothing runs any more, and what is known of them is on the disk."""
         try:
-            with self._all:
-                async with anyio.create_task_group() as slots:
-                    for number in range(self._settings.concurrency):
-                        slots.start_soon(self._serve, self._workers[number % len(self._workers)])
+            async with body_task_group() as tasks:
+                tasks.start_soon(self._write)
+                with self._all:
+                    async with anyio.create_task_group() as slots:
+                        for number in range(self._settings.concurrency):
+                            slots.start_soon(self._serve, self._workers[number % len(self._workers)])
         finally:
             try:
                 await self._results.aclose()
             except RunnerError as error:
                 self.failure = self.failure or error
+            self._count_written()
 
     def drain(self, *, within_s: float) -> None:
         """Hand out no more rows because of a signal; those that run have so many seconds to end."""
@@ -159,21 +171,34 @@ class BatchDriver:
         self._failures_in_row = self._failures_in_row + 1 if result.status == "failed" else 0
         if self._failures_in_row >= self._settings.max_consecutive_failures:
             self._stop("max_consecutive_failures")
+        self.totals.spend(result)
+        self._look_at_cost()
         if result.is_unbegun:
-            # Nothing was said or paid: the row is left, and tried when the batch is run again.
+            # Nothing was said: the row is left, and tried when the batch is run again.
             self.totals.leave(result)
             return
-        is_kept = True
+        self._results.put(result)
+        self._changes.notify()
+        while self._results.waiting > _MOST_WAITING and self.failure is None:
+            await self._changes.next()
+
+    async def _write(self) -> None:
+        """Bring results to the disk while rows run, those of a moment together."""
         try:
-            await self._results.write(result)
-        except OutputError:
-            # Its row is left.
-            is_kept = False
-            raise
-        finally:
-            # Where this is cancelled, the end writes it.
-            (self.totals.take if is_kept else self.totals.spend)(result)
-            self._look_at_cost()
+            while True:
+                while not self._results.waiting:
+                    await self._changes.next()
+                await anyio.sleep(_TOGETHER_S)
+                await self._results.write()
+                self._count_written()
+                self._changes.notify()
+        except OutputError as error:
+            self._stop("failed", error)
+            self._changes.notify()
+
+    def _count_written(self) -> None:
+        for result in self._results.written():
+            self.totals.take(result)
 
     def _look_at_cost(self) -> None:
         """Stop where all that the rows may cost is spent."""

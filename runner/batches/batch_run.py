@@ -139,6 +139,7 @@ class BatchRun:
         if result.profile != self._loaded.name:
             msg = f"{self._results_path} has results of the profile {result.profile}, and this is {self._loaded.name}"
             raise UsageError(msg, hint="give each batch a file of results of its own")
+        self.totals.spend(result)
         self.totals.take(result)
 
     def _take_signal(self, number: signal.Signals) -> None:

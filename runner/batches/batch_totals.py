@@ -51,8 +51,7 @@ class BatchTotals:
         return max(0, self.rows - self.done)
 
     def take(self, result: BatchResult) -> None:
-        """Add a result."""
-        self.spend(result)
+        """Add a result, whose cost `spend` adds."""
         for name, amount in result.usage.items():
             self._usage[name] += amount  # type: ignore[assignment]  # a counter of seconds, too
         if result.status == "failed":
@@ -78,7 +77,6 @@ class BatchTotals:
 
     def leave(self, result: BatchResult) -> None:
         """Note why a row could not begin, which is left."""
-        self.spend(result)
         _count(self._obstacles, result)
 
     def obstacles(self) -> list[tuple[str, int]]:

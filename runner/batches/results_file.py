@@ -1,4 +1,4 @@
-"""The file of a batch's results: one line a row, on the disk before the next row begins, and mended after a crash."""
+"""The file of a batch's results: one line a row, brought to the disk together with others, and mended after a crash."""
 
 from __future__ import annotations
 
@@ -50,14 +50,11 @@ class ResultsFile:
         self._file = _opened(path)
         self._size_bytes = 0
         """How much of the file is whole lines."""
-        self._waiting: list[bytes] = []
-        self._taken = 0
-        self._written = 0
-        """How many of the taken lines are on the disk."""
-        self._turn = anyio.Lock(fast_acquire=True)
+        self._waiting: list[BatchResult] = []
+        self._written: list[BatchResult] = []
         self._writing = threading.Lock()
         self._counting = threading.Lock()
-        """Held while a line is taken, or all that wait are: the thread that writes looks at them too."""
+        """Held while a result moves: the thread that writes looks at them too."""
 
     def read(self, take: Callable[[BatchResult], None]) -> dict[RowKey, str]:
         """Read what there is, and cut off what a crash has left of a line.
@@ -116,27 +113,37 @@ class ResultsFile:
         before, self._file = self._file, _opened(self.path)
         before.close()
 
-    async def write(self, result: BatchResult) -> None:
-        """Append a result; it returns when it is on the disk, together with others that wait.
+    @property
+    def waiting(self) -> int:
+        """How many results are not on the disk yet."""
+        return len(self._waiting)
+
+    def put(self, result: BatchResult) -> None:
+        """Take a result, which `write` or `aclose` brings to the disk."""
+        with self._counting:
+            self._waiting.append(result)
+
+    async def write(self) -> None:
+        """Append all that waits, with one fsync.
 
         Raises:
-            OutputError: It cannot be written; what was written of it is cut off.
+            OutputError: It cannot be written; what was written of it is cut off, and it waits on.
         """
-        line = result.line()
+        await anyio.to_thread.run_sync(self._put_waiting, abandon_on_cancel=True)
+
+    def written(self) -> list[BatchResult]:
+        """Those that have come to the disk since this was last asked."""
         with self._counting:
-            self._waiting.append(line)
-            self._taken = number = self._taken + 1
-        async with self._turn:
-            if self._written < number:
-                await anyio.to_thread.run_sync(self._put_waiting, abandon_on_cancel=True)
+            written, self._written = self._written, []
+        return written
 
     async def aclose(self) -> None:
         """Write what waits, in bounded time, and close the file; raises `OutputError` where not all was written."""
         try:
             with anyio.move_on_after(_CLOSE_S, shield=True):
-                await anyio.to_thread.run_sync(self._put_waiting, abandon_on_cancel=True)
-            if self._written < self._taken:
-                msg = f"{self._taken - self._written} results could not be written to {self.path} in time"
+                await self.write()
+            if self._waiting:
+                msg = f"{self.waiting} results could not be written to {self.path} in time"
                 raise OutputError(msg, hint="their rows run again with the next start")
         finally:
             self._file.close()
@@ -147,23 +154,21 @@ class ResultsFile:
 
     def _put_waiting(self) -> None:
         with self._writing:
-            with self._counting:
-                lines, taken, self._waiting = self._waiting, self._taken, []
-            if not lines:
+            results = self._waiting[:]
+            if not results:
                 return
-            data = b"".join(lines)
+            data = b"".join(each.line() for each in results)
             try:
                 put_all(self._file, data)
                 os.fsync(self._file.fileno())
             except OSError as error:
                 with suppress(OSError):
                     self._file.truncate(self._size_bytes)
-                with self._counting:
-                    # Others wait for theirs, and the last attempt is that at the end.
-                    self._waiting = [*lines, *self._waiting]
                 raise _unwritten(self.path, error) from None
             self._size_bytes += len(data)
-            self._written = taken
+            with self._counting:
+                self._waiting = self._waiting[len(results) :]
+                self._written += results
 
     def _lines(self) -> Iterator[bytes]:
         try:

@@ -66,14 +66,16 @@ class ScriptedWorker:
 class PromptResults(ResultsFile):
     """A file of results that is written without a thread, in which no virtual time could pass."""
 
-    async def write(self, result: BatchResult) -> None:
-        """Append a result."""
-        self._waiting.append(result.line())
+    async def write(self) -> None:
+        """Append all that waits."""
         self._put_waiting()
 
     async def aclose(self) -> None:
-        """Close the file."""
-        self.close()
+        """Write what waits, and close the file."""
+        try:
+            await self.write()
+        finally:
+            self.close()
 
 
 class Driven:
@@ -282,9 +284,9 @@ def test_rows_that_cannot_be_read_any_more_end_a_batch(tmp_path: Path) -> None:
 
 
 def test_results_that_cannot_be_written_end_a_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No row begins that nobody would know of."""
+    """Nobody would know of a row that begins later; what has run is paid, and left."""
 
-    async def write(_self: ResultsFile, _result: BatchResult) -> None:
+    async def write(_self: ResultsFile) -> None:
         raise OutputError("the disk is full")
 
     monkeypatch.setattr(PromptResults, "write", write)
@@ -293,5 +295,24 @@ def test_results_that_cannot_be_written_end_a_batch(tmp_path: Path, monkeypatch:
 
     assert driver.failure is not None
     assert driver.failure.message == "the disk is full"
-    assert driven.attempts.total() <= 5
-    assert (driver.totals.done, driver.totals.cost) == (0, driven.attempts.total())
+    assert driven.attempts.total() == 6
+    assert (driver.totals.done, driver.totals.left, driver.totals.cost) == (0, 10, 6)
+
+
+def test_a_disk_that_does_not_answer_holds_the_rows_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more results wait for it than are allowed, and all are written once it answers."""
+    monkeypatch.setattr("runner.batches.batch_driver._MOST_WAITING", 4)
+    waiting = list[int]()
+
+    async def write(self: PromptResults) -> None:
+        await anyio.sleep(60)
+        waiting.append(self.waiting)
+        self._put_waiting()
+
+    monkeypatch.setattr(PromptResults, "write", write)
+    driven = Driven(tmp_path, lambda _, row: ended(row))
+    driver = driven.run()
+
+    assert (driver.failure, driver.totals.done, len(driven.written)) == (None, 10, 10)
+    # Each slot may hold one more while it waits.
+    assert waiting[0] == 7

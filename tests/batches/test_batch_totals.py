@@ -31,6 +31,7 @@ def hundred() -> BatchTotals:
     """A hundred rows of two hundred."""
     totals = BatchTotals(200)
     for number in range(1, 101):
+        totals.spend(result(number))
         totals.take(result(number))
     return totals
 
@@ -69,6 +70,7 @@ def test_percentiles(values: list[float], found: dict[str, float]) -> None:
 def test_the_summary_for_people() -> None:
     """Counts, times, what was used, why rows have failed, and what is left."""
     totals = hundred()
+    totals.spend(result(10))
     totals.leave(result(10))
 
     assert [*summary_lines(totals, "max_cost")] == [

@@ -7,7 +7,6 @@ import signal
 from pathlib import Path
 from typing import Any
 
-import anyio
 import pytest
 
 from runner.batches.batch_result import BatchResult
@@ -27,9 +26,8 @@ async def written(path: Path, *results: BatchResult) -> None:
     """Write these results."""
     file = ResultsFile(path)
     file.read(lambda _: None)
-    async with anyio.create_task_group() as tasks:
-        for each in results:
-            tasks.start_soon(file.write, each)
+    for each in results:
+        file.put(each)
     await file.aclose()
 
 
@@ -54,20 +52,24 @@ async def test_results_that_come_together_are_all_written(tmp_path: Path) -> Non
 
 
 async def test_a_result_that_comes_while_others_are_written_is_not_lost(tmp_path: Path) -> None:
-    """The thread that writes may take what waits at any moment, while a result is made a line too."""
-    file = ResultsFile(tmp_path / "results.jsonl")
+    """It waits for the next time; each is said to be on the disk once, and only when it is."""
+    path = tmp_path / "results.jsonl"
+    file = ResultsFile(path)
 
     class InterruptedResult(BatchResult):
         def line(self) -> bytes:
-            file._put_waiting()
+            file.put(result("2"))
             return super().line()
 
-    await file.write(result("1"))
-    file._waiting.append(result("2").line())
-    await file.write(InterruptedResult.model_validate(result("3").model_dump()))
+    file.put(InterruptedResult.model_validate(result("1").model_dump()))
+    assert file.written() == []
+    await file.write()
+    assert ([each.id for each in file.written()], file.waiting) == (["1"], 1)
+    assert [json.loads(line)["id"] for line in path.read_text().splitlines()] == ["1"]
     await file.aclose()
 
-    assert [each.id for each in read(tmp_path / "results.jsonl")] == ["1", "2", "3"]
+    assert ([each.id for each in file.written()], file.waiting) == (["2"], 0)
+    assert [each.id for each in read(path)] == ["1", "2"]
 
 
 @pytest.mark.parametrize("torn", ['{"id": "2", "run": 1, "di', '{"i', '{"id": "2"}'])
@@ -80,7 +82,7 @@ async def test_a_torn_last_line_is_cut_off(tmp_path: Path, torn: str) -> None:
 
     found = ResultsFile(path)
     done = found.read(lambda _: None)
-    await found.write(result("2"))
+    found.put(result("2"))
     await found.aclose()
 
     assert (set(done), found.torn_bytes) == ({("1", 1)}, len(torn))
@@ -137,7 +139,7 @@ async def test_failed_rows_are_forgotten(tmp_path: Path) -> None:
     file = ResultsFile(path)
     file.forget_failed()
     assert set(file.read(lambda _: None)) == {("1", 1), ("3", 1)}
-    await file.write(failed)
+    file.put(failed)
     await file.aclose()
 
     assert [each.id for each in read(path)] == ["1", "3", "2"]
@@ -145,7 +147,7 @@ async def test_failed_rows_are_forgotten(tmp_path: Path) -> None:
 
 
 async def test_a_full_disk_leaves_whole_lines(tmp_path: Path) -> None:
-    """What was written of results that do not fit is cut off again, each is told, and the end tries once more."""
+    """What was written of results that do not fit is cut off again, each attempt fails, and the end tries once more."""
     path = tmp_path / "results.jsonl"
     await written(path, result("1"))
     size_bytes = path.stat().st_size
@@ -156,10 +158,12 @@ async def test_a_full_disk_leaves_whole_lines(tmp_path: Path) -> None:
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes + 20, limits[1]))
         for row_id in ("2", "3"):
+            file.put(result(row_id))
             with pytest.raises(OutputError, match="cannot be written: File too large"):
-                await file.write(result(row_id))
+                await file.write()
         assert [json.loads(line)["id"] for line in path.read_text().splitlines()] == ["1"]
         assert path.stat().st_size == size_bytes
+        assert (file.written(), file.waiting) == ([], 2)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, before)
