@@ -20,7 +20,7 @@ class PushedStream(httpcore.AsyncNetworkStream, Wire):
     """A stream that is read during the handshake, and pushes what comes to its listener from `listen` on."""
 
     def __init__(self) -> None:
-        self._outer: httpcore.AsyncNetworkStream = self
+        self._outer: httpcore.AsyncNetworkStream | None = None
         self._listener: StreamListener | None = None
         self._is_hasty = False
         self._is_over = False
@@ -43,8 +43,9 @@ class PushedStream(httpcore.AsyncNetworkStream, Wire):
     async def listen(self, listener: StreamListener, tasks: anyio.abc.TaskGroup) -> None:
         """Push everything to the listener from now on, first what has come already."""
         self.stop_waiting()
+        outer, self._outer = self._outer or self, None
         try:
-            while data := await self._outer.read(READ_BYTES):
+            while data := await outer.read(READ_BYTES):
                 listener.data_received(data)
         except LOST:
             self._end()
@@ -86,11 +87,12 @@ class PushedStream(httpcore.AsyncNetworkStream, Wire):
         """Start what pushes to the listener."""
 
     def _end(self) -> None:
-        """Notify the listener, once, that nothing more will come."""
+        """Notify the listener, once and for the last time, that nothing more will come."""
         if not self._is_over:
             self._is_over = True
-            if self._listener is not None:
-                self._listener.connection_lost()
+            listener, self._listener = self._listener, None
+            if listener is not None:
+                listener.connection_lost()
 
 
 class TlsStream(PushedStream):

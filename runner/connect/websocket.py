@@ -63,8 +63,8 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
         self._reader = frames.FrameReader(max_message_size_bytes)
         self._keepalive = Keepalive(keepalive_ping_interval_seconds, keepalive_ping_timeout_seconds)
         self._minding = anyio.CancelScope()
-        self._deliver: TakeMessage = self._ignore
-        self._over: Over = self._ignore
+        self._deliver: TakeMessage = _ignore
+        self._over: Over = _ignore
         self._end: Exception | None = None
         self._changes = Changes()
         self._is_listening = self._is_lost = self._is_released = self._asked = self._close_sent = False
@@ -176,7 +176,7 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
 
     async def _say_goodbye(self, farewell: bytes) -> None:
         if not self._is_listening:
-            await self.listen(self._ignore)
+            await self.listen(_ignore)
         if self._end is None:
             self._asked = True
             await self._wire.settled()
@@ -213,9 +213,6 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
         if self._late_pong and not self._close_sent:
             self._wire.put(self._late_pong)
         self._late_pong = b""
-
-    def _ignore(self, message_or_end: object) -> None:
-        """Drop a message, or the end, that has no listener."""
 
     def _read(self, take: TakeMessage, data: bytes) -> None:
         for event in self._reader.feed(data):
@@ -256,6 +253,8 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
             self._over(self._end)
         except Exception as error:  # noqa: BLE001  # it is raised where the connection is held
             self._tasks.start_soon(_fail, error)
+        # Who listened knows this connection, and a circle of both would wait for the garbage collector.
+        self._deliver = self._over = _ignore
 
     def _put_close(self, frame: bytes) -> None:
         if not self._close_sent:
@@ -294,6 +293,10 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
         await self._wire.release()
         self._is_lost = self._is_released = True
         self._changes.notify()
+
+
+def _ignore(message_or_end: object) -> None:
+    """Drop a message, or the end, that has no listener."""
 
 
 async def _fail(error: Exception) -> None:

@@ -79,9 +79,17 @@ class EarlyEnd:
             self._budget = Budget(limits, session.carriage, spent=self._stop, since_s=since_s)
             tasks.start_soon(self._budget.watch)
 
+    def leave(self) -> None:
+        """Let go of the run, which has ended."""
+        self._stop = _nothing
+
     def take(self, update: Update) -> None:
         """Look at an update: a reader of the session."""
         if self._budget is not None:
             self._budget.take(update)
         if self._first is not None:
             self._first.take(update)
+
+
+def _nothing(_reason: str, _error: RunnerError | None) -> None:
+    """End what has ended."""

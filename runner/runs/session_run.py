@@ -98,6 +98,7 @@ class SessionRun:
             self.stop("internal-error", RunnerError("a bug in rt-run, which the log traces"))
         finally:
             self.input.close()
+            self._early_end.leave()
         lost = losses(self.session, self.profile, unwritten=self._unwritten, keeps_words=self._shared.keeps_words)
         self._error = judged(lost, self._error, self._reason)
         code = await self._reported(self._life.exit_code(self._error))

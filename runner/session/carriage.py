@@ -269,6 +269,8 @@ class Carriage:
         self._first_unanswered = self.first_unanswered
         self._move(Over(failure))
         self.publish([SessionEnded()])
+        # Who followed the session holds it, and a circle of both would wait for the garbage collector.
+        self._readers, self._moved = [], None
 
     def publish(self, effects: Sequence[Effect]) -> None:
         """Have the readers take in what no event of the endpoint has brought."""

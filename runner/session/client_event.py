@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pybase64
@@ -14,6 +14,9 @@ from runner.protocol.json_text import dumps_strict
 if TYPE_CHECKING:
     from runner.api.client_events import ClientEventBase
     from runner.protocol.json_fields import JsonObject
+
+Send = Callable[..., Awaitable[list[str]]]
+"""Sends client events on a connection; returns their ids."""
 
 
 def plain_event(event: Mapping[str, Any] | ClientEventBase) -> JsonObject:

@@ -244,6 +244,8 @@ class Dialer:
                 with anyio.move_on_after(_FAREWELL_S, shield=True):
                     await link.close()
                 carriage.spending.add_late(provider.name, state.live.late_s)
+                # The state is read when the session has ended, and would hold all that carried it.
+                state.moves_on = bool
 
     async def _prepare(self, link: Link, provider: Provider) -> None:
         """Configure a connection and replay the history on it."""

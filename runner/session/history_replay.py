@@ -10,12 +10,11 @@ from runner import logs
 from runner.protocol import history
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from runner.connect.changes import Changes
     from runner.protocol.item import Item
     from runner.protocol.json_fields import JsonObject
     from runner.protocol.state import SessionState
+    from runner.session.client_event import Send
     from runner.session.pump import Pump
     from runner.settings.continuity import History
 
@@ -27,16 +26,12 @@ class HistoryReplay:
         state: What is known of the session on this connection.
         pump: What listens to it.
         changes: Notified of everything but pieces of answers.
-        send: Sends client events on it; returns their ids.
     """
 
-    def __init__(
-        self, state: SessionState, pump: Pump, changes: Changes, send: Callable[..., Awaitable[list[str]]]
-    ) -> None:
+    def __init__(self, state: SessionState, pump: Pump, changes: Changes) -> None:
         self._state = state
         self._pump = pump
         self._changes = changes
-        self._send = send
         self._replayed: frozenset[Item] = frozenset()
 
     def __len__(self) -> int:
@@ -46,22 +41,23 @@ class HistoryReplay:
         """Whether items of the conversation are still to be replayed."""
         return bool(self._missing(bounds))
 
-    async def replay(self, bounds: History, timeout_s: float) -> None:
+    async def replay(self, send: Send, bounds: History, timeout_s: float) -> None:
         """Replay what is still to be replayed; raises as sending does.
 
         Args:
+            send: Sends client events on the connection.
             bounds: How much of the conversation is replayed.
             timeout_s: How long the endpoint may take to confirm it, in seconds; then the session goes on without.
         """
         conversation = self._state.conversation
         there = {item for item in conversation.items if not item.leaving}
         for item in self._replayed - there:
-            await self._send({"type": "conversation.item.delete", "item_id": item.id})
+            await send({"type": "conversation.item.delete", "item_id": item.id})
         self._replayed &= there
         missing = self._missing(bounds)
         self._replayed |= missing.keys()
         if missing:
-            asked = set(await self._send(*missing.values()))
+            asked = set(await send(*missing.values()))
             with anyio.move_on_after(timeout_s) as waiting:
                 while conversation.unconfirmed(asked) and not self._pump.is_over:
                     await self._changes.next()

@@ -43,7 +43,7 @@ class Keeper:
         self._handover = Handover(carriage, outbox, dialer)
         self._carriage = carriage
         self._dialer = dialer
-        self._succession = Succession(carriage, dialer, tasks, self._lost)
+        self._succession = Succession(carriage, dialer, tasks)
         self._forced: Link | None = None
         """The connection that the keeper itself has cut to replace it."""
 
@@ -114,7 +114,7 @@ class Keeper:
             case Wanted(delay_s=delay_s):
                 # Until there is a successor, the present connection serves.
                 self._carriage.hold(link, is_held=False)
-                self._succession.open(delay_s)
+                self._succession.open(delay_s, self._lost)
             case None:
                 self._seek(link, expiry)
                 return True
@@ -159,7 +159,7 @@ class Keeper:
             case RunnerError() as error:
                 self._carriage.end(error)
             case Wanted(delay_s=delay_s):
-                self._succession.open(delay_s)
+                self._succession.open(delay_s, self._lost)
             case _:
                 await self._carriage.changes.next()
 

@@ -97,12 +97,8 @@ class Link:
             dialect=incoming,
         )
         self._released = anyio.Event()
-        self.history = (
-            LiveReplay(state, self.send)
-            if state.kind == "live"
-            else HistoryReplay(state, self.pump, changes, self.send)
-        )
-        self._closing = OrderlyClose(state, changes, self.send)
+        self.history = LiveReplay(state) if state.kind == "live" else HistoryReplay(state, self.pump, changes)
+        self._closing = OrderlyClose(state, changes)
 
     @property
     def close_code(self) -> int | None:
@@ -179,7 +175,7 @@ class Link:
                 if self.state.kind == "live":
                     wanted = {name: value for name, value in wanted.items() if name in LIVE_CHANGES}
                 await self.send({"type": "session.update", "session": wanted})
-            await self.history.replay(bounds, timeout_s)
+            await self.history.replay(self.send, bounds, timeout_s)
 
     def lacks(self, bounds: History) -> bool:
         """Whether items of the conversation are still to be replayed on this connection."""
@@ -262,7 +258,7 @@ class Link:
             by_s: When to do without the rest, on the event loop's clock, in seconds.
         """
         with suppress(NotSent):
-            await self._closing.finish(by_s)
+            await self._closing.finish(self.send, by_s)
 
     async def abort(self) -> None:
         """Cut the connection without a farewell, whatever is being sent."""

@@ -8,12 +8,13 @@ from runner.api.session_types import LIVE_START
 from runner.protocol.live_history import meanwhile_events, start_bounds, told_messages
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Sequence
 
     from runner.protocol.item import Item
     from runner.protocol.json_fields import JsonObject
     from runner.protocol.live_history import Told
     from runner.protocol.state import SessionState
+    from runner.session.client_event import Send
     from runner.session.history_replay import HistoryReplay
     from runner.settings.continuity import History
 
@@ -50,12 +51,10 @@ class LiveReplay:
 
     Args:
         state: What is known of the session on this connection.
-        send: Sends client events on it; returns their ids.
     """
 
-    def __init__(self, state: SessionState, send: Callable[..., Awaitable[list[str]]]) -> None:
+    def __init__(self, state: SessionState) -> None:
         self._state = state
-        self._send = send
         self._told: frozenset[Item] = frozenset()
         self._inherited: frozenset[Item] = frozenset()
         """What a fork knows of the session that it goes on with."""
@@ -77,17 +76,18 @@ class LiveReplay:
         """Whether something was said that this connection was not told of."""
         return any(each.item not in self._known for each in self._messages(bounds))
 
-    async def replay(self, bounds: History, timeout_s: float) -> None:
+    async def replay(self, send: Send, bounds: History, timeout_s: float) -> None:
         """Tell of what was said since; raises as sending does. The endpoint's confirmations are not waited for.
 
         Args:
+            send: Sends client events on the connection.
             bounds: How much of the conversation is replayed.
             timeout_s: Not used: nothing is waited for.
         """
         del timeout_s
         told = self._messages(bounds)
         if events := list(meanwhile_events(told, self._known)):
-            await self._send(*events)
+            await send(*events)
         self._told |= {each.item for each in told} - self._inherited
 
     @property

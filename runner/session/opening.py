@@ -157,6 +157,7 @@ async def kept_session(
             if not session.is_over:
                 with anyio.move_on_after(_FAREWELL_S, shield=True):
                     await session.aclose()
+            tools.end()
 
 
 def _followed(moved: Moved | None, keep_speaking: Callable[[], None]) -> Moved:

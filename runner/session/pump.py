@@ -230,7 +230,13 @@ class Pump:
             self.is_over = True
             self._bring_about(end_connection(self._state))
             self._ended()
+            # Nothing more is read, and who read it knows this connection.
+            self._readers, self._ended = (), _nothing
         self._changes.notify()
+
+
+def _nothing() -> None:
+    """Hear of an end twice."""
 
 
 def _refusal(error: RunnerError) -> RunnerError:

@@ -207,6 +207,7 @@ class Session:
             if link := self._carriage.leave():
                 link.note(closed_note())
                 await link.close()
+                link.release()
         finally:
             self._carriage.end()
 
@@ -292,6 +293,7 @@ class Session:
         try:
             if link := self._carriage.leave():
                 await link.abort()
+                link.release()
         finally:
             self._carriage.end()
 

@@ -10,10 +10,9 @@ from runner import logs
 from runner.api.session_types import SESSION_CLOSE
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from runner.connect.changes import Changes
     from runner.protocol.state import SessionState
+    from runner.session.client_event import Send
 
 SILENCE_S: Final = 5.0
 """A translation that says nothing for this long has no more to say, in seconds."""
@@ -31,26 +30,25 @@ class OrderlyClose:
     Args:
         state: What is known of the session on this connection.
         changes: Notified of everything but pieces of answers.
-        send: Sends client events on it.
     """
 
-    def __init__(self, state: SessionState, changes: Changes, send: Callable[..., Awaitable[object]]) -> None:
+    def __init__(self, state: SessionState, changes: Changes) -> None:
         self._state = state
         self._changes = changes
-        self._send = send
         self._is_wanted = state.kind in {"translation", "live"}
 
-    async def finish(self, by_s: float) -> None:
+    async def finish(self, send: Send, by_s: float) -> None:
         """Send `session.close`, once, and wait until the endpoint is done or silent too long; raises as `send` does.
 
         Args:
+            send: Sends client events on the connection.
             by_s: When to do without the rest, on the event loop's clock, in seconds.
         """
         if not self._is_wanted or self._state.phase != "ready" or self._state.is_over:
             return
         with anyio.CancelScope(deadline=by_s):
             if not self._state.closing.is_asked:
-                await self._send({"type": SESSION_CLOSE})
+                await send({"type": SESSION_CLOSE})
             await self._silence()
         self._is_wanted = False
 

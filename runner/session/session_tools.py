@@ -167,6 +167,10 @@ class SessionTools:
         self._watch = watch
         self._watch_offered()
 
+    def end(self) -> None:
+        """Tell nobody of anything any more, since the session has ended."""
+        self.dropped, self._watch = bool, None
+
     def _watch_offered(self) -> None:
         if self._watch and self._hang_up and self._profile.run.tools.hang_up:
             self._watch(self._hang_up)

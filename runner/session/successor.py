@@ -42,20 +42,16 @@ class Succession:
         carriage: Where the session is.
         dialer: Opens the connections.
         tasks: Where the next connection is opened beside the present one.
-        lost: Called with a connection when it has ended; it must not wait.
 
     Attributes:
         next: How far the next connection is.
     """
 
-    def __init__(
-        self, carriage: Carriage, dialer: Dialer, tasks: anyio.abc.TaskGroup, lost: Callable[[Link], None]
-    ) -> None:
+    def __init__(self, carriage: Carriage, dialer: Dialer, tasks: anyio.abc.TaskGroup) -> None:
         self.next: Successor = None
         self._carriage = carriage
         self._dialer = dialer
         self._tasks = tasks
-        self._lost = lost
 
     @property
     def is_coming(self) -> bool:
@@ -87,17 +83,22 @@ class Succession:
         delay_s = backoff.delay_s(error)
         self.next = error if delay_s is None else Wanted(delay_s)
 
-    def open(self, delay_s: float) -> None:
-        """Have the next connection opened after a wait."""
-        self.next = Opening()
-        self._tasks.start_soon(self._opened, delay_s)
+    def open(self, delay_s: float, lost: Callable[[Link], None]) -> None:
+        """Have the next connection opened after a wait.
 
-    async def _opened(self, delay_s: float) -> None:
+        Args:
+            delay_s: How long, in seconds.
+            lost: Called with the connection when it has ended; it must not wait.
+        """
+        self.next = Opening()
+        self._tasks.start_soon(self._opened, delay_s, lost)
+
+    async def _opened(self, delay_s: float, lost: Callable[[Link], None]) -> None:
         providers = self._dialer.providers
         try:
             await anyio.sleep(delay_s)
             if isinstance(self._carriage.place, Carried | Between):
-                self.next = await self._dialer.open(self._lost)
+                self.next = await self._dialer.open(lost)
         except RunnerError as error:
             self.next = error
             if (renewal := self._carriage.renewal) and renewal.moves:

@@ -1,5 +1,6 @@
 """A row as a session against the local endpoint: what goes in, what becomes of it, and the files that it writes."""
 
+import gc
 import json
 import resource
 from pathlib import Path
@@ -9,12 +10,20 @@ import pytest
 
 from runner.batches.batch_row import BatchRow
 from runner.batches.local_worker import LocalWorker
+from runner.connect.websocket import WebSocket
 from runner.local.speech.tones import SyntheticVoice
 from runner.profile import LoadedProfile, load_profile
+from runner.runs.session_run import SessionRun
+from runner.session.carriage import Carriage
+from runner.session.link import Link
+from runner.session.session import Session
+from tests.helpers.endpoint_scripts import attentive
 from tests.helpers.hearing_peers import recording
+from tests.helpers.peer import serving
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", ["asyncio"])]
 
+HELD = (SessionRun, Session, Carriage, Link, WebSocket)
 PROFILE = """
 version = 1
 [endpoint]
@@ -157,3 +166,19 @@ async def test_all_sessions_may_have_their_files_open(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
     assert raised == 256 + 100 * 3
+
+
+async def test_the_memory_of_a_session_is_given_back_when_it_ends(tmp_path: Path) -> None:
+    """Nothing of it waits for the garbage collector, which looks rarely while rows run."""
+    async with serving(attentive) as (port, _):
+        remote = f'kind = "custom"\nbase_url = "http://127.0.0.1:{port}"\n[auth]\nkind = "none"\n[session]'
+        worker = LocalWorker(loaded(tmp_path, f"version = 1\n[endpoint]\n{remote}\n"))
+        gc.collect()
+        gc.disable()
+        try:
+            result = await worker.run(row("1", text="Hi?"))
+            kept = [each for each in gc.get_objects() if isinstance(each, HELD)]
+        finally:
+            gc.enable()
+
+    assert (result.status, kept) == ("succeeded", [])
