@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -24,7 +24,6 @@ from runner.settings.batch_settings import BatchSettings
 if TYPE_CHECKING:
     from runner.batches.batch_row import BatchRow
     from runner.profile.load import LoadedProfile
-    from runner.runs.outcome import Outcome
 
 _OPENING_AT_ONCE = 50
 
@@ -49,21 +48,27 @@ class LocalWorker:
             try:
                 run, turns, opened_s = self._made(row)
             except RunnerError as error:
-                return _result(row, self._loaded.name, started, error=error)
+                return _result(row, self._loaded.name, started, duration_s=0.0, error=error)
             outcome = await run.execute()
         said = turns.turns()
         opened_ms = round((opened_s[0] - started_s) * 1000) if opened_s else None
         usage, cost = (run.session.usage, run.session.carriage.cost()) if run.session else (None, None)
-        return _result(row, self._loaded.name, started, error=outcome.error, outcome=outcome).model_copy(
-            update={
-                "duration_s": round(anyio.current_time() - started_s, 3),
-                "turns": said,
-                "text": text_of_turns(said),
-                "latencies": latencies_of_turns(said, opened_ms),
-                "usage": usage.as_log() if usage else {},
-                "cost": None if cost is None else round(cost, 6),
-                "files": facts_of(run.profile, run.names).get("files", {}),
-            }
+        return _result(
+            row,
+            self._loaded.name,
+            started,
+            exit_code=outcome.exit_code,
+            error=outcome.error,
+            reason=outcome.reason,
+            duration_s=round(anyio.current_time() - started_s, 3),
+            run_id=outcome.run_id,
+            session_id=outcome.session_id,
+            turns=said,
+            text=text_of_turns(said),
+            latencies=latencies_of_turns(said, opened_ms),
+            usage=usage.as_log() if usage else {},
+            cost=None if cost is None else round(cost, 6),
+            files=facts_of(run.profile, run.names).get("files", {}),
         )
 
     def _made(self, row: BatchRow) -> tuple[SessionRun, RowTurns, list[float]]:
@@ -81,20 +86,24 @@ class LocalWorker:
 
 
 def _result(
-    row: BatchRow, profile: str, started: datetime, *, error: RunnerError | None, outcome: Outcome | None = None
+    row: BatchRow,
+    profile: str,
+    started: datetime,
+    *,
+    error: RunnerError | None,
+    exit_code: int | None = None,
+    **known: Any,
 ) -> BatchResult:
-    code = outcome.exit_code if outcome else error.exit_code if error else 0
+    """The result of a row, whose exit code is that of its error where nothing else is said."""
+    code = exit_code if exit_code is not None else error.exit_code if error else 0
     return BatchResult(
         id=row.id,
         run=row.run,
         digest=row.digest,
         profile=profile,
         status="failed" if code else "succeeded",
-        reason=outcome.reason if outcome else "failed",
         exit_code=code,
         error=row_error(error) if error else None,
         started_at=started.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        duration_s=0.0,
-        run_id=outcome.run_id if outcome else "",
-        session_id=outcome.session_id if outcome else "",
+        **{"reason": "failed", **known},
     )

@@ -24,10 +24,10 @@ _LINGER_S = 0.5
 _MINDING_SLACK_S = 5.0
 _BREATH_BYTES = 65536
 
-TakeMessage = Callable[[bytes], None]
+TakeMessage = Callable[[bytes], object]
 """Gets one text message; it must not wait, and raises `frames.not_utf8` for one that is not UTF-8."""
 
-Over = Callable[[Exception], None]
+Over = Callable[[Exception], object]
 """Gets what ended the connection, as `ended` raises it; it must not wait."""
 
 
@@ -44,6 +44,7 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
 
     Attributes:
         close_code: The code of the peer's close frame, 1006 if the connection ended without one, None while open.
+        is_released: Whether nothing is left of the connection that would have to be closed.
     """
 
     def __init__(
@@ -63,11 +64,11 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
         self._reader = frames.FrameReader(max_message_size_bytes)
         self._keepalive = Keepalive(keepalive_ping_interval_seconds, keepalive_ping_timeout_seconds)
         self._minding = anyio.CancelScope()
-        self._deliver: TakeMessage = _ignore
-        self._over: Over = _ignore
+        self._deliver: TakeMessage = bool
+        self._over: Over = bool
         self._end: Exception | None = None
         self._changes = Changes()
-        self._is_listening = self._is_lost = self._is_released = self._asked = self._close_sent = False
+        self.is_released = self._is_listening = self._is_lost = self._asked = self._close_sent = False
         self._late_pong = b""
         self._breathless_bytes = 0
 
@@ -80,8 +81,9 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
                 timeout_s = CLOSE_TIMEOUT_S
             finally:
                 self._minding.cancel()
-                with anyio.CancelScope(shield=True):
-                    await self.close(timeout_s=timeout_s)
+                if not self.is_released:
+                    with anyio.CancelScope(shield=True):
+                        await self.close(timeout_s=timeout_s)
 
     async def listen(self, take: TakeMessage, over: Over | None = None) -> None:
         """Hand every text message to `take` from now on, answer pings and send them.
@@ -162,7 +164,7 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
             reason: At most 123 bytes; what is longer is cut.
             timeout_s: Bound on all of it, in seconds; afterwards the connection is cut, with 0 at once.
         """
-        if self._is_released:
+        if self.is_released:
             return
         farewell = frames.encode_close(code, reason or "")
         try:
@@ -176,7 +178,7 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
 
     async def _say_goodbye(self, farewell: bytes) -> None:
         if not self._is_listening:
-            await self.listen(_ignore)
+            await self.listen(bool)
         if self._end is None:
             self._asked = True
             await self._wire.settled()
@@ -254,7 +256,7 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
         except Exception as error:  # noqa: BLE001  # it is raised where the connection is held
             self._tasks.start_soon(_fail, error)
         # Who listened knows this connection, and a circle of both would wait for the garbage collector.
-        self._deliver = self._over = _ignore
+        self._deliver = self._over = bool
 
     def _put_close(self, frame: bytes) -> None:
         if not self._close_sent:
@@ -291,12 +293,8 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
 
     async def _release(self) -> None:
         await self._wire.release()
-        self._is_lost = self._is_released = True
+        self._is_lost = self.is_released = True
         self._changes.notify()
-
-
-def _ignore(message_or_end: object) -> None:
-    """Drop a message, or the end, that has no listener."""
 
 
 async def _fail(error: Exception) -> None:

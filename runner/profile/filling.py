@@ -88,7 +88,7 @@ def filled(profile: Profile, *, name: str, started: datetime) -> Profile:
     for each in profile.variables.values():
         if each.secret:
             hide(each.default or "")
-    return _with(profile, _values(profile, name, started))
+    return _with(profile, lambda: _values(profile, name, started))
 
 
 def filled_for_show(profile: Profile, *, name: str, started: datetime) -> Profile:
@@ -99,7 +99,7 @@ def filled_for_show(profile: Profile, *, name: str, started: datetime) -> Profil
             del values[key]
         elif each.secret:
             values[key] = MASK
-    return _with(profile, values)
+    return _with(profile, lambda: values)
 
 
 def session_filled(profile: Profile, session: SessionSettings, *, name: str, started: datetime) -> SessionSettings:
@@ -114,7 +114,7 @@ def session_filled(profile: Profile, session: SessionSettings, *, name: str, sta
     # Its own texts have their values already, and a value is no text to be filled.
     bare = profile.model_copy(update={"session": session})
     texts = [each for each in TEXTS if each[0] == "session"]
-    return _with(bare, _values(profile, name, started), texts).session
+    return _with(bare, lambda: _values(profile, name, started), texts).session
 
 
 def missing_values(profile: Profile, origins: Origins | None = None) -> list[Problem]:
@@ -153,9 +153,19 @@ def _values(profile: Profile, name: str, started: datetime) -> dict[str, str]:
     return built_in | {key: each.default or "" for key, each in profile.variables.items()}
 
 
-def _with(profile: Profile, values: Mapping[str, str], patterns: Sequence[tuple[str, ...]] = TEXTS) -> Profile:
+def _with(
+    profile: Profile, values: Callable[[], Mapping[str, str]], patterns: Sequence[tuple[str, ...]] = TEXTS
+) -> Profile:
+    """The profile with its texts filled in; most have no name in them, and then nobody asks for values."""
+    known: dict[str, str] = {}
+
+    def value_of(found: re.Match[str]) -> str:
+        if not known:
+            known.update(values())
+        return known.get(found[1], found[0])
+
     def fill(text: str) -> str:
-        return NAMED.sub(lambda found: values.get(found[1], found[0]), text)
+        return NAMED.sub(value_of, text) if "{{" in text else text
 
     for pattern in patterns:
         profile = _replaced(profile, pattern, fill)

@@ -207,7 +207,7 @@ class SessionRun:
     async def _live(self, session: Session) -> None:
         model = session.state.effective.get("model")
         logs.logger().info("session_opened", **self.whereabouts.told(self.profile), model=model)
-        with self._life.enter(Phase.LIVE), self.whereabouts.telling_of_end(self.stop):
+        with self._life.enter(Phase.LIVE) as live, self.whereabouts.telling_of_end(self.stop):
             async with anyio.create_task_group() as work:
                 self._early_end.watch(work, session, self.profile.run.limits, self.outputs.playback)
                 if self._shared.face:
@@ -216,7 +216,9 @@ class SessionRun:
                     line = LiveLine(self._shared.face.screen, session, self.input, self.outputs.playback)
                     work.start_soon(line.run)
                 await self._feed(session)
-                await anyio.sleep_forever()
+                if not live.cancel_called:
+                    await anyio.sleep_forever()
+                work.cancel_scope.cancel()
 
     async def _feed(self, session: Session) -> None:
         playback = self.outputs.playback

@@ -241,8 +241,9 @@ class Dialer:
                 # No other connection repeats what a translation still has to say.
                 await link.conclude()
             finally:
-                with anyio.move_on_after(_FAREWELL_S, shield=True):
-                    await link.close()
+                if not link.is_closed:
+                    with anyio.move_on_after(_FAREWELL_S, shield=True):
+                        await link.close()
                 carriage.spending.add_late(provider.name, state.live.late_s)
                 # The state is read when the session has ended, and would hold all that carried it.
                 state.moves_on = bool

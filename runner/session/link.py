@@ -246,6 +246,11 @@ class Link:
         """Have the dialer close this connection, which the session needs no more."""
         self._released.set()
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing is left of the connection that would have to be closed."""
+        return self._connection.is_released
+
     async def close(self) -> None:
         """End the connection: the closing handshake with code 1000, within a bounded time; last events still count."""
         await self.conclude()
