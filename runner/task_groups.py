@@ -8,8 +8,12 @@ import anyio.abc
 
 
 @asynccontextmanager
-async def body_task_group() -> AsyncIterator[anyio.abc.TaskGroup]:
-    """Open a task group that ends with its body, and whose body's exception leaves in no exception group."""
+async def body_task_group(*, is_awaited: bool = False) -> AsyncIterator[anyio.abc.TaskGroup]:
+    """Open a task group that ends with its body, and whose body's exception leaves in no exception group.
+
+    Args:
+        is_awaited: Whether the tasks end by themselves once the body has; without it they are cancelled then.
+    """
     failure: BaseException | None = None
     async with anyio.create_task_group() as tasks:
         try:
@@ -19,6 +23,7 @@ async def body_task_group() -> AsyncIterator[anyio.abc.TaskGroup]:
         except BaseException as error:  # noqa: BLE001  # raised below, where no task group wraps it
             failure = error
         finally:
-            tasks.cancel_scope.cancel()
+            if not is_awaited:
+                tasks.cancel_scope.cancel()
     if failure is not None:
         raise failure

@@ -92,7 +92,7 @@ def batch_row(said: RowLine, line: int, folder: Path) -> BatchRow:
     variables = {name: text_of(value) or "" for name, value in said.variables.items()}
     told = dumps([text, file, sorted(variables.items())]).encode()
     digest = hashlib.sha256(told).hexdigest()[: 2 * _DIGEST_BYTES]
-    whole = str(folder / _with_home(file)) if file else None
+    whole = os.path.join(folder, _with_home(file)) if file else None  # noqa: PTH118  # many times faster, for each row
     return BatchRow(str(said.id), line, digest, text, whole, variables)
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import ssl
 from collections.abc import AsyncIterator
+from types import TracebackType
 from typing import Any
 
 import anyio
@@ -107,6 +108,16 @@ class HandshakeTransport(httpx.AsyncBaseTransport):
         exchange = _Exchange(stream)
         await exchange.ask(h11.Request(method="GET", target=self._url.raw_path, headers=request.headers.raw))
         return await exchange.answer()
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
+        """Hang up where something failed; else the WebSocket has done so, whose connection it is."""
+        if exc_value is not None:
+            await self.aclose()
 
     async def aclose(self) -> None:
         """Hang up."""

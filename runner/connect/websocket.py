@@ -69,12 +69,11 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
         self._end: Exception | None = None
         self._changes = Changes()
         self.is_released = self._is_listening = self._is_lost = self._asked = self._close_sent = False
-        self._late_pong = b""
-        self._breathless_bytes = 0
+        self._late_pong, self._breathless_bytes = b"", 0
 
     @contextlib.asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncIterator["WebSocket"]:
-        async with body_task_group() as self._tasks:
+        async with body_task_group(is_awaited=True) as self._tasks:
             timeout_s = _HASTY_CLOSE_TIMEOUT_S
             try:
                 yield self

@@ -53,6 +53,10 @@ class EarlyEnd:
         if self._first and session.resumption:
             self._first.ignore(session.resumption.asked_again)
 
+    def watches(self, limits: Limits) -> bool:
+        """Whether there is anything to watch while the session is open."""
+        return self._first is not None or limits.has_budget
+
     def watch(self, tasks: anyio.abc.TaskGroup, session: Session, limits: Limits, playback: Playback | None) -> None:
         """Watch the session in these tasks, from now on; an answer that is played has to be heard, too."""
         if self._first:

@@ -2,6 +2,8 @@
 
 import signal
 import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +31,7 @@ from runner.runs.whereabouts import Whereabouts
 from runner.session.opening import kept_session
 from runner.session.recorder import Recorder
 from runner.session.session import Session
+from runner.task_groups import body_task_group
 
 if TYPE_CHECKING:
     from runner.profile.load import LoadedProfile
@@ -208,17 +211,26 @@ class SessionRun:
         model = session.state.effective.get("model")
         logs.logger().info("session_opened", **self.whereabouts.told(self.profile), model=model)
         with self._life.enter(Phase.LIVE) as live, self.whereabouts.telling_of_end(self.stop):
-            async with anyio.create_task_group() as work:
-                self._early_end.watch(work, session, self.profile.run.limits, self.outputs.playback)
-                if self._shared.face:
-                    from runner.runs.live_line import LiveLine
-
-                    line = LiveLine(self._shared.face.screen, session, self.input, self.outputs.playback)
-                    work.start_soon(line.run)
+            async with self._watched(session):
                 await self._feed(session)
                 if not live.cancel_called:
                     await anyio.sleep_forever()
-                work.cancel_scope.cancel()
+
+    @asynccontextmanager
+    async def _watched(self, session: Session) -> AsyncIterator[None]:
+        """Have the session's limits hold, and its live line drawn, where it has them."""
+        limits, face = self.profile.run.limits, self._shared.face
+        if not (face or self._early_end.watches(limits)):
+            yield
+            return
+        async with body_task_group() as work:
+            self._early_end.watch(work, session, limits, self.outputs.playback)
+            if face:
+                from runner.runs.live_line import LiveLine
+
+                line = LiveLine(face.screen, session, self.input, self.outputs.playback)
+                work.start_soon(line.run)
+            yield
 
     async def _feed(self, session: Session) -> None:
         playback = self.outputs.playback

@@ -153,20 +153,10 @@ class Dialer:
         """
         self._epoch += 1
         try:
+            if until_s == math.inf:
+                return await self._opened(lost, renewal, provider)
             with anyio.CancelScope(deadline=until_s):
-                forked_id = await self.forks.source(provider)
-                started_s = anyio.current_time()
-                async with self._slots:
-                    link: Link = await self._tasks.start(self._hold, self._epoch, lost, renewal, provider, forked_id)
-                link.took_s = took_s = anyio.current_time() - started_s
-                logs.logger().debug(
-                    "connection_opened",
-                    **self.told(link),
-                    endpoint_session_id=link.state.session_id,
-                    took_s=round(took_s, 3),
-                    items=link.replayed_items,
-                )
-                return link
+                return await self._opened(lost, renewal, provider)
             msg = f"no connection could be had within {self.providers.settings.fallback_after_s:g} s"
             raise EndpointUnreachable(msg)
         except RunnerError as error:
@@ -174,6 +164,16 @@ class Dialer:
                 note = {"type": "connection.failed", **self._named(provider), **error.facts}
                 self._recorder.note(note, epoch=self._epoch)
             raise
+
+    async def _opened(self, lost: Callable[[Link], None], renewal: Renewal | None, provider: Provider) -> Link:
+        forked_id = await self.forks.source(provider)
+        started_s = anyio.current_time()
+        async with self._slots:
+            link: Link = await self._tasks.start(self._hold, self._epoch, lost, renewal, provider, forked_id)
+        link.took_s = took_s = anyio.current_time() - started_s
+        facts = {"endpoint_session_id": link.state.session_id, "took_s": round(took_s, 3), "items": link.replayed_items}
+        logs.logger().debug("connection_opened", **self.told(link), **facts)
+        return link
 
     def adopt(self, renewal: Renewal) -> None:
         """Open connections by another profile from now on."""

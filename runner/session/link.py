@@ -153,7 +153,7 @@ class Link:
             EndpointUnreachable: it answers nothing in time.
         """
         is_live = update["type"] == LIVE_START
-        if not is_live:
+        if not (is_live or self.state.greeted):
             await self._awaited("session.created", lambda: self.state.greeted, timeout_s)
         with suppress(NotSent):
             # Why the connection is lost is known below.
