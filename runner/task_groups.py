@@ -8,22 +8,23 @@ import anyio.abc
 
 
 @asynccontextmanager
-async def body_task_group(*, is_awaited: bool = False) -> AsyncIterator[anyio.abc.TaskGroup]:
-    """Open a task group that ends with its body, and whose body's exception leaves in no exception group.
-
-    Args:
-        is_awaited: Whether the tasks end by themselves once the body has; without it they are cancelled then.
-    """
+async def body_task_group() -> AsyncIterator[anyio.abc.TaskGroup]:
+    """Open a task group that ends with its body, and whose body's exception leaves in no exception group."""
     failure: BaseException | None = None
-    async with anyio.create_task_group() as tasks:
-        try:
-            yield tasks
-        except anyio.get_cancelled_exc_class():
-            raise
-        except BaseException as error:  # noqa: BLE001  # raised below, where no task group wraps it
-            failure = error
-        finally:
-            if not is_awaited:
+    try:
+        async with anyio.create_task_group() as tasks:
+            try:
+                yield tasks
+            except anyio.get_cancelled_exc_class():
+                raise
+            except BaseException as error:  # noqa: BLE001  # raised below, where no task group wraps it
+                failure = error
+            finally:
                 tasks.cancel_scope.cancel()
+    except BaseExceptionGroup:
+        # What tasks raise because of the same is told with it.
+        if failure is not None:
+            raise failure  # noqa: B904  # its context is what they raised
+        raise
     if failure is not None:
         raise failure

@@ -57,3 +57,20 @@ async def test_a_cancelled_body_is_cancelled() -> None:
         async with body_task_group():
             await anyio.sleep_forever()
     assert scope.cancelled_caught
+
+
+async def test_the_bodys_exception_leaves_as_it_is_though_a_task_fails_too() -> None:
+    """What the task has raised is told with it."""
+
+    async def fail() -> None:
+        raise KeyError("task")
+
+    async def body() -> None:
+        async with body_task_group() as tasks:
+            tasks.start_soon(fail)
+            raise ValueError("body")
+
+    with pytest.raises(ValueError, match="body") as caught:
+        await body()
+    assert isinstance(caught.value.__context__, ExceptionGroup)
+    assert caught.value.__context__.subgroup(KeyError)

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from runner.profile.load import LoadedProfile
 
 _TOGETHER_S: Final = 0.05
-"""How long a result waits for others, so that one fsync is for all of them: a kill costs no more than that."""
+"""How long a result waits for others, so that one fsync is for all; a kill costs that, and what the disk takes."""
 _MOST_WAITING: Final = 64
-"""How many results may wait for the disk; no row begins where more do."""
+"""How many results may wait for a slow disk; a slot whose result makes them more takes no row meanwhile."""
 
 StopReason = Literal["signal", "max_cost", "max_consecutive_failures", "failed"]
 
@@ -95,7 +95,8 @@ class BatchDriver:
                 await self._results.aclose()
             except RunnerError as error:
                 self.failure = self.failure or error
-            self._count_written()
+            finally:
+                self._count_written()
 
     def drain(self, *, within_s: float) -> None:
         """Hand out no more rows because of a signal; those that run have so many seconds to end."""

@@ -12,7 +12,7 @@ from runner.batches.batch_totals import BatchTotals
 from runner.batches.results_file import ResultsFile
 from runner.batches.row_profile import shared_file_problems
 from runner.batches.rows_file import RowsFile
-from runner.errors import UsageError
+from runner.errors import OutputError, UsageError
 from runner.profile.problems import ProfileProblems
 from runner.runs.signals import watch
 from runner.task_groups import body_task_group
@@ -89,6 +89,10 @@ class BatchRun:
                 kept.close()
             raise
         self._results = kept or ResultsFile(results)
+        if kept is None and not self._results.is_empty:
+            self._results.close()
+            msg = f"another batch has written {results} meanwhile"
+            raise OutputError(msg, hint="the same command again goes on with what is missing")
         self.torn_bytes = self._results.torn_bytes
         self._is_drained = False
         self._forced_by: signal.Signals | None = None

@@ -37,7 +37,7 @@ class ResultsFile:
 
     Attributes:
         path: As above.
-        torn_bytes: How much was cut off of a last line that a crash has left unfinished.
+        torn_bytes: How much was cut off that a crash has left unfinished.
 
     Raises:
         UsageError: It is no regular file.
@@ -50,14 +50,15 @@ class ResultsFile:
         self._file = _opened(path)
         self._size_bytes = 0
         """How much of the file is whole lines."""
-        self._waiting: list[BatchResult] = []
+        self._waiting: list[tuple[BatchResult, bytes]] = []
+        """Results, each with its line."""
         self._written: list[BatchResult] = []
         self._writing = threading.Lock()
         self._counting = threading.Lock()
         """Held while a result moves: the thread that writes looks at them too."""
 
     def read(self, take: Callable[[BatchResult], None]) -> dict[RowKey, str]:
-        """Read what there is, and cut off what a crash has left of a line.
+        """Read what there is, and cut off what a crash has left of a line, or of several where the power has gone.
 
         Args:
             take: Called with each result, in order.
@@ -69,10 +70,11 @@ class ResultsFile:
             UsageError: The file holds something else than results, or two of one row.
         """
         digests: dict[RowKey, str] = {}
-        torn, self._size_bytes = b"", 0
+        self._size_bytes = self.torn_bytes = 0
         for number, line in enumerate(self._lines(), 1):
-            if not line.endswith(b"\n") and _is_begun(line):
-                torn = line
+            if (not line.endswith(b"\n") and _is_begun(line)) or (self._size_bytes and b"\0" in line):
+                self.torn_bytes = os.fstat(self._file.fileno()).st_size - self._size_bytes
+                self._file.truncate(self._size_bytes)
                 break
             try:
                 result = BatchResult.model_validate_json(line)
@@ -85,9 +87,6 @@ class ResultsFile:
             digests[result.key] = result.digest
             self._size_bytes += len(line)
             take(result)
-        self.torn_bytes = len(torn)
-        if torn:
-            self._file.truncate(self._size_bytes)
         return digests
 
     def forget_failed(self) -> None:
@@ -114,14 +113,20 @@ class ResultsFile:
         before.close()
 
     @property
+    def is_empty(self) -> bool:
+        """Whether nobody has written anything yet."""
+        return not os.fstat(self._file.fileno()).st_size
+
+    @property
     def waiting(self) -> int:
         """How many results are not on the disk yet."""
         return len(self._waiting)
 
     def put(self, result: BatchResult) -> None:
         """Take a result, which `write` or `aclose` brings to the disk."""
+        line = result.line()
         with self._counting:
-            self._waiting.append(result)
+            self._waiting.append((result, line))
 
     async def write(self) -> None:
         """Append all that waits, with one fsync.
@@ -154,10 +159,10 @@ class ResultsFile:
 
     def _put_waiting(self) -> None:
         with self._writing:
-            results = self._waiting[:]
-            if not results:
+            waiting = self._waiting[:]
+            if not waiting:
                 return
-            data = b"".join(each.line() for each in results)
+            data = b"".join(line for _, line in waiting)
             try:
                 put_all(self._file, data)
                 os.fsync(self._file.fileno())
@@ -167,8 +172,8 @@ class ResultsFile:
                 raise _unwritten(self.path, error) from None
             self._size_bytes += len(data)
             with self._counting:
-                self._waiting = self._waiting[len(results) :]
-                self._written += results
+                self._waiting = self._waiting[len(waiting) :]
+                self._written += [result for result, _ in waiting]
 
     def _lines(self) -> Iterator[bytes]:
         try:

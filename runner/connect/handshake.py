@@ -249,9 +249,9 @@ async def _check(response: httpx.Response) -> None:
     tokens = re.split(r"[\s,]+", response.headers.get("connection", "").lower())
     if response.headers.get("upgrade", "").lower() != "websocket" or "upgrade" not in tokens:
         raise ProtocolError(f"{where} switched protocols, but not to WebSocket")
-    for name in ("sec-websocket-protocol", "sec-websocket-extensions"):
+    for name, what in (("sec-websocket-protocol", "a protocol"), ("sec-websocket-extensions", "an extension")):
         if name in response.headers:
-            raise ProtocolError(f"{where} chose a {name.rpartition('-')[2].rstrip('s')} that was not offered")
+            raise ProtocolError(f"{where} chose {what} that was not offered")
 
 
 async def _refusal(response: httpx.Response, where: str) -> RunnerError:

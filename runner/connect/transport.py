@@ -15,8 +15,8 @@ from runner.connect import steps
 from runner.connect.network import TcpBackend, core_proxy, core_url
 from runner.connect.wire import READ_BYTES
 
-_MOST_HEAD_BYTES = 65_536
-"""The longest head of an answer to a handshake that is taken."""
+_MOST_HEAD_BYTES = 100 * 1024
+"""The longest head of an answer to a handshake that is taken, as with httpcore."""
 
 
 class Transport(httpx.AsyncBaseTransport):
@@ -105,9 +105,9 @@ class HandshakeTransport(httpx.AsyncBaseTransport):
         """Connect, send the request, and take the head of its answer."""
         stream = await self._connected()
         steps.enter("handshake")
-        exchange = _Exchange(stream)
-        await exchange.ask(h11.Request(method="GET", target=self._url.raw_path, headers=request.headers.raw))
-        return await exchange.answer()
+        asking = _Asking(stream)
+        await asking.ask(self._url.raw_path, request.headers.raw)
+        return await asking.answer()
 
     async def __aexit__(
         self,
@@ -137,15 +137,19 @@ class HandshakeTransport(httpx.AsyncBaseTransport):
         return stream
 
 
-class _Exchange(httpx.AsyncByteStream):
+class _Asking(httpx.AsyncByteStream):
     """One request and its answer on a connection; iterated, the body of the answer."""
 
     def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
         self._stream = stream
         self._http = h11.Connection(h11.CLIENT, _MOST_HEAD_BYTES)
 
-    async def ask(self, request: h11.Request) -> None:
-        data = (self._http.send(request) or b"") + (self._http.send(h11.EndOfMessage()) or b"")
+    async def ask(self, target: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+        try:
+            data = self._http.send(h11.Request(method="GET", target=target, headers=headers)) or b""
+        except h11.LocalProtocolError as error:
+            raise httpcore.LocalProtocolError(str(error)) from error
+        self._http.send(h11.EndOfMessage())
         # A server may refuse before it has read the request, and its answer counts.
         with contextlib.suppress(httpcore.WriteError):
             await self._stream.write(data)

@@ -73,7 +73,7 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
 
     @contextlib.asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncIterator["WebSocket"]:
-        async with body_task_group(is_awaited=True) as self._tasks:
+        async with body_task_group() as self._tasks:
             timeout_s = _HASTY_CLOSE_TIMEOUT_S
             try:
                 yield self
@@ -92,12 +92,8 @@ class WebSocket(httpx_ws.AsyncWebSocketSession):
         self._is_listening = True
         # The end comes in the midst of a read, or not, and a context cannot be entered twice.
         context, last_context = copy_context(), copy_context()
-
-        def deliver(data: bytes) -> None:
-            # Callbacks of a transport run in a context of their own; log lines need the caller's.
-            context.run(self._read, take, data)
-
-        self._deliver = deliver
+        # Callbacks of a transport run in a context of their own; log lines need the caller's.
+        self._deliver = lambda data: context.run(self._read, take, data)
         if over is not None:
             self._over = lambda end: last_context.run(over, end)
         self._tasks.start_soon(self._mind)

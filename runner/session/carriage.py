@@ -90,8 +90,7 @@ class Carriage:
     """
 
     def __init__(self, opened_s: float, readers: Sequence[Reader] = (), moved: Moved | None = None) -> None:
-        self.id = ""
-        self.epoch = 0
+        self.id, self.epoch = "", 0
         self.state = SessionState()
         self.changes = Changes()
         self._place: Place = Between(opened_s)
@@ -269,7 +268,6 @@ class Carriage:
         self._first_unanswered = self.first_unanswered
         self._move(Over(failure))
         self.publish([SessionEnded()])
-        # Who followed the session holds it, and a circle of both would wait for the garbage collector.
         self._readers, self._moved = [], None
 
     def publish(self, effects: Sequence[Effect]) -> None:

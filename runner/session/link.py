@@ -255,6 +255,7 @@ class Link:
         """End the connection: the closing handshake with code 1000, within a bounded time; last events still count."""
         await self.conclude()
         await self._connection.close()
+        self.release()
 
     async def conclude(self, by_s: float = math.inf) -> None:
         """Have the endpoint finish a translation or a Live session, once, within a bounded time; others finish nothing.
@@ -268,6 +269,7 @@ class Link:
     async def abort(self) -> None:
         """Cut the connection without a farewell, whatever is being sent."""
         await self._connection.close(timeout_s=0)
+        self.release()
 
     def note(self, event: JsonObject) -> None:
         """Have the recorder note what happens to this connection."""

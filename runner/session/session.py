@@ -207,7 +207,6 @@ class Session:
             if link := self._carriage.leave():
                 link.note(closed_note())
                 await link.close()
-                link.release()
         finally:
             self._carriage.end()
 
@@ -293,7 +292,6 @@ class Session:
         try:
             if link := self._carriage.leave():
                 await link.abort()
-                link.release()
         finally:
             self._carriage.end()
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from runner.terminal.canvas import Canvas
     from runner.terminal.markdown_text import MarkdownText
 
+_BEGIN_S = 10.0
+"""How long the terminal's thread may take to import what draws, in seconds."""
 _END_S = 1.0
 """How long the terminal may take to show what is left and to be given back, in seconds."""
 
@@ -63,6 +65,8 @@ class Screen:
         """What is to be drawn, in order."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._has_begun = self._is_over = False
+        self._is_ready = threading.Event()
+        """Set once the thread draws, or has ended."""
         self._wake = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="terminal", daemon=True)
         self._modes: list[Any] | None = None
@@ -160,6 +164,7 @@ class Screen:
         """Draw nothing more: what is written goes to the terminal as it is."""
         with self._lock:
             self._is_over, self._loop = True, None
+        self._is_ready.set()
         while self._drawings:
             self._drawings.popleft()[1].set_result(False)
 
@@ -200,6 +205,7 @@ class Screen:
         """Draw what is to be drawn, until cancelled."""
         with self._lock:
             self._loop = asyncio.get_running_loop()
+        self._is_ready.set()
         try:
             while True:
                 self._wake.clear()
@@ -215,6 +221,8 @@ class Screen:
     def _end(self) -> None:
         """Give the terminal back, in bounds."""
         self._draw(lambda canvas: canvas.stop())
+        # A run may end before the thread has imported what draws, on a busy machine long before.
+        self._is_ready.wait(_BEGIN_S)
         self._thread.join(_END_S)
         self._turns.lead(None)
         if not self._thread.is_alive():

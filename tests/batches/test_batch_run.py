@@ -3,14 +3,16 @@
 import json
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from runner.batches.batch_driver import BatchDriver
+from runner.batches.batch_plan import BatchPlan
 from runner.batches.batch_run import BatchRun
 from runner.batches.results_file import ResultsFile
 from runner.batches.session_limiter import LocalLimiter
-from runner.errors import UsageError
+from runner.errors import OutputError, UsageError
 from runner.profile import LoadedProfile, load_profile
 from runner.settings.batch_settings import BatchSettings
 from tests.batches.test_results_file import result
@@ -66,3 +68,24 @@ def test_another_profiles_results_are_refused(tmp_path: Path, batch: BatchRun, l
         BatchRun(loaded, tmp_path / "rows.jsonl", tmp_path / "results.jsonl")
 
     ResultsFile(tmp_path / "results.jsonl").close()
+
+
+def test_a_batch_that_has_written_results_meanwhile_is_noticed(
+    tmp_path: Path, batch: BatchRun, loaded: LoadedProfile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While rows are judged there may be no file yet, and so no lock; nothing is written to what was not read."""
+    batch._results.close()
+    path = tmp_path / "results.jsonl"
+    path.unlink()
+    check = BatchPlan.check
+
+    def judged(*given: Any) -> int:
+        path.write_bytes(result("0").line())
+        return check(*given)
+
+    monkeypatch.setattr(BatchPlan, "check", judged)
+    with pytest.raises(OutputError, match="another batch has written"):
+        BatchRun(loaded, tmp_path / "rows.jsonl", path)
+
+    assert path.read_bytes() == result("0").line()
+    ResultsFile(path).close()

@@ -4,6 +4,7 @@ import json
 import os
 import resource
 import signal
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from runner.batches.batch_result import BatchResult
 from runner.batches.results_file import ResultsFile
 from runner.errors import OutputError, UsageError
+from runner.standard_streams import put_all
 
 pytestmark = pytest.mark.anyio
 
@@ -51,18 +53,21 @@ async def test_results_that_come_together_are_all_written(tmp_path: Path) -> Non
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-async def test_a_result_that_comes_while_others_are_written_is_not_lost(tmp_path: Path) -> None:
+async def test_a_result_that_comes_while_others_are_written_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It waits for the next time; each is said to be on the disk once, and only when it is."""
     path = tmp_path / "results.jsonl"
     file = ResultsFile(path)
 
-    class InterruptedResult(BatchResult):
-        def line(self) -> bytes:
-            file.put(result("2"))
-            return super().line()
+    def interrupted(stream: FileIO, data: bytes) -> None:
+        monkeypatch.undo()
+        file.put(result("2"))
+        put_all(stream, data)
 
-    file.put(InterruptedResult.model_validate(result("1").model_dump()))
-    assert file.written() == []
+    monkeypatch.setattr("runner.batches.results_file.put_all", interrupted)
+    file.put(result("1"))
+    assert (file.written(), file.waiting) == ([], 1)
     await file.write()
     assert ([each.id for each in file.written()], file.waiting) == (["1"], 1)
     assert [json.loads(line)["id"] for line in path.read_text().splitlines()] == ["1"]
@@ -72,9 +77,12 @@ async def test_a_result_that_comes_while_others_are_written_is_not_lost(tmp_path
     assert [each.id for each in read(path)] == ["1", "2"]
 
 
-@pytest.mark.parametrize("torn", ['{"id": "2", "run": 1, "di', '{"i', '{"id": "2"}'])
-async def test_a_torn_last_line_is_cut_off(tmp_path: Path, torn: str) -> None:
-    """It has no end of line, however much of it was written; the next result begins where it began."""
+@pytest.mark.parametrize(
+    "torn",
+    ['{"id": "2", "run": 1, "di', '{"i', '{"id": "2"}', "\0" * 4096, f'{{"id": "2{chr(0) * 999}\n{{"id": "3", "di'],
+)
+async def test_what_a_crash_leaves_unfinished_is_cut_off(tmp_path: Path, torn: str) -> None:
+    """A last line without its end, and where the power has gone a hole in those that one fsync was for."""
     path = tmp_path / "results.jsonl"
     await written(path, result("1"))
     with path.open("a") as file:

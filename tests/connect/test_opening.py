@@ -497,12 +497,12 @@ async def test_an_answer_that_is_no_websocket(answer: bytes, words: str) -> None
 
 
 async def test_interim_answers_are_passed_over_and_nothing_behind_the_head_is_lost() -> None:
-    """A gateway may send hints first, and an endpoint its first message in the segment that opens the WebSocket."""
+    """A gateway may send hints first, and long headers, and an endpoint its first message right behind them."""
 
     async def handle(stream: anyio.abc.ByteStream) -> None:
         request = await head(stream)
         early = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
-        await stream.send(early + upgrade(request) + b"\x81\x05hello")
+        await stream.send(early + upgrade(request, f"X-Trace: {'x' * 90_000}\r\n") + b"\x81\x05hello")
         await Peer(stream, request).close()
 
     async with listening(handle) as port:
