@@ -66,7 +66,7 @@ class Screen:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._has_begun = self._is_over = False
         self._is_ready = threading.Event()
-        """Set once the thread draws, or has ended."""
+        """Set once the thread begins to draw, or has ended."""
         self._wake = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="terminal", daemon=True)
         self._modes: list[Any] | None = None
@@ -196,6 +196,7 @@ class Screen:
                 entry.type_in(typed, is_over=is_over)
             # Before the loop is closed, which others may be about to wake.
             stack.callback(self._leave)
+            self._is_ready.set()
             await canvas.run(self._take)
 
     def _live_line(self) -> str:
@@ -205,7 +206,6 @@ class Screen:
         """Draw what is to be drawn, until cancelled."""
         with self._lock:
             self._loop = asyncio.get_running_loop()
-        self._is_ready.set()
         try:
             while True:
                 self._wake.clear()
